@@ -1,0 +1,137 @@
+//! From tensors to losses: formulas (1) to (6). Written so that autodiff of it keeps every digit too: the
+//! largest score's own terms, which are constant, are left out rather than computed and cancelled.
+
+use crate::transfer::{TargetMass, Tensors, download_classes, download_f64, download_vector};
+use burn::tensor::{Bool, Int, Tensor};
+use softmax_core::{Element, Objective, Outputs, Problem, Result};
+
+/// What the forward pass gives, N×C and N×1.
+pub(crate) struct Forward {
+    /// exp(s − m), and 0 instead of 1 at the largest score.
+    pub(crate) other_exps: Tensor<2>,
+    /// ∂s/∂raw, where there is a softcap.
+    pub(crate) slopes: Option<Tensor<2>>,
+    /// argmax_c s, and where it is.
+    pub(crate) best: Tensor<2, Int>,
+    pub(crate) at_best: Tensor<2, Bool>,
+    /// Σ other_exps.
+    pub(crate) rest: Tensor<2>,
+    pub(crate) lse: Tensor<2>,
+    /// ℓ.
+    pub(crate) losses: Tensor<2>,
+}
+
+impl Forward {
+    pub(crate) fn new(tensors: &Tensors, objective: &Objective) -> Self {
+        let (scores, slopes) = scores(tensors, objective);
+        let [n, c] = scores.dims();
+        let (_, best) = scores.clone().detach().max_dim_with_indices(1);
+        let classes = Tensor::<1, Int>::arange(0..c as i64, &scores.device()).reshape([1, c]).expand([n, c]);
+        let at_best = classes.equal(best.clone().expand([n, c]));
+
+        let max = scores.clone().gather(1, best.clone());
+        let shifted = scores - max.clone();
+        // 0, or NaN where the maximum is not finite and m − m is not 0.
+        let defect = max.clone().detach() - max.clone().detach();
+        let other_exps = shifted.clone().exp().mask_fill(at_best.clone(), 0.0);
+        let rest = other_exps.clone().sum_dim(1) + defect;
+        let log_rest = rest.clone().log1p();
+        let lse = max + log_rest.clone();
+
+        let mut losses =
+            tensors.mass.total.clone() * log_rest - cross(&tensors.mass, shifted, &best, &at_best);
+        if objective.z_loss != 0.0 {
+            losses = losses + lse.clone() * lse.clone() * objective.z_loss;
+        }
+        losses = losses * tensors.sample_weights.clone();
+        if let Some(ignored) = &tensors.ignored {
+            losses = losses.mask_fill(ignored.clone().equal_elem(1.0), 0.0);
+        }
+        Forward { other_exps, slopes, best, at_best, rest, lse, losses }
+    }
+
+    /// Writes the outputs that the forward pass has, and gives the sum of the losses in f64 and the predicted
+    /// classes.
+    pub(crate) fn write<T: Element>(
+        &self,
+        outputs: &mut Outputs<'_, T>,
+        backend: &str,
+    ) -> Result<(f64, Vec<usize>)> {
+        let losses = download_f64::<T>(self.losses.clone(), backend)?;
+        let predicted = download_classes(self.best.clone(), backend)?;
+        if let Some(out) = &mut outputs.sample_losses {
+            out.iter_mut().zip(&losses).for_each(|(out, &loss)| *out = T::narrow(loss));
+        }
+        if let Some(out) = &mut outputs.log_sum_exp {
+            download_vector(self.lse.clone(), out, backend)?;
+        }
+        if let Some(out) = &mut outputs.predicted {
+            out.iter_mut().zip(&predicted).for_each(|(out, &class)| *out = class);
+        }
+        Ok((losses.iter().sum(), predicted))
+    }
+}
+
+/// (1) and (2).
+fn scores(tensors: &Tensors, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
+    let ([n, d], [_, c]) = (tensors.features.dims(), tensors.weights.dims());
+    let mut scores = if d == 0 {
+        tensors.sample_weights.zeros_like().expand([n, c])
+    } else {
+        tensors.features.clone().matmul(tensors.weights.clone())
+    };
+    if let Some(bias) = &tensors.bias {
+        scores = scores + bias.clone();
+    }
+    // Multiplied by reciprocals: Burn 0.22's autodiff takes the gradient of a division by a number in f32,
+    // whatever the tensor's type.
+    if objective.temperature != 1.0 {
+        scores = scores * (1.0 / objective.temperature);
+    }
+    match objective.softcap {
+        None => (scores, None),
+        Some(cap) => {
+            let z = scores * (1.0 / cap);
+            // sech² = 4e/(1 + e)² with e = exp(−2|z|): 1 − tanh² without its cancellation.
+            let e = (z.clone().detach().abs() * -2.0).exp();
+            let slopes = e.clone() * 4.0 / ((e.clone() + 1.0) * (e + 1.0));
+            (z.tanh() * cap, Some(slopes))
+        }
+    }
+}
+
+/// Σ_c a_c·(s_c − m) (N×1), without the class where s = m and without those that have no mass.
+fn cross(
+    mass: &TargetMass,
+    shifted: Tensor<2>,
+    best: &Tensor<2, Int>,
+    at_best: &Tensor<2, Bool>,
+) -> Tensor<2> {
+    let [n, c] = shifted.dims();
+    let mut sum = mass.total.zeros_like();
+    if let Some((labels, masses)) = &mass.point {
+        let left_out = labels.clone().equal(best.clone()).bool_or(masses.clone().equal_elem(0.0));
+        let at_label = shifted.clone().gather(1, labels.clone()).mask_fill(left_out, 0.0);
+        sum = sum + masses.clone() * at_label;
+    }
+    if let Some(dense) = &mass.dense {
+        let dense = dense.clone().expand([n, c]);
+        let left_out = at_best.clone().bool_or(dense.clone().equal_elem(0.0));
+        sum = sum + (dense * shifted.mask_fill(left_out, 0.0)).sum_dim(1);
+    }
+    sum
+}
+
+/// (λ/2)·‖W‖²: columns are summed on the device, and their sums on the host in f64.
+pub(crate) fn l2_penalty<T: Element>(
+    tensors: &Tensors,
+    problem: &Problem<'_, T>,
+    backend: &str,
+) -> Result<f64> {
+    let lambda = problem.objective().l2;
+    if lambda == 0.0 || problem.n_features() == 0 {
+        return Ok(0.0);
+    }
+    let squares = tensors.weights.clone().detach().square().sum_dim(0);
+    Ok(lambda / 2.0 * download_f64::<T>(squares, backend)?.iter().sum::<f64>())
+}

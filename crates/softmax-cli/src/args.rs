@@ -1,0 +1,220 @@
+//! The command line, as the contract has it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use softmax_core::{Dtype, Objective, Reduction};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Compare implementations of the linear softmax loss: right, fast, lean, on your data.
+#[derive(Debug, Parser)]
+#[command(name = "softmax", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check backends against the oracle, then time them side by side.
+    ///
+    /// Without a problem it takes the embedded digits. Exit code 1 if a backend disagrees.
+    #[command(after_help = "Example: softmax compare --synthetic 1024x512x1000 --backends ndarray,burn")]
+    Compare(CompareArgs),
+    /// Evaluate one backend on an .npz and write loss and gradients to another.
+    #[command(after_help = "Example: softmax eval --backend ndarray --data problem.npz --out result.npz")]
+    Eval(EvalArgs),
+    /// List what this build and this machine can run.
+    #[command(after_help = "Example: softmax backends --format json")]
+    Backends(BackendsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Backends, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) backends: Vec<String>,
+    #[command(flatten)]
+    pub(crate) problem: ProblemArgs,
+    #[command(flatten)]
+    pub(crate) objective: ObjectiveArgs,
+    #[command(flatten)]
+    pub(crate) timing: TimingArgs,
+    /// Ask for the gradient of the features too
+    #[arg(long)]
+    pub(crate) dx: bool,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Write the result to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvalArgs {
+    /// The backend
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: String,
+    /// An .npz with X (N×D), W (D×C), y (N) or Y (N×C), and optionally b, class_weight, sample_weight
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) objective: ObjectiveArgs,
+    /// The element type [default: f64 if X is float64, else f32]
+    #[arg(long, value_enum)]
+    pub(crate) dtype: Option<DtypeArg>,
+    /// How many threads to use [default: all]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub(crate) threads: Option<usize>,
+    /// Where to write loss, dW, dX, db, sample_loss, lse and predicted
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackendsArgs {
+    /// How to print the list
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Problem")]
+pub(crate) struct ProblemArgs {
+    /// An .npz with X and y or Y, and optionally W, b, class_weight, sample_weight
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: Option<PathBuf>,
+    /// An .npz with W, and optionally b [default: the data's, else small random numbers]
+    #[arg(long, value_name = "FILE", conflicts_with = "synthetic")]
+    pub(crate) weights: Option<PathBuf>,
+    /// Random data of N samples, D features and C classes
+    #[arg(long, value_name = "NxDxC", conflicts_with = "data")]
+    pub(crate) synthetic: Option<Shape>,
+    /// The seed of random data and weights
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// The element type [default: f32]
+    #[arg(long, value_enum, default_value_t = DtypeArg::F32, hide_default_value = true)]
+    pub(crate) dtype: DtypeArg,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Objective")]
+pub(crate) struct ObjectiveArgs {
+    /// Share of the target spread evenly over the classes, 0 to 1
+    #[arg(long, value_name = "EPS", default_value_t = 0.0, allow_negative_numbers = true)]
+    label_smoothing: f64,
+    /// A label whose samples count for nothing, such as -100
+    #[arg(long, value_name = "LABEL", allow_negative_numbers = true)]
+    pub(crate) ignore_index: Option<i64>,
+    /// What the sample losses are summed to
+    #[arg(long, value_enum, default_value_t = ReductionArg::Mean)]
+    reduction: ReductionArg,
+    /// Adds L2/2 times the squared norm of the weights
+    #[arg(long, value_name = "L2", default_value_t = 0.0, allow_negative_numbers = true)]
+    l2: f64,
+    /// Adds Z times the squared log-sum-exp of each sample
+    #[arg(long, value_name = "Z", default_value_t = 0.0, allow_negative_numbers = true)]
+    z_loss: f64,
+    /// Caps scores smoothly at ±K: K·tanh(score/K)
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    softcap: Option<f64>,
+    /// Divides the scores
+    #[arg(long, value_name = "T", default_value_t = 1.0, allow_negative_numbers = true)]
+    temperature: f64,
+}
+
+impl ObjectiveArgs {
+    /// The objective, but for the ignored label, which the data knows how to read.
+    pub(crate) fn objective(&self) -> Objective {
+        Objective {
+            reduction: match self.reduction {
+                ReductionArg::Mean => Reduction::Mean,
+                ReductionArg::Sum => Reduction::Sum,
+            },
+            label_smoothing: self.label_smoothing,
+            ignore_index: None,
+            l2: self.l2,
+            z_loss: self.z_loss,
+            softcap: self.softcap,
+            temperature: self.temperature,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Timing")]
+pub(crate) struct TimingArgs {
+    /// Rounds, in each of which every backend is timed once [default: as the budget allows]
+    #[arg(long, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: Option<u32>,
+    /// Seconds to spend on timing, all backends together
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = parse_seconds)]
+    pub(crate) time_budget: f64,
+    /// How many threads to use [default: all]
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DtypeArg {
+    F32,
+    F64,
+}
+
+impl From<DtypeArg> for Dtype {
+    fn from(arg: DtypeArg) -> Self {
+        match arg {
+            DtypeArg::F32 => Dtype::F32,
+            DtypeArg::F64 => Dtype::F64,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ReductionArg {
+    Mean,
+    Sum,
+}
+
+/// N×D×C.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) n: usize,
+    pub(crate) d: usize,
+    pub(crate) c: usize,
+}
+
+impl FromStr for Shape {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let expected = || "expected NxDxC, such as 500x3073x10, with C at least 1".to_owned();
+        let numbers: Option<Vec<usize>> = text.split(['x', '×']).map(|n| n.parse().ok()).collect();
+        let Some([n, d, c]) = numbers.and_then(|numbers| <[usize; 3]>::try_from(numbers).ok()) else {
+            return Err(expected());
+        };
+        let bytes = |rows: usize, columns: usize| rows.checked_mul(columns).and_then(|x| x.checked_mul(8));
+        match (bytes(n, d), bytes(d, c), bytes(n, c)) {
+            (Some(_), Some(_), Some(_)) if c > 0 => Ok(Shape { n, d, c }),
+            (Some(_), Some(_), Some(_)) => Err(expected()),
+            _ => Err("expected a problem whose arrays have an address each".to_owned()),
+        }
+    }
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|s: &f64| s.is_finite() && *s > 0.0);
+    seconds.ok_or_else(|| "expected a number of seconds above 0".to_owned())
+}
+
+fn parse_threads(text: &str) -> Result<usize, String> {
+    let threads = text.parse().ok().filter(|threads| (1..=1024).contains(threads));
+    threads.ok_or_else(|| "expected a number from 1 to 1024".to_owned())
+}

@@ -1,0 +1,69 @@
+//! `softmax backends`: what this build and this machine can run.
+
+use crate::args::{BackendsArgs, Format};
+use crate::machine;
+use crate::registry::{CliElement, Registry, Setup};
+use crate::{Verdict, report};
+use serde::Serialize;
+use std::io::Write;
+
+#[derive(Debug, Serialize)]
+struct Listing {
+    backends: Vec<Available>,
+    absent: Vec<Missing>,
+}
+
+#[derive(Debug, Serialize)]
+struct Available {
+    name: String,
+    device: String,
+    simd: String,
+    threads: usize,
+    deterministic: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Missing {
+    name: &'static str,
+    remedy: &'static str,
+}
+
+pub(crate) fn run(args: &BackendsArgs, registry: &Registry, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    let setup = Setup { threads: machine::set_threads(None)? };
+    let available = |entry| {
+        let descriptor = f32::make(entry, setup).descriptor();
+        Available {
+            name: descriptor.name.into_owned(),
+            device: descriptor.device.into_owned(),
+            simd: descriptor.simd.into_owned(),
+            threads: descriptor.threads,
+            deterministic: descriptor.deterministic,
+        }
+    };
+    let listing = Listing {
+        backends: registry.entries().iter().map(available).collect(),
+        absent: registry.absent().iter().map(|a| Missing { name: a.name, remedy: a.remedy }).collect(),
+    };
+    match args.format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &listing)?;
+            writeln!(out)?;
+        }
+        Format::Table => write_table(&listing, out)?,
+    }
+    Ok(Verdict::AllAgree)
+}
+
+fn write_table(listing: &Listing, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut table = report::table(&["backend", "device", "SIMD", "threads", "deterministic"], &[3]);
+    for backend in &listing.backends {
+        let deterministic = if backend.deterministic { "yes" } else { "no" };
+        let threads = backend.threads.to_string();
+        table.add_row([&backend.name, &backend.device, &backend.simd, &threads, deterministic]);
+    }
+    writeln!(out, "{}", report::render(&table))?;
+    for absent in &listing.absent {
+        writeln!(out, "\n{} is not in this build: {}", absent.name, absent.remedy)?;
+    }
+    Ok(())
+}

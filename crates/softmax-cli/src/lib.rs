@@ -1,0 +1,82 @@
+//! What the program `softmax` does, as a library, so that a test can put a backend of its own beside the
+//! built-in ones.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod backends;
+mod compare;
+mod eval;
+mod machine;
+mod measure;
+mod registry;
+mod report;
+mod source;
+mod units;
+
+use args::{Cli, Command};
+use clap::Parser;
+pub use registry::{Registry, Setup};
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// How a command ended, when nothing went wrong with the command itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Exit code 0.
+    AllAgree,
+    /// Exit code 1: a backend disagrees or a case fails.
+    Disagreement,
+}
+
+/// Runs the program: results to `out`, everything else to `err`.
+///
+/// The exit code is 0 when all agree, 1 when a backend disagrees or a case fails, and 2 for bad usage or bad
+/// input, with one line on `err`.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    registry: &Registry,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return refuse_usage(&error, out, err),
+    };
+    let done = match &cli.command {
+        Command::Compare(args) => compare::run(args, registry, out),
+        Command::Eval(args) => eval::run(args, registry),
+        Command::Backends(args) => backends::run(args, registry, out),
+    };
+    match done {
+        Ok(Verdict::AllAgree) => ExitCode::SUCCESS,
+        Ok(Verdict::Disagreement) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+            // Nothing is left to do where even this line can't be written.
+            let _ = writeln!(err, "softmax: {}", causes.join(": "));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// A reader that has seen enough, such as `head`, is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+    kinds.map(io::Error::kind).any(|kind| kind == io::ErrorKind::BrokenPipe)
+}
+
+/// Help goes to `out`; a mistake is one line on `err`.
+fn refuse_usage(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = write!(out, "{}", error.render().ansi());
+        return ExitCode::SUCCESS;
+    }
+    let text = error.render().to_string();
+    let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said: Vec<&str> = said.take_while(|line| !line.starts_with("Usage:")).collect();
+    let _ = writeln!(err, "softmax: {} (try --help)", said.join(" ").trim_start_matches("error: "));
+    ExitCode::from(2)
+}

@@ -1,0 +1,22 @@
+//! What this runs on.
+
+/// The processor's name as the system gives it, or its architecture.
+pub(crate) fn cpu() -> String {
+    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    model.map_or(std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
+}
+
+/// Gives rayon's global pool, which Burn computes in, its size, and says how many threads there are.
+///
+/// # Errors
+/// If the pool is at work already.
+pub(crate) fn set_threads(threads: Option<usize>) -> anyhow::Result<usize> {
+    match threads {
+        None => Ok(rayon::current_num_threads()),
+        Some(threads) => {
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+            Ok(threads)
+        }
+    }
+}

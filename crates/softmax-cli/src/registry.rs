@@ -1,0 +1,140 @@
+//! Which backends there are, by name, and how one is made.
+
+use softmax_core::{Element, SoftmaxBackend};
+
+/// What a backend is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// How many threads it may use.
+    pub threads: usize,
+}
+
+/// Makes a backend for one element type.
+pub(crate) type Factory<T> = fn(Setup) -> Box<dyn SoftmaxBackend<T>>;
+
+/// A backend by name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BackendEntry {
+    /// Its name on the command line.
+    pub(crate) name: &'static str,
+    /// Makes it for f32.
+    pub(crate) f32: Factory<f32>,
+    /// Makes it for f64.
+    pub(crate) f64: Factory<f64>,
+}
+
+/// The backends of a program, in the order in which they are shown.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    entries: Vec<BackendEntry>,
+    absent: Vec<Absent>,
+}
+
+/// A backend that this build does not have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absent {
+    pub(crate) name: &'static str,
+    /// What brings it.
+    pub(crate) remedy: &'static str,
+}
+
+/// An element type that registries make backends for.
+pub(crate) trait CliElement: Element {
+    fn make(entry: &BackendEntry, setup: Setup) -> Box<dyn SoftmaxBackend<Self>>;
+}
+
+impl CliElement for f32 {
+    fn make(entry: &BackendEntry, setup: Setup) -> Box<dyn SoftmaxBackend<Self>> {
+        (entry.f32)(setup)
+    }
+}
+
+impl CliElement for f64 {
+    fn make(entry: &BackendEntry, setup: Setup) -> Box<dyn SoftmaxBackend<Self>> {
+        (entry.f64)(setup)
+    }
+}
+
+impl Registry {
+    /// What this build has.
+    pub fn built_in() -> Self {
+        use softmax_burn::{Burn, BurnAutodiff};
+        use softmax_naive::Naive;
+        use softmax_ndarray::NdArray;
+
+        let mut registry = Registry { entries: Vec::new(), absent: Vec::new() };
+        registry.add("naive", |_| Box::new(Naive::new()), |_| Box::new(Naive::new()));
+        registry.add("ndarray", |_| Box::new(NdArray::new()), |_| Box::new(NdArray::new()));
+        registry.add("burn", |_| Box::new(Burn::flex()), |_| Box::new(Burn::flex()));
+        registry.add("burn-autodiff", |_| Box::new(BurnAutodiff::flex()), |_| Box::new(BurnAutodiff::flex()));
+        registry.add_openblas();
+        registry
+    }
+
+    /// Adds a backend, in place of any of that name, by what makes it for f32 and for f64.
+    pub fn add(
+        &mut self,
+        name: &'static str,
+        f32: fn(Setup) -> Box<dyn SoftmaxBackend<f32>>,
+        f64: fn(Setup) -> Box<dyn SoftmaxBackend<f64>>,
+    ) {
+        self.entries.retain(|entry| entry.name != name);
+        self.entries.push(BackendEntry { name, f32, f64 });
+    }
+
+    #[cfg(feature = "openblas")]
+    fn add_openblas(&mut self) {
+        use softmax_openblas::{OpenBlas, set_threads};
+        self.add(
+            "openblas",
+            |setup| {
+                set_threads(setup.threads);
+                Box::new(OpenBlas::new())
+            },
+            |setup| {
+                set_threads(setup.threads);
+                Box::new(OpenBlas::new())
+            },
+        );
+    }
+
+    #[cfg(not(feature = "openblas"))]
+    fn add_openblas(&mut self) {
+        let remedy = "build with --features openblas (Debian: libopenblas-dev, pkg-config)";
+        self.absent.push(Absent { name: "openblas", remedy });
+    }
+
+    pub(crate) fn entries(&self) -> &[BackendEntry] {
+        &self.entries
+    }
+
+    pub(crate) fn absent(&self) -> &[Absent] {
+        &self.absent
+    }
+
+    /// The named backends, or all of them for no name.
+    pub(crate) fn select(&self, names: &[String]) -> anyhow::Result<Vec<&BackendEntry>> {
+        if names.is_empty() {
+            return Ok(self.entries.iter().collect());
+        }
+        let mut selected: Vec<&BackendEntry> = Vec::new();
+        for name in names {
+            let entry = self.find(name)?;
+            if !selected.iter().any(|chosen| chosen.name == entry.name) {
+                selected.push(entry);
+            }
+        }
+        Ok(selected)
+    }
+
+    pub(crate) fn find(&self, name: &str) -> anyhow::Result<&BackendEntry> {
+        if let Some(entry) = self.entries.iter().find(|entry| entry.name == name) {
+            return Ok(entry);
+        }
+        if let Some(absent) = self.absent.iter().find(|absent| absent.name == name) {
+            anyhow::bail!("backend {name} is not in this build: {}", absent.remedy);
+        }
+        let names: Vec<&str> = self.entries.iter().map(|entry| entry.name).collect();
+        anyhow::bail!("--backends: expected one of {}, found {name}", names.join(", "))
+    }
+}

@@ -1,0 +1,62 @@
+//! Numbers for people.
+
+/// A time with three digits: `1.23 ms`.
+pub(crate) fn seconds(seconds: f64) -> String {
+    let (scaled, unit) = match seconds {
+        s if s < 1e-6 => (s * 1e9, "ns"),
+        s if s < 1e-3 => (s * 1e6, "µs"),
+        s if s < 1.0 => (s * 1e3, "ms"),
+        s => (s, "s"),
+    };
+    format!("{} {unit}", three_digits(scaled))
+}
+
+/// A size with three digits: `1.23 MiB`.
+pub(crate) fn bytes(bytes: usize) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    let mut scaled = bytes as f64 / 1024.0;
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut unit = 0;
+    while scaled >= 1000.0 && unit + 1 < UNITS.len() {
+        scaled /= 1024.0;
+        unit += 1;
+    }
+    format!("{} {}", three_digits(scaled), UNITS[unit])
+}
+
+/// An error: `0`, or two digits and an exponent.
+pub(crate) fn error(error: f64) -> String {
+    if error == 0.0 { "0".to_owned() } else { format!("{error:.1e}") }
+}
+
+/// A factor: `12.3×`.
+pub(crate) fn factor(factor: f64) -> String {
+    format!("{}×", three_digits(factor))
+}
+
+fn three_digits(x: f64) -> String {
+    match x {
+        x if x >= 99.95 => format!("{x:.0}"),
+        x if x >= 9.995 => format!("{x:.1}"),
+        x => format!("{x:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits_and_a_unit() {
+        assert_eq!(seconds(0.001234), "1.23 ms");
+        assert_eq!(seconds(12.34), "12.3 s");
+        assert_eq!(seconds(9.9999e-5), "100 µs");
+        assert_eq!(bytes(1000), "1000 B");
+        assert_eq!(bytes(64 << 20), "64.0 MiB");
+        assert_eq!(factor(123.4), "123×");
+        assert_eq!(error(0.0), "0");
+        assert_eq!(error(1.26e-7), "1.3e-7");
+    }
+}

@@ -1,0 +1,63 @@
+//! A backend that is wrong in one entry is found out: which backend, which output, where.
+
+use softmax_cli::Registry;
+use softmax_core::{Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
+use softmax_naive::Naive;
+use std::process::ExitCode;
+
+/// Naive, but for the sign of one entry of dW.
+struct SignFlipped(Naive);
+
+impl<T: Element> SoftmaxBackend<T> for SignFlipped {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor { name: "sign-flipped".into(), ..SoftmaxBackend::<T>::descriptor(&self.0) }
+    }
+
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+        let evaluation = self.0.evaluate(problem, outputs)?;
+        if let Some(dw) = &mut outputs.weights_gradient {
+            dw[[42, 7]] = -dw[[42, 7]];
+        }
+        Ok(evaluation)
+    }
+}
+
+fn run(args: &[&str]) -> (ExitCode, String, String) {
+    let mut registry = Registry::built_in();
+    registry.add(
+        "sign-flipped",
+        |_| Box::new(SignFlipped(Naive::new())),
+        |_| Box::new(SignFlipped(Naive::new())),
+    );
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let args = std::iter::once("softmax").chain(args.iter().copied()).map(Into::into);
+    let code = softmax_cli::run(args, &registry, &mut out, &mut err);
+    (code, String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap())
+}
+
+#[test]
+fn compare_names_backend_output_and_place() {
+    for dtype in ["f32", "f64"] {
+        let (code, out, err) =
+            run(&["compare", "--backends", "ndarray,sign-flipped", "--repeat", "1", "--dtype", dtype]);
+        assert_eq!(code, ExitCode::from(1), "{out}{err}");
+        assert!(out.contains("sign-flipped: weights gradient at [42, 7]: expected"), "{out}");
+        assert!(out.ends_with("1 of 2 backends disagree: sign-flipped.\n"), "{out}");
+        assert_eq!(err, "");
+    }
+}
+
+#[test]
+fn json_says_so_too() {
+    let (code, out, _) =
+        run(&["compare", "--backends", "ndarray,sign-flipped", "--repeat", "1", "--format", "json"]);
+    assert_eq!(code, ExitCode::from(1));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(json["agree"], false);
+    assert_eq!(json["backends"][0]["failures"].as_array().unwrap().len(), 0);
+    let wrong = &json["backends"][1];
+    assert_eq!(wrong["name"], "sign-flipped");
+    assert_eq!(wrong["failures"][0]["output"], "weights gradient");
+    assert_eq!(wrong["failures"][0]["index"], serde_json::json!([42, 7]));
+    assert!(wrong["time"].is_null(), "a wrong answer is not timed");
+}

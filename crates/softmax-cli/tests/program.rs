@@ -1,0 +1,213 @@
+//! The built program, as a person runs it.
+
+use ndarray::{Array0, Array1, Array2, Ix0, Ix1, Ix2, OwnedRepr, array};
+use ndarray_npy::{NpzReader, NpzWriter};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+/// What a run printed.
+struct Run {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+/// Runs the program in a folder.
+fn softmax(args: &[&str], folder: &Path) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
+    let output = command.args(args).current_dir(folder).output().unwrap();
+    Run {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Standard output of a run without a complaint.
+fn success(args: &[&str], folder: &Path) -> String {
+    let run = softmax(args, folder);
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{}", run.out);
+    run.out
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+/// Features, weights and labels of a small problem, as NumPy would save them.
+struct Arrays {
+    x: Array2<f64>,
+    w: Array2<f64>,
+    y: Array1<i64>,
+}
+
+fn arrays() -> Arrays {
+    Arrays {
+        x: array![[1.0, 0.0], [0.0, 2.0], [-1.0, 0.5]],
+        w: array![[0.5, -0.5, 0.0], [0.1, 0.2, 0.3]],
+        y: array![0, 2, -100],
+    }
+}
+
+fn save(path: &Path, fill: impl FnOnce(&mut NpzWriter<File>)) {
+    let mut npz = NpzWriter::new_compressed(File::create(path).unwrap());
+    fill(&mut npz);
+    npz.finish().unwrap();
+}
+
+fn save_all(path: &Path, arrays: &Arrays) {
+    save(path, |npz| {
+        npz.add_array("X", &arrays.x).unwrap();
+        npz.add_array("W", &arrays.w).unwrap();
+        npz.add_array("y", &arrays.y).unwrap();
+    });
+}
+
+/// A folder with a good problem `p.npz` in it.
+fn folder() -> (TempDir, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("p.npz");
+    save_all(&path, &arrays());
+    (folder, path)
+}
+
+/// The one line of a refusal.
+fn refusal(args: &[&str], folder: &Path) -> String {
+    let run = softmax(args, folder);
+    assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{}", run.err);
+    assert_eq!(run.err.lines().count(), 1, "{}", run.err);
+    assert!(!folder.join("g.npz").exists(), "an output file was left behind");
+    run.err
+}
+
+#[test]
+fn eval_writes_what_numpy_would_compute() {
+    let (folder, _) = folder();
+    let args = ["eval", "--backend", "naive", "--data", "p.npz", "--ignore-index", "-100", "--out", "g.npz"];
+    assert_eq!(success(&args, folder.path()), "");
+    let mut npz = NpzReader::new(File::open(folder.path().join("g.npz")).unwrap()).unwrap();
+    let mut names = npz.names().unwrap();
+    names.sort();
+    assert_eq!(names, ["dW", "dX", "db", "loss", "lse", "predicted", "sample_loss"]);
+    // numpy.log(numpy.exp(X @ W).sum(1)) - (X @ W)[[0, 1], [0, 2]], and its mean.
+    let loss: Array0<f64> = npz.by_name::<OwnedRepr<f64>, Ix0>("loss").unwrap();
+    assert!((loss.into_scalar() - 0.796_085_551_632_967).abs() < 1e-14);
+    let losses: Array1<f64> = npz.by_name::<OwnedRepr<f64>, Ix1>("sample_loss").unwrap();
+    assert_eq!(losses[2], 0.0);
+    let dw: Array2<f64> = npz.by_name::<OwnedRepr<f64>, Ix2>("dW").unwrap();
+    assert!(dw.sum().abs() < 1e-15, "each row of the gradient sums to zero");
+    let predicted: Array1<i64> = npz.by_name::<OwnedRepr<i64>, Ix1>("predicted").unwrap();
+    assert_eq!(predicted.to_vec(), [0, 2, 1]);
+}
+
+#[test]
+fn bad_input_is_one_line_that_names_file_field_and_expectation() {
+    let (folder, good) = folder();
+    let at = |name: &str| folder.path().join(name);
+    let Arrays { x, w, y } = arrays();
+    save(&at("no-x.npz"), |npz| npz.add_array("W", &w).unwrap());
+    save_all(&at("shape.npz"), &Arrays { w: Array2::zeros((5, 3)), y: array![0, 2, 1], ..arrays() });
+    save_all(&at("label.npz"), &Arrays { y: array![0, 3, 1], ..arrays() });
+    save_all(&at("negative.npz"), &Arrays { y: array![0, -1, 1], ..arrays() });
+    save_all(&at("nan.npz"), &Arrays { x: array![[1.0, 0.0], [f64::NAN, 2.0], [0.0, 0.0]], ..arrays() });
+    save(&at("text.npz"), |npz| {
+        npz.add_array("X", &x).unwrap();
+        npz.add_array("W", &w).unwrap();
+        npz.add_array("y", &y.mapv(|y| y as f64)).unwrap();
+    });
+    fs::write(at("garbage.npz"), "not a zip").unwrap();
+    let bytes = fs::read(&good).unwrap();
+    fs::write(at("truncated.npz"), &bytes[..bytes.len() / 2]).unwrap();
+
+    for (file, expected) in [
+        ("no-x.npz", &["X", "an array", "only W"][..]),
+        ("shape.npz", &["weights", "expected 2 features, found 5"]),
+        ("label.npz", &["y", "classes from 0 to 2", "3 at row 1"]),
+        ("negative.npz", &["y", "classes from 0 to 2", "-1 at row 1"]),
+        ("nan.npz", &["X", "finite", "NaN at row 1, column 0"]),
+        ("text.npz", &["y", "integers", "f8"]),
+        ("garbage.npz", &["npz"]),
+        ("truncated.npz", &["npz"]),
+        ("missing.npz", &["No such file"]),
+    ] {
+        let line = refusal(&["eval", "--backend", "naive", "--data", file, "--out", "g.npz"], folder.path());
+        assert!(line.contains(file), "{line}");
+        for part in expected {
+            assert!(line.contains(part), "{part:?} is not in {line:?}");
+        }
+    }
+}
+
+#[test]
+fn bad_usage_is_one_line() {
+    let (folder, _) = folder();
+    let eval = ["eval", "--data", "p.npz", "--ignore-index", "-100", "--out", "g.npz", "--backend"];
+    let with = |more: &[&'static str]| [&eval[..], more].concat();
+    let line = refusal(&with(&["nonsense"]), folder.path());
+    assert!(line.contains("naive, ndarray, burn") && line.contains("nonsense"), "{line}");
+    for (option, value, expected) in [
+        ("--label-smoothing", "1.5", "label_smoothing: expected a number from 0 to 1, found 1.5"),
+        ("--softcap", "0", "softcap: expected a finite number above 0, found 0"),
+        ("--temperature", "-1", "temperature: expected a finite number above 0, found -1"),
+        ("--l2", "-0.5", "l2: expected a finite number, at least 0, found -0.5"),
+        ("--z-loss", "nan", "z_loss: expected a finite number, at least 0, found NaN"),
+        ("--reduction", "median", "--reduction"),
+        ("--threads", "0", "--threads"),
+    ] {
+        let line = refusal(&with(&["naive", option, value]), folder.path());
+        assert!(line.contains(expected), "{line}");
+    }
+    for shape in ["3x4", "3x4x0", "axbxc", "99999999999x99999999999x2"] {
+        let line = refusal(&["compare", "--synthetic", shape], folder.path());
+        assert!(line.contains("--synthetic"), "{line}");
+    }
+    assert!(refusal(&["compare", "--nonsense"], folder.path()).contains("--nonsense"));
+}
+
+#[test]
+fn compare_agrees_on_the_digits_with_every_option() {
+    let args = "compare --label-smoothing 0.1 --ignore-index 3 --reduction sum --l2 0.01 --z-loss 0.001 --softcap 5 \
+                   --temperature 2 --dx --repeat 1 --format json --seed 5 --dtype f64";
+    let json: serde_json::Value = serde_json::from_str(&success(&words(args), Path::new("."))).unwrap();
+    assert_eq!(json["agree"], true);
+    assert_eq!(json["problem"]["n"], 1797);
+    let backends = json["backends"].as_array().unwrap();
+    assert!(backends.len() >= 4);
+    for backend in backends {
+        assert!(backend["time"]["median_s"].as_f64().unwrap() > 0.0);
+        assert!(backend["gradient_error"].as_f64().unwrap() < 1e-13);
+        assert!(backend["extra_bytes"].as_u64().unwrap() > 0, "the allocator counts");
+    }
+}
+
+#[test]
+fn output_goes_to_a_file_whole() {
+    let (folder, _) = folder();
+    let args = "compare --data p.npz --ignore-index -100 --repeat 1 --format json --output r.json";
+    assert_eq!(success(&words(args), folder.path()), "");
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.path().join("r.json")).unwrap()).unwrap();
+    assert_eq!(json["problem"]["source"], "p.npz");
+    let args = "compare --data p.npz --ignore-index -100 --repeat 1 --output no/such/folder/r.json";
+    let line = refusal(&words(args), folder.path());
+    assert!(line.contains("no/such/folder/r.json"), "{line}");
+}
+
+#[test]
+fn backends_lists_what_there_is_and_what_would_bring_the_rest() {
+    let out = success(&["backends", "--format", "json"], Path::new("."));
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let names: Vec<&str> =
+        json["backends"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect();
+    for name in ["naive", "ndarray", "burn", "burn-autodiff"] {
+        assert!(names.contains(&name), "{names:?}");
+    }
+    if cfg!(feature = "openblas") {
+        assert!(names.contains(&"openblas"), "{names:?}");
+    } else {
+        assert_eq!(json["absent"][0]["name"], "openblas");
+    }
+    assert!(success(&["backends"], Path::new(".")).starts_with("backend"));
+}

@@ -1,0 +1,203 @@
+//! Comparing a backend's answer with the reference.
+
+use crate::oracle::{Expected, Reference};
+use softmax_core::ndarray::ArrayD;
+use softmax_core::{Element, Evaluation, OutputKind, OwnedOutputs};
+use std::fmt;
+
+/// How one output of a backend compares with the reference.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutputError {
+    /// `loss`, `total weight`, `correct`, or the name of an [`OutputKind`].
+    pub output: &'static str,
+    /// Where the error is worst in units of its bound: one index per axis, none for a number.
+    pub index: Vec<usize>,
+    /// The exact value there.
+    pub expected: f64,
+    /// The backend's value there.
+    pub found: f64,
+    /// The admissible error there.
+    pub bound: f64,
+    /// The error there over its bound: at most 1 if the output is right, infinite for a NaN out of place.
+    pub over_bound: f64,
+    /// The largest error of the output, over its largest absolute value.
+    pub relative_error: f64,
+}
+
+impl OutputError {
+    /// Whether every entry is within its bound.
+    pub fn is_within_bound(&self) -> bool {
+        self.over_bound <= 1.0
+    }
+}
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.output)?;
+        if !self.index.is_empty() {
+            write!(f, " at {:?}", self.index)?;
+        }
+        write!(f, ": expected {:e}, found {:e}", self.expected, self.found)?;
+        if self.bound > 0.0 && self.over_bound.is_finite() {
+            write!(f, ", off by {:.3} times the bound of {:.1e}", self.over_bound, self.bound)?;
+        }
+        Ok(())
+    }
+}
+
+/// Compares every output that the reference has. One entry per output, the loss first.
+pub fn check<T: Element>(
+    evaluation: &Evaluation,
+    outputs: &OwnedOutputs<T>,
+    reference: &Reference,
+) -> Vec<OutputError> {
+    let mut errors = vec![
+        compare_scalar("loss", evaluation.loss, &reference.loss),
+        compare_scalar("total weight", evaluation.total_weight, &reference.total_weight),
+        check_correct(evaluation.correct, reference.correct),
+    ];
+    for (kind, expected) in &reference.outputs {
+        errors.push(match real_output(outputs, *kind) {
+            Some(found) => compare(kind.name(), &found, expected),
+            None => missing(kind.name()),
+        });
+    }
+    if let Some(candidates) = &reference.predicted {
+        errors.push(match &outputs.predicted {
+            Some(found) => check_predicted(found.as_slice().unwrap_or(&[]), candidates),
+            None => missing(OutputKind::Predicted.name()),
+        });
+    }
+    errors
+}
+
+/// An output as numbers, if it is there and is one of real numbers.
+pub(crate) fn real_output<T: Element>(outputs: &OwnedOutputs<T>, kind: OutputKind) -> Option<ArrayD<f64>> {
+    match kind {
+        OutputKind::WeightsGradient => outputs.weights_gradient.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
+        OutputKind::FeaturesGradient => {
+            outputs.features_gradient.as_ref().map(|a| a.mapv(T::widen).into_dyn())
+        }
+        OutputKind::BiasGradient => outputs.bias_gradient.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
+        OutputKind::SampleLosses => outputs.sample_losses.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
+        OutputKind::LogSumExp => outputs.log_sum_exp.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
+        OutputKind::Predicted => None,
+    }
+}
+
+fn compare_scalar(output: &'static str, found: f64, expected: &Expected) -> OutputError {
+    let found = ArrayD::from_elem(vec![1], found);
+    OutputError { index: Vec::new(), ..compare(output, &found, expected) }
+}
+
+fn compare(output: &'static str, found: &ArrayD<f64>, expected: &Expected) -> OutputError {
+    use softmax_core::ndarray::Axis;
+    let sampled;
+    let found = match &expected.sample {
+        Some((axis, slices)) => {
+            sampled = found.select(Axis(*axis), slices);
+            &sampled
+        }
+        None => found,
+    };
+    if found.shape() != expected.values.shape() {
+        return missing(output);
+    }
+    let mut worst = right(output);
+    worst.over_bound = -1.0;
+    let (mut largest, mut largest_error) = (0.0f64, 0.0f64);
+    for ((index, &value), (&bound, &found)) in
+        expected.values.indexed_iter().zip(expected.bounds.iter().zip(found.iter()))
+    {
+        let error = entry_error(value, found);
+        let over_bound = if error == 0.0 { 0.0 } else { nan_is_infinite(error / bound) };
+        largest = largest.max(if value.is_finite() { value.abs() } else { 0.0 });
+        largest_error = largest_error.max(error);
+        if over_bound > worst.over_bound {
+            let index = softmax_core::ndarray::Dimension::slice(&index).to_vec();
+            worst = OutputError { index, expected: value, found, bound, over_bound, ..worst };
+        }
+    }
+    if let (Some((axis, slices)), false) = (&expected.sample, worst.index.is_empty()) {
+        worst.index[*axis] = slices[worst.index[*axis]];
+    }
+    worst.over_bound = worst.over_bound.max(0.0);
+    worst.relative_error = if largest_error == 0.0 { 0.0 } else { largest_error / largest };
+    worst
+}
+
+/// |found − value|, where equal infinities and two NaNs are no error, and any other meeting with a number that
+/// is not finite is an infinite one.
+fn entry_error(value: f64, found: f64) -> f64 {
+    if value == found || (value.is_nan() && found.is_nan()) {
+        0.0
+    } else {
+        nan_is_infinite((found - value).abs())
+    }
+}
+
+fn nan_is_infinite(x: f64) -> f64 {
+    if x.is_nan() { f64::INFINITY } else { x }
+}
+
+fn check_correct(found: Option<usize>, expected: Option<(usize, usize)>) -> OutputError {
+    let holds = match (found, expected) {
+        (Some(found), Some((least, most))) => (least..=most).contains(&found),
+        (found, expected) => found.is_none() && expected.is_none(),
+    };
+    let number = |count: Option<usize>| count.map_or(f64::NAN, |count| count as f64);
+    let entry = OutputError {
+        expected: number(expected.map(|(least, _)| least)),
+        found: number(found),
+        ..right("correct")
+    };
+    if holds {
+        entry
+    } else {
+        OutputError { over_bound: f64::INFINITY, relative_error: f64::INFINITY, ..entry }
+    }
+}
+
+fn check_predicted(found: &[usize], candidates: &[Vec<usize>]) -> OutputError {
+    let name = OutputKind::Predicted.name();
+    if found.len() != candidates.len() {
+        return missing(name);
+    }
+    let wrong = found
+        .iter()
+        .zip(candidates)
+        .position(|(class, candidates)| !candidates.is_empty() && !candidates.contains(class));
+    match wrong {
+        None => right(name),
+        Some(i) => OutputError {
+            index: vec![i],
+            expected: candidates[i][0] as f64,
+            found: found[i] as f64,
+            ..missing(name)
+        },
+    }
+}
+
+/// The record of an output without a fault.
+fn right(output: &'static str) -> OutputError {
+    OutputError {
+        output,
+        index: Vec::new(),
+        expected: 0.0,
+        found: 0.0,
+        bound: 0.0,
+        over_bound: 0.0,
+        relative_error: 0.0,
+    }
+}
+
+/// The record of an output that is not there, or not of the right shape.
+fn missing(output: &'static str) -> OutputError {
+    OutputError {
+        expected: f64::NAN,
+        found: f64::NAN,
+        over_bound: f64::INFINITY,
+        relative_error: f64::INFINITY,
+        ..right(output)
+    }
+}

@@ -1,0 +1,176 @@
+//! How far from the exact answer a correct backend may be: a first-order rounding analysis of formulas (1)
+//! to (9), evaluated on the problem at hand.
+//!
+//! With u the unit roundoff of the element type, a sum of n terms t computed in any order is off by at most
+//! n·u·Σ|t|, and every elementary operation or function by a few u; the derivatives of the formula carry
+//! those errors to the outputs. So the bounds grow with D (through the scores), C (through the sum of
+//! exponentials) and N (through the gradients), and shrink to a few u where the problem is easy. They hold
+//! for plain recursive summation in the element type; blocked, pairwise or wider sums stay far inside.
+//!
+//! What the contract promises beyond that is in the bounds too: with hard labels and no smoothing nothing may
+//! cancel at the target, Ω and the loss are summed in f64 (no term grows with N), and each row is shifted by
+//! its own maximum (no row's bound depends on another's scores).
+
+use super::inputs::{InputTargets, Inputs};
+use super::real::Real;
+use super::row::Row;
+use softmax_core::Dtype;
+
+/// Roundings of one elementary operation or library function, with some to spare.
+const FEW: f64 = 8.0;
+
+/// The bounds of one sample's results.
+pub(crate) struct RowBounds {
+    pub(crate) scores: Vec<f64>,
+    pub(crate) lse: f64,
+    pub(crate) loss: f64,
+    /// For each G_ic.
+    pub(crate) gradient: Vec<f64>,
+}
+
+impl RowBounds {
+    /// Bounds for `row`, the sample `i`. `magnitudes` holds Σ_d |x_id·w_dc| + |b_c|.
+    pub(crate) fn new<R: Real>(
+        inputs: &Inputs,
+        i: usize,
+        row: &Row<R>,
+        magnitudes: &[f64],
+        total_weight: f64,
+        dtype: Dtype,
+    ) -> Self {
+        let (u, tiny) = (dtype.unit_roundoff(), dtype.min_positive());
+        let (_, features, classes) = inputs.dim();
+        let objective = &inputs.objective;
+        let tau = objective.temperature;
+        let scores: Vec<f64> = row.scores.iter().map(|s| s.value()).collect();
+        let max = scores[row.best];
+        // A masked class is exactly −∞ for everyone; its distance is infinite and its weight zero.
+        let distance = |c: usize| max - scores[c];
+        let p: Vec<f64> = row.probabilities.iter().map(|p| p.value()).collect();
+
+        // (1): D products, their sum, the bias, 1/τ. (2): the cap flattens the error and adds its own.
+        let raw_errors = magnitudes.iter().map(|m| (features as f64 + 4.0) * u * m / tau);
+        let score_errors: Vec<f64> = match objective.softcap {
+            None => raw_errors.collect(),
+            Some(_) => raw_errors
+                .zip(&row.slopes)
+                .zip(magnitudes)
+                .zip(&scores)
+                .map(|(((e, slope), m), s)| slope.value() * tau * (e + 2.0 * u * m / tau) + FEW * u * s.abs())
+                .collect(),
+        };
+
+        // Averages over p of a class's own error and of the rounding of its distance from the maximum.
+        let weighted = |f: &dyn Fn(usize) -> f64| -> f64 {
+            (0..classes).filter(|&c| p[c] > 0.0).map(|c| p[c] * f(c)).sum()
+        };
+        let mean_score_error = weighted(&|c| score_errors[c]);
+        let mean_shift_error = weighted(&|c| u * distance(c));
+        let others = 1.0 - p[row.best].min(1.0);
+        let sum_error = (classes as f64 + FEW) * u;
+
+        // (4)
+        let log_rest = row.rest.ln_1p().value();
+        let lse_value = row.lse.value();
+        let lse = mean_score_error
+            + mean_shift_error
+            + sum_error * others
+            + FEW * u * log_rest
+            + 2.0 * u * max.abs()
+            + classes as f64 * tiny;
+
+        // (5): relative, but for underflow.
+        let shared = mean_score_error + mean_shift_error + u * lse_value.abs() + sum_error;
+        let p_error = |c: usize| {
+            let own =
+                if p[c] > 0.0 { (1.0 - p[c]).max(0.0) * score_errors[c] + u * distance(c) } else { 0.0 };
+            p[c] * (own + shared) + tiny
+        };
+        let p_errors: Vec<f64> = (0..classes).map(p_error).collect();
+
+        let mut bounds = RowBounds { scores: score_errors, lse, loss: 0.0, gradient: Vec::new() };
+        if inputs.is_ignored(i) {
+            return bounds;
+        }
+
+        let mass: Vec<f64> = row.mass.iter().map(|a| a.value()).collect();
+        let total_mass = row.total_mass.value();
+        let sample_weight = inputs.sample_weights[i];
+        let hard = matches!(inputs.targets, InputTargets::Labels(_)) && objective.label_smoothing == 0.0;
+
+        // (6). A backend may find another maximum where two scores are closer than their errors.
+        let e = &bounds.scores;
+        let max_error = (0..classes)
+            .filter(|&c| scores[c] > f64::NEG_INFINITY)
+            .map(|c| if c == row.best { e[c] } else { e[c] - distance(c) })
+            .fold(0.0, f64::max);
+        let best_error = (0..classes)
+            .filter(|&c| c != row.best && scores[c] > f64::NEG_INFINITY)
+            .map(|c| e[c] + e[row.best] - distance(c))
+            .fold(0.0, f64::max);
+        let rest_error: f64 = (0..classes)
+            .filter(|&c| c != row.best && p[c] > 0.0)
+            .map(|c| p[c] * (e[c] + max_error + u * distance(c) + sum_error))
+            .sum();
+        let mut loss = total_mass * (rest_error + FEW * u * log_rest + classes as f64 * tiny);
+        let terms = if hard { FEW } else { classes as f64 + FEW };
+        for c in (0..classes).filter(|&c| mass[c] != 0.0) {
+            let error = if c == row.best { best_error } else { e[c] + max_error };
+            loss += mass[c] * (error + terms * u * distance(c));
+        }
+        if !hard {
+            // Formula (6) as it stands, A·lse − Σ a·s, is allowed here, and its cancellation with it.
+            let sizes: f64 =
+                (0..classes).filter(|&c| mass[c] != 0.0).map(|c| mass[c] * scores[c].abs()).sum();
+            loss += terms * u * (total_mass * lse_value.abs() + sizes);
+        }
+        if objective.z_loss != 0.0 {
+            let z = objective.z_loss;
+            loss += 2.0 * z * lse_value.abs() * lse + FEW * u * z * lse_value * lse_value;
+        }
+        bounds.loss = sample_weight * loss + FEW * u * row.loss.value().abs() + tiny;
+
+        // (8)
+        let scale = sample_weight / total_weight;
+        let z_slope = 2.0 * objective.z_loss * lse_value;
+        let z_slope_error = 2.0 * objective.z_loss * lse;
+        let swing = total_mass + z_slope.abs();
+        let all_p_errors: f64 = p_errors.iter().sum();
+        bounds.gradient = (0..classes)
+            .map(|c| {
+                let own = swing * p_errors[c] + p[c] * z_slope_error;
+                let error = if hard && mass[c] != 0.0 {
+                    let rest = others_of(&p, c);
+                    total_mass * (all_p_errors - p_errors[c] + sum_error * rest + classes as f64 * tiny)
+                        + z_slope.abs() * p_errors[c]
+                        + p[c] * z_slope_error
+                        + FEW * u * (total_mass * rest + z_slope.abs() * p[c])
+                } else if hard {
+                    own + FEW * u * swing * p[c]
+                } else {
+                    own + FEW * u * (swing * p[c] + mass[c])
+                };
+                let slope = row.slopes[c].value();
+                let slope_error = slope_error(objective.softcap, slope, tau, scores[c], bounds.scores[c], u);
+                let gradient = row.gradient[c].value();
+                let unsloped =
+                    if slope == 0.0 { scale * (swing * p[c] + mass[c]) } else { gradient.abs() / slope };
+                scale * error * slope + unsloped * slope_error + FEW * u * gradient.abs() + scale * tiny
+            })
+            .collect();
+        bounds
+    }
+}
+
+/// Σ p over the classes other than `c`.
+fn others_of(p: &[f64], c: usize) -> f64 {
+    p.iter().enumerate().filter(|&(k, _)| k != c).map(|(_, p)| p).sum()
+}
+
+/// The error of (∂s/∂raw)/τ = (1 − (s/κ)²)/τ. Computing it just so is allowed: an absolute error of some u.
+fn slope_error(softcap: Option<f64>, slope: f64, tau: f64, score: f64, score_error: f64, u: f64) -> f64 {
+    match softcap {
+        None => 0.0,
+        Some(cap) => 2.0 * score.abs() / (cap * cap) * score_error / tau + FEW * u * slope + 4.0 * u / tau,
+    }
+}

@@ -1,0 +1,142 @@
+//! One sample of the formula, in whichever arithmetic.
+
+use super::inputs::{InputTargets, Inputs};
+use super::real::Real;
+use softmax_core::Reduction;
+
+/// Everything that formulas (2) to (8) say of one sample.
+pub(crate) struct Row<R> {
+    /// s_ic.
+    pub(crate) scores: Vec<R>,
+    /// (∂s_ic/∂raw_ic) / τ.
+    pub(crate) slopes: Vec<R>,
+    /// argmax_c s_ic, the first of equals.
+    pub(crate) best: usize,
+    /// Σ_{c ≠ best} exp(s_ic − m_i).
+    pub(crate) rest: R,
+    pub(crate) lse: R,
+    pub(crate) probabilities: Vec<R>,
+    /// a_ic and A_i; empty and zero for an ignored sample.
+    pub(crate) mass: Vec<R>,
+    pub(crate) total_mass: R,
+    /// ℓ_i.
+    pub(crate) loss: R,
+    /// G_ic; empty for an ignored sample.
+    pub(crate) gradient: Vec<R>,
+}
+
+impl<R: Real> Row<R> {
+    /// Sample `i`, whose raw scores before the temperature, X_i·W + b, are `raw`.
+    pub(crate) fn new(inputs: &Inputs, i: usize, raw: &[R], total_weight: R) -> Self {
+        let objective = &inputs.objective;
+        let (one, tau) = (R::from(1.0), R::from(objective.temperature));
+        let mut slopes = vec![one / tau; raw.len()];
+        let mut scores: Vec<R> = raw.iter().map(|&z| z / tau).collect();
+        if let Some(cap) = objective.softcap.map(R::from) {
+            for (score, slope) in scores.iter_mut().zip(&mut slopes) {
+                let z = *score / cap;
+                *slope = z.sech_squared() / tau;
+                *score = cap * z.tanh();
+            }
+        }
+
+        let best = first_maximum(&scores);
+        let max = scores[best];
+        let shifted: Vec<R> = scores.iter().map(|&s| s - max).collect();
+        let exps: Vec<R> = shifted.iter().map(|t| t.exp()).collect();
+        let rest = sum_without(&exps, best);
+        let log_rest = rest.ln_1p();
+        let lse = max + log_rest;
+        let probabilities: Vec<R> = exps.iter().map(|&e| e / (exps[best] + rest)).collect();
+
+        let mut row = Row {
+            scores,
+            slopes,
+            best,
+            rest,
+            lse,
+            probabilities,
+            mass: Vec::new(),
+            total_mass: R::zero(),
+            loss: R::zero(),
+            gradient: Vec::new(),
+        };
+        if inputs.is_ignored(i) {
+            return row;
+        }
+
+        row.mass = target_mass(inputs, i);
+        row.total_mass = row.mass.iter().fold(R::zero(), |sum, &a| sum + a);
+        let sample_weight = R::from(inputs.sample_weights[i]);
+        let z_loss = R::from(objective.z_loss);
+
+        // A·lse − Σ a·s with every term non-negative, so that nothing cancels.
+        let mut loss = row.total_mass * log_rest;
+        for (&a, &t) in row.mass.iter().zip(&shifted) {
+            if a.value() != 0.0 {
+                loss = loss - a * t;
+            }
+        }
+        if objective.z_loss != 0.0 {
+            loss = loss + z_loss * lse * lse;
+        }
+        row.loss = sample_weight * loss;
+
+        // A·p − a cancels where p is nearly 1; there it is Σ a − A·Σ p over the other classes.
+        let confident = (rest.value() < 1.0).then_some(best);
+        let z_slope = if objective.z_loss == 0.0 { R::zero() } else { R::from(2.0) * z_loss * lse };
+        let scale = sample_weight / total_weight;
+        row.gradient = (0..raw.len())
+            .map(|c| {
+                let p = row.probabilities[c];
+                let plain = if Some(c) == confident {
+                    sum_without(&row.mass, c) - row.total_mass * sum_without(&row.probabilities, c)
+                } else {
+                    row.total_mass * p - row.mass[c]
+                };
+                scale * (plain + z_slope * p) * row.slopes[c]
+            })
+            .collect();
+        row
+    }
+}
+
+/// a_i.
+fn target_mass<R: Real>(inputs: &Inputs, i: usize) -> Vec<R> {
+    let classes = inputs.class_weights.len();
+    let smoothing = R::from(inputs.objective.label_smoothing);
+    let spread = smoothing / R::from(classes as f64);
+    let kept = R::from(1.0) - smoothing;
+    let target = |c| match &inputs.targets {
+        InputTargets::Labels(labels) => R::from(f64::from(labels[i] == c)),
+        InputTargets::Soft(soft) => R::from(soft[[i, c]]),
+    };
+    (0..classes).map(|c| (kept * target(c) + spread) * R::from(inputs.class_weights[c])).collect()
+}
+
+/// Ω.
+pub(crate) fn total_weight<R: Real>(inputs: &Inputs) -> R {
+    if inputs.objective.reduction == Reduction::Sum {
+        return R::from(1.0);
+    }
+    (0..inputs.sample_weights.len()).filter(|&i| !inputs.is_ignored(i)).fold(R::zero(), |sum, i| {
+        let class_weight = inputs.label(i).map_or(1.0, |y| inputs.class_weights[y]);
+        sum + R::from(inputs.sample_weights[i]) * R::from(class_weight)
+    })
+}
+
+fn first_maximum<R: Real>(values: &[R]) -> usize {
+    let mut best = 0;
+    for (c, value) in values.iter().enumerate().skip(1) {
+        // The low parts decide where the high parts agree.
+        if (*value - values[best]).value() > 0.0 {
+            best = c;
+        }
+    }
+    best
+}
+
+fn sum_without<R: Real>(values: &[R], left_out: usize) -> R {
+    let kept = values.iter().enumerate().filter(|&(c, _)| c != left_out);
+    kept.fold(R::zero(), |sum, (_, &value)| sum + value)
+}

@@ -1,0 +1,108 @@
+use crate::{Element, Outputs, Problem, Result};
+use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+use std::borrow::Cow;
+
+/// One way to compute the loss and its gradients. Object-safe.
+///
+/// A backend owns its scratch memory and may reuse it from call to call, hence `&mut self`; what it returns
+/// depends on the problem alone, never on the calls before.
+pub trait SoftmaxBackend<T: Element> {
+    /// What this is and what it runs on.
+    fn descriptor(&self) -> Descriptor;
+
+    /// Computes the loss, and of the outputs those that are asked for.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) where an output does not fit the problem,
+    /// [`Error::Unsupported`](crate::Error::Unsupported) where the backend does not do what is asked, and
+    /// [`Error::Backend`](crate::Error::Backend) for failures of its own.
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation>;
+
+    /// The loss alone.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    fn loss(&mut self, problem: &Problem<'_, T>) -> Result<f64> {
+        Ok(self.evaluate(problem, &mut Outputs::default())?.loss)
+    }
+
+    /// The loss with dW and db, in fresh arrays.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    fn gradients(&mut self, problem: &Problem<'_, T>) -> Result<Gradients<T>> {
+        let mut weights = Array2::zeros(problem.weights().raw_dim());
+        let mut bias = Array1::zeros(problem.n_classes());
+        let mut outputs = Outputs {
+            weights_gradient: Some(weights.view_mut()),
+            bias_gradient: Some(bias.view_mut()),
+            ..Outputs::default()
+        };
+        let loss = self.evaluate(problem, &mut outputs)?.loss;
+        Ok(Gradients { loss, weights, bias })
+    }
+}
+
+impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for Box<B> {
+    fn descriptor(&self) -> Descriptor {
+        (**self).descriptor()
+    }
+
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+        (**self).evaluate(problem, outputs)
+    }
+}
+
+/// The second derivative of the loss, for Newton-CG and the like. Not every backend has it.
+pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
+    /// H·V (D×C), where H is the Hessian of the loss with respect to W at the problem's W, and V (D×C) the
+    /// `direction`: the derivative of dW along V. Overwrites `product`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) where `direction` or `product` is not D×C, and as
+    /// [`SoftmaxBackend::evaluate`].
+    fn hessian_vector_product(
+        &mut self,
+        problem: &Problem<'_, T>,
+        direction: ArrayView2<'_, T>,
+        product: ArrayViewMut2<'_, T>,
+    ) -> Result<()>;
+}
+
+/// What every evaluation gives.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evaluation {
+    /// The loss, formula (7), summed in double precision.
+    pub loss: f64,
+    /// Ω: what the sample losses were divided by.
+    pub total_weight: f64,
+    /// How many samples, not counting ignored ones, have their label as predicted class. `None` for soft
+    /// targets, where no one class is right.
+    pub correct: Option<usize>,
+}
+
+/// The loss and its gradients with respect to the parameters, from [`SoftmaxBackend::gradients`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradients<T> {
+    /// The loss.
+    pub loss: f64,
+    /// dW (D×C).
+    pub weights: Array2<T>,
+    /// db (C).
+    pub bias: Array1<T>,
+}
+
+/// What a backend is and what it runs on, for people and reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Its name on the command line: `naive`, `ndarray`, `burn`, …
+    pub name: Cow<'static, str>,
+    /// What computes: `cpu`, or a device's own name.
+    pub device: Cow<'static, str>,
+    /// The vector instructions that it was built or picked for: `scalar`, `avx2+fma`, …, or who picks them.
+    pub simd: Cow<'static, str>,
+    /// How many threads it uses.
+    pub threads: usize,
+    /// Whether it promises the same bits for the same problem, whatever the number of threads.
+    pub deterministic: bool,
+}

@@ -1,0 +1,84 @@
+use std::error::Error as StdError;
+
+/// A result whose error is the library's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong, each with the place and what was expected. `Display` is one line.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// An array's length along an axis does not agree with the other arrays.
+    #[error("{array}: expected {expected} {axis}, found {found}")]
+    Shape {
+        /// The array: `weights`, `bias`, `weights gradient`, …
+        array: &'static str,
+        /// What its axis counts: `samples`, `features` or `classes`.
+        axis: &'static str,
+        /// The length that the other arrays ask for.
+        expected: usize,
+        /// Its length.
+        found: usize,
+    },
+
+    /// There must be at least one class.
+    #[error("weights: expected at least 1 class, found 0")]
+    NoClasses,
+
+    /// A label that is neither a class nor the ignored value.
+    #[error("labels: expected a class below {classes}{}, found {label} at sample {sample}",
+        ignore_index.map_or(String::new(), |i| format!(" or the ignored value {i}")))]
+    Label {
+        /// The first sample that has such a label.
+        sample: usize,
+        /// Its label.
+        label: usize,
+        /// The number of classes C.
+        classes: usize,
+        /// The ignored value, if there is one.
+        ignore_index: Option<usize>,
+    },
+
+    /// An entry that the formula does not admit, such as a negative weight.
+    #[error("{array}: expected {expected}, found {found} at index {index:?}")]
+    Value {
+        /// The array: `class weights`, `sample weights` or `soft targets`.
+        array: &'static str,
+        /// Where: one index per axis.
+        index: Vec<usize>,
+        /// What the entry must be.
+        expected: &'static str,
+        /// The entry.
+        found: f64,
+    },
+
+    /// An option of the objective that is out of its range.
+    #[error("{option}: expected {expected}, found {found}")]
+    Option {
+        /// The field of [`Objective`](crate::Objective).
+        option: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: f64,
+    },
+
+    /// A backend does not do this. Never a wrong number instead.
+    #[error("backend {backend} does not support {what}")]
+    Unsupported {
+        /// The backend's name.
+        backend: String,
+        /// What was asked of it.
+        what: String,
+    },
+
+    /// A backend failed in its own way.
+    #[error("backend {backend} failed: {message}")]
+    Backend {
+        /// The backend's name.
+        backend: String,
+        /// One line on what happened.
+        message: String,
+        /// The error beneath, if there is one.
+        source: Option<Box<dyn StdError + Send + Sync>>,
+    },
+}

@@ -1,0 +1,73 @@
+//! The contract of the linear softmax loss: what a problem is, what may be asked of it, and the trait
+//! that every backend implements. No backend lives here, and nothing here does I/O.
+//!
+//! # The formula
+//!
+//! For features X (N×D), weights W (D×C), bias b (C) and a target mass a (N×C), per sample i and class c:
+//!
+//! ```text
+//! raw_ic = (X_i · W_:,c + b_c) / τ                      (1)  temperature τ
+//! s_ic   = κ · tanh(raw_ic / κ)   or raw_ic             (2)  logit softcap κ
+//! m_i    = max_c s_ic                                   (3)  the row's own maximum
+//! lse_i  = m_i + log Σ_c exp(s_ic − m_i)                (4)
+//! p_ic   = exp(s_ic − lse_i)                            (5)
+//! ℓ_i    = u_i · (A_i·lse_i − Σ_c a_ic·s_ic + ζ·lse_i²) (6)  sample weight u, z-loss ζ
+//! loss   = (1/Ω)·Σ_i ℓ_i + (λ/2)·‖W‖²                   (7)  L2 λ; the bias is not penalised
+//!
+//! G_ic   = (u_i/Ω) · ((A_i + 2ζ·lse_i)·p_ic − a_ic) · (∂s_ic/∂raw_ic) / τ    (8)
+//! dW = Xᵀ·G + λ·W      dX = G·Wᵀ      db = Σ_i G_i                           (9)
+//! ```
+//!
+//! * **Target mass.** A_i = Σ_c a_ic. A hard label y with class weights w and label smoothing ε has
+//!   a_ic = (1−ε)·w_y·\[c = y\] + ε·w_c/C; soft targets Y have a_ic = ((1−ε)·Y_ic + ε/C)·w_c.
+//! * **Total weight Ω.** Under [`Reduction::Mean`], Σ_i u_i·w_{y_i} over the samples not ignored for hard
+//!   labels and Σ_i u_i for soft targets, as in PyTorch; under [`Reduction::Sum`], 1.
+//! * **Ignored samples** (label equal to [`Objective::ignore_index`]) add nothing to loss, Ω or gradients.
+//!   Their lse and predicted class are still given; their sample loss is 0. If every sample is ignored under
+//!   `Mean`, the loss is NaN, as in PyTorch, and the gradients are λ·W for the weights and zero otherwise.
+//! * **Confident predictions** keep full relative accuracy: with hard labels and ε = 0 a backend computes
+//!   A·p_y − a_y as −A·Σ_{c≠y} p_c, and ℓ from m − s_y and log1p of the sum over the other classes.
+//! * **Non-finite values** follow IEEE 754: NaN in, NaN out. A bias of −∞ masks its class: p = 0 and gradient
+//!   0; the loss is +∞ only where that class has target mass. (A softcap acts on the raw score, by (2), and
+//!   so turns −∞ into −κ: a mask and a softcap do not go together.)
+//!
+//! # Example
+//!
+//! A backend turns a [`Problem`] and the [`Outputs`] asked for into an [`Evaluation`]:
+//!
+//! ```
+//! use softmax_core::ndarray::{Array2, array};
+//! use softmax_core::{Error, Objective, Outputs, Problem, Reduction, SoftmaxBackend};
+//!
+//! fn train_step(backend: &mut dyn SoftmaxBackend<f32>, weights: &mut Array2<f32>) -> Result<f64, Error> {
+//!     let features = array![[1.0, 2.0], [0.5, -1.0], [3.0, 0.0]];
+//!     let labels = array![0, 2, 1];
+//!     let mut gradient = Array2::zeros(weights.dim());
+//!     let problem = Problem::builder(features.view(), weights.view(), labels.view())
+//!         .objective(Objective { label_smoothing: 0.1, reduction: Reduction::Mean, ..Objective::default() })
+//!         .build()?;
+//!     let mut outputs = Outputs { weights_gradient: Some(gradient.view_mut()), ..Outputs::default() };
+//!     let evaluation = backend.evaluate(&problem, &mut outputs)?;
+//!     weights.scaled_add(-0.1, &gradient);
+//!     Ok(evaluation.loss)
+//! }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod backend;
+mod element;
+mod error;
+mod objective;
+mod outputs;
+mod problem;
+
+pub use backend::{Descriptor, Evaluation, Gradients, HessianVectorProduct, SoftmaxBackend};
+pub use element::{Dtype, Element};
+pub use error::{Error, Result};
+pub use objective::{Objective, Reduction};
+pub use outputs::{OutputKind, OutputSet, Outputs, OwnedOutputs};
+pub use problem::{OwnedProblem, OwnedTargets, Problem, ProblemBuilder, Targets};
+
+/// The array crate whose views are in this interface.
+pub use ndarray;

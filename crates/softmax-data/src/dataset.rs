@@ -1,0 +1,147 @@
+use crate::error::{DataError, Result};
+use crate::synthetic::random_weights;
+use ndarray::{Array1, Array2, ArrayView, Dimension};
+use softmax_core::{Element, Objective, OwnedProblem, OwnedTargets, ndarray};
+
+/// Data as it comes from a source, finite, and not yet a problem: labels may be negative, weights missing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset<T> {
+    /// Where it came from, for messages and reports.
+    pub origin: String,
+    /// X (N×D).
+    pub features: Array2<T>,
+    /// y (N) or Y (N×C).
+    pub labels: Labels<T>,
+    /// W (D×C).
+    pub weights: Option<Array2<T>>,
+    /// b (C).
+    pub bias: Option<Array1<T>>,
+    /// w (C).
+    pub class_weights: Option<Array1<T>>,
+    /// u (N).
+    pub sample_weights: Option<Array1<T>>,
+}
+
+/// The targets of a data set.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Labels<T> {
+    /// Class numbers as files have them (N): PyTorch's ignored −100 may be among them.
+    Hard(Array1<i64>),
+    /// Target masses (N×C).
+    Soft(Array2<T>),
+}
+
+impl<T: Element> Dataset<T> {
+    /// Features and targets alone.
+    pub fn new(origin: impl Into<String>, features: Array2<T>, labels: Labels<T>) -> Self {
+        Dataset {
+            origin: origin.into(),
+            features,
+            labels,
+            weights: None,
+            bias: None,
+            class_weights: None,
+            sample_weights: None,
+        }
+    }
+
+    /// C: the width of the weights, bias, class weights or soft targets, or one more than the largest label
+    /// that is not `ignored`.
+    pub fn n_classes(&self, ignored: Option<i64>) -> usize {
+        let given = [
+            self.weights.as_ref().map(|w| w.ncols()),
+            self.bias.as_ref().map(|b| b.len()),
+            self.class_weights.as_ref().map(|w| w.len()),
+        ];
+        match (given.into_iter().flatten().next(), &self.labels) {
+            (Some(classes), _) => classes,
+            (None, Labels::Soft(soft)) => soft.ncols(),
+            (None, Labels::Hard(labels)) => {
+                let largest = labels.iter().filter(|&&y| Some(y) != ignored).max();
+                largest.map_or(0, |&y| usize::try_from(y).map_or(0, |y| y.saturating_add(1)))
+            }
+        }
+    }
+
+    /// The problem of this data under `objective`, whose ignored label is given as files write it, in
+    /// `ignored`. Where the data has no weights, they are small and random, from `seed`.
+    ///
+    /// # Errors
+    /// [`DataError::Field`] for a negative label that is not the ignored one, and where there is neither a
+    /// class nor a way to tell how many there are.
+    pub fn into_problem(
+        self,
+        objective: Objective,
+        ignored: Option<i64>,
+        seed: u64,
+    ) -> Result<OwnedProblem<T>> {
+        let classes = self.n_classes(ignored);
+        let targets = match self.labels {
+            Labels::Soft(soft) => OwnedTargets::Soft(soft),
+            Labels::Hard(labels) => {
+                OwnedTargets::Labels(checked_labels(&self.origin, &labels, classes, ignored)?)
+            }
+        };
+        // The ignored value is outside the classes or one of them; either way it keeps its identity.
+        let ignore_index = ignored.map(|value| usize::try_from(value).unwrap_or(usize::MAX));
+        let features = self.features.ncols();
+        let weights = self.weights.unwrap_or_else(|| random_weights(features, classes, seed));
+        let mut problem = OwnedProblem::new(self.features, weights, targets);
+        problem.bias = self.bias;
+        problem.class_weights = self.class_weights;
+        problem.sample_weights = self.sample_weights;
+        problem.objective = Objective { ignore_index, ..objective };
+        Ok(problem)
+    }
+}
+
+fn checked_labels(
+    origin: &str,
+    labels: &Array1<i64>,
+    classes: usize,
+    ignored: Option<i64>,
+) -> Result<Array1<usize>> {
+    let checked: Option<Vec<usize>> = labels
+        .iter()
+        .map(|&y| match usize::try_from(y) {
+            _ if Some(y) == ignored => Some(usize::try_from(y).unwrap_or(usize::MAX)),
+            Ok(class) if class < classes => Some(class),
+            _ => None,
+        })
+        .collect();
+    if let Some(checked) = checked {
+        return Ok(checked.into());
+    }
+    let wrong = |y: i64| Some(y) != ignored && !usize::try_from(y).is_ok_and(|class| class < classes);
+    let (row, label) = labels.iter().enumerate().find(|&(_, &y)| wrong(y)).map_or((0, 0), |(i, &y)| (i, y));
+    let or_ignored = ignored.map_or(String::new(), |value| format!(" or the ignored {value}"));
+    Err(DataError::Field {
+        origin: origin.to_owned(),
+        field: "y".to_owned(),
+        expected: format!("classes from 0 to {}{or_ignored}", classes.saturating_sub(1)),
+        found: format!("{label} at row {row}"),
+    })
+}
+
+/// Refuses the first entry that is not a finite number, or for a bias also −∞.
+pub(crate) fn check_finite<T: Element, D: Dimension>(
+    origin: &str,
+    field: &str,
+    array: ArrayView<'_, T, D>,
+    masks: bool,
+) -> Result<()> {
+    let admitted = |x: T| x.is_finite() || (masks && x == T::neg_infinity());
+    let Some((position, x)) = array.iter().enumerate().find(|&(_, &x)| !admitted(x)) else {
+        return Ok(());
+    };
+    let index = match array.shape() {
+        [_, columns] => format!("row {}, column {}", position / columns, position % columns),
+        _ => format!("index {position}"),
+    };
+    Err(DataError::Field {
+        origin: origin.to_owned(),
+        field: field.to_owned(),
+        expected: if masks { "finite numbers or -inf" } else { "finite numbers" }.to_owned(),
+        found: format!("{x} at {index}"),
+    })
+}

@@ -1,0 +1,167 @@
+//! One sample's part of the derivation: scores, maximum, probabilities, target mass, loss, ∂loss/∂scores.
+
+use softmax_core::{Element, Problem, Targets};
+
+/// What is known of the sample at hand. One is made per evaluation and reused for every sample.
+pub(crate) struct Sample<T> {
+    /// s_j.
+    scores: Vec<T>,
+    /// (∂s_j/∂raw_j) / τ.
+    slopes: Vec<T>,
+    /// exp(s_j + log k), where log k = −m.
+    exps: Vec<T>,
+    /// a_j.
+    mass: Vec<T>,
+    gradient: Vec<T>,
+    /// argmax_j s_j, the first of equals.
+    pub(crate) best: usize,
+    /// Σ exps over the classes other than `best`, whose own exp is 1.
+    rest: T,
+}
+
+impl<T: Element> Sample<T> {
+    pub(crate) fn new(classes: usize) -> Self {
+        let row = || vec![T::zero(); classes];
+        Sample {
+            scores: row(),
+            slopes: row(),
+            exps: row(),
+            mass: row(),
+            gradient: row(),
+            best: 0,
+            rest: T::zero(),
+        }
+    }
+
+    /// Formulas (1) to (4) for sample `i`.
+    pub(crate) fn score(&mut self, problem: &Problem<'_, T>, i: usize) {
+        let (features, weights) = (problem.features(), problem.weights());
+        let temperature = T::narrow(problem.objective().temperature);
+        for j in 0..self.scores.len() {
+            let mut raw = T::zero();
+            for d in 0..problem.n_features() {
+                raw += features[[i, d]] * weights[[d, j]];
+            }
+            if let Some(bias) = problem.bias() {
+                raw += bias[j];
+            }
+            raw /= temperature;
+            (self.scores[j], self.slopes[j]) = match problem.objective().softcap.map(T::narrow) {
+                None => (raw, T::one() / temperature),
+                Some(cap) => (cap * (raw / cap).tanh(), sech_squared(raw / cap) / temperature),
+            };
+        }
+
+        self.best = first_maximum(&self.scores);
+        let log_k = -self.scores[self.best];
+        for (exp, &score) in self.exps.iter_mut().zip(&self.scores) {
+            *exp = (score + log_k).exp();
+        }
+        self.rest = sum_of_others(&self.exps, self.best);
+    }
+
+    pub(crate) fn is_ignored(&self, problem: &Problem<'_, T>, i: usize) -> bool {
+        match problem.targets() {
+            Targets::Labels(labels) => problem.is_ignored(labels[i]),
+            Targets::Soft(_) => false,
+        }
+    }
+
+    /// (4).
+    pub(crate) fn log_sum_exp(&self) -> T {
+        self.scores[self.best] + self.rest.ln_1p()
+    }
+
+    /// (5), as exp(s_j − m) / Σ exp(s − m): a large m would round s_j − lse.
+    fn probability(&self, j: usize) -> T {
+        self.exps[j] / (self.exps[self.best] + self.rest)
+    }
+
+    /// ℓ_i of (6). A·lse − Σ a·s is written as A·(lse − m) + Σ a·(m − s), whose terms are all positive, so
+    /// that the loss of a confident prediction keeps its digits.
+    pub(crate) fn loss(&mut self, problem: &Problem<'_, T>, i: usize) -> T {
+        self.set_target_mass(problem, i);
+        let max = self.scores[self.best];
+        let mut loss = self.total_mass() * self.rest.ln_1p();
+        for (&mass, &score) in self.mass.iter().zip(&self.scores) {
+            // A class without mass may be masked, and 0·∞ is not 0.
+            if mass != T::zero() {
+                loss += mass * (max - score);
+            }
+        }
+        let z_loss = T::narrow(problem.objective().z_loss);
+        if z_loss != T::zero() {
+            loss += z_loss * self.log_sum_exp() * self.log_sum_exp();
+        }
+        loss * sample_weight(problem, i)
+    }
+
+    /// G_i of (8), from the state that [`loss`](Self::loss) left.
+    ///
+    /// Where p_j is above one half, A·p_j − a_j is written as Σ a − A·Σ p over the other classes: where p_j is
+    /// nearly 1 the difference would have no digits left.
+    pub(crate) fn score_gradient(&mut self, problem: &Problem<'_, T>, i: usize, total_weight: f64) -> &[T] {
+        let scale = T::narrow(sample_weight(problem, i).widen() / total_weight);
+        let total_mass = self.total_mass();
+        let two_zeta = T::narrow(2.0 * problem.objective().z_loss);
+        for j in 0..self.scores.len() {
+            let mut difference = if j == self.best && self.rest < T::one() {
+                let others = self.rest / (self.exps[self.best] + self.rest);
+                sum_of_others(&self.mass, j) - total_mass * others
+            } else {
+                total_mass * self.probability(j) - self.mass[j]
+            };
+            if two_zeta != T::zero() {
+                difference += two_zeta * self.log_sum_exp() * self.probability(j);
+            }
+            self.gradient[j] = scale * difference * self.slopes[j];
+        }
+        &self.gradient
+    }
+
+    /// a_i: where the target's mass lies. Everything that labels, smoothing, class weights and soft targets
+    /// mean for loss and gradient is in these numbers.
+    fn set_target_mass(&mut self, problem: &Problem<'_, T>, i: usize) {
+        let smoothing = problem.objective().label_smoothing;
+        let kept = T::narrow(1.0 - smoothing);
+        let spread = T::narrow(smoothing / self.mass.len() as f64);
+        for (j, mass) in self.mass.iter_mut().enumerate() {
+            let target = match problem.targets() {
+                Targets::Labels(labels) if labels[i] == j => T::one(),
+                Targets::Labels(_) => T::zero(),
+                Targets::Soft(soft) => soft[[i, j]],
+            };
+            let class_weight = problem.class_weights().map_or(T::one(), |w| w[j]);
+            *mass = (kept * target + spread) * class_weight;
+        }
+    }
+
+    /// A_i.
+    fn total_mass(&self) -> T {
+        self.mass.iter().copied().sum()
+    }
+}
+
+fn sample_weight<T: Element>(problem: &Problem<'_, T>, i: usize) -> T {
+    problem.sample_weights().map_or(T::one(), |u| u[i])
+}
+
+/// The derivative of tanh: 1 − tanh² without its cancellation.
+fn sech_squared<T: Element>(z: T) -> T {
+    let e = (T::narrow(-2.0) * z.abs()).exp();
+    T::narrow(4.0) * e / ((T::one() + e) * (T::one() + e))
+}
+
+fn first_maximum<T: Element>(values: &[T]) -> usize {
+    let mut best = 0;
+    for (j, &value) in values.iter().enumerate() {
+        if value > values[best] {
+            best = j;
+        }
+    }
+    best
+}
+
+fn sum_of_others<T: Element>(values: &[T], left_out: usize) -> T {
+    values.iter().enumerate().filter(|&(j, _)| j != left_out).map(|(_, &value)| value).sum()
+}

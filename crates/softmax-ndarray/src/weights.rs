@@ -1,0 +1,163 @@
+//! The weights of samples and of classes: the target mass a, the sample weights u, the total weight Ω.
+
+use crate::rows::{column, take_along_rows};
+use ndarray::{Array1, Array2, Axis, Zip};
+use softmax_core::{Element, Problem, Reduction, Targets};
+
+/// The target mass a (N×C) in the form that its parts have: a point at each label, and what is spread out.
+///
+/// a_ic = point_i·[c = label_i] + dense_ic, where `dense` has one row if it is the same for all samples.
+pub(crate) struct TargetMass<T> {
+    point: Option<(Array1<usize>, Array1<T>)>,
+    dense: Option<Array2<T>>,
+    samples: usize,
+}
+
+impl<T: Element> TargetMass<T> {
+    /// An ignored sample has no point; its dense part is for the caller to leave out.
+    pub(crate) fn new(problem: &Problem<'_, T>) -> Self {
+        let smoothing = problem.objective().label_smoothing;
+        let kept = T::narrow(1.0 - smoothing);
+        let spread = T::narrow(smoothing / problem.n_classes() as f64);
+        let ones = Array1::ones(problem.n_classes());
+        let class_weights = problem.class_weights().unwrap_or(ones.view());
+        let samples = problem.n_samples();
+        match problem.targets() {
+            Targets::Labels(labels) => {
+                let classes = labels.mapv(|y| if problem.is_ignored(y) { 0 } else { y });
+                let mass =
+                    labels.mapv(|y| if problem.is_ignored(y) { T::zero() } else { kept * class_weights[y] });
+                let dense = (smoothing > 0.0).then(|| (&class_weights * spread).insert_axis(Axis(0)));
+                TargetMass { point: Some((classes, mass)), dense, samples }
+            }
+            Targets::Soft(soft) => {
+                let dense = (soft * kept + spread) * class_weights;
+                TargetMass { point: None, dense: Some(dense), samples }
+            }
+        }
+    }
+
+    /// A (N).
+    pub(crate) fn total(&self) -> Array1<T> {
+        let dense = match &self.dense {
+            Some(dense) => dense.sum_axis(Axis(1)),
+            None => Array1::zeros(1),
+        };
+        match &self.point {
+            Some((_, mass)) => mass + &dense,
+            None => dense,
+        }
+    }
+
+    /// a at one class per sample (N).
+    pub(crate) fn at(&self, classes: &Array1<usize>) -> Array1<T> {
+        let mut mass = match &self.dense {
+            Some(dense) => take_along_rows(self.broadcast(dense), classes),
+            None => Array1::zeros(self.samples),
+        };
+        if let Some((labels, point)) = &self.point {
+            let add = |mass: &mut T, &class: &usize, &label: &usize, &point: &T| {
+                if class == label {
+                    *mass += point;
+                }
+            };
+            Zip::from(&mut mass).and(classes).and(labels).and(point).for_each(add);
+        }
+        mass
+    }
+
+    /// Σ_c a_ic·x_ic (N). Where there is no mass x may be infinite.
+    pub(crate) fn row_products(&self, x: &Array2<T>) -> Array1<T> {
+        let product = |mass: T, x: T| if mass == T::zero() { T::zero() } else { mass * x };
+        let mut sums = match &self.dense {
+            Some(dense) => {
+                Zip::from(x).and_broadcast(dense).map_collect(|&x, &a| product(a, x)).sum_axis(Axis(1))
+            }
+            None => Array1::zeros(self.samples),
+        };
+        if let Some((labels, point)) = &self.point {
+            let at_labels = take_along_rows(x.view(), labels);
+            Zip::from(&mut sums).and(point).and(&at_labels).for_each(|sum, &a, &x| *sum += product(a, x));
+        }
+        sums
+    }
+
+    /// x −= a.
+    pub(crate) fn subtract_from(&self, x: &mut Array2<T>) {
+        if let Some(dense) = &self.dense {
+            *x -= dense;
+        }
+        if let Some((labels, point)) = &self.point {
+            Zip::from(x.rows_mut()).and(labels).and(point).for_each(|mut row, &y, &a| row[y] -= a);
+        }
+    }
+
+    fn broadcast<'a>(&self, dense: &'a Array2<T>) -> ndarray::ArrayView2<'a, T> {
+        let classes = dense.ncols();
+        dense.broadcast((self.samples, classes)).expect("one row, or one per sample")
+    }
+}
+
+/// u (N), and `None` for an ignored sample.
+pub(crate) struct SampleWeights<T>(Array1<Option<T>>);
+
+impl<T: Element> SampleWeights<T> {
+    pub(crate) fn new(problem: &Problem<'_, T>) -> Self {
+        let mut weights = match problem.sample_weights() {
+            Some(weights) => weights.mapv(Some),
+            None => Array1::from_elem(problem.n_samples(), Some(T::one())),
+        };
+        if let Targets::Labels(labels) = problem.targets() {
+            weights.zip_mut_with(labels, |weight, &y| {
+                if problem.is_ignored(y) {
+                    *weight = None;
+                }
+            });
+        }
+        SampleWeights(weights)
+    }
+
+    /// Ω, in f64.
+    pub(crate) fn total(&self, problem: &Problem<'_, T>) -> f64 {
+        if problem.objective().reduction == Reduction::Sum {
+            return 1.0;
+        }
+        let sum = |weights: &Array1<T>| -> f64 {
+            let used = self.0.iter().zip(weights).filter_map(|(u, w)| u.map(|u| u.widen() * w.widen()));
+            used.sum()
+        };
+        match (problem.targets(), problem.class_weights()) {
+            (Targets::Labels(labels), Some(class_weights)) => {
+                let ignored = |y: usize| problem.is_ignored(y);
+                sum(&labels.mapv(|y| if ignored(y) { T::zero() } else { class_weights[y] }))
+            }
+            _ => sum(&Array1::ones(self.0.len())),
+        }
+    }
+
+    /// x_i ·= u_i; zero for an ignored sample, whatever x_i is.
+    pub(crate) fn apply(&self, x: &mut Array1<T>) {
+        x.zip_mut_with(&self.0, |x, u| *x = u.map_or(T::zero(), |u| *x * u));
+    }
+
+    /// x_ic ·= u_i/Ω; zero for an ignored sample, whatever x_ic is.
+    pub(crate) fn apply_to_rows(&self, x: &mut Array2<T>, total: f64) {
+        let scales = self.0.mapv(|u| u.map_or(T::zero(), |u| T::narrow(u.widen() / total)));
+        *x *= &column(&scales);
+        Zip::from(x.rows_mut()).and(&self.0).for_each(|mut row, u| {
+            if u.is_none() {
+                row.fill(T::zero());
+            }
+        });
+    }
+
+    /// How many samples that count have their label as the predicted class.
+    pub(crate) fn count_correct(
+        &self,
+        labels: ndarray::ArrayView1<'_, usize>,
+        predicted: &Array1<usize>,
+    ) -> usize {
+        let counted = self.0.iter().zip(labels.iter().zip(predicted));
+        counted.filter(|(u, (y, predicted))| u.is_some() && y == predicted).count()
+    }
+}

@@ -1,0 +1,30 @@
+//! The linear softmax loss on OpenBLAS: the three products are BLAS's `gemm`, reached through ndarray with
+//! [`ndarray_linalg`] linked to the system's OpenBLAS, and everything between them happens in place, a row at
+//! a time, in one N×C array that is kept from call to call.
+//!
+//! It needs OpenBLAS on the system (Debian: `libopenblas-dev` and `pkg-config`). It also turns ndarray's BLAS
+//! on for every crate of the build that it is part of, which is why it is a crate of its own.
+//!
+//! ```
+//! use softmax_openblas::{OpenBlas, Problem, SoftmaxBackend, ndarray::array};
+//!
+//! let features = array![[1.0f32, 0.0], [0.0, 2.0]];
+//! let weights = array![[0.5, -0.5, 0.0], [0.1, 0.2, 0.3]];
+//! let labels = array![0, 2];
+//! let problem = Problem::builder(features.view(), weights.view(), labels.view()).build()?;
+//! assert!((OpenBlas::new().loss(&problem)? - 0.7960856).abs() < 1e-6);
+//! # Ok::<(), softmax_openblas::Error>(())
+//! ```
+
+#![deny(unsafe_code)]
+
+// Linked for its OpenBLAS: ndarray calls `cblas_sgemm` and `cblas_dgemm`, and this brings them.
+use ndarray_linalg as _;
+
+mod backend;
+mod library;
+mod row;
+
+pub use backend::OpenBlas;
+pub use library::{config, set_threads, threads};
+pub use softmax_core::*;

@@ -1,0 +1,178 @@
+//! What happens to one sample between the products: raw scores come in, and G_i replaces them.
+
+use ndarray::{ArrayView1, ArrayViewMut1, Zip};
+use softmax_core::{Element, Objective, Problem, Targets};
+
+/// The coefficients that are the same for every sample.
+pub(crate) struct Terms<'a, T> {
+    objective: &'a Objective,
+    class_weights: Option<ArrayView1<'a, T>>,
+    /// 1 − ε, and ε/C.
+    kept: T,
+    spread: T,
+    /// Σ_c ε·w_c/C.
+    total_spread: T,
+}
+
+/// What a row's scores say, before they are replaced.
+pub(crate) struct Summary<T> {
+    pub(crate) lse: T,
+    pub(crate) best: usize,
+    /// ℓ_i.
+    pub(crate) loss: T,
+}
+
+/// The target mass of one sample: a point, or a row of it, and what smoothing spreads.
+enum Target<'a, T> {
+    Label(usize),
+    Soft(ArrayView1<'a, T>),
+}
+
+impl<'a, T: Element> Terms<'a, T> {
+    pub(crate) fn new(problem: &'a Problem<'_, T>) -> Self {
+        let objective = problem.objective();
+        let spread = T::narrow(objective.label_smoothing / problem.n_classes() as f64);
+        let class_weights = problem.class_weights();
+        let total = class_weights.map_or(T::narrow(problem.n_classes() as f64), |w| w.sum());
+        let kept = T::narrow(1.0 - objective.label_smoothing);
+        Terms { objective, class_weights, kept, spread, total_spread: spread * total }
+    }
+
+    /// Turns the products X_i·W into G_i, but for the softcap's slopes, which are left in `slopes`. An ignored
+    /// sample's G_i and loss are zero.
+    pub(crate) fn process(
+        &self,
+        problem: &Problem<'_, T>,
+        i: usize,
+        mut row: ArrayViewMut1<'_, T>,
+        slopes: ArrayViewMut1<'_, T>,
+        total_weight: f64,
+    ) -> Summary<T> {
+        self.cap(problem, &mut row, slopes);
+        let best = argmax(row.view());
+        let max = row[best];
+        row -= max;
+
+        let target = match problem.targets() {
+            Targets::Labels(labels) if problem.is_ignored(labels[i]) => None,
+            Targets::Labels(labels) => Some(Target::Label(labels[i])),
+            Targets::Soft(soft) => Some(Target::Soft(soft.row(i).reborrow())),
+        };
+        let cross = target.as_ref().map_or(T::zero(), |target| self.cross(target, row.view()));
+
+        // Without the largest term, which is exactly 1, the others keep their digits in log1p.
+        row.mapv_inplace(T::exp);
+        let at_best = std::mem::replace(&mut row[best], T::zero());
+        let rest = row.sum();
+        row[best] = at_best;
+        let log_rest = rest.ln_1p();
+        let lse = max + log_rest;
+
+        let Some(target) = target else {
+            row.fill(T::zero());
+            return Summary { lse, best, loss: T::zero() };
+        };
+        let total_mass = self.total_mass(&target);
+        let sample_weight = problem.sample_weights().map_or(T::one(), |u| u[i]);
+        let mut loss = total_mass * log_rest - cross;
+        if self.objective.z_loss != 0.0 {
+            loss += T::narrow(self.objective.z_loss) * lse * lse;
+        }
+
+        // (8). Where p is above one half, A·p − a is taken as Σ a − A·Σ p over the other classes.
+        let scale = T::narrow(sample_weight.widen() / total_weight / self.objective.temperature);
+        let z_slope = T::narrow(2.0 * self.objective.z_loss) * lse;
+        let sum = at_best + rest;
+        let confident = (rest < T::one()).then(|| {
+            total_mass - self.mass_at(&target, best) - total_mass * (rest / sum) + z_slope * (at_best / sum)
+        });
+        let factor = (total_mass + z_slope) / sum;
+        row.mapv_inplace(|exp| factor * exp);
+        self.subtract_mass(&target, &mut row);
+        if let Some(confident) = confident {
+            row[best] = confident;
+        }
+        row *= scale;
+        Summary { lse, best, loss: sample_weight * loss }
+    }
+
+    /// Bias, temperature and softcap: raw scores to s.
+    fn cap(
+        &self,
+        problem: &Problem<'_, T>,
+        row: &mut ArrayViewMut1<'_, T>,
+        mut slopes: ArrayViewMut1<'_, T>,
+    ) {
+        if let Some(bias) = problem.bias() {
+            *row += &bias;
+        }
+        if self.objective.temperature != 1.0 {
+            *row /= T::narrow(self.objective.temperature);
+        }
+        if let Some(cap) = self.objective.softcap.map(T::narrow) {
+            Zip::from(row).and(&mut slopes).for_each(|s, slope| {
+                let z = *s / cap;
+                // 1/cosh², as 1 − tanh² would cancel.
+                let e = (-(z.abs() + z.abs())).exp();
+                let half = T::one() + e;
+                *slope = (e + e + e + e) / (half * half);
+                *s = cap * z.tanh();
+            });
+        }
+    }
+
+    fn class_weight(&self, c: usize) -> T {
+        self.class_weights.map_or(T::one(), |w| w[c])
+    }
+
+    /// a_ic.
+    fn mass_at(&self, target: &Target<'_, T>, c: usize) -> T {
+        let own = match target {
+            Target::Label(y) if *y == c => T::one(),
+            Target::Label(_) => T::zero(),
+            Target::Soft(soft) => soft[c],
+        };
+        (self.kept * own + self.spread) * self.class_weight(c)
+    }
+
+    /// A_i.
+    fn total_mass(&self, target: &Target<'_, T>) -> T {
+        match target {
+            Target::Label(y) => self.kept * self.class_weight(*y) + self.total_spread,
+            Target::Soft(soft) => (0..soft.len()).map(|c| self.mass_at(target, c)).sum(),
+        }
+    }
+
+    fn is_point(&self, target: &Target<'_, T>) -> bool {
+        matches!(target, Target::Label(_)) && self.spread == T::zero()
+    }
+
+    /// Σ_c a_ic·(s_ic − m_i), where classes without mass may be masked.
+    fn cross(&self, target: &Target<'_, T>, shifted: ArrayView1<'_, T>) -> T {
+        let product = |c: usize| {
+            let mass = self.mass_at(target, c);
+            if mass == T::zero() { T::zero() } else { mass * shifted[c] }
+        };
+        match target {
+            Target::Label(y) if self.is_point(target) => product(*y),
+            _ => (0..shifted.len()).map(product).sum(),
+        }
+    }
+
+    fn subtract_mass(&self, target: &Target<'_, T>, row: &mut ArrayViewMut1<'_, T>) {
+        match target {
+            Target::Label(y) if self.is_point(target) => row[*y] -= self.mass_at(target, *y),
+            _ => row.indexed_iter_mut().for_each(|(c, g)| *g -= self.mass_at(target, c)),
+        }
+    }
+}
+
+fn argmax<T: Element>(row: ArrayView1<'_, T>) -> usize {
+    let mut best = 0;
+    for (c, &score) in row.iter().enumerate() {
+        if score > row[best] {
+            best = c;
+        }
+    }
+    best
+}

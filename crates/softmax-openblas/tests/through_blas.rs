@@ -1,0 +1,71 @@
+//! Proof that the products go through BLAS: this program has a `cblas_dgemm` of its own, which the linker takes
+//! before the library's. It counts the calls and hands them on.
+
+use softmax_openblas::ndarray::{Array1, Array2};
+use softmax_openblas::{OpenBlas, Problem, SoftmaxBackend};
+use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+type Dgemm = unsafe extern "C" fn(
+    layout: c_int,
+    transpose_a: c_int,
+    transpose_b: c_int,
+    m: c_int,
+    n: c_int,
+    k: c_int,
+    alpha: f64,
+    a: *const f64,
+    lda: c_int,
+    b: *const f64,
+    ldb: c_int,
+    beta: f64,
+    c: *mut f64,
+    ldc: c_int,
+);
+
+/// # Safety
+/// As CBLAS's function of this name.
+#[unsafe(no_mangle)]
+#[allow(clippy::too_many_arguments)]
+pub unsafe extern "C" fn cblas_dgemm(
+    layout: c_int,
+    transpose_a: c_int,
+    transpose_b: c_int,
+    m: c_int,
+    n: c_int,
+    k: c_int,
+    alpha: f64,
+    a: *const f64,
+    lda: c_int,
+    b: *const f64,
+    ldb: c_int,
+    beta: f64,
+    c: *mut f64,
+    ldc: c_int,
+) {
+    CALLS.fetch_add(1, Ordering::Relaxed);
+    // SAFETY: the name is NUL-terminated; RTLD_NEXT looks behind this program, where OpenBLAS is.
+    let next: *mut c_void = unsafe { libc::dlsym(libc::RTLD_NEXT, c"cblas_dgemm".as_ptr()) };
+    assert!(!next.is_null(), "no BLAS library behind this program");
+    // SAFETY: the symbol of this name in a CBLAS has this type.
+    let dgemm: Dgemm = unsafe { std::mem::transmute::<*mut c_void, Dgemm>(next) };
+    // SAFETY: the caller keeps CBLAS's contract, and every argument is handed on as it came.
+    unsafe { dgemm(layout, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) }
+}
+
+#[test]
+fn the_three_products_are_calls_of_dgemm() {
+    let features = Array2::from_shape_fn((20, 16), |(i, d)| ((i * 7 + d * 3) % 11) as f64 - 5.0);
+    let weights = Array2::from_shape_fn((16, 12), |(d, c)| ((d * 5 + c) % 13) as f64 / 13.0);
+    let labels = Array1::from_shape_fn(20, |i| i % 12);
+    let problem = Problem::builder(features.view(), weights.view(), labels.view()).build().unwrap();
+    let mut backend = OpenBlas::new();
+
+    backend.loss(&problem).unwrap();
+    assert_eq!(CALLS.swap(0, Ordering::Relaxed), 1, "the scores");
+    backend.gradients(&problem).unwrap();
+    assert_eq!(CALLS.swap(0, Ordering::Relaxed), 2, "the scores and dW");
+    assert!(softmax_openblas::config().starts_with("OpenBLAS"), "{}", softmax_openblas::config());
+}

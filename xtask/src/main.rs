@@ -1,0 +1,31 @@
+//! The project's chores. `cargo xtask help` lists them.
+
+#![forbid(unsafe_code)]
+
+mod cargo;
+mod lint;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The project's chores")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run every test that this machine can run, and say what was left out
+    Test(test::TestArgs),
+    /// Check the format, clippy and the documentation, with warnings as errors
+    Lint(lint::LintArgs),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Test(args) => test::run(&args),
+        Command::Lint(args) => lint::run(&args),
+    }
+}
