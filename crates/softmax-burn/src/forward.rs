@@ -1,5 +1,6 @@
-//! From tensors to losses: formulas (1) to (6). Written so that autodiff of it keeps every digit too: the
-//! largest score's own terms, which are constant, are left out rather than computed and cancelled.
+//! From tensors to losses: formulas (1) to (6). Written so that autodiff of it keeps every digit too. Where the
+//! largest score m has more than half of the probability, its own terms, which are constant, are left out and
+//! m varies, so that its slope is the sum of the others'; elsewhere m is a constant, and its slope is its own.
 
 use crate::transfer::{TargetMass, Tensors, download_classes, download_f64, download_vector};
 use burn::tensor::{Bool, Int, Tensor};
@@ -30,16 +31,30 @@ impl Forward {
         let at_best = classes.equal(best.clone().expand([n, c]));
 
         let max = scores.clone().gather(1, best.clone());
-        let shifted = scores - max.clone();
+        let (anchor, left_out) = if scores.is_tracked() {
+            let confident = is_confident(&scores.clone().detach(), &max.clone().detach(), &at_best);
+            let anchor = max.clone().detach().mask_where(confident.clone(), max.clone());
+            (anchor, at_best.clone().bool_and(confident.expand([n, c])))
+        } else {
+            (max.clone(), at_best.clone())
+        };
+        let tracked = scores.is_tracked();
+        let shifted = scores - anchor.clone();
         // 0, or NaN where the maximum is not finite and m − m is not 0.
-        let defect = max.clone().detach() - max.clone().detach();
-        let other_exps = shifted.clone().exp().mask_fill(at_best.clone(), 0.0);
-        let rest = other_exps.clone().sum_dim(1) + defect;
+        let defect = max.clone().detach() - max.detach();
+        let exps = shifted.clone().exp();
+        let other_exps = exps.clone().mask_fill(at_best.clone(), 0.0);
+        let mut rest = other_exps.clone().sum_dim(1) + defect;
+        if tracked {
+            // exp(0) − 1 at the largest score: nothing, but for its slope.
+            let own = exps.mask_fill(left_out.clone(), 1.0).gather(1, best.clone()) - 1.0;
+            rest = rest + own;
+        }
         let log_rest = rest.clone().log1p();
-        let lse = max + log_rest.clone();
+        let lse = anchor + log_rest.clone();
 
         let mut losses =
-            tensors.mass.total.clone() * log_rest - cross(&tensors.mass, shifted, &best, &at_best);
+            tensors.mass.total.clone() * log_rest - cross(&tensors.mass, shifted, &left_out);
         if objective.z_loss != 0.0 {
             losses = losses + lse.clone() * lse.clone() * objective.z_loss;
         }
@@ -100,24 +115,26 @@ fn scores(tensors: &Tensors, objective: &Objective) -> (Tensor<2>, Option<Tensor
     }
 }
 
-/// Σ_c a_c·(s_c − m) (N×1), without the class where s = m and without those that have no mass.
-fn cross(
-    mass: &TargetMass,
-    shifted: Tensor<2>,
-    best: &Tensor<2, Int>,
-    at_best: &Tensor<2, Bool>,
-) -> Tensor<2> {
+/// Where the largest score has more than half of the probability (N×1).
+fn is_confident(scores: &Tensor<2>, max: &Tensor<2>, at_best: &Tensor<2, Bool>) -> Tensor<2, Bool> {
+    let exps = (scores.clone() - max.clone()).exp().mask_fill(at_best.clone(), 0.0);
+    exps.sum_dim(1).lower_elem(1.0)
+}
+
+/// Σ_c a_c·(s_c − m) (N×1), without the entries to be left out and without those that have no mass.
+fn cross(mass: &TargetMass, shifted: Tensor<2>, left_out: &Tensor<2, Bool>) -> Tensor<2> {
     let [n, c] = shifted.dims();
     let mut sum = mass.total.zeros_like();
+    let kept = shifted.mask_fill(left_out.clone(), 0.0);
     if let Some((labels, masses)) = &mass.point {
-        let left_out = labels.clone().equal(best.clone()).bool_or(masses.clone().equal_elem(0.0));
-        let at_label = shifted.clone().gather(1, labels.clone()).mask_fill(left_out, 0.0);
+        let without_mass = masses.clone().equal_elem(0.0);
+        let at_label = kept.clone().gather(1, labels.clone()).mask_fill(without_mass, 0.0);
         sum = sum + masses.clone() * at_label;
     }
     if let Some(dense) = &mass.dense {
         let dense = dense.clone().expand([n, c]);
-        let left_out = at_best.clone().bool_or(dense.clone().equal_elem(0.0));
-        sum = sum + (dense * shifted.mask_fill(left_out, 0.0)).sum_dim(1);
+        let without_mass = dense.clone().equal_elem(0.0);
+        sum = sum + (dense * kept.mask_fill(without_mass, 0.0)).sum_dim(1);
     }
     sum
 }

@@ -1,32 +1,32 @@
-//! x
-use softmax_conformance::*;
-use softmax_core::*;
-fn all<T: Element>(b: &mut dyn SoftmaxBackend<T>) -> usize {
-    let mut bad = 0;
-    let mut worst = 0.0f64;
-    for case in suite() {
-        match run_case::<T>(&case, b) {
-            Err(e) => {
-                bad += 1;
-                println!("{} {e}", case.name)
-            }
-            Ok(errors) => {
-                for e in errors {
-                    if !e.is_within_bound() {
-                        bad += 1;
-                        println!("{} {} {e}", T::DTYPE, case.name);
-                    } else {
-                        worst = worst.max(e.over_bound);
-                    }
-                }
-            }
-        }
-    }
-    println!("worst {worst}");
-    bad
+//! The full conformance suite.
+
+use softmax_conformance::{Report, Runner, Suite};
+use softmax_burn::{Burn, BurnAutodiff};
+
+/// A built-in backend does everything: what it does not support fails here.
+fn assert_complete(report: &Report) {
+    report.assert_success();
+    assert!(report.ran() > 500, "{} cases", report.ran());
+    let unsupported: Vec<_> = report.skipped.iter().filter(|s| s.reason.contains("does not support")).collect();
+    assert!(unsupported.is_empty(), "{unsupported:?}");
 }
+
 #[test]
-fn passes() {
-    let n = all::<f32>(&mut softmax_burn::Burn::flex()) + all::<f64>(&mut softmax_burn::Burn::flex());
-    assert_eq!(n, 0);
+fn burn_f32() {
+    assert_complete(&Runner::new().run(&Suite::<f32>::full(), || Box::new(Burn::flex())));
+}
+
+#[test]
+fn burn_f64() {
+    assert_complete(&Runner::new().run(&Suite::<f64>::full(), || Box::new(Burn::flex())));
+}
+
+#[test]
+fn burn_autodiff_f32() {
+    assert_complete(&Runner::new().run(&Suite::<f32>::full(), || Box::new(BurnAutodiff::flex())));
+}
+
+#[test]
+fn burn_autodiff_f64() {
+    assert_complete(&Runner::new().run(&Suite::<f64>::full(), || Box::new(BurnAutodiff::flex())));
 }

@@ -1,16 +1,172 @@
-use crate::case::Case;
-use crate::check::{OutputError, check};
-use crate::oracle::reference;
-use softmax_core::{Element, Error, OutputSet, OwnedOutputs, SoftmaxBackend};
+use crate::report::{CaseFailure, Report, Skipped, Worst};
+use crate::suite::{Outcome, Subject, Suite, Test};
+use softmax_core::{Element, SoftmaxBackend};
+use std::collections::BTreeMap;
+use std::env;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A run.
-pub fn run_case<T: Element>(
-    case: &Case,
-    backend: &mut dyn SoftmaxBackend<T>,
-) -> Result<Vec<OutputError>, Error> {
-    let owned = case.narrowed::<T>();
-    let problem = owned.problem()?;
-    let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
-    let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
-    Ok(check(&evaluation, &outputs, &reference(&problem, OutputSet::ALL)))
+/// The environment variable whose text, if it is set, must be part of a case's name for the case to run.
+pub const FILTER_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FILTER";
+
+/// Puts backends to a suite. Every case gets a fresh backend; a panic is that case's failure; all failures are
+/// collected.
+///
+/// ```no_run
+/// # fn make() -> Box<dyn softmax_core::SoftmaxBackend<f32>> { unimplemented!() }
+/// use softmax_conformance::{Runner, Suite};
+///
+/// let report = Runner::new()
+///     .skip("options/soft-", "soft targets are not done yet")
+///     .run(&Suite::<f32>::full(), make);
+/// report.assert_success();
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a runner does nothing until `run`"]
+pub struct Runner {
+    skips: Vec<(String, String)>,
+    expected_failures: Vec<(String, String)>,
+    tolerance: f64,
+    filter: Option<String>,
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Runner {
+    /// Runs everything, unless the variable [`FILTER_VARIABLE`] says otherwise.
+    pub fn new() -> Self {
+        let filter = env::var(FILTER_VARIABLE).ok().filter(|text| !text.is_empty());
+        Runner { skips: Vec::new(), expected_failures: Vec::new(), tolerance: 1.0, filter }
+    }
+
+    /// Leaves out the cases whose names begin with `name`. It is an error if there are none.
+    pub fn skip(mut self, name: impl Into<String>, reason: impl Into<String>) -> Self {
+        self.skips.push((name.into(), reason.into()));
+        self
+    }
+
+    /// Expects the cases whose names begin with `name` to fail. It is an error if one passes, or if there are
+    /// none.
+    pub fn expect_fail(mut self, name: impl Into<String>, reason: impl Into<String>) -> Self {
+        self.expected_failures.push((name.into(), reason.into()));
+        self
+    }
+
+    /// Multiplies the bounds, for a backend that is less accurate by design. Default 1.
+    pub fn tolerance(mut self, factor: f64) -> Self {
+        self.tolerance = factor;
+        self
+    }
+
+    /// Runs only the cases whose names contain `text`.
+    pub fn filter(mut self, text: impl Into<String>) -> Self {
+        self.filter = Some(text.into());
+        self
+    }
+
+    /// Whether a case is to run, as far as the filter goes.
+    pub(crate) fn is_chosen(&self, name: &str) -> bool {
+        self.filter.as_ref().is_none_or(|text| name.contains(text.as_str()))
+    }
+
+    /// Runs the suite on the backends that `factory` makes.
+    pub fn run<T, F>(&self, suite: &Suite<T>, factory: F) -> Report
+    where
+        T: Element,
+        F: Fn() -> Box<dyn SoftmaxBackend<T>> + Sync,
+    {
+        self.run_with_progress(suite, factory, |_, _| ())
+    }
+
+    /// As [`run`](Self::run); `progress` is told how many cases are done, of how many.
+    pub fn run_with_progress<T, F>(
+        &self,
+        suite: &Suite<T>,
+        factory: F,
+        mut progress: impl FnMut(usize, usize),
+    ) -> Report
+    where
+        T: Element,
+        F: Fn() -> Box<dyn SoftmaxBackend<T>> + Sync,
+    {
+        let subject = Subject { factory: &factory, tolerance: self.tolerance };
+        let mut report = Report::new(factory().descriptor().name.into_owned(), T::DTYPE);
+        let mut worst = BTreeMap::new();
+        let chosen: Vec<&Test<T>> = suite.tests().filter(|test| self.is_chosen(test.name())).collect();
+        for (done, test) in chosen.iter().enumerate() {
+            progress(done, chosen.len());
+            self.run_one(test, &subject, &mut report, &mut worst);
+        }
+        progress(chosen.len(), chosen.len());
+        report.worst = worst.into_values().collect();
+        report.misuse = self.misuse(suite, &report);
+        report
+    }
+
+    fn run_one<T: Element>(
+        &self,
+        test: &Test<T>,
+        subject: &Subject<'_, T>,
+        report: &mut Report,
+        worst: &mut BTreeMap<&'static str, Worst>,
+    ) {
+        let name = test.name().to_owned();
+        if let Some(reason) = reason_for(&self.skips, &name) {
+            report.skipped.push(Skipped { name, reason: reason.to_owned() });
+            return;
+        }
+        let outcome = run_caught(test, subject);
+        let expected = reason_for(&self.expected_failures, &name);
+        match (outcome, expected) {
+            (Outcome::NotApplicable(reason), _) => report.skipped.push(Skipped { name, reason }),
+            (Outcome::Passed(errors), None) => {
+                report.passed += 1;
+                for error in errors {
+                    let record = worst.entry(error.output).or_insert_with(|| Worst::none(error.output));
+                    record.update(error.over_bound, &name);
+                }
+            }
+            (Outcome::Passed(_), Some(reason)) => {
+                let message = format!("passed, but was expected to fail: {reason}");
+                report.failures.push(CaseFailure { name, messages: vec![message] });
+            }
+            (Outcome::Failed(messages), None) => report.failures.push(CaseFailure { name, messages }),
+            (Outcome::Failed(_), Some(reason)) => {
+                report.expected_failures.push(Skipped { name, reason: reason.to_owned() });
+            }
+        }
+    }
+
+    /// What is wrong with the run itself.
+    fn misuse<T: Element>(&self, suite: &Suite<T>, report: &Report) -> Vec<String> {
+        let mut misuse = Vec::new();
+        for (list, what) in [(&self.skips, "skip"), (&self.expected_failures, "expected failure")] {
+            for (prefix, _) in list {
+                if !suite.tests().any(|test| test.name().starts_with(prefix)) {
+                    misuse.push(format!("the {what} {prefix:?} matches no case"));
+                }
+            }
+        }
+        if report.ran() == 0 {
+            misuse.push("no case ran".to_owned());
+        }
+        misuse
+    }
+}
+
+/// Runs a test; a panic is a failure.
+pub(crate) fn run_caught<T: Element>(test: &Test<T>, subject: &Subject<'_, T>) -> Outcome {
+    // Nothing that the closure touches outlives a panic but the factory, which makes fresh backends.
+    catch_unwind(AssertUnwindSafe(|| test.run(subject))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of an unknown kind");
+        Outcome::Failed(vec![format!("panicked: {text}")])
+    })
+}
+
+fn reason_for<'a>(list: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    list.iter().find(|(prefix, _)| name.starts_with(prefix)).map(|(_, reason)| reason.as_str())
 }

@@ -2,15 +2,17 @@
 //! correct backend may be. It shares no code with any backend.
 
 mod bounds;
+mod differences;
 mod inputs;
 mod real;
 mod row;
 
 use bounds::RowBounds;
-pub(crate) use inputs::{InputTargets, Inputs};
+pub use differences::central_difference;
+use inputs::{InputTargets, Inputs};
 use ndarray::{Array1, Array2, ArrayD};
 use rayon::prelude::*;
-pub(crate) use real::{DoubleDouble, Real};
+use real::{DoubleDouble, Real};
 use row::{Row, total_weight};
 use softmax_core::{Dtype, Element, OutputKind, OutputSet, Problem, ndarray};
 
@@ -99,11 +101,6 @@ pub fn reference<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> Refere
         Dtype::F32 => Oracle::<f64>::new(&inputs, T::DTYPE, true).evaluate(set),
         Dtype::F64 => Oracle::<DoubleDouble>::new(&inputs, T::DTYPE, true).evaluate(set),
     }
-}
-
-/// The loss as an unevaluated sum of two f64, accurate to some 31 digits: what differences need.
-pub(crate) fn loss_in_two_parts(inputs: &Inputs) -> DoubleDouble {
-    Oracle::<DoubleDouble>::new(inputs, Dtype::F64, false).loss()
 }
 
 struct Oracle<'a, R> {
@@ -403,4 +400,77 @@ fn contenders<R: Real>(row: &Row<R>, bounds: &RowBounds) -> Vec<usize> {
     let floor = scores[row.best] - error(row.best);
     let within = |c: usize| c == row.best || (error(c) > 0.0 && scores[c] + error(c) >= floor);
     (0..scores.len()).filter(|&c| within(c)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::suite::golden_problems;
+
+    /// |value − golden| over |golden|, where the golden value is a sum of two f64.
+    fn relative(value: DoubleDouble, (high, low): (f64, f64)) -> f64 {
+        let difference = value - DoubleDouble::from(high) - DoubleDouble::from(low);
+        if high == 0.0 { difference.value().abs() } else { (difference.value() / high).abs() }
+    }
+
+    #[test]
+    fn the_loss_has_thirty_digits() {
+        let mut problems = 0;
+        for golden in golden_problems() {
+            let owned = golden.problem();
+            let problem = owned.problem().unwrap();
+            let inputs = Inputs::new(&problem);
+            let loss = Oracle::<DoubleDouble>::new(&inputs, Dtype::F64, false).loss();
+            let error = relative(loss, golden.expected.loss);
+            assert!(error < 1e-29, "off by {error:e} of the loss of {owned:?}");
+            problems += 1;
+        }
+        assert!(problems > 40);
+    }
+
+    #[test]
+    fn every_output_is_the_nearest_double_or_its_neighbour() {
+        for golden in golden_problems() {
+            let owned = golden.problem();
+            let reference = reference(&owned.problem().unwrap(), OutputSet::ALL);
+            let answers = &golden.expected;
+            for (kind, expected) in &reference.outputs {
+                let exact = match kind {
+                    OutputKind::WeightsGradient => &answers.weights_gradient,
+                    OutputKind::FeaturesGradient => &answers.features_gradient,
+                    OutputKind::BiasGradient => &answers.bias_gradient,
+                    OutputKind::SampleLosses => &answers.sample_losses,
+                    OutputKind::LogSumExp => &answers.log_sum_exp,
+                    OutputKind::Predicted => continue,
+                };
+                assert_eq!(exact.len(), expected.values.len());
+                let largest = exact.iter().map(|(high, _)| high.abs()).fold(0.0, f64::max);
+                for (&(exact, _), &value) in exact.iter().zip(&expected.values) {
+                    // A sum of terms that cancel has 31 digits of its terms.
+                    let admissible = 2.3e-16 * exact.abs() + 1e-28 * largest;
+                    assert!((value - exact).abs() <= admissible, "{kind}: {value:e} for {exact:e}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn its_gradients_are_its_differences() {
+        let mut entries = 0;
+        for golden in golden_problems() {
+            let owned = golden.problem();
+            let problem = owned.problem().unwrap();
+            for (kind, expected) in reference(&problem, OutputSet::ALL).outputs {
+                let largest = expected.values.iter().fold(1e-3, |max: f64, x| max.max(x.abs()));
+                for (index, &value) in expected.values.indexed_iter() {
+                    let index = ndarray::Dimension::slice(&index).to_vec();
+                    let Some(difference) = central_difference(&problem, kind, &index) else { break };
+                    let error = (difference - value).abs() / largest;
+                    assert!(error < 1e-12, "{kind} at {index:?}: {difference:e} and {value:e}");
+                    entries += 1;
+                }
+            }
+        }
+        assert!(entries > 1000, "{entries}");
+    }
 }

@@ -1,0 +1,45 @@
+//! Each case as a test of `cargo test`, through libtest-mimic.
+
+use crate::runner::{Runner, run_caught};
+use crate::suite::{Outcome, Subject, Suite};
+use libtest_mimic::{Arguments, Failed, Trial};
+use softmax_core::{Element, SoftmaxBackend};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// The suite's tests as trials, named `f32::closed/ties` and so on. A test that is skipped, or that the backend
+/// does not support, shows as ignored or passes with a note; failures that are expected are the [`Runner`]'s.
+pub fn trials<T, F>(suite: Suite<T>, factory: F) -> Vec<Trial>
+where
+    T: Element,
+    F: Fn() -> Box<dyn SoftmaxBackend<T>> + Send + Sync + 'static,
+{
+    let factory = Arc::new(factory);
+    let runner = Runner::new();
+    let tests = suite.into_tests().into_iter().filter(|test| runner.is_chosen(test.name()));
+    tests
+        .map(|test| {
+            let factory = Arc::clone(&factory);
+            let name = format!("{}::{}", T::DTYPE, test.name());
+            Trial::test(name, move || {
+                match run_caught(&test, &Subject { factory: &*factory, tolerance: 1.0 }) {
+                    Outcome::Passed(_) => Ok(()),
+                    Outcome::NotApplicable(reason) => {
+                        println!("{}: {reason}", test.name());
+                        Ok(())
+                    }
+                    Outcome::Failed(messages) => Err(Failed::from(messages.join("\n"))),
+                }
+            })
+        })
+        .collect()
+}
+
+/// The `main` of a test target with `harness = false`. No test at all is an error.
+pub fn main(trials: Vec<Trial>) -> ExitCode {
+    if trials.is_empty() {
+        eprintln!("softmax-conformance: no case to run");
+        return ExitCode::FAILURE;
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}

@@ -1,0 +1,147 @@
+use serde::Serialize;
+use softmax_core::Dtype;
+use std::fmt;
+
+/// What a run found. It serialises, and `Display` is for people.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The backend's name.
+    pub backend: String,
+    /// `f32` or `f64`.
+    pub dtype: String,
+    /// How many cases passed.
+    pub passed: usize,
+    /// Cases that failed.
+    pub failures: Vec<CaseFailure>,
+    /// Cases that failed as expected.
+    pub expected_failures: Vec<Skipped>,
+    /// Cases that did not run: left out, not supported, or not applicable.
+    pub skipped: Vec<Skipped>,
+    /// What is wrong with the run itself: a skip that matches no case, no case at all.
+    pub misuse: Vec<String>,
+    /// Per output, the largest error over its bound among the cases that passed.
+    pub worst: Vec<Worst>,
+}
+
+/// A case that failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct CaseFailure {
+    /// Its name.
+    pub name: String,
+    /// Each fault: what was expected, what was found, where, and by how much.
+    pub messages: Vec<String>,
+}
+
+/// A case that did not run, or was expected to fail, and why.
+#[derive(Clone, Debug, Serialize)]
+pub struct Skipped {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The largest error over its bound of an output.
+#[derive(Clone, Debug, Serialize)]
+pub struct Worst {
+    /// The output's name.
+    pub output: &'static str,
+    /// Error over bound.
+    pub over_bound: f64,
+    /// The case where it was met.
+    pub case: String,
+}
+
+impl Worst {
+    pub(crate) fn none(output: &'static str) -> Self {
+        Worst { output, over_bound: 0.0, case: String::new() }
+    }
+
+    pub(crate) fn update(&mut self, over_bound: f64, case: &str) {
+        if over_bound > self.over_bound {
+            self.over_bound = over_bound;
+            self.case = case.to_owned();
+        }
+    }
+}
+
+impl Report {
+    pub(crate) fn new(backend: String, dtype: Dtype) -> Self {
+        Report {
+            backend,
+            dtype: dtype.to_string(),
+            passed: 0,
+            failures: Vec::new(),
+            expected_failures: Vec::new(),
+            skipped: Vec::new(),
+            misuse: Vec::new(),
+            worst: Vec::new(),
+        }
+    }
+
+    /// How many cases ran.
+    pub fn ran(&self) -> usize {
+        self.passed + self.failures.len() + self.expected_failures.len()
+    }
+
+    /// Whether cases ran, and none failed that should not.
+    pub fn is_success(&self) -> bool {
+        self.failures.is_empty() && self.misuse.is_empty()
+    }
+
+    /// The largest error over its bound of any output.
+    pub fn worst_over_bound(&self) -> f64 {
+        self.worst.iter().map(|worst| worst.over_bound).fold(0.0, f64::max)
+    }
+
+    /// Prints the summary, for a test.
+    ///
+    /// # Panics
+    /// If it is not a success, with every failure.
+    #[track_caller]
+    pub fn assert_success(&self) {
+        assert!(self.is_success(), "{self}");
+        println!("{self}");
+    }
+
+    /// The report as JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("names and numbers can be written as JSON")
+    }
+}
+
+/// How many of a kind of line are shown.
+const SHOWN: usize = 20;
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} {}: {} cases ran, {} failed, {} skipped; worst error {:.3} of its bound",
+            self.backend,
+            self.dtype,
+            self.ran(),
+            self.failures.len(),
+            self.skipped.len(),
+            self.worst_over_bound()
+        )?;
+        for worst in self.worst.iter().filter(|worst| worst.over_bound > 0.0) {
+            writeln!(f, "  {:<18} {:.3} of its bound, in {}", worst.output, worst.over_bound, worst.case)?;
+        }
+        for skipped in self.skipped.iter().take(SHOWN) {
+            writeln!(f, "  skipped {}: {}", skipped.name, skipped.reason)?;
+        }
+        for expected in &self.expected_failures {
+            writeln!(f, "  failed as expected {}: {}", expected.name, expected.reason)?;
+        }
+        for failure in self.failures.iter().take(SHOWN) {
+            for message in &failure.messages {
+                writeln!(f, "  FAILED {}: {message}", failure.name)?;
+            }
+        }
+        if self.failures.len() > SHOWN {
+            writeln!(f, "  … and {} more failed", self.failures.len() - SHOWN)?;
+        }
+        self.misuse.iter().try_for_each(|misuse| writeln!(f, "  ERROR {misuse}"))
+    }
+}

@@ -1,0 +1,213 @@
+//! How a backend behaves beyond a single right answer: on problem after problem, in pools of threads, and
+//! with outputs of every choice.
+
+use super::{Outcome, Subject, Test, cases, evaluate};
+use crate::case::{Case, Generator};
+use crate::check::real_output;
+use softmax_core::ndarray::{Array2, Axis, Slice};
+use softmax_core::{
+    Element, Error, Objective, OutputKind, OutputSet, Outputs, OwnedOutputs, OwnedProblem, OwnedTargets,
+};
+
+pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
+    vec![
+        Test::new("behaviour/repeat", repeat),
+        Test::new("behaviour/same-again", same_again),
+        Test::new("behaviour/threads", threads),
+        Test::new("behaviour/fewer-outputs", fewer_outputs),
+        Test::new("behaviour/writes-only-its-outputs", writes_only_its_outputs),
+        Test::new("behaviour/refuses-wrong-shapes", refuses_wrong_shapes),
+    ]
+}
+
+/// One instance, problems of different shapes and options in a row: what was left from one must not show in
+/// the next.
+fn repeat<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let mut backend = subject.make();
+    let mut messages = Vec::new();
+    let mut unsupported = None;
+    for case in cases().iter().step_by(7) {
+        let owned = case.narrowed::<T>();
+        let Ok(problem) = owned.problem() else { continue };
+        let outcome = match evaluate(backend.as_mut(), &problem, OutputSet::ALL) {
+            Ok((evaluation, outputs)) => subject.judge_answer(&problem, &evaluation, &outputs),
+            Err(error) => error.into(),
+        };
+        match outcome {
+            Outcome::Passed(_) => {}
+            Outcome::NotApplicable(reason) => unsupported = Some(reason),
+            Outcome::Failed(faults) => messages.extend(faults.iter().map(|m| format!("{}: {m}", case.name))),
+        }
+    }
+    match unsupported {
+        Some(reason) if messages.is_empty() => Outcome::NotApplicable(reason),
+        _ => Outcome::of(messages),
+    }
+}
+
+/// A problem with enough rows to be shared among threads.
+fn large<T: Element>() -> OwnedProblem<T> {
+    let mut g = Generator::new(6);
+    let mut problem = g.problem(700, 37, 19);
+    problem.bias = Some(g.vector(19, -1.0, 1.0));
+    Case::new("", problem).narrowed()
+}
+
+/// The same problem twice gives the same bits, from a backend that says it is deterministic.
+fn same_again<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let mut backend = subject.make();
+    if !backend.descriptor().deterministic {
+        return Outcome::NotApplicable("the backend does not say that it is deterministic".to_owned());
+    }
+    let owned = large::<T>();
+    let answers = owned.problem().and_then(|problem| {
+        let first = evaluate(backend.as_mut(), &problem, OutputSet::ALL)?;
+        Ok((first, evaluate(backend.as_mut(), &problem, OutputSet::ALL)?))
+    });
+    match answers {
+        Ok((first, second)) if first == second => Outcome::Passed(Vec::new()),
+        Ok(_) => Outcome::Failed(vec!["two calls in a row gave different bits".to_owned()]),
+        Err(error) => error.into(),
+    }
+}
+
+/// The same bits in pools of 1, 2, 3 and 8 threads, from a backend that says it is deterministic.
+fn threads<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    if !subject.make().descriptor().deterministic {
+        return Outcome::NotApplicable("the backend does not say that it is deterministic".to_owned());
+    }
+    let owned = large::<T>();
+    let mut first = None;
+    let mut messages = Vec::new();
+    for count in [1, 2, 3, 8] {
+        let pool = match rayon::ThreadPoolBuilder::new().num_threads(count).build() {
+            Ok(pool) => pool,
+            Err(error) => return Outcome::NotApplicable(format!("no pool of {count} threads: {error}")),
+        };
+        let answer = pool.install(|| {
+            let problem = owned.problem()?;
+            evaluate(subject.make().as_mut(), &problem, OutputSet::ALL)
+        });
+        match (answer, &first) {
+            (Err(error), _) => return error.into(),
+            (Ok(answer), None) => first = Some(answer),
+            (Ok(answer), Some(first)) if answer == *first => {}
+            (Ok(_), Some(_)) => messages.push(format!("{count} threads gave other bits than 1 thread")),
+        }
+    }
+    Outcome::of(messages)
+}
+
+/// Leaving outputs out does not change the others: not a bit, or for a backend that does not say that it is
+/// deterministic, not beyond the bounds.
+fn fewer_outputs<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let owned = large::<T>();
+    let deterministic = subject.make().descriptor().deterministic;
+    let attempt = || -> Result<Vec<String>, Error> {
+        let problem = owned.problem()?;
+        let (evaluation, all) = evaluate(subject.make().as_mut(), &problem, OutputSet::ALL)?;
+        let mut messages = Vec::new();
+        let singles = OutputKind::ALL.map(|kind| OutputSet::NONE.with(kind));
+        let missing = OutputKind::ALL.map(|kind| OutputSet::ALL.without(kind));
+        for set in [OutputSet::NONE].into_iter().chain(singles).chain(missing) {
+            let (fewer_evaluation, fewer) = evaluate(subject.make().as_mut(), &problem, set)?;
+            if deterministic {
+                let same = OutputKind::ALL.into_iter().filter(|&kind| set.contains(kind)).all(|kind| {
+                    real_output(&fewer, kind) == real_output(&all, kind)
+                }) && (fewer.predicted.is_none() || fewer.predicted == all.predicted);
+                if !same || fewer_evaluation != evaluation {
+                    messages.push(format!("with only {:?} asked for the bits change", set.iter().collect::<Vec<_>>()));
+                }
+            } else {
+                let merged = merge(&fewer, &all);
+                if let Outcome::Failed(faults) = subject.judge_answer(&problem, &fewer_evaluation, &merged) {
+                    messages.extend(faults);
+                }
+            }
+        }
+        Ok(messages)
+    };
+    attempt().map_or_else(Outcome::from, Outcome::of)
+}
+
+/// `fewer`, with what it lacks from `all`.
+fn merge<T: Element>(fewer: &OwnedOutputs<T>, all: &OwnedOutputs<T>) -> OwnedOutputs<T> {
+    let (fewer, all) = (fewer.clone(), all.clone());
+    OwnedOutputs {
+        weights_gradient: fewer.weights_gradient.or(all.weights_gradient),
+        features_gradient: fewer.features_gradient.or(all.features_gradient),
+        bias_gradient: fewer.bias_gradient.or(all.bias_gradient),
+        sample_losses: fewer.sample_losses.or(all.sample_losses),
+        log_sum_exp: fewer.log_sum_exp.or(all.log_sum_exp),
+        predicted: fewer.predicted.or(all.predicted),
+    }
+}
+
+/// Gradients go into strided views; what lies between their entries is left alone.
+fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let owned = large::<T>();
+    let sentinel = T::narrow(-12345.0);
+    let attempt = || -> Result<Vec<String>, Error> {
+        let problem = owned.problem()?;
+        let (evaluation, mut outputs) = evaluate(subject.make().as_mut(), &problem, OutputSet::ALL)?;
+        let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
+        let mut dw = Array2::from_elem((2 * d + 1, 3 * c + 2), sentinel);
+        let mut dx = Array2::from_elem((2 * n + 1, 3 * d + 2), sentinel);
+        let every = |array: &mut Array2<T>, write: &mut dyn FnMut(softmax_core::ndarray::ArrayViewMut2<'_, T>)| {
+            let mut view = array.view_mut();
+            view.slice_axis_inplace(Axis(0), Slice::new(1, None, 2));
+            view.slice_axis_inplace(Axis(1), Slice::new(2, None, 3));
+            write(view);
+        };
+        let mut result = Err(Error::NoClasses);
+        every(&mut dw, &mut |dw_view| {
+            let mut dw_view = Some(dw_view);
+            every(&mut dx, &mut |dx_view| {
+                let mut views =
+                    Outputs { weights_gradient: dw_view.take(), features_gradient: Some(dx_view), ..Outputs::default() };
+                result = subject.make().evaluate(&problem, &mut views);
+            });
+        });
+        result?;
+        let mut messages = Vec::new();
+        for (name, array, out) in
+            [("dW", &mut dw, &mut outputs.weights_gradient), ("dX", &mut dx, &mut outputs.features_gradient)]
+        {
+            let written = array.slice_axis(Axis(0), Slice::new(1, None, 2));
+            let written = written.slice_axis(Axis(1), Slice::new(2, None, 3)).to_owned();
+            *out = Some(written);
+            every(array, &mut |mut view| view.fill(sentinel));
+            if array.iter().any(|&x| x != sentinel) {
+                messages.push(format!("something was written outside the view of {name}"));
+            }
+        }
+        if let Outcome::Failed(faults) = subject.judge_answer(&problem, &evaluation, &outputs) {
+            messages.extend(faults);
+        }
+        Ok(messages)
+    };
+    attempt().map_or_else(Outcome::from, Outcome::of)
+}
+
+/// An output of a wrong shape is an error, not a panic and not an answer.
+fn refuses_wrong_shapes<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let owned = large::<T>();
+    let Ok(problem) = owned.problem() else { return Outcome::Failed(vec!["the problem was refused".to_owned()]) };
+    let mut smaller = owned.clone();
+    smaller.features = Array2::zeros((3, owned.weights.nrows()));
+    smaller.targets = OwnedTargets::Labels(Generator::new(7).labels(3, 2));
+    smaller.weights = owned.weights.slice_axis(Axis(1), Slice::from(..2)).to_owned();
+    smaller.bias = None;
+    smaller.objective = Objective::default();
+    let Ok(small) = smaller.problem() else { return Outcome::Failed(vec!["the problem was refused".to_owned()]) };
+    let mut messages = Vec::new();
+    for kind in OutputKind::ALL {
+        let mut outputs = OwnedOutputs::zeros(&small, OutputSet::NONE.with(kind));
+        match subject.make().evaluate(&problem, &mut outputs.as_outputs()) {
+            Err(Error::Shape { .. } | Error::Unsupported { .. }) => {}
+            Err(error) => messages.push(format!("{kind}: expected a shape error, found {error}")),
+            Ok(_) => messages.push(format!("{kind}: an output of a wrong shape was accepted")),
+        }
+    }
+    Outcome::of(messages)
+}

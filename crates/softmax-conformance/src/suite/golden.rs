@@ -1,0 +1,91 @@
+//! Problems with answers to 50 digits by an independent program, `tools/golden.py`. Here they are cases like
+//! any other; the oracle's own test holds it to their answers.
+
+use crate::case::Case;
+use serde::Deserialize;
+use softmax_core::ndarray::{Array1, Array2};
+use softmax_core::{Objective, OwnedProblem, OwnedTargets, Reduction};
+
+const FILE: &str = include_str!("golden.json");
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Golden {
+    name: String,
+    #[serde(rename = "X")]
+    features: Vec<Vec<f64>>,
+    #[serde(rename = "W")]
+    weights: Vec<Vec<f64>>,
+    y: Option<Vec<usize>>,
+    #[serde(rename = "Y")]
+    soft: Option<Vec<Vec<f64>>>,
+    b: Option<Vec<f64>>,
+    class_weight: Option<Vec<f64>>,
+    sample_weight: Option<Vec<f64>>,
+    objective: GoldenObjective,
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the oracle's own test"))]
+    pub(crate) expected: Answers,
+}
+
+#[derive(Debug, Deserialize)]
+struct GoldenObjective {
+    reduction: String,
+    label_smoothing: f64,
+    ignore_index: Option<usize>,
+    l2: f64,
+    z_loss: f64,
+    softcap: Option<f64>,
+    temperature: f64,
+}
+
+/// Values as unevaluated sums of two f64, matrices by rows.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(not(test), expect(dead_code, reason = "for the oracle's own test"))]
+pub(crate) struct Answers {
+    pub(crate) loss: (f64, f64),
+    pub(crate) weights_gradient: Vec<(f64, f64)>,
+    pub(crate) features_gradient: Vec<(f64, f64)>,
+    pub(crate) bias_gradient: Vec<(f64, f64)>,
+    pub(crate) sample_losses: Vec<(f64, f64)>,
+    pub(crate) log_sum_exp: Vec<(f64, f64)>,
+}
+
+pub(crate) fn problems() -> Vec<Golden> {
+    serde_json::from_str(FILE).expect("the embedded file is what tools/golden.py wrote")
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    problems().iter().map(|golden| Case::new(format!("golden/{}", golden.name), golden.problem())).collect()
+}
+
+impl Golden {
+    pub(crate) fn problem(&self) -> OwnedProblem<f64> {
+        let targets = match (&self.y, &self.soft) {
+            (Some(labels), _) => OwnedTargets::Labels(Array1::from(labels.clone())),
+            (None, soft) => OwnedTargets::Soft(matrix(soft.as_deref().unwrap_or_default())),
+        };
+        let vector = |values: &Option<Vec<f64>>| values.clone().map(Array1::from);
+        let o = &self.objective;
+        OwnedProblem {
+            features: matrix(&self.features),
+            weights: matrix(&self.weights),
+            targets,
+            bias: vector(&self.b),
+            class_weights: vector(&self.class_weight),
+            sample_weights: vector(&self.sample_weight),
+            objective: Objective {
+                reduction: if o.reduction == "sum" { Reduction::Sum } else { Reduction::Mean },
+                label_smoothing: o.label_smoothing,
+                ignore_index: o.ignore_index,
+                l2: o.l2,
+                z_loss: o.z_loss,
+                softcap: o.softcap,
+                temperature: o.temperature,
+            },
+        }
+    }
+}
+
+fn matrix(rows: &[Vec<f64>]) -> Array2<f64> {
+    let columns = rows.first().map_or(0, Vec::len);
+    Array2::from_shape_fn((rows.len(), columns), |(i, j)| rows[i][j])
+}

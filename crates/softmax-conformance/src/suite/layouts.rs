@@ -1,0 +1,121 @@
+//! The same problem through views of every memory order.
+
+use super::{Outcome, Subject, Test};
+use crate::case::{Case, Generator};
+use softmax_core::ndarray::{Array1, Array2, ArrayView2, Axis, ShapeBuilder, Slice};
+use softmax_core::{Element, OwnedProblem, OwnedTargets, Problem, Targets};
+
+/// How a matrix lies in memory.
+#[derive(Clone, Copy, Debug)]
+enum Layout {
+    Rows,
+    Columns,
+    /// Every second row and every third column of a larger matrix.
+    Strided,
+    /// Both axes run backwards.
+    Reversed,
+    /// Every second row of a larger matrix stored by columns.
+    StridedColumns,
+}
+
+const LAYOUTS: [Layout; 5] =
+    [Layout::Rows, Layout::Columns, Layout::Strided, Layout::Reversed, Layout::StridedColumns];
+
+pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
+    let mut tests = Vec::new();
+    for x in LAYOUTS {
+        for w in LAYOUTS {
+            let name = format!("layouts/x-{x:?}-w-{w:?}").to_lowercase();
+            tests.push(Test::new(name, move |subject: &Subject<'_, T>| judge(subject, x, w)));
+        }
+    }
+    tests.push(Test::new("layouts/broadcast", broadcast));
+    tests
+}
+
+/// Storage in a layout, and a way to see the matrix in it.
+struct Stored<T> {
+    storage: Array2<T>,
+    layout: Layout,
+}
+
+impl<T: Element> Stored<T> {
+    fn new(matrix: &Array2<T>, layout: Layout) -> Self {
+        let (rows, columns) = matrix.dim();
+        let storage = match layout {
+            Layout::Rows => Array2::zeros((rows, columns)),
+            Layout::Columns => Array2::zeros((rows, columns).f()),
+            Layout::Strided => Array2::from_elem((2 * rows, 3 * columns), T::nan()),
+            Layout::Reversed => Array2::zeros((rows, columns)),
+            Layout::StridedColumns => Array2::from_elem((2 * rows, columns).f(), T::nan()),
+        };
+        let mut stored = Stored { storage, layout };
+        for ((i, j), &x) in matrix.indexed_iter() {
+            let (i, j) = match layout {
+                Layout::Rows | Layout::Columns => (i, j),
+                Layout::Strided => (2 * i, 3 * j),
+                Layout::Reversed => (rows - 1 - i, columns - 1 - j),
+                Layout::StridedColumns => (2 * i, j),
+            };
+            stored.storage[[i, j]] = x;
+        }
+        stored
+    }
+
+    fn view(&self) -> ArrayView2<'_, T> {
+        let mut view = self.storage.view();
+        let mut step = |axis: usize, step: isize| {
+            view.slice_axis_inplace(Axis(axis), Slice::new(0, None, step));
+        };
+        match self.layout {
+            Layout::Rows | Layout::Columns => {}
+            Layout::Strided => {
+                step(0, 2);
+                step(1, 3);
+            }
+            Layout::Reversed => {
+                step(0, -1);
+                step(1, -1);
+            }
+            Layout::StridedColumns => step(0, 2),
+        }
+        view
+    }
+}
+
+fn judge<T: Element>(subject: &Subject<'_, T>, x: Layout, w: Layout) -> Outcome {
+    let mut g = Generator::new(4);
+    let owned = Case::new("", OwnedProblem { bias: Some(g.vector(11, -1.0, 1.0)), ..g.problem(21, 13, 11) });
+    let owned = owned.narrowed::<T>();
+    let OwnedTargets::Labels(labels) = &owned.targets else { unreachable!("the generator gives labels") };
+    // Labels and bias backwards too.
+    let backwards: Array1<usize> = labels.iter().rev().copied().collect();
+    let mut labels = backwards.view();
+    labels.invert_axis(Axis(0));
+    let bias = owned.bias.as_ref().map(|b| b.iter().rev().copied().collect::<Array1<T>>());
+    let mut bias = bias.as_ref().expect("it was set above").view();
+    bias.invert_axis(Axis(0));
+    let (x, w) = (Stored::new(&owned.features, x), Stored::new(&owned.weights, w));
+    match Problem::builder(x.view(), w.view(), Targets::Labels(labels)).bias(bias).build() {
+        Ok(problem) => subject.judge(&problem),
+        Err(error) => error.into(),
+    }
+}
+
+/// One row of features for all samples, one column of weights for all classes, one weight for all.
+fn broadcast<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let mut g = Generator::new(5);
+    let row = g.matrix(1, 6, -1.0, 1.0).mapv(T::narrow);
+    let column = g.matrix(6, 1, -1.0, 1.0).mapv(T::narrow);
+    let weight = Array1::from_elem(1, T::narrow(0.5));
+    let labels = g.labels(9, 4);
+    let (features, weights) = (row.broadcast((9, 6)), column.broadcast((6, 4)));
+    let sample_weights = weight.broadcast(9);
+    let (Some(features), Some(weights), Some(u)) = (features, weights, sample_weights) else {
+        unreachable!("axes of length one broadcast")
+    };
+    match Problem::builder(features, weights, labels.view()).sample_weights(u).build() {
+        Ok(problem) => subject.judge(&problem),
+        Err(error) => error.into(),
+    }
+}

@@ -1,0 +1,363 @@
+//! What holds of the loss whatever the numbers: properties on random problems, shrunk when they fail.
+
+use super::{Outcome, Subject, Test, evaluate};
+use crate::case::{Case, Generator};
+use crate::oracle::{Expected, reference};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
+use softmax_core::ndarray::{Array2, Axis, concatenate};
+use softmax_core::{
+    Element, Error, Evaluation, Objective, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Reduction,
+};
+
+/// Random problems per property.
+const CASES: u32 = 24;
+
+/// What a random problem is made from; proptest shrinks the shape.
+#[derive(Clone, Debug)]
+struct Recipe {
+    n: usize,
+    d: usize,
+    c: usize,
+    seed: u64,
+}
+
+fn recipes() -> impl Strategy<Value = Recipe> {
+    (1usize..20, 1usize..12, 1usize..12, 0u64..1 << 32).prop_map(|(n, d, c, seed)| Recipe { n, d, c, seed })
+}
+
+pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
+    let properties: [(&str, Property<T>); 10] = [
+        ("shift-of-scores-changes-nothing", shift_of_scores),
+        ("score-gradients-sum-to-zero", score_gradients_sum_to_zero),
+        ("samples-permute", samples_permute),
+        ("classes-permute", classes_permute),
+        ("twice-is-weight-two", twice_is_weight_two),
+        ("sum-is-mean-times-weight", sum_is_mean_times_weight),
+        ("one-hot-is-hard", one_hot_is_hard),
+        ("convex-along-lines", convex_along_lines),
+        ("descent-never-rises", descent_never_rises),
+        ("gradient-is-the-slope", gradient_is_the_slope),
+    ];
+    properties
+        .into_iter()
+        .map(|(name, property)| Test::new(format!("properties/{name}"), move |s: &Subject<'_, T>| run(s, property)))
+        .collect()
+}
+
+type Property<T> = fn(&Subject<'_, T>, &Recipe) -> Result<(), Fault>;
+
+/// Why a property does not hold, or could not be tried.
+enum Fault {
+    Broken(String),
+    Error(Error),
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Fault::Error(error)
+    }
+}
+
+fn run<T: Element>(subject: &Subject<'_, T>, property: Property<T>) -> Outcome {
+    let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+    // The same problems on every machine and every day.
+    let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let unsupported = std::cell::RefCell::new(None);
+    let result = runner.run(&recipes(), |recipe| match property(subject, &recipe) {
+        Ok(()) => Ok(()),
+        Err(Fault::Error(error @ Error::Unsupported { .. })) => {
+            *unsupported.borrow_mut() = Some(error.to_string());
+            Ok(())
+        }
+        Err(Fault::Error(error)) => Err(TestCaseError::fail(error.to_string())),
+        Err(Fault::Broken(message)) => Err(TestCaseError::fail(message)),
+    });
+    match (result, unsupported.into_inner()) {
+        (Err(TestError::Fail(message, recipe)), _) => Outcome::Failed(vec![format!("{message}, for {recipe:?}")]),
+        (Err(TestError::Abort(message)), _) => Outcome::Failed(vec![message.to_string()]),
+        (Ok(()), Some(reason)) => Outcome::NotApplicable(reason),
+        (Ok(()), None) => Outcome::Passed(Vec::new()),
+    }
+}
+
+/// A random problem with bias and weights, all multiples of 1/64, so that f32 has them exactly and small
+/// sums of them too.
+fn random<T: Element>(recipe: &Recipe) -> (OwnedProblem<T>, Generator) {
+    let mut g = Generator::new(recipe.seed);
+    let (n, d, c) = (recipe.n, recipe.d, recipe.c);
+    let mut problem = g.problem(n, d, c);
+    problem.bias = Some(g.vector(c, -1.0, 1.0));
+    problem.class_weights = Some(g.vector(c, 0.25, 2.0));
+    problem.sample_weights = Some(g.vector(n, 0.25, 2.0));
+    problem.objective.label_smoothing = [0.0, 0.125][g.below(2)];
+    let dyadic = |x: f64| (x * 64.0).round() / 64.0;
+    problem.features.mapv_inplace(dyadic);
+    problem.weights.mapv_inplace(dyadic);
+    for vector in [&mut problem.bias, &mut problem.class_weights, &mut problem.sample_weights].into_iter().flatten() {
+        vector.mapv_inplace(dyadic);
+    }
+    (Case::new("", problem).narrowed(), g)
+}
+
+/// A backend's answer, and the reference for its bounds.
+struct Answer<T> {
+    evaluation: Evaluation,
+    outputs: OwnedOutputs<T>,
+    loss_bound: f64,
+    bounds: Vec<Expected>,
+}
+
+impl<T: Element> Answer<T> {
+    fn new(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Result<Self, Error> {
+        let problem = owned.problem()?;
+        let (evaluation, outputs) = evaluate(subject.make().as_mut(), &problem, OutputSet::ALL)?;
+        let reference = reference(&problem, OutputSet::ALL);
+        let loss_bound = reference.loss.bounds.sum() * subject.tolerance;
+        let bounds = reference.outputs.into_iter().map(|(_, expected)| expected).collect();
+        Ok(Answer { evaluation, outputs, loss_bound, bounds })
+    }
+
+    /// dW, with the admissible error of each entry.
+    fn weights_gradient(&self) -> impl Fn(usize, usize) -> (f64, f64) + '_ {
+        let dw = self.outputs.weights_gradient.as_ref().expect("all outputs are asked for");
+        move |k, c| (dw[[k, c]].widen(), self.bounds[0].bounds[[k, c]])
+    }
+}
+
+/// Two values that should be one number, each within its bound of it.
+fn require(what: &str, (a, a_bound): (f64, f64), (b, b_bound): (f64, f64), tolerance: f64) -> Result<(), Fault> {
+    // Rounding of f64, as the two sides are scaled here.
+    let slack = 8.0 * f64::EPSILON * (a.abs() + b.abs());
+    if (a - b).abs() <= tolerance * (a_bound + b_bound) + slack {
+        return Ok(());
+    }
+    let bound = a_bound + b_bound;
+    Err(Fault::Broken(format!("{what}: {a:e} and {b:e} are not within {bound:.1e} of each other")))
+}
+
+fn require_same_loss<T>(a: &Answer<T>, b: &Answer<T>) -> Result<(), Fault> {
+    require("loss", (a.evaluation.loss, a.loss_bound), (b.evaluation.loss, b.loss_bound), 1.0)
+}
+
+/// dW of both sides, where entry (k, c) of the second is at (k, `class`(c)).
+fn require_same_gradient<T: Element>(
+    subject: &Subject<'_, T>,
+    a: &Answer<T>,
+    b: &Answer<T>,
+    class: impl Fn(usize) -> usize,
+) -> Result<(), Fault> {
+    let (left, right) = (a.weights_gradient(), b.weights_gradient());
+    let shape = a.bounds[0].bounds.shape();
+    for k in 0..shape[0] {
+        for c in 0..shape[1] {
+            let what = format!("weights gradient at [{k}, {c}]");
+            require(&what, left(k, c), right(k, class(c)), subject.tolerance)?;
+        }
+    }
+    Ok(())
+}
+
+fn shift_of_scores<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    let (problem, mut g) = random::<T>(recipe);
+    let shift = T::narrow(g.number(-20.0, 20.0).round());
+    let mut shifted = problem.clone();
+    shifted.bias = shifted.bias.map(|b| b + shift);
+    let (a, b) = (Answer::new(subject, &problem)?, Answer::new(subject, &shifted)?);
+    require_same_loss(&a, &b)?;
+    require_same_gradient(subject, &a, &b, |c| c)
+}
+
+fn score_gradients_sum_to_zero<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    // With the identity for features dW is ∂loss/∂S.
+    let (mut problem, mut g) = random::<T>(recipe);
+    problem.features = Array2::eye(recipe.n);
+    problem.weights = g.matrix(recipe.n, recipe.c, -2.0, 2.0).mapv(T::narrow);
+    let answer = Answer::new(subject, &problem)?;
+    let gradient = answer.weights_gradient();
+    for i in 0..recipe.n {
+        let entries = (0..recipe.c).map(|c| gradient(i, c));
+        let (sum, bound) = entries.fold((0.0, 0.0), |(sum, bound), (g, e)| (sum + g, bound + e));
+        require(&format!("sum of row {i}"), (sum, bound), (0.0, 0.0), subject.tolerance)?;
+    }
+    Ok(())
+}
+
+fn permutation(g: &mut Generator, length: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..length).collect();
+    for i in (1..length).rev() {
+        order.swap(i, g.below(i + 1));
+    }
+    order
+}
+
+fn labels<T>(problem: &OwnedProblem<T>) -> &softmax_core::ndarray::Array1<usize> {
+    match &problem.targets {
+        OwnedTargets::Labels(labels) => labels,
+        OwnedTargets::Soft(_) => unreachable!("random problems have labels"),
+    }
+}
+
+fn samples_permute<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    let (problem, mut g) = random::<T>(recipe);
+    let order = permutation(&mut g, recipe.n);
+    let permuted = OwnedProblem {
+        features: problem.features.select(Axis(0), &order),
+        targets: OwnedTargets::Labels(labels(&problem).select(Axis(0), &order)),
+        sample_weights: problem.sample_weights.as_ref().map(|u| u.select(Axis(0), &order)),
+        ..problem.clone()
+    };
+    let (a, b) = (Answer::new(subject, &problem)?, Answer::new(subject, &permuted)?);
+    require_same_loss(&a, &b)?;
+    require_same_gradient(subject, &a, &b, |c| c)
+}
+
+fn classes_permute<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    let (problem, mut g) = random::<T>(recipe);
+    let order = permutation(&mut g, recipe.c);
+    let mut place = vec![0; recipe.c];
+    order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
+    let permuted = OwnedProblem {
+        weights: problem.weights.select(Axis(1), &order),
+        targets: OwnedTargets::Labels(labels(&problem).mapv(|y| place[y])),
+        bias: problem.bias.as_ref().map(|b| b.select(Axis(0), &order)),
+        class_weights: problem.class_weights.as_ref().map(|w| w.select(Axis(0), &order)),
+        ..problem.clone()
+    };
+    let (a, b) = (Answer::new(subject, &problem)?, Answer::new(subject, &permuted)?);
+    require_same_loss(&a, &b)?;
+    require_same_gradient(subject, &a, &b, |c| place[c])
+}
+
+fn twice_is_weight_two<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    let (mut problem, mut g) = random::<T>(recipe);
+    problem.sample_weights = None;
+    let chosen = g.below(recipe.n);
+    let mut order: Vec<usize> = (0..recipe.n).collect();
+    order.push(chosen);
+    let twice = OwnedProblem {
+        features: concatenate![Axis(0), problem.features, problem.features.select(Axis(0), &[chosen])],
+        targets: OwnedTargets::Labels(labels(&problem).select(Axis(0), &order)),
+        ..problem.clone()
+    };
+    let mut weights = softmax_core::ndarray::Array1::ones(recipe.n);
+    weights[chosen] = T::one() + T::one();
+    problem.sample_weights = Some(weights);
+    let (a, b) = (Answer::new(subject, &problem)?, Answer::new(subject, &twice)?);
+    require_same_loss(&a, &b)?;
+    require_same_gradient(subject, &a, &b, |c| c)
+}
+
+fn sum_is_mean_times_weight<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    let (mean, _) = random::<T>(recipe);
+    let mut sum = mean.clone();
+    sum.objective.reduction = Reduction::Sum;
+    let (a, b) = (Answer::new(subject, &mean)?, Answer::new(subject, &sum)?);
+    let omega = a.evaluation.total_weight;
+    require("loss", (a.evaluation.loss * omega, a.loss_bound * omega), (b.evaluation.loss, b.loss_bound), 1.0)?;
+    let (left, right) = (a.weights_gradient(), b.weights_gradient());
+    for k in 0..recipe.d {
+        for c in 0..recipe.c {
+            let (g, e) = left(k, c);
+            let what = format!("weights gradient at [{k}, {c}]");
+            require(&what, (g * omega, e * omega), right(k, c), subject.tolerance)?;
+        }
+    }
+    Ok(())
+}
+
+fn one_hot_is_hard<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    // Under the mean the two have different total weights, as in PyTorch.
+    let (mut hard, _) = random::<T>(recipe);
+    hard.objective.reduction = Reduction::Sum;
+    let mut one_hot = Array2::zeros((recipe.n, recipe.c));
+    labels(&hard).indexed_iter().for_each(|(i, &y)| one_hot[[i, y]] = T::one());
+    let soft = OwnedProblem { targets: OwnedTargets::Soft(one_hot), ..hard.clone() };
+    let (a, b) = (Answer::new(subject, &hard)?, Answer::new(subject, &soft)?);
+    require_same_loss(&a, &b)?;
+    require_same_gradient(subject, &a, &b, |c| c)
+}
+
+fn convex_along_lines<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    let (start, mut g) = random::<T>(recipe);
+    let mut end = start.clone();
+    let half = T::narrow(0.5);
+    // Even multiples apart, so that the point between is exact.
+    let step = g.matrix(recipe.d, recipe.c, -64.0, 64.0).mapv(|x| T::narrow(x.round() / 32.0));
+    end.weights += &step;
+    let mut middle = start.clone();
+    middle.weights.scaled_add(half, &step);
+    let [a, b, m] = [&start, &end, &middle].map(|problem| Answer::new(subject, problem));
+    let (a, b, m) = (a?, b?, m?);
+    let (chord, bound) = ((a.evaluation.loss + b.evaluation.loss) / 2.0, a.loss_bound + b.loss_bound + m.loss_bound);
+    if m.evaluation.loss <= chord + bound {
+        return Ok(());
+    }
+    Err(Fault::Broken(format!("the loss between, {:e}, is above the chord, {chord:e}", m.evaluation.loss)))
+}
+
+/// 1/L for the largest curvature L that softmax may have: half the weighted mean of ‖x‖².
+fn safe_step<T: Element>(problem: &OwnedProblem<T>) -> f64 {
+    let weight = |i: usize| {
+        let class_weight = problem.class_weights.as_ref().map_or(1.0, |w| w.iter().map(|w| w.widen()).fold(0.0, f64::max));
+        problem.sample_weights.as_ref().map_or(1.0, |u| u[i].widen()) * class_weight
+    };
+    let squares = problem.features.rows().into_iter().enumerate().map(|(i, x)| {
+        weight(i) * x.iter().map(|x| x.widen() * x.widen()).sum::<f64>()
+    });
+    2.0 / squares.sum::<f64>().max(1e-3)
+}
+
+fn descent_never_rises<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    let (mut problem, _) = random::<T>(recipe);
+    problem.objective = Objective { reduction: Reduction::Sum, ..problem.objective };
+    let step = T::narrow(safe_step(&problem));
+    let mut last: Option<Answer<T>> = None;
+    for _ in 0..6 {
+        let answer = Answer::new(subject, &problem)?;
+        if let Some(last) = &last {
+            let (before, after) = (last.evaluation.loss, answer.evaluation.loss);
+            if after.is_nan() || after > before + last.loss_bound + answer.loss_bound {
+                return Err(Fault::Broken(format!("a step of 1/L raised the loss from {before:e} to {after:e}")));
+            }
+        }
+        let dw = answer.outputs.weights_gradient.as_ref().expect("all outputs are asked for");
+        problem.weights.scaled_add(-step, dw);
+        last = Some(answer);
+    }
+    Ok(())
+}
+
+fn gradient_is_the_slope<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
+    let (problem, mut g) = random::<T>(recipe);
+    // A power of two, near the cube root of the roundoff, where truncation and rounding balance.
+    let h = match T::DTYPE {
+        softmax_core::Dtype::F32 => 1.0 / 128.0,
+        softmax_core::Dtype::F64 => 1.0 / 65536.0,
+    };
+    let direction = g.matrix(recipe.d, recipe.c, -1.0, 1.0).mapv(|x| T::narrow((x * 8.0).round() / 8.0));
+    let at = |sign: f64| {
+        let mut moved = problem.clone();
+        moved.weights.scaled_add(T::narrow(sign * h), &direction);
+        Answer::new(subject, &moved)
+    };
+    let (before, here, after) = (at(-1.0)?, Answer::new(subject, &problem)?, at(1.0)?);
+    let slope = (after.evaluation.loss - before.evaluation.loss) / (2.0 * h);
+    let dw = here.weights_gradient();
+    let (mut product, mut bound) = (0.0, 0.0);
+    for ((k, c), v) in direction.indexed_iter() {
+        let (gradient, error) = dw(k, c);
+        product += gradient * v.widen();
+        bound += error * v.widen().abs();
+    }
+    // |f'''| ≤ 2·r³ per sample, r the range of its change of scores; averaged with weights of at most 2·2.
+    let ranges = problem.features.dot(&direction);
+    let third: f64 = ranges.rows().into_iter().map(|r| r.iter().map(|x| x.widen().abs()).fold(0.0, f64::max).powi(3)).sum();
+    let truncation = h * h * 16.0 * 4.0 * third;
+    require(
+        "slope along a direction",
+        (slope, (before.loss_bound + after.loss_bound) / h + truncation),
+        (product, bound),
+        subject.tolerance,
+    )
+}

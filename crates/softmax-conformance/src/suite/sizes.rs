@@ -1,0 +1,27 @@
+//! Plain problems whose sizes lie around SIMD lanes and tiles, and a few larger ones.
+
+use crate::case::{Case, Generator};
+use softmax_core::{Objective, OwnedProblem, Reduction};
+
+const AROUND_LANES: [usize; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 65, 127, 129, 257];
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut g = Generator::new(2);
+    let mut shapes: Vec<(usize, usize, usize)> = Vec::new();
+    for size in AROUND_LANES {
+        shapes.extend([(5, size, 10), (7, 12, size), (size, 9, 4)]);
+        shapes.push((3, size, AROUND_LANES[g.below(AROUND_LANES.len())]));
+    }
+    // Narrow and long, wide and flat, and enough rows that a sum in f32 shows.
+    shapes.extend([(1000, 70, 10), (64, 300, 10), (40, 33, 1031), (3, 17, 4099), (20_000, 1, 2), (515, 130, 37)]);
+    let mut cases = Vec::new();
+    for (k, (n, d, c)) in shapes.into_iter().enumerate() {
+        let mut problem: OwnedProblem<f64> = g.problem(n, d, c);
+        problem.bias = (k % 3 == 0).then(|| g.vector(c, -1.0, 1.0));
+        let reduction = if k % 4 == 1 { Reduction::Sum } else { Reduction::Mean };
+        problem.objective = Objective { reduction, ..Objective::default() };
+        let with = if problem.bias.is_some() { "-bias" } else { "" };
+        cases.push(Case::new(format!("sizes/{k:03}-{n}x{d}x{c}{with}-{reduction:?}").to_lowercase(), problem));
+    }
+    cases
+}

@@ -1,0 +1,315 @@
+//! The suite tests itself: wrong backends, each a small mistake away from a right one, and each caught.
+
+use softmax_conformance::{Runner, Suite};
+use softmax_core::ndarray::{Array1, Array2, Axis};
+use softmax_core::{
+    Descriptor, Element, Evaluation, Outputs, OwnedProblem, OwnedTargets, Problem, Reduction, Result,
+    SoftmaxBackend, Targets,
+};
+use softmax_naive::Naive;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A right backend with one mistake, made in its problem or in its answer.
+struct Wrong<T> {
+    mistake: Mistake,
+    inner: Naive,
+    /// What a call left behind.
+    scratch: Array2<T>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mistake {
+    None,
+    NoMaxShift,
+    OneMaxForTheBatch,
+    SumForMean,
+    LabelOffByOne,
+    TransposedGradient,
+    LastColumnDropped,
+    TailOfFeaturesDropped,
+    SmoothingOverOtherClasses,
+    BiasCountedTwice,
+    IgnoredSamplesInTotalWeight,
+    StaleScratch,
+    SinglePrecisionSum,
+    NondeterministicSum,
+    AccumulatesIntoOutputs,
+    CancelsWhereConfident,
+    PenalisesNothing,
+    SoftcapWithoutItsSlope,
+    LastOfEqualsPredicted,
+    IgnoresShapesOfOutputs,
+    Panics,
+}
+
+const MISTAKES: [Mistake; 20] = [
+    Mistake::NoMaxShift,
+    Mistake::OneMaxForTheBatch,
+    Mistake::SumForMean,
+    Mistake::LabelOffByOne,
+    Mistake::TransposedGradient,
+    Mistake::LastColumnDropped,
+    Mistake::TailOfFeaturesDropped,
+    Mistake::SmoothingOverOtherClasses,
+    Mistake::BiasCountedTwice,
+    Mistake::IgnoredSamplesInTotalWeight,
+    Mistake::StaleScratch,
+    Mistake::SinglePrecisionSum,
+    Mistake::NondeterministicSum,
+    Mistake::AccumulatesIntoOutputs,
+    Mistake::CancelsWhereConfident,
+    Mistake::PenalisesNothing,
+    Mistake::SoftcapWithoutItsSlope,
+    Mistake::LastOfEqualsPredicted,
+    Mistake::IgnoresShapesOfOutputs,
+    Mistake::Panics,
+];
+
+impl<T: Element> Wrong<T> {
+    fn boxed(mistake: Mistake) -> Box<dyn SoftmaxBackend<T>> {
+        Box::new(Wrong { mistake, inner: Naive::new(), scratch: Array2::zeros((0, 0)) })
+    }
+}
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+impl<T: Element> SoftmaxBackend<T> for Wrong<T> {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            name: format!("{:?}", self.mistake).into(),
+            device: "cpu".into(),
+            simd: "scalar".into(),
+            threads: 1,
+            deterministic: true,
+        }
+    }
+
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+        if self.mistake != Mistake::IgnoresShapesOfOutputs {
+            outputs.check(problem)?;
+        } else if outputs.check(problem).is_err() {
+            return Ok(Evaluation { loss: 0.0, total_weight: 1.0, correct: Some(0) });
+        }
+        let mut owned = to_owned(problem);
+        self.spoil_problem(&mut owned);
+        let problem = owned.problem()?;
+        let before = outputs.weights_gradient.as_ref().map(|dw| dw.to_owned());
+        let mut evaluation = self.inner.evaluate(&problem, outputs)?;
+        self.spoil_answer(&problem, outputs, before, &mut evaluation);
+        Ok(evaluation)
+    }
+}
+
+fn to_owned<T: Element>(problem: &Problem<'_, T>) -> OwnedProblem<T> {
+    OwnedProblem {
+        features: problem.features().to_owned(),
+        weights: problem.weights().to_owned(),
+        targets: match problem.targets() {
+            Targets::Labels(labels) => OwnedTargets::Labels(labels.to_owned()),
+            Targets::Soft(soft) => OwnedTargets::Soft(soft.to_owned()),
+        },
+        bias: problem.bias().map(|b| b.to_owned()),
+        class_weights: problem.class_weights().map(|w| w.to_owned()),
+        sample_weights: problem.sample_weights().map(|u| u.to_owned()),
+        objective: *problem.objective(),
+    }
+}
+
+fn scores<T: Element>(problem: &Problem<'_, T>) -> Array2<T> {
+    let mut scores = problem.features().dot(&problem.weights());
+    if let Some(bias) = problem.bias() {
+        scores += &bias;
+    }
+    scores
+}
+
+fn maximum<'a, T: Element>(values: impl IntoIterator<Item = &'a T>) -> T {
+    values.into_iter().fold(T::neg_infinity(), |max, &x| if x > max { x } else { max })
+}
+
+impl<T: Element> Wrong<T> {
+    fn spoil_problem(&self, owned: &mut OwnedProblem<T>) {
+        let classes = owned.weights.ncols();
+        match self.mistake {
+            Mistake::SumForMean => owned.objective.reduction = Reduction::Sum,
+            Mistake::LabelOffByOne => {
+                if let OwnedTargets::Labels(labels) = &mut owned.targets {
+                    let ignored = owned.objective.ignore_index;
+                    labels.mapv_inplace(|y| if Some(y) == ignored { y } else { (y + 1) % classes });
+                }
+            }
+            Mistake::TailOfFeaturesDropped => {
+                let kept = owned.features.ncols() / 4 * 4;
+                owned.features.columns_mut().into_iter().skip(kept).for_each(|mut column| column.fill(T::zero()));
+            }
+            Mistake::SmoothingOverOtherClasses if classes > 1 => {
+                let smoothing = owned.objective.label_smoothing;
+                if let OwnedTargets::Labels(labels) = &owned.targets
+                    && smoothing > 0.0
+                    && owned.objective.ignore_index.is_none()
+                {
+                    let other = T::narrow(smoothing / (classes - 1) as f64);
+                    let mut soft = Array2::from_elem((labels.len(), classes), other);
+                    labels.indexed_iter().for_each(|(i, &y)| soft[[i, y]] = T::narrow(1.0 - smoothing));
+                    owned.targets = OwnedTargets::Soft(soft);
+                    owned.objective.label_smoothing = 0.0;
+                }
+            }
+            Mistake::BiasCountedTwice => owned.bias = owned.bias.take().map(|b| &b + &b),
+            Mistake::PenalisesNothing => owned.objective.l2 = 0.0,
+            _ => {}
+        }
+    }
+
+    fn spoil_answer(
+        &mut self,
+        problem: &Problem<'_, T>,
+        outputs: &mut Outputs<'_, T>,
+        before: Option<Array2<T>>,
+        evaluation: &mut Evaluation,
+    ) {
+        let dw = &mut outputs.weights_gradient;
+        match self.mistake {
+            Mistake::NoMaxShift if maximum(&scores(problem)).exp().is_infinite() => evaluation.loss = f64::NAN,
+            Mistake::OneMaxForTheBatch => {
+                let scores = scores(problem);
+                let max = maximum(&scores);
+                // A row whose every exponential underflows has log 0.
+                if scores.rows().into_iter().any(|row| (maximum(row) - max).exp() == T::zero()) {
+                    evaluation.loss = f64::INFINITY;
+                }
+            }
+            Mistake::TransposedGradient => {
+                if let Some(dw) = dw {
+                    let transposed: Vec<T> = dw.t().iter().copied().collect();
+                    dw.iter_mut().zip(transposed).for_each(|(g, t)| *g = t);
+                }
+            }
+            Mistake::LastColumnDropped => {
+                if let Some(dw) = dw {
+                    dw.index_axis_mut(Axis(1), problem.n_classes() - 1).fill(T::zero());
+                }
+            }
+            Mistake::IgnoredSamplesInTotalWeight => {
+                if let (Targets::Labels(labels), Reduction::Mean) = (problem.targets(), problem.objective().reduction) {
+                    let ignored = labels.iter().filter(|&&y| problem.is_ignored(y)).count() as f64;
+                    let factor = evaluation.total_weight / (evaluation.total_weight + ignored);
+                    evaluation.loss *= factor;
+                }
+            }
+            Mistake::StaleScratch => {
+                if let Some(dw) = dw {
+                    if self.scratch.dim() == dw.dim() {
+                        *dw += &self.scratch;
+                    }
+                    self.scratch = dw.to_owned();
+                }
+            }
+            Mistake::SinglePrecisionSum => self.sum_in_single_precision(problem, evaluation),
+            Mistake::NondeterministicSum => {
+                if let Some(dw) = dw {
+                    let wobble = T::one() + T::epsilon() * T::narrow((CALLS.fetch_add(1, Ordering::Relaxed) % 2) as f64);
+                    dw.mapv_inplace(|g| g * wobble);
+                }
+            }
+            Mistake::AccumulatesIntoOutputs => {
+                if let (Some(dw), Some(before)) = (dw, before) {
+                    *dw += &before;
+                }
+            }
+            Mistake::CancelsWhereConfident => {
+                // As A·p − a and −log p in the element type would: nothing is left below its roundoff.
+                let coarse = |x: T| (x + T::one()) - T::one();
+                evaluation.loss = coarse(T::narrow(evaluation.loss)).widen();
+                if let Some(dw) = dw {
+                    dw.mapv_inplace(coarse);
+                }
+            }
+            Mistake::SoftcapWithoutItsSlope => {
+                if let (Some(dw), Some(_)) = (dw, problem.objective().softcap) {
+                    dw.mapv_inplace(|g| g * T::narrow(1.01));
+                }
+            }
+            Mistake::LastOfEqualsPredicted => {
+                if let Some(predicted) = &mut outputs.predicted {
+                    let scores = scores(problem);
+                    for (row, class) in scores.rows().into_iter().zip(predicted) {
+                        let max = maximum(row);
+                        *class = row.iter().rposition(|&s| s == max).unwrap_or(*class);
+                    }
+                }
+            }
+            Mistake::Panics if problem.n_classes() == 17 => panic!("17 classes are too many"),
+            _ => {}
+        }
+    }
+
+    /// The loss summed in f32, whatever the element type.
+    fn sum_in_single_precision(&mut self, problem: &Problem<'_, T>, evaluation: &mut Evaluation) {
+        let mut losses: Array1<T> = Array1::zeros(problem.n_samples());
+        let mut outputs = Outputs { sample_losses: Some(losses.view_mut()), ..Outputs::default() };
+        let plain = problem.objective().l2 == 0.0 && self.inner.evaluate(problem, &mut outputs).is_ok();
+        if plain {
+            let sum = losses.iter().fold(0.0f32, |sum, l| sum + l.widen() as f32);
+            evaluation.loss = f64::from(sum) / evaluation.total_weight;
+        }
+    }
+}
+
+fn is_caught<T: Element>(mistake: Mistake) -> bool {
+    let report = Runner::new().run(&Suite::<T>::full(), || Wrong::<T>::boxed(mistake));
+    let first = report.failures.first().map_or("nothing", |failure| failure.name.as_str());
+    println!("{} {mistake:?}: {} cases fail, the first of them {first}", T::DTYPE, report.failures.len());
+    !report.is_success()
+}
+
+#[test]
+fn the_right_one_passes() {
+    for report in [
+        Runner::new().run(&Suite::<f32>::full(), || Wrong::<f32>::boxed(Mistake::None)),
+        Runner::new().run(&Suite::<f64>::full(), || Wrong::<f64>::boxed(Mistake::None)),
+    ] {
+        report.assert_success();
+        assert!(report.ran() > 500, "{} cases", report.ran());
+    }
+}
+
+#[test]
+fn each_wrong_backend_is_caught() {
+    let escaped: Vec<String> = MISTAKES
+        .into_iter()
+        .flat_map(|m| [(m, "f32", is_caught::<f32>(m)), (m, "f64", is_caught::<f64>(m))])
+        .filter(|(_, _, caught)| !caught)
+        .map(|(mistake, dtype, _)| format!("{mistake:?} in {dtype}"))
+        .collect();
+    assert!(escaped.is_empty(), "not caught: {}", escaped.join(", "));
+}
+
+
+#[test]
+fn a_report_names_case_output_and_place() {
+    let report = Runner::new()
+        .filter("closed/one-sample-sum")
+        .run(&Suite::<f64>::full(), || Wrong::<f64>::boxed(Mistake::LastColumnDropped));
+    let text = report.to_string();
+    assert!(text.contains("FAILED closed/one-sample-sum: weights gradient at [0, 2]: expected"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    assert_eq!(json["failures"][0]["name"], "closed/one-sample-sum");
+}
+
+#[test]
+fn misuse_of_the_runner_is_an_error() {
+    let suite = Suite::<f64>::full();
+    let right = || Wrong::<f64>::boxed(Mistake::None);
+    let run = |runner: Runner| runner.filter("closed/").run(&suite, right);
+    assert!(run(Runner::new()).is_success());
+    assert!(run(Runner::new().skip("closed/ties", "a reason")).is_success());
+    let no_case = run(Runner::new().skip("no/such", "a reason"));
+    assert!(no_case.misuse[0].contains("matches no case"), "{no_case}");
+    assert!(!run(Runner::new().expect_fail("closed/ties", "it passes")).is_success());
+    let nothing = Runner::new().filter("no such name").run(&suite, right);
+    assert_eq!(nothing.misuse, ["no case ran"]);
+    let wrong = || Wrong::<f64>::boxed(Mistake::LabelOffByOne);
+    let expected = Runner::new().filter("closed/margin").expect_fail("closed/margin", "labels").run(&suite, wrong);
+    assert!(expected.is_success() && expected.expected_failures.len() == 4, "{expected}");
+}
