@@ -53,8 +53,7 @@ impl Forward {
         let log_rest = rest.clone().log1p();
         let lse = anchor + log_rest.clone();
 
-        let mut losses =
-            tensors.mass.total.clone() * log_rest - cross(&tensors.mass, shifted, &left_out);
+        let mut losses = tensors.mass.total.clone() * log_rest - cross(&tensors.mass, shifted, &left_out);
         if objective.z_loss != 0.0 {
             losses = losses + lse.clone() * lse.clone() * objective.z_loss;
         }

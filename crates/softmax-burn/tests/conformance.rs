@@ -1,13 +1,14 @@
 //! The full conformance suite.
 
-use softmax_conformance::{Report, Runner, Suite};
 use softmax_burn::{Burn, BurnAutodiff};
+use softmax_conformance::{Report, Runner, Suite};
 
 /// A built-in backend does everything: what it does not support fails here.
 fn assert_complete(report: &Report) {
     report.assert_success();
     assert!(report.ran() > 500, "{} cases", report.ran());
-    let unsupported: Vec<_> = report.skipped.iter().filter(|s| s.reason.contains("does not support")).collect();
+    let unsupported: Vec<_> =
+        report.skipped.iter().filter(|s| s.reason.contains("does not support")).collect();
     assert!(unsupported.is_empty(), "{unsupported:?}");
 }
 

@@ -23,6 +23,11 @@ pub(crate) enum Command {
     /// Evaluate one backend on an .npz and write loss and gradients to another.
     #[command(after_help = "Example: softmax eval --backend ndarray --data problem.npz --out result.npz")]
     Eval(EvalArgs),
+    /// Put backends to the conformance suite.
+    ///
+    /// Exit code 1 if a case fails.
+    #[command(after_help = "Example: softmax verify --backends ndarray --filter options/")]
+    Verify(VerifyArgs),
     /// List what this build and this machine can run.
     #[command(after_help = "Example: softmax backends --format json")]
     Backends(BackendsArgs),
@@ -69,6 +74,19 @@ pub(crate) struct EvalArgs {
     /// Where to write loss, dW, dX, db, sample_loss, lse and predicted
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Backends, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) backends: Vec<String>,
+    /// Only the cases whose names contain this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 #[derive(Debug, Args)]

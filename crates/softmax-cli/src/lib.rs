@@ -13,6 +13,7 @@ mod registry;
 mod report;
 mod source;
 mod units;
+mod verify;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -47,6 +48,7 @@ pub fn run(
     let done = match &cli.command {
         Command::Compare(args) => compare::run(args, registry, out),
         Command::Eval(args) => eval::run(args, registry),
+        Command::Verify(args) => verify::run(args, registry, out),
         Command::Backends(args) => backends::run(args, registry, out),
     };
     match done {

@@ -16,7 +16,9 @@ impl<T: Element> SoftmaxBackend<T> for SignFlipped {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
         let evaluation = self.0.evaluate(problem, outputs)?;
         if let Some(dw) = &mut outputs.weights_gradient {
-            dw[[42, 7]] = -dw[[42, 7]];
+            if let Some(entry) = dw.get_mut([42, 7]) {
+                *entry = -*entry;
+            }
         }
         Ok(evaluation)
     }
@@ -60,4 +62,18 @@ fn json_says_so_too() {
     assert_eq!(wrong["failures"][0]["output"], "weights gradient");
     assert_eq!(wrong["failures"][0]["index"], serde_json::json!([42, 7]));
     assert!(wrong["time"].is_null(), "a wrong answer is not timed");
+}
+
+#[test]
+fn verify_fails_it_too() {
+    let (code, out, _) = run(&["verify", "--backends", "naive,sign-flipped", "--filter", "sizes/000"]);
+    assert_eq!(code, ExitCode::from(0), "entry [42, 7] is not there: {out}");
+    // 1000×70×10 has it.
+    let (code, out, _) = run(&["verify", "--backends", "naive,sign-flipped", "--filter", "-1000x70x10"]);
+    assert_eq!(code, ExitCode::from(1), "{out}");
+    assert!(out.contains("FAILED") && out.contains("weights gradient at [42, 7]"), "{out}");
+    assert!(out.ends_with("2 of 4 runs of the suite failed.\n"), "{out}");
+    let (code, out, _) = run(&["verify", "--backends", "naive", "--filter", "no such case"]);
+    assert_eq!(code, ExitCode::from(1), "{out}");
+    assert!(out.contains("no case ran"), "{out}");
 }

@@ -39,6 +39,7 @@
 
 mod case;
 mod check;
+mod hessian;
 #[cfg(feature = "libtest")]
 mod mimic;
 mod oracle;
@@ -48,6 +49,7 @@ mod suite;
 
 pub use case::Case;
 pub use check::{OutputError, check};
+pub use hessian::{HessianReport, check_hessian};
 #[cfg(feature = "libtest")]
 pub use mimic::{main, trials};
 pub use oracle::{DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, central_difference, reference};

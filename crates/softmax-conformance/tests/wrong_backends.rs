@@ -140,7 +140,12 @@ impl<T: Element> Wrong<T> {
             }
             Mistake::TailOfFeaturesDropped => {
                 let kept = owned.features.ncols() / 4 * 4;
-                owned.features.columns_mut().into_iter().skip(kept).for_each(|mut column| column.fill(T::zero()));
+                owned
+                    .features
+                    .columns_mut()
+                    .into_iter()
+                    .skip(kept)
+                    .for_each(|mut column| column.fill(T::zero()));
             }
             Mistake::SmoothingOverOtherClasses if classes > 1 => {
                 let smoothing = owned.objective.label_smoothing;
@@ -170,7 +175,9 @@ impl<T: Element> Wrong<T> {
     ) {
         let dw = &mut outputs.weights_gradient;
         match self.mistake {
-            Mistake::NoMaxShift if maximum(&scores(problem)).exp().is_infinite() => evaluation.loss = f64::NAN,
+            Mistake::NoMaxShift if maximum(&scores(problem)).exp().is_infinite() => {
+                evaluation.loss = f64::NAN
+            }
             Mistake::OneMaxForTheBatch => {
                 let scores = scores(problem);
                 let max = maximum(&scores);
@@ -191,7 +198,9 @@ impl<T: Element> Wrong<T> {
                 }
             }
             Mistake::IgnoredSamplesInTotalWeight => {
-                if let (Targets::Labels(labels), Reduction::Mean) = (problem.targets(), problem.objective().reduction) {
+                if let (Targets::Labels(labels), Reduction::Mean) =
+                    (problem.targets(), problem.objective().reduction)
+                {
                     let ignored = labels.iter().filter(|&&y| problem.is_ignored(y)).count() as f64;
                     let factor = evaluation.total_weight / (evaluation.total_weight + ignored);
                     evaluation.loss *= factor;
@@ -208,7 +217,8 @@ impl<T: Element> Wrong<T> {
             Mistake::SinglePrecisionSum => self.sum_in_single_precision(problem, evaluation),
             Mistake::NondeterministicSum => {
                 if let Some(dw) = dw {
-                    let wobble = T::one() + T::epsilon() * T::narrow((CALLS.fetch_add(1, Ordering::Relaxed) % 2) as f64);
+                    let wobble = T::one()
+                        + T::epsilon() * T::narrow((CALLS.fetch_add(1, Ordering::Relaxed) % 2) as f64);
                     dw.mapv_inplace(|g| g * wobble);
                 }
             }
@@ -285,7 +295,6 @@ fn each_wrong_backend_is_caught() {
     assert!(escaped.is_empty(), "not caught: {}", escaped.join(", "));
 }
 
-
 #[test]
 fn a_report_names_case_output_and_place() {
     let report = Runner::new()
@@ -310,6 +319,7 @@ fn misuse_of_the_runner_is_an_error() {
     let nothing = Runner::new().filter("no such name").run(&suite, right);
     assert_eq!(nothing.misuse, ["no case ran"]);
     let wrong = || Wrong::<f64>::boxed(Mistake::LabelOffByOne);
-    let expected = Runner::new().filter("closed/margin").expect_fail("closed/margin", "labels").run(&suite, wrong);
+    let expected =
+        Runner::new().filter("closed/margin").expect_fail("closed/margin", "labels").run(&suite, wrong);
     assert!(expected.is_success() && expected.expected_failures.len() == 4, "{expected}");
 }

@@ -226,6 +226,24 @@ impl<'a, T: Element> Problem<'a, T> {
         self.objective.ignore_index == Some(label)
     }
 
+    /// Checks the shapes of a direction in the space of W and of a Hessian-vector product; a backend calls this
+    /// first.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where either is not D×C.
+    pub fn check_direction(&self, direction: ArrayView2<'_, T>, product: ArrayView2<'_, T>) -> Result<()> {
+        for (array, found) in [("direction", direction.dim()), ("Hessian-vector product", product.dim())] {
+            let (expected, found) = ((self.n_features(), self.n_classes()), found);
+            if expected.0 != found.0 {
+                return Err(Error::Shape { array, axis: "features", expected: expected.0, found: found.0 });
+            }
+            if expected.1 != found.1 {
+                return Err(Error::Shape { array, axis: "classes", expected: expected.1, found: found.1 });
+            }
+        }
+        Ok(())
+    }
+
     fn check_shapes(&self) -> Result<()> {
         let (n, d, c) = (self.n_samples(), self.n_features(), self.n_classes());
         if c == 0 {

@@ -30,6 +30,7 @@
 mod sample;
 
 use sample::Sample;
+use softmax_core::ndarray::{ArrayView2, ArrayViewMut2};
 pub use softmax_core::*;
 
 /// The backend `naive`.
@@ -128,6 +129,42 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
         }
         let correct = matches!(problem.targets(), Targets::Labels(_)).then_some(correct);
         Ok(Evaluation { loss, total_weight, correct })
+    }
+}
+
+impl<T: Element> HessianVectorProduct<T> for Naive {
+    fn hessian_vector_product(
+        &mut self,
+        problem: &Problem<'_, T>,
+        direction: ArrayView2<'_, T>,
+        mut product: ArrayViewMut2<'_, T>,
+    ) -> Result<()> {
+        problem.check_direction(direction, product.view())?;
+        let features = problem.features();
+        let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
+        let l2 = T::narrow(problem.objective().l2);
+        product.zip_mut_with(&direction, |h, &v| *h = if l2 == T::zero() { T::zero() } else { l2 * v });
+
+        let total_weight = total_weight(problem);
+        let mut sample = Sample::new(c);
+        let mut score_direction = vec![T::zero(); c];
+        for i in 0..n {
+            if sample.is_ignored(problem, i) {
+                continue;
+            }
+            sample.score(problem, i);
+            sample.loss(problem, i);
+            for (j, change) in score_direction.iter_mut().enumerate() {
+                *change = (0..d).map(|k| features[[i, k]] * direction[[k, j]]).sum();
+            }
+            let change = sample.score_gradient_change(problem, i, &score_direction, total_weight);
+            for k in 0..d {
+                for j in 0..c {
+                    product[[k, j]] += change[j] * features[[i, k]];
+                }
+            }
+        }
+        Ok(())
     }
 }
 

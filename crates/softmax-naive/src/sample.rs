@@ -97,24 +97,61 @@ impl<T: Element> Sample<T> {
     }
 
     /// G_i of (8), from the state that [`loss`](Self::loss) left.
+    pub(crate) fn score_gradient(&mut self, problem: &Problem<'_, T>, i: usize, total_weight: f64) -> &[T] {
+        let scale = scale(problem, i, total_weight);
+        for j in 0..self.scores.len() {
+            self.gradient[j] = scale * self.difference(problem, j) * self.slopes[j];
+        }
+        &self.gradient
+    }
+
+    /// ∂ℓ_i/∂s_j over u_i: (A + 2ζ·lse)·p_j − a_j.
     ///
     /// Where p_j is above one half, A·p_j − a_j is written as Σ a − A·Σ p over the other classes: where p_j is
     /// nearly 1 the difference would have no digits left.
-    pub(crate) fn score_gradient(&mut self, problem: &Problem<'_, T>, i: usize, total_weight: f64) -> &[T] {
-        let scale = T::narrow(sample_weight(problem, i).widen() / total_weight);
-        let total_mass = self.total_mass();
-        let two_zeta = T::narrow(2.0 * problem.objective().z_loss);
-        for j in 0..self.scores.len() {
-            let mut difference = if j == self.best && self.rest < T::one() {
-                let others = self.rest / (self.exps[self.best] + self.rest);
-                sum_of_others(&self.mass, j) - total_mass * others
-            } else {
-                total_mass * self.probability(j) - self.mass[j]
-            };
-            if two_zeta != T::zero() {
-                difference += two_zeta * self.log_sum_exp() * self.probability(j);
+    fn difference(&self, problem: &Problem<'_, T>, j: usize) -> T {
+        let difference = if j == self.best && self.rest < T::one() {
+            let others = self.rest / (self.exps[self.best] + self.rest);
+            sum_of_others(&self.mass, j) - self.total_mass() * others
+        } else {
+            self.total_mass() * self.probability(j) - self.mass[j]
+        };
+        match problem.objective().z_loss {
+            0.0 => difference,
+            z_loss => difference + T::narrow(2.0 * z_loss) * self.log_sum_exp() * self.probability(j),
+        }
+    }
+
+    /// The change of G_i as the raw scores before the temperature change by `direction`, from the state that
+    /// [`loss`](Self::loss) left: the derivative of (8), product by product.
+    pub(crate) fn score_gradient_change(
+        &mut self,
+        problem: &Problem<'_, T>,
+        i: usize,
+        direction: &[T],
+        total_weight: f64,
+    ) -> &[T] {
+        let objective = problem.objective();
+        let scale = scale(problem, i, total_weight);
+        let two = T::one() + T::one();
+        let z_loss = T::narrow(objective.z_loss);
+        let swing = match objective.z_loss {
+            0.0 => self.total_mass(),
+            _ => self.total_mass() + two * z_loss * self.log_sum_exp(),
+        };
+        let score_changes: Vec<T> =
+            direction.iter().zip(&self.slopes).map(|(&r, &slope)| slope * r).collect();
+        let lse_change: T = score_changes.iter().enumerate().map(|(j, &ds)| self.probability(j) * ds).sum();
+        for (j, &score_change) in score_changes.iter().enumerate() {
+            let p_change = self.probability(j) * (score_change - lse_change);
+            let change = swing * p_change + two * z_loss * lse_change * self.probability(j);
+            let mut product = change * self.slopes[j];
+            if let Some(cap) = objective.softcap.map(T::narrow) {
+                // ∂s/∂raw = 1 − (s/κ)².
+                let slope_change = -two * self.scores[j] / (cap * cap) * score_change;
+                product += self.difference(problem, j) * slope_change / T::narrow(objective.temperature);
             }
-            self.gradient[j] = scale * difference * self.slopes[j];
+            self.gradient[j] = scale * product;
         }
         &self.gradient
     }
@@ -144,6 +181,11 @@ impl<T: Element> Sample<T> {
 
 fn sample_weight<T: Element>(problem: &Problem<'_, T>, i: usize) -> T {
     problem.sample_weights().map_or(T::one(), |u| u[i])
+}
+
+/// u_i/Ω.
+fn scale<T: Element>(problem: &Problem<'_, T>, i: usize, total_weight: f64) -> T {
+    T::narrow(sample_weight(problem, i).widen() / total_weight)
 }
 
 /// The derivative of tanh: 1 − tanh² without its cancellation.

@@ -79,7 +79,7 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
 }
 
 /// (8) without its factors: (A + 2ζ·lse)·p − a.
-fn score_gradient<T: Element>(
+pub(crate) fn score_gradient<T: Element>(
     softmax: Softmax<T>,
     mass: &TargetMass<T>,
     total_mass: &Array1<T>,

@@ -34,6 +34,7 @@ impl<T: Element> Scores<T> {
 }
 
 /// The softmax of each row, and what the loss needs of it.
+#[derive(Clone)]
 pub(crate) struct Softmax<T> {
     /// exp(s − m) (N×C).
     pub(crate) exps: Array2<T>,

@@ -21,6 +21,7 @@
 
 mod backend;
 mod forward;
+mod hessian;
 mod rows;
 mod weights;
 

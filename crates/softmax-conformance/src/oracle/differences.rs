@@ -7,7 +7,11 @@ use softmax_core::{Dtype, Element, OutputKind, Problem};
 
 /// One entry of a gradient as a central difference of the double-double loss, good to some 12 digits of the
 /// gradient's size. `None` for an output that is no gradient.
-pub fn central_difference<T: Element>(problem: &Problem<'_, T>, gradient: OutputKind, index: &[usize]) -> Option<f64> {
+pub fn central_difference<T: Element>(
+    problem: &Problem<'_, T>,
+    gradient: OutputKind,
+    index: &[usize],
+) -> Option<f64> {
     // With 31 digits in the loss, truncation (h²) and rounding (1e-31/h) are both far below 1e-12.
     const H: f64 = 1.0 / (1u64 << 26) as f64;
     debug_assert_eq!(DoubleDouble::PRECISION, Precision::DoubleDouble);

@@ -112,11 +112,16 @@ fn fewer_outputs<T: Element>(subject: &Subject<'_, T>) -> Outcome {
         for set in [OutputSet::NONE].into_iter().chain(singles).chain(missing) {
             let (fewer_evaluation, fewer) = evaluate(subject.make().as_mut(), &problem, set)?;
             if deterministic {
-                let same = OutputKind::ALL.into_iter().filter(|&kind| set.contains(kind)).all(|kind| {
-                    real_output(&fewer, kind) == real_output(&all, kind)
-                }) && (fewer.predicted.is_none() || fewer.predicted == all.predicted);
+                let same = OutputKind::ALL
+                    .into_iter()
+                    .filter(|&kind| set.contains(kind))
+                    .all(|kind| real_output(&fewer, kind) == real_output(&all, kind))
+                    && (fewer.predicted.is_none() || fewer.predicted == all.predicted);
                 if !same || fewer_evaluation != evaluation {
-                    messages.push(format!("with only {:?} asked for the bits change", set.iter().collect::<Vec<_>>()));
+                    messages.push(format!(
+                        "with only {:?} asked for the bits change",
+                        set.iter().collect::<Vec<_>>()
+                    ));
                 }
             } else {
                 let merged = merge(&fewer, &all);
@@ -153,7 +158,8 @@ fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>) -> Outcome {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let mut dw = Array2::from_elem((2 * d + 1, 3 * c + 2), sentinel);
         let mut dx = Array2::from_elem((2 * n + 1, 3 * d + 2), sentinel);
-        let every = |array: &mut Array2<T>, write: &mut dyn FnMut(softmax_core::ndarray::ArrayViewMut2<'_, T>)| {
+        let every = |array: &mut Array2<T>,
+                     write: &mut dyn FnMut(softmax_core::ndarray::ArrayViewMut2<'_, T>)| {
             let mut view = array.view_mut();
             view.slice_axis_inplace(Axis(0), Slice::new(1, None, 2));
             view.slice_axis_inplace(Axis(1), Slice::new(2, None, 3));
@@ -163,8 +169,11 @@ fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>) -> Outcome {
         every(&mut dw, &mut |dw_view| {
             let mut dw_view = Some(dw_view);
             every(&mut dx, &mut |dx_view| {
-                let mut views =
-                    Outputs { weights_gradient: dw_view.take(), features_gradient: Some(dx_view), ..Outputs::default() };
+                let mut views = Outputs {
+                    weights_gradient: dw_view.take(),
+                    features_gradient: Some(dx_view),
+                    ..Outputs::default()
+                };
                 result = subject.make().evaluate(&problem, &mut views);
             });
         });
@@ -192,14 +201,18 @@ fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>) -> Outcome {
 /// An output of a wrong shape is an error, not a panic and not an answer.
 fn refuses_wrong_shapes<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     let owned = large::<T>();
-    let Ok(problem) = owned.problem() else { return Outcome::Failed(vec!["the problem was refused".to_owned()]) };
+    let Ok(problem) = owned.problem() else {
+        return Outcome::Failed(vec!["the problem was refused".to_owned()]);
+    };
     let mut smaller = owned.clone();
     smaller.features = Array2::zeros((3, owned.weights.nrows()));
     smaller.targets = OwnedTargets::Labels(Generator::new(7).labels(3, 2));
     smaller.weights = owned.weights.slice_axis(Axis(1), Slice::from(..2)).to_owned();
     smaller.bias = None;
     smaller.objective = Objective::default();
-    let Ok(small) = smaller.problem() else { return Outcome::Failed(vec!["the problem was refused".to_owned()]) };
+    let Ok(small) = smaller.problem() else {
+        return Outcome::Failed(vec!["the problem was refused".to_owned()]);
+    };
     let mut messages = Vec::new();
     for kind in OutputKind::ALL {
         let mut outputs = OwnedOutputs::zeros(&small, OutputSet::NONE.with(kind));

@@ -106,7 +106,10 @@ pub fn cases() -> Vec<Case> {
 }
 
 impl<T: Element> Test<T> {
-    fn new(name: impl Into<String>, body: impl Fn(&Subject<'_, T>) -> Outcome + Send + Sync + 'static) -> Self {
+    fn new(
+        name: impl Into<String>,
+        body: impl Fn(&Subject<'_, T>) -> Outcome + Send + Sync + 'static,
+    ) -> Self {
         Test { name: name.into(), body: Box::new(body) }
     }
 
@@ -149,7 +152,8 @@ impl<T: Element> Subject<'_, T> {
         outputs: &OwnedOutputs<T>,
     ) -> Outcome {
         let errors = check(evaluation, outputs, &reference(problem, OutputSet::ALL));
-        let wrong = errors.iter().filter(|error| error.over_bound.is_nan() || error.over_bound > self.tolerance);
+        let wrong =
+            errors.iter().filter(|error| error.over_bound.is_nan() || error.over_bound > self.tolerance);
         let messages: Vec<String> = wrong.map(ToString::to_string).collect();
         if messages.is_empty() { Outcome::Passed(errors) } else { Outcome::Failed(messages) }
     }

@@ -41,7 +41,9 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     ];
     properties
         .into_iter()
-        .map(|(name, property)| Test::new(format!("properties/{name}"), move |s: &Subject<'_, T>| run(s, property)))
+        .map(|(name, property)| {
+            Test::new(format!("properties/{name}"), move |s: &Subject<'_, T>| run(s, property))
+        })
         .collect()
 }
 
@@ -74,7 +76,9 @@ fn run<T: Element>(subject: &Subject<'_, T>, property: Property<T>) -> Outcome {
         Err(Fault::Broken(message)) => Err(TestCaseError::fail(message)),
     });
     match (result, unsupported.into_inner()) {
-        (Err(TestError::Fail(message, recipe)), _) => Outcome::Failed(vec![format!("{message}, for {recipe:?}")]),
+        (Err(TestError::Fail(message, recipe)), _) => {
+            Outcome::Failed(vec![format!("{message}, for {recipe:?}")])
+        }
         (Err(TestError::Abort(message)), _) => Outcome::Failed(vec![message.to_string()]),
         (Ok(()), Some(reason)) => Outcome::NotApplicable(reason),
         (Ok(()), None) => Outcome::Passed(Vec::new()),
@@ -94,7 +98,9 @@ fn random<T: Element>(recipe: &Recipe) -> (OwnedProblem<T>, Generator) {
     let dyadic = |x: f64| (x * 64.0).round() / 64.0;
     problem.features.mapv_inplace(dyadic);
     problem.weights.mapv_inplace(dyadic);
-    for vector in [&mut problem.bias, &mut problem.class_weights, &mut problem.sample_weights].into_iter().flatten() {
+    for vector in
+        [&mut problem.bias, &mut problem.class_weights, &mut problem.sample_weights].into_iter().flatten()
+    {
         vector.mapv_inplace(dyadic);
     }
     (Case::new("", problem).narrowed(), g)
@@ -126,7 +132,12 @@ impl<T: Element> Answer<T> {
 }
 
 /// Two values that should be one number, each within its bound of it.
-fn require(what: &str, (a, a_bound): (f64, f64), (b, b_bound): (f64, f64), tolerance: f64) -> Result<(), Fault> {
+fn require(
+    what: &str,
+    (a, a_bound): (f64, f64),
+    (b, b_bound): (f64, f64),
+    tolerance: f64,
+) -> Result<(), Fault> {
     // Rounding of f64, as the two sides are scaled here.
     let slack = 8.0 * f64::EPSILON * (a.abs() + b.abs());
     if (a - b).abs() <= tolerance * (a_bound + b_bound) + slack {
@@ -254,7 +265,12 @@ fn sum_is_mean_times_weight<T: Element>(subject: &Subject<'_, T>, recipe: &Recip
     sum.objective.reduction = Reduction::Sum;
     let (a, b) = (Answer::new(subject, &mean)?, Answer::new(subject, &sum)?);
     let omega = a.evaluation.total_weight;
-    require("loss", (a.evaluation.loss * omega, a.loss_bound * omega), (b.evaluation.loss, b.loss_bound), 1.0)?;
+    require(
+        "loss",
+        (a.evaluation.loss * omega, a.loss_bound * omega),
+        (b.evaluation.loss, b.loss_bound),
+        1.0,
+    )?;
     let (left, right) = (a.weights_gradient(), b.weights_gradient());
     for k in 0..recipe.d {
         for c in 0..recipe.c {
@@ -289,7 +305,8 @@ fn convex_along_lines<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> 
     middle.weights.scaled_add(half, &step);
     let [a, b, m] = [&start, &end, &middle].map(|problem| Answer::new(subject, problem));
     let (a, b, m) = (a?, b?, m?);
-    let (chord, bound) = ((a.evaluation.loss + b.evaluation.loss) / 2.0, a.loss_bound + b.loss_bound + m.loss_bound);
+    let (chord, bound) =
+        ((a.evaluation.loss + b.evaluation.loss) / 2.0, a.loss_bound + b.loss_bound + m.loss_bound);
     if m.evaluation.loss <= chord + bound {
         return Ok(());
     }
@@ -299,12 +316,16 @@ fn convex_along_lines<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> 
 /// 1/L for the largest curvature L that softmax may have: half the weighted mean of ‖x‖².
 fn safe_step<T: Element>(problem: &OwnedProblem<T>) -> f64 {
     let weight = |i: usize| {
-        let class_weight = problem.class_weights.as_ref().map_or(1.0, |w| w.iter().map(|w| w.widen()).fold(0.0, f64::max));
+        let class_weight =
+            problem.class_weights.as_ref().map_or(1.0, |w| w.iter().map(|w| w.widen()).fold(0.0, f64::max));
         problem.sample_weights.as_ref().map_or(1.0, |u| u[i].widen()) * class_weight
     };
-    let squares = problem.features.rows().into_iter().enumerate().map(|(i, x)| {
-        weight(i) * x.iter().map(|x| x.widen() * x.widen()).sum::<f64>()
-    });
+    let squares = problem
+        .features
+        .rows()
+        .into_iter()
+        .enumerate()
+        .map(|(i, x)| weight(i) * x.iter().map(|x| x.widen() * x.widen()).sum::<f64>());
     2.0 / squares.sum::<f64>().max(1e-3)
 }
 
@@ -318,7 +339,9 @@ fn descent_never_rises<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) ->
         if let Some(last) = &last {
             let (before, after) = (last.evaluation.loss, answer.evaluation.loss);
             if after.is_nan() || after > before + last.loss_bound + answer.loss_bound {
-                return Err(Fault::Broken(format!("a step of 1/L raised the loss from {before:e} to {after:e}")));
+                return Err(Fault::Broken(format!(
+                    "a step of 1/L raised the loss from {before:e} to {after:e}"
+                )));
             }
         }
         let dw = answer.outputs.weights_gradient.as_ref().expect("all outputs are asked for");
@@ -352,7 +375,11 @@ fn gradient_is_the_slope<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) 
     }
     // |f'''| ≤ 2·r³ per sample, r the range of its change of scores; averaged with weights of at most 2·2.
     let ranges = problem.features.dot(&direction);
-    let third: f64 = ranges.rows().into_iter().map(|r| r.iter().map(|x| x.widen().abs()).fold(0.0, f64::max).powi(3)).sum();
+    let third: f64 = ranges
+        .rows()
+        .into_iter()
+        .map(|r| r.iter().map(|x| x.widen().abs()).fold(0.0, f64::max).powi(3))
+        .sum();
     let truncation = h * h * 16.0 * 4.0 * third;
     require(
         "slope along a direction",

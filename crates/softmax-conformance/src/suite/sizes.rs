@@ -13,7 +13,14 @@ pub(super) fn cases() -> Vec<Case> {
         shapes.push((3, size, AROUND_LANES[g.below(AROUND_LANES.len())]));
     }
     // Narrow and long, wide and flat, and enough rows that a sum in f32 shows.
-    shapes.extend([(1000, 70, 10), (64, 300, 10), (40, 33, 1031), (3, 17, 4099), (20_000, 1, 2), (515, 130, 37)]);
+    shapes.extend([
+        (1000, 70, 10),
+        (64, 300, 10),
+        (40, 33, 1031),
+        (3, 17, 4099),
+        (20_000, 1, 2),
+        (515, 130, 37),
+    ]);
     let mut cases = Vec::new();
     for (k, (n, d, c)) in shapes.into_iter().enumerate() {
         let mut problem: OwnedProblem<f64> = g.problem(n, d, c);
@@ -21,7 +28,8 @@ pub(super) fn cases() -> Vec<Case> {
         let reduction = if k % 4 == 1 { Reduction::Sum } else { Reduction::Mean };
         problem.objective = Objective { reduction, ..Objective::default() };
         let with = if problem.bias.is_some() { "-bias" } else { "" };
-        cases.push(Case::new(format!("sizes/{k:03}-{n}x{d}x{c}{with}-{reduction:?}").to_lowercase(), problem));
+        cases
+            .push(Case::new(format!("sizes/{k:03}-{n}x{d}x{c}{with}-{reduction:?}").to_lowercase(), problem));
     }
     cases
 }

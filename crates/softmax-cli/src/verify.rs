@@ -1,0 +1,93 @@
+//! `softmax verify`: backends are put to the conformance suite.
+
+use crate::args::{Format, VerifyArgs};
+use crate::registry::{BackendEntry, CliElement, Registry, Setup};
+use crate::{Verdict, machine, report};
+use indicatif::{ProgressBar, ProgressStyle};
+use softmax_conformance::{Report, Runner, Suite};
+use std::io::Write;
+
+/// How many failures of a backend are shown; JSON has them all.
+const SHOWN: usize = 10;
+
+pub(crate) fn run(args: &VerifyArgs, registry: &Registry, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    let entries = registry.select(&args.backends)?;
+    let setup = Setup { threads: machine::set_threads(None)? };
+    let runner = match &args.filter {
+        None => Runner::new(),
+        Some(text) => Runner::new().filter(text.clone()),
+    };
+    let (narrow, wide) = (Suite::<f32>::full(), Suite::<f64>::full());
+    let mut reports = Vec::new();
+    for entry in entries {
+        reports.push(run_suite(&runner, &narrow, entry, setup));
+        reports.push(run_suite(&runner, &wide, entry, setup));
+    }
+    match args.format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &reports)?;
+            writeln!(out)?;
+        }
+        Format::Table => write_table(&reports, out)?,
+    }
+    let right = reports.iter().all(Report::is_success);
+    Ok(if right { Verdict::AllAgree } else { Verdict::Disagreement })
+}
+
+/// With a bar on standard error, where that is a terminal.
+fn run_suite<T: CliElement>(runner: &Runner, suite: &Suite<T>, entry: &BackendEntry, setup: Setup) -> Report {
+    let bar = ProgressBar::new(suite.len() as u64);
+    if let Ok(style) = ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
+    bar.set_message(format!("{} {}", entry.name, T::DTYPE));
+    let report = runner.run_with_progress(
+        suite,
+        || T::make(entry, setup),
+        |done, of| {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        },
+    );
+    bar.finish_and_clear();
+    report
+}
+
+fn write_table(reports: &[Report], out: &mut dyn Write) -> anyhow::Result<()> {
+    let header = ["backend", "type", "cases", "skipped", "failed", "worst error/bound"];
+    let mut table = report::table(&header, &[2, 3, 4, 5]);
+    for report in reports {
+        table.add_row([
+            report.backend.clone(),
+            report.dtype.clone(),
+            report.ran().to_string(),
+            report.skipped.len().to_string(),
+            report.failures.len().to_string(),
+            format!("{:.3}", report.worst_over_bound()),
+        ]);
+    }
+    writeln!(out, "{}\n", report::render(&table))?;
+    for report in reports {
+        let whose = format!("{} {}", report.backend, report.dtype);
+        for skipped in &report.skipped {
+            writeln!(out, "{whose} skipped {}: {}", skipped.name, skipped.reason)?;
+        }
+        for failure in report.failures.iter().take(SHOWN) {
+            for message in &failure.messages {
+                writeln!(out, "{whose} FAILED {}: {message}", failure.name)?;
+            }
+        }
+        if report.failures.len() > SHOWN {
+            writeln!(out, "{whose}: and {} more failed", report.failures.len() - SHOWN)?;
+        }
+        for misuse in &report.misuse {
+            writeln!(out, "{whose}: {misuse}")?;
+        }
+    }
+    let wrong = reports.iter().filter(|report| !report.is_success()).count();
+    match wrong {
+        0 => writeln!(out, "All {} runs of the suite passed.", reports.len())?,
+        wrong => writeln!(out, "{wrong} of {} runs of the suite failed.", reports.len())?,
+    }
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! Hessian-vector products, held to differences of the backend's own gradients.
+
+use crate::case::Generator;
+use crate::suite::cases;
+use softmax_core::ndarray::Array2;
+use softmax_core::{HessianVectorProduct, Outputs, OwnedProblem, Result};
+
+/// What [`check_hessian`] found: the worst over its problems, relative to the largest entry of H·V.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct HessianReport {
+    /// How many problems were tried.
+    pub problems: usize,
+    /// Against differences of gradients.
+    pub difference: f64,
+    /// |uᵀHv − vᵀHu|, over |u||H v|.
+    pub asymmetry: f64,
+    /// −vᵀHv where it is negative, over |v||H v|. Only of objectives that are convex: no softcap, no z-loss.
+    pub negativity: f64,
+}
+
+/// Tries Hessian-vector products in f64 on the suite's problems with all options crossed.
+///
+/// # Errors
+/// What the backend's own calls give.
+pub fn check_hessian(backend: &mut dyn HessianVectorProduct<f64>) -> Result<HessianReport> {
+    let mut report = HessianReport::default();
+    let mut g = Generator::new(8);
+    for case in
+        cases().iter().filter(|case| case.name.starts_with("options/") || case.name.starts_with("golden/all"))
+    {
+        let owned = case.narrowed::<f64>();
+        let (d, c) = owned.weights.dim();
+        let [u, v] = [(); 2].map(|()| g.matrix(d, c, -1.0, 1.0));
+        let (hu, hv) = (product(backend, &owned, &u)?, product(backend, &owned, &v)?);
+        let difference = gradient_difference(backend, &owned, &v)?;
+        let largest = largest(&hv).max(1e-3);
+        report.difference = report.difference.max(self::largest(&(&hv - &difference)) / largest);
+        let dot = |a: &Array2<f64>, b: &Array2<f64>| (a * b).sum();
+        let size = dot(&u, &u).sqrt() * dot(&hv, &hv).sqrt() + dot(&v, &v).sqrt() * dot(&hu, &hu).sqrt();
+        if size > 0.0 {
+            report.asymmetry = report.asymmetry.max((dot(&u, &hv) - dot(&v, &hu)).abs() / size);
+            if owned.objective.softcap.is_none() && owned.objective.z_loss == 0.0 {
+                report.negativity = report.negativity.max(-dot(&v, &hv) / size);
+            }
+        }
+        report.problems += 1;
+    }
+    Ok(report)
+}
+
+fn largest(matrix: &Array2<f64>) -> f64 {
+    matrix.iter().fold(0.0, |max, x| max.max(x.abs()))
+}
+
+fn product(
+    backend: &mut dyn HessianVectorProduct<f64>,
+    owned: &OwnedProblem<f64>,
+    direction: &Array2<f64>,
+) -> Result<Array2<f64>> {
+    let mut product = Array2::from_elem(direction.dim(), f64::NAN);
+    backend.hessian_vector_product(&owned.problem()?, direction.view(), product.view_mut())?;
+    Ok(product)
+}
+
+/// The derivative of dW along a direction, by central differences of fourth order: their error is h⁴ and
+/// roundoff over h, both near 1e-12.
+fn gradient_difference(
+    backend: &mut dyn HessianVectorProduct<f64>,
+    owned: &OwnedProblem<f64>,
+    direction: &Array2<f64>,
+) -> Result<Array2<f64>> {
+    const H: f64 = 1.0 / 1024.0;
+    let mut gradient = |steps: f64| -> Result<Array2<f64>> {
+        let mut moved = owned.clone();
+        moved.weights.scaled_add(steps * H, direction);
+        let mut dw = Array2::zeros(direction.dim());
+        let mut outputs = Outputs { weights_gradient: Some(dw.view_mut()), ..Outputs::default() };
+        backend.evaluate(&moved.problem()?, &mut outputs)?;
+        Ok(dw)
+    };
+    let near = gradient(1.0)? - gradient(-1.0)?;
+    let far = gradient(2.0)? - gradient(-2.0)?;
+    Ok((near * 8.0 - far) / (12.0 * H))
+}

@@ -1,0 +1,60 @@
+//! H·V as matrix algebra: the derivative of formula (8) along V, product by product.
+
+use crate::NdArray;
+use crate::backend::score_gradient;
+use crate::forward::{Scores, Softmax};
+use crate::rows::column;
+use crate::weights::{SampleWeights, TargetMass};
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2, Axis};
+use softmax_core::{Element, HessianVectorProduct, Problem, Result};
+
+impl<T: Element> HessianVectorProduct<T> for NdArray {
+    fn hessian_vector_product(
+        &mut self,
+        problem: &Problem<'_, T>,
+        direction: ArrayView2<'_, T>,
+        mut product: ArrayViewMut2<'_, T>,
+    ) -> Result<()> {
+        problem.check_direction(direction, product.view())?;
+        let objective = problem.objective();
+        let (two, z_loss, tau) =
+            (T::narrow(2.0), T::narrow(objective.z_loss), T::narrow(objective.temperature));
+        let mass = TargetMass::new(problem);
+        let total_mass = mass.total();
+        let sample_weights = SampleWeights::new(problem);
+        let total_weight = sample_weights.total(problem);
+
+        let Scores { scores, slopes } = Scores::new(problem);
+        let mut score_changes = problem.features().dot(&direction) / tau;
+        if let Some(slopes) = &slopes {
+            score_changes *= slopes;
+        }
+        // ∂²s/∂raw² along V: of 1 − (s/κ)², the slope.
+        let slope_changes =
+            objective.softcap.map(|cap| &scores * &score_changes * T::narrow(-2.0 / (cap * cap)));
+        let (softmax, ()) = Softmax::new(scores, |_| ());
+
+        let swing = &total_mass + &(&softmax.lse * (two * z_loss));
+        let bent = slope_changes
+            .map(|slope_changes| score_gradient(softmax.clone(), &mass, &total_mass, z_loss) * slope_changes);
+        let p = softmax.into_probabilities();
+        let lse_changes = (&p * &score_changes).sum_axis(Axis(1));
+        let mut changes =
+            (score_changes - column(&lse_changes)) * column(&swing) + column(&(lse_changes * two * z_loss));
+        changes *= &p;
+        if let Some(slopes) = slopes {
+            changes *= &slopes;
+        }
+        if let Some(bent) = bent {
+            changes += &bent;
+        }
+        sample_weights.apply_to_rows(&mut changes, total_weight * objective.temperature);
+
+        general_mat_mul(T::one(), &problem.features().t(), &changes, T::zero(), &mut product);
+        if objective.l2 != 0.0 {
+            product.scaled_add(T::narrow(objective.l2), &direction);
+        }
+        Ok(())
+    }
+}

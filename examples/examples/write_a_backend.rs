@@ -1,0 +1,129 @@
+//! Write a backend in three steps, and put it to the suite:
+//! `cargo run --release -p softmax-examples --example write_a_backend`.
+//!
+//! This one does plain labels under the mean or the sum, and says so of everything else.
+
+use softmax_conformance::{Report, Runner, Suite};
+use softmax_core::{
+    Descriptor, Element, Error, Evaluation, Objective, Outputs, Problem, Reduction, Result, SoftmaxBackend,
+    Targets,
+};
+
+/// Step 1: a type that owns its scratch.
+#[derive(Default)]
+struct Mine {
+    scores: Vec<f64>,
+}
+
+/// Step 2: the trait. Check the outputs, refuse what is not done, compute, write what is asked for.
+impl<T: Element> SoftmaxBackend<T> for Mine {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor {
+            name: "mine".into(),
+            device: "cpu".into(),
+            simd: "compiler".into(),
+            threads: 1,
+            deterministic: true,
+        }
+    }
+
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+        outputs.check(problem)?;
+        let labels = plain_labels(problem)?;
+        let (x, w) = (problem.features(), problem.weights());
+        let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
+        let total_weight = if problem.objective().reduction == Reduction::Sum { 1.0 } else { n as f64 };
+        let (mut loss, mut correct) = (0.0, 0);
+        let (mut dw, mut dx, mut db) = (vec![0.0; d * c], vec![0.0; n * d], vec![0.0; c]);
+        for i in 0..n {
+            self.scores.clear();
+            self.scores
+                .extend((0..c).map(|j| (0..d).map(|k| x[[i, k]].widen() * w[[k, j]].widen()).sum::<f64>()));
+            let mut best = 0;
+            for j in 0..c {
+                best = if self.scores[j] > self.scores[best] { j } else { best };
+            }
+            let max = self.scores[best];
+            // Without the largest term, which is 1, confident predictions keep their digits.
+            let others = |left_out: usize, s: &[f64]| -> f64 {
+                (0..c).filter(|&j| j != left_out).map(|j| (s[j] - max).exp()).sum()
+            };
+            let rest = others(best, &self.scores);
+            let sample_loss = rest.ln_1p() + (max - self.scores[labels[i]]);
+            loss += sample_loss;
+            correct += usize::from(best == labels[i]);
+            for j in 0..c {
+                let g = if j == labels[i] {
+                    -(others(j, &self.scores) / (1.0 + rest))
+                } else {
+                    (self.scores[j] - max).exp() / (1.0 + rest)
+                };
+                let g = g / total_weight;
+                db[j] += g;
+                for k in 0..d {
+                    dw[k * c + j] += g * x[[i, k]].widen();
+                    dx[i * d + k] += g * w[[k, j]].widen();
+                }
+            }
+            if let Some(out) = &mut outputs.sample_losses {
+                out[i] = T::narrow(sample_loss);
+            }
+            if let Some(out) = &mut outputs.log_sum_exp {
+                out[i] = T::narrow(max + rest.ln_1p());
+            }
+            if let Some(out) = &mut outputs.predicted {
+                out[i] = best;
+            }
+        }
+        let narrow = |(out, &g): (&mut T, &f64)| *out = T::narrow(g);
+        if let Some(out) = &mut outputs.weights_gradient {
+            out.iter_mut().zip(&dw).for_each(narrow);
+        }
+        if let Some(out) = &mut outputs.features_gradient {
+            out.iter_mut().zip(&dx).for_each(narrow);
+        }
+        if let Some(out) = &mut outputs.bias_gradient {
+            out.iter_mut().zip(&db).for_each(narrow);
+        }
+        Ok(Evaluation { loss: loss / total_weight, total_weight, correct: Some(correct) })
+    }
+}
+
+fn plain_labels<'a, T: Element>(
+    problem: &Problem<'a, T>,
+) -> Result<softmax_core::ndarray::ArrayView1<'a, usize>> {
+    let objective = Objective { reduction: problem.objective().reduction, ..Objective::default() };
+    if *problem.objective() != objective || problem.bias().is_some() {
+        return Err(unsupported("options"));
+    }
+    match problem.targets() {
+        Targets::Labels(labels)
+            if problem.class_weights().is_none() && problem.sample_weights().is_none() =>
+        {
+            Ok(*labels)
+        }
+        _ => Err(unsupported("soft targets and weights")),
+    }
+}
+
+fn unsupported(what: &str) -> Error {
+    Error::Unsupported { backend: "mine".to_owned(), what: what.to_owned() }
+}
+
+/// Step 3: the suite.
+fn report() -> Report {
+    Runner::new().run(&Suite::<f64>::full(), || Box::<Mine>::default())
+}
+
+fn main() {
+    println!("{}", report());
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn fails_nothing() {
+        let report = super::report();
+        assert!(report.is_success() && report.passed > 80, "{report}");
+    }
+}
