@@ -15,10 +15,8 @@ impl<T: Element> SoftmaxBackend<T> for SignFlipped {
 
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
         let evaluation = self.0.evaluate(problem, outputs)?;
-        if let Some(dw) = &mut outputs.weights_gradient {
-            if let Some(entry) = dw.get_mut([42, 7]) {
-                *entry = -*entry;
-            }
+        if let Some(entry) = outputs.weights_gradient.as_mut().and_then(|dw| dw.get_mut([42, 7])) {
+            *entry = -*entry;
         }
         Ok(evaluation)
     }
