@@ -34,6 +34,19 @@ impl Extra {
     }
 }
 
+/// Refuses to go on without what is required.
+///
+/// # Errors
+/// If something of `required` is not here, with the packages that bring it.
+pub(crate) fn require(required: &[Extra]) -> anyhow::Result<()> {
+    match required.iter().find(|extra| !extra.is_here()) {
+        None => Ok(()),
+        Some(extra) => {
+            anyhow::bail!("{} is required and not here: install {}", extra.name(), extra.packages())
+        }
+    }
+}
+
 /// Runs cargo with its output shown, and `variables` set.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! `cargo xtask lint`.
 
-use crate::cargo::{Extra, cargo};
+use crate::cargo::{Extra, cargo, require};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -11,9 +11,7 @@ pub(crate) struct LintArgs {
 }
 
 pub(crate) fn run(args: &LintArgs) -> anyhow::Result<()> {
-    for extra in args.require.iter().filter(|extra| !extra.is_here()) {
-        anyhow::bail!("{} is required and not here: install {}", extra.name(), extra.packages());
-    }
+    require(&args.require)?;
     cargo(&["fmt", "--all", "--check"], &[])?;
     // In the release profile, whose build scripts and macros the tests need too.
     let workspace: &[&str] = if Extra::Openblas.is_here() {

@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 
-use crate::cargo::{Extra, cargo};
+use crate::cargo::{Extra, cargo, require};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -11,9 +11,7 @@ pub(crate) struct TestArgs {
 }
 
 pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
-    for extra in args.require.iter().filter(|extra| !extra.is_here()) {
-        anyhow::bail!("{} is required and not here: install {}", extra.name(), extra.packages());
-    }
+    require(&args.require)?;
     // Optimised, like the program, and with OpenBLAS in the one build where it is there: burn takes minutes.
     if Extra::Openblas.is_here() {
         cargo(&["test", "--release", "--workspace", "--features", "softmax-cli/openblas"], &[])?;
