@@ -176,8 +176,9 @@ impl<T: Element> Wrong<T> {
         let dw = &mut outputs.weights_gradient;
         match self.mistake {
             Mistake::NoMaxShift if maximum(&scores(problem)).exp().is_infinite() => {
-                evaluation.loss = f64::NAN
+                evaluation.loss = f64::NAN;
             }
+
             Mistake::OneMaxForTheBatch => {
                 let scores = scores(problem);
                 let max = maximum(&scores);

@@ -1,0 +1,72 @@
+//! e^x over slices, branch-free so that the compiler vectorises it for whatever instruction set it is inlined
+//! into.
+//!
+//! x = k·ln 2 + r with |r| ≤ ln 2 / 2 (ln 2 in two parts, so that r has no error to speak of), a polynomial for
+//! e^r, and 2^k in two factors, since 2^k itself may be subnormal or too large where the result is neither.
+
+/// Added and subtracted it rounds to an integer, which then stands in the low bits of the sum.
+const ROUND_F32: f32 = 12_582_912.0;
+const ROUND_F64: f64 = 6_755_399_441_055_744.0;
+
+/// 2^k for the `k` in the low bits of a rounding sum.
+#[inline(always)]
+fn power_f32(k: i32) -> f32 {
+    f32::from_bits(((k + 127) as u32) << 23)
+}
+
+#[inline(always)]
+fn power_f64(k: i64) -> f64 {
+    f64::from_bits(((k + 1023) as u64) << 52)
+}
+
+#[inline(always)]
+pub(crate) fn exp_f32(values: &mut [f32]) {
+    for x in values {
+        // The bounds keep k in range; beyond them the result is 0 or infinite, and NaN passes through.
+        let bounded = if *x < -104.0 { -104.0 } else { *x };
+        let bounded = if bounded > 89.0 { 89.0 } else { bounded };
+        let sum = bounded * std::f32::consts::LOG2_E + ROUND_F32;
+        let k = sum - ROUND_F32;
+        // The first part of ln 2 has 9 bits, so that its products with k are exact.
+        let r = (bounded - k * 0.693_359_4) - k * -2.121_944_4e-4;
+        let mut p = 1.987_569_15e-4;
+        p = p * r + 1.398_199_95e-3;
+        p = p * r + 8.333_451_9e-3;
+        p = p * r + 4.166_579_6e-2;
+        p = p * r + 1.666_666_55e-1;
+        p = p * r + 0.5;
+        let e = (p * (r * r) + r) + 1.0;
+        let k = (sum.to_bits() as i32).wrapping_sub(ROUND_F32.to_bits() as i32);
+        let half = k >> 1;
+        *x = e * power_f32(half) * power_f32(k - half);
+    }
+}
+
+#[inline(always)]
+pub(crate) fn exp_f64(values: &mut [f64]) {
+    for x in values {
+        let bounded = if *x < -746.0 { -746.0 } else { *x };
+        let bounded = if bounded > 710.0 { 710.0 } else { bounded };
+        let sum = bounded * std::f64::consts::LOG2_E + ROUND_F64;
+        let k = sum - ROUND_F64;
+        // The first part of ln 2 has 32 bits, so that its products with k are exact.
+        let r = (bounded - k * 6.931_471_803_691_238e-1) - k * 1.908_214_929_270_587_7e-10;
+        // Taylor to r^13: the next term is below 2^-58 of the sum.
+        let mut p = 1.0 / 6_227_020_800.0;
+        p = p * r + 1.0 / 479_001_600.0;
+        p = p * r + 1.0 / 39_916_800.0;
+        p = p * r + 1.0 / 3_628_800.0;
+        p = p * r + 1.0 / 362_880.0;
+        p = p * r + 1.0 / 40_320.0;
+        p = p * r + 1.0 / 5_040.0;
+        p = p * r + 1.0 / 720.0;
+        p = p * r + 1.0 / 120.0;
+        p = p * r + 1.0 / 24.0;
+        p = p * r + 1.0 / 6.0;
+        p = p * r + 0.5;
+        let e = (p * (r * r) + r) + 1.0;
+        let k = (sum.to_bits() as i64).wrapping_sub(ROUND_F64.to_bits() as i64);
+        let half = k >> 1;
+        *x = e * power_f64(half) * power_f64(k - half);
+    }
+}

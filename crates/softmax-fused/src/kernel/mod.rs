@@ -1,0 +1,6 @@
+//! The kernels: one source for every instruction set and both element types. No unsafe code: `pulp` detects the
+//! instruction sets and enters them.
+
+pub(crate) mod exp;
+pub(crate) mod lanes;
+pub(crate) mod products;
