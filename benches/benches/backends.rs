@@ -4,6 +4,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use softmax_benches::SHAPES;
 use softmax_core::{Objective, OutputKind, OutputSet, OwnedOutputs, SoftmaxBackend};
 use softmax_data::synthetic;
+use softmax_fused::Fused;
 use softmax_naive::Naive;
 use softmax_ndarray::NdArray;
 
@@ -17,8 +18,11 @@ fn loss_and_dw(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("{n}x{d}x{c}"));
         // 4·N·D·C operations.
         group.throughput(Throughput::Elements(4 * (n * d * c) as u64)).sample_size(10);
-        let backends: [(&str, Box<dyn SoftmaxBackend<f32>>); 2] =
-            [("naive", Box::new(Naive::new())), ("ndarray", Box::new(NdArray::new()))];
+        let backends: [(&str, Box<dyn SoftmaxBackend<f32>>); 3] = [
+            ("naive", Box::new(Naive::new())),
+            ("ndarray", Box::new(NdArray::new())),
+            ("fused", Box::new(Fused::detect())),
+        ];
         for (name, mut backend) in backends {
             group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
                 bencher

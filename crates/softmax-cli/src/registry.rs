@@ -59,6 +59,7 @@ impl Registry {
     /// What this build has.
     pub fn built_in() -> Self {
         use softmax_burn::{Burn, BurnAutodiff};
+        use softmax_fused::Fused;
         use softmax_naive::Naive;
         use softmax_ndarray::NdArray;
 
@@ -67,6 +68,8 @@ impl Registry {
         registry.add("ndarray", |_| Box::new(NdArray::new()), |_| Box::new(NdArray::new()));
         registry.add("burn", |_| Box::new(Burn::flex()), |_| Box::new(Burn::flex()));
         registry.add("burn-autodiff", |_| Box::new(BurnAutodiff::flex()), |_| Box::new(BurnAutodiff::flex()));
+        // In rayon's global pool, whose size the command line sets.
+        registry.add("fused", |_| Box::new(Fused::detect()), |_| Box::new(Fused::detect()));
         registry.add_openblas();
         registry
     }

@@ -201,7 +201,7 @@ fn backends_lists_what_there_is_and_what_would_bring_the_rest() {
     let json: serde_json::Value = serde_json::from_str(&out).unwrap();
     let names: Vec<&str> =
         json["backends"].as_array().unwrap().iter().map(|b| b["name"].as_str().unwrap()).collect();
-    for name in ["naive", "ndarray", "burn", "burn-autodiff"] {
+    for name in ["naive", "ndarray", "burn", "burn-autodiff", "fused"] {
         assert!(names.contains(&name), "{names:?}");
     }
     if cfg!(feature = "openblas") {

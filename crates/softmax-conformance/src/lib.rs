@@ -24,6 +24,16 @@
 //! `report.assert_success()` makes a test of it; with the feature `libtest` each case is a test of its own
 //! (`trials`). The environment variable `SOFTMAX_CONFORMANCE_FILTER` chooses cases by a part of their names.
 //!
+//! # Write a backend
+//!
+//! 1. A type that owns its scratch, and a crate that depends on `softmax-core` (and, to test, on this crate).
+//! 2. [`SoftmaxBackend`](softmax_core::SoftmaxBackend) for it: check the outputs, refuse with
+//!    [`Error::Unsupported`](softmax_core::Error::Unsupported) what it does not do, compute, write what is asked
+//!    for.
+//! 3. A test that runs the suite as above. What is refused shows as skipped, with the reason.
+//!
+//! `examples/write_a_backend.rs` in the repository is such a backend, whole.
+//!
 //! # What the suite holds a backend to
 //!
 //! * **Accuracy**: every output against the oracle, each entry within its own bound. The bounds follow the

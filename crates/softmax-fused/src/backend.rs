@@ -35,7 +35,13 @@ impl Fused {
 
     /// With the vectors of a level, in the caller's rayon pool.
     pub fn with_level(level: Level) -> Self {
-        Fused { level, pool: None, memory: DEFAULT_MEMORY, single: Scratch::default(), double: Scratch::default() }
+        Fused {
+            level,
+            pool: None,
+            memory: DEFAULT_MEMORY,
+            single: Scratch::default(),
+            double: Scratch::default(),
+        }
     }
 
     /// In a pool of its own of so many threads.
@@ -43,11 +49,12 @@ impl Fused {
     /// # Errors
     /// [`Error::Backend`] if the system does not give that many threads.
     pub fn threads(mut self, threads: usize) -> Result<Self> {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| Error::Backend {
-            backend: "fused".to_owned(),
-            message: format!("no pool of {threads} threads"),
-            source: Some(Box::new(error)),
-        })?;
+        let pool =
+            rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| Error::Backend {
+                backend: "fused".to_owned(),
+                message: format!("no pool of {threads} threads"),
+                source: Some(Box::new(error)),
+            })?;
         self.pool = Some(Arc::new(pool));
         Ok(self)
     }

@@ -2,15 +2,20 @@
 //! once, for the scores, and from cache again, for dW. Rows are shared out in fixed tasks, each with a dWᵀ of its
 //! own; these are added in a fixed order.
 
+use crate::buffer::Buffer;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
-use crate::kernel::products::{dots, outer};
+use crate::kernel::products::{Outer, dots, prefetch};
 use crate::terms::{Place, Row, Terms};
 use rayon::prelude::*;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use softmax_core::{Outputs, Problem};
 
-/// Rows of a panel.
+/// Rows of a panel at most, and its bytes: with Wᵀ and dWᵀ it is to stay in the second cache.
 const PANEL: usize = 32;
+const PANEL_BYTES: usize = 200 << 10;
+
+/// Rows ahead that are asked for while others are worked on.
+const AHEAD: usize = 4;
 
 /// Features at a time for the scores, so that their part of Wᵀ stays in the first cache.
 const CHUNK: usize = 512;
@@ -38,11 +43,11 @@ struct Task<'s, 'o, T> {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
     /// Wᵀ, by rows.
-    weights: Vec<T>,
+    weights: Buffer<T>,
     /// Each task's dWᵀ and db.
-    partial_dw: Vec<T>,
-    partial_db: Vec<T>,
-    tiles: Vec<T>,
+    partial_dw: Buffer<T>,
+    partial_db: Buffer<T>,
+    tiles: Buffer<T>,
 }
 
 /// The loss before division by Ω, and the number correct.
@@ -60,15 +65,15 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     let rows = n.div_ceil(TASKS.min(affordable)).max(TASK_ROWS).next_multiple_of(PANEL);
     let count = n.div_ceil(rows).max(1);
 
-    scratch.weights.clear();
-    scratch.weights.extend(problem.weights().t().iter().copied());
+    scratch.weights.resize(d * c);
+    scratch.weights.iter_mut().zip(problem.weights().t()).for_each(|(to, &from)| *to = from);
     let wants_dw = outputs.weights_gradient.is_some();
     let wants_db = outputs.bias_gradient.is_some();
-    fill(&mut scratch.partial_dw, if wants_dw { count * size } else { 0 });
-    fill(&mut scratch.partial_db, if wants_db { count * c } else { 0 });
+    scratch.partial_dw.zeros(if wants_dw { count * size } else { 0 });
+    scratch.partial_db.zeros(if wants_db { count * c } else { 0 });
     // Scores, slopes, transposed G, copied rows of X, rows of dX.
     let tile = PANEL * c * 3 + PANEL * d * 2;
-    scratch.tiles.resize(count * tile, T::zero());
+    scratch.tiles.resize(count * tile);
 
     let mut dw = scratch.partial_dw.chunks_mut(size);
     let mut db = scratch.partial_db.chunks_mut(c);
@@ -93,7 +98,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
             correct: 0,
         })
         .collect();
-    let weights = scratch.weights.as_slice();
+    let weights = &*scratch.weights;
     tasks.par_iter_mut().for_each(|task| T::run(level, Panels { task, terms, problem, weights }));
     let loss = tasks.iter().map(|task| task.loss).sum();
     let correct = tasks.iter().map(|task| task.correct).sum();
@@ -114,11 +119,6 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
         out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = sum);
     }
     (loss, correct)
-}
-
-fn fill<T: FusedElement>(values: &mut Vec<T>, length: usize) {
-    values.clear();
-    values.resize(length, T::zero());
 }
 
 /// Adds the parts pairwise, in a fixed tree, into the first.
@@ -156,8 +156,9 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
         let (slopes, scratch) = scratch.split_at_mut(PANEL * c);
         let (transposed, scratch) = scratch.split_at_mut(PANEL * c);
         let (copies, dx_rows) = scratch.split_at_mut(PANEL * d);
-        for start in (0..task.rows).step_by(PANEL) {
-            let rows = PANEL.min(task.rows - start);
+        let panel = (PANEL_BYTES / std::mem::size_of::<T>() / d.max(1)).clamp(8, PANEL) / 2 * 2;
+        for start in (0..task.rows).step_by(panel) {
+            let rows = panel.min(task.rows - start);
             let first_sample = task.first_sample + start;
             let mut x: [&[T]; PANEL] = [&[]; PANEL];
             rows_of(problem, first_sample, &mut x[..rows], copies);
@@ -215,7 +216,14 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                     for (k, w) in w_rows[..count].iter_mut().enumerate() {
                         *w = &weights[(first + k) * d..(first + k + 1) * d];
                     }
-                    add_outer::<T, L>(lanes, &w_rows[..count], &transposed[first * rows..], rows, dx_rows, d);
+                    add_outer::<T, L>(
+                        lanes,
+                        &w_rows[..count],
+                        &transposed[first * rows..(first + count) * rows],
+                        rows,
+                        dx_rows,
+                        d,
+                    );
                 }
                 for (k, row) in dx_rows.chunks_exact(d.max(1)).enumerate() {
                     dx.row_mut(start + k).iter_mut().zip(row).for_each(|(dx, &g)| *dx = g);
@@ -226,7 +234,12 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
 }
 
 /// Rows of X as slices: the problem's own where they are contiguous, copies where not.
-fn rows_of<'a, T: FusedElement>(problem: &'a Problem<'_, T>, first: usize, rows: &mut [&'a [T]], copies: &'a mut [T]) {
+fn rows_of<'a, T: FusedElement>(
+    problem: &'a Problem<'_, T>,
+    first: usize,
+    rows: &mut [&'a [T]],
+    copies: &'a mut [T],
+) {
     let features = problem.features();
     let d = problem.n_features();
     let mut copies = copies.chunks_exact_mut(d.max(1));
@@ -251,6 +264,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(lanes: L, x: &[&[T]], weights: &[T
     for start in (0..d).step_by(CHUNK) {
         let chunk = start..(start + CHUNK).min(d);
         for r in (0..x.len()).step_by(2) {
+            x[r..].iter().skip(AHEAD).take(2).for_each(|x| prefetch(&x[chunk.clone()]));
             for first in (0..c).step_by(5) {
                 let w = |k: usize| &weights[(first + k) * d..(first + k + 1) * d][chunk.clone()];
                 macro_rules! tile {
@@ -291,14 +305,18 @@ fn add_outer<T: FusedElement, L: Lanes<T>>(
     d: usize,
 ) {
     let whole = d / L::N;
+    let product = Outer::new(x, g, stride);
     for v in (0..whole).step_by(2) {
-        let vectors = v..(v + 2).min(whole);
         for first in (0..stride).step_by(5) {
             macro_rules! tile {
                 ($classes:literal) => {{
                     let mut rows = out[first * d..].chunks_mut(d);
                     let rows: [&mut [T]; $classes] = std::array::from_fn(|_| rows.next().unwrap_or(&mut []));
-                    outer::<T, L, $classes>(lanes, x, &g[first..], stride, rows, vectors.clone());
+                    if v + 2 <= whole {
+                        product.add::<L, $classes, 2>(lanes, first, v, rows);
+                    } else {
+                        product.add::<L, $classes, 1>(lanes, first, v, rows);
+                    }
                 }};
             }
             match (stride - first).min(5) {

@@ -125,7 +125,8 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
     /// Products to scores, (1) and (2), and each row's maximum in this tile.
     #[inline(always)]
     pub(crate) fn score(&self, tile: &mut [T], slopes: &mut [T], place: Place, maxima: &mut [T]) {
-        let bare = self.bias.is_none() && self.objective.temperature == 1.0 && self.objective.softcap.is_none();
+        let bare =
+            self.bias.is_none() && self.objective.temperature == 1.0 && self.objective.softcap.is_none();
         for (i, (row, max)) in tile.chunks_exact_mut(place.width).zip(maxima).enumerate() {
             if !bare {
                 let slopes = slopes.chunks_exact_mut(place.width).nth(i).unwrap_or(&mut []);

@@ -2,8 +2,9 @@
 //! maxima, exponentials and G in an array of panels of its own; each panel of dW belongs to one thread, so that
 //! no sum depends on how many there are.
 
+use crate::buffer::Buffer;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
-use crate::kernel::products::{panel_dots, panel_gradient, panel_scores};
+use crate::kernel::products::{panel_dots, panel_tile};
 use crate::terms::{Place, Row, Terms};
 use rayon::prelude::*;
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
@@ -13,7 +14,10 @@ use softmax_core::{Outputs, Problem};
 const TILE: usize = 6;
 
 /// Rows of a block at most, if the memory allows.
-const BLOCK: usize = 240;
+const BLOCK: usize = 480;
+
+/// Features at a time for the scores, so that their part of a panel of W stays in the first cache.
+const CHUNK: usize = 256;
 
 /// Panels that one task handles, and whose sums are added up in order before those of other tasks.
 const GROUP: usize = 16;
@@ -22,18 +26,19 @@ const GROUP: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
     /// W by panels: each D rows of two vectors.
-    weights: Vec<T>,
+    weights: Buffer<T>,
     /// A block's scores by panels: each a row of two vectors per sample.
-    scores: Vec<T>,
-    slopes: Vec<T>,
-    /// A block of X, by rows, and by groups of features, for dW.
-    features: Vec<T>,
-    groups: Vec<T>,
+    scores: Buffer<T>,
+    slopes: Buffer<T>,
+    /// A block of X by groups of rows, feature by feature, for the scores.
+    rows_together: Buffer<T>,
+    /// A block of X by groups of features, row by row, for dW.
+    features_together: Buffer<T>,
     /// Per panel, then per group of panels, and per row.
-    maxima: Vec<T>,
-    sums: Vec<T>,
-    cross: Vec<T>,
-    dx: Vec<T>,
+    maxima: Buffer<T>,
+    sums: Buffer<T>,
+    cross: Buffer<T>,
+    dx: Buffer<T>,
     rows: Vec<Row<T>>,
 }
 
@@ -104,7 +109,7 @@ pub(crate) fn evaluate<T: FusedElement>(
             continue;
         }
         if wants_dw {
-            pack_groups(scratch, layout, rows);
+            pack_features(problem, &mut scratch.features_together, layout, first, rows);
         }
         finish_block(level, scratch, terms, layout, first, rows, outputs);
         if let Some(dx) = &mut outputs.features_gradient {
@@ -117,32 +122,75 @@ pub(crate) fn evaluate<T: FusedElement>(
     (loss, correct)
 }
 
-fn pack_weights<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut Vec<T>, layout: Layout) {
+fn pack_weights<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut Buffer<T>, layout: Layout) {
     let Layout { d, c, width, panels, .. } = layout;
-    packed.resize(panels * d * width, T::zero());
+    packed.resize(panels * d * width);
     let weights = problem.weights();
     packed.par_chunks_mut((d * width).max(1)).enumerate().for_each(|(p, panel)| {
         let first = p * width;
         for (row, to) in weights.rows().into_iter().zip(panel.chunks_exact_mut(width)) {
-            let classes = width.min(c - first);
+            let (to, padding) = to.split_at_mut(width.min(c - first));
+            match row.to_slice() {
+                Some(row) => to.copy_from_slice(&row[first..first + to.len()]),
+                None => to.iter_mut().enumerate().for_each(|(k, to)| *to = row[first + k]),
+            }
+            padding.fill(T::zero());
+        }
+    });
+}
+
+/// The block's rows by groups of `TILE`, zero beyond the last.
+fn pack_rows<T: FusedElement>(
+    problem: &Problem<'_, T>,
+    packed: &mut Buffer<T>,
+    layout: Layout,
+    first: usize,
+    rows: usize,
+) {
+    let d = layout.d;
+    packed.resize(layout.block.next_multiple_of(TILE) * d);
+    let features = problem.features();
+    packed.par_chunks_mut((TILE * d).max(1)).enumerate().for_each(|(group, to)| {
+        let count = TILE.min(rows.saturating_sub(group * TILE));
+        let row = |k: usize| features.index_axis_move(Axis(0), first + group * TILE + k).to_slice();
+        let slices: [Option<&[T]>; TILE] = std::array::from_fn(|k| if k < count { row(k) } else { None });
+        if let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)] = slices {
+            for ((((((to, a), b), c), d), e), f) in
+                to.as_chunks_mut::<TILE>().0.iter_mut().zip(a).zip(b).zip(c).zip(d).zip(e).zip(f)
+            {
+                *to = [*a, *b, *c, *d, *e, *f];
+            }
+            return;
+        }
+        for (column, to) in to.chunks_exact_mut(TILE).enumerate() {
             for (k, to) in to.iter_mut().enumerate() {
-                *to = if k < classes { row[first + k] } else { T::zero() };
+                *to = if k < count { features[[first + group * TILE + k, column]] } else { T::zero() };
             }
         }
     });
 }
 
 /// The block's features by groups of `TILE`, zero beyond the last.
-fn pack_groups<T: FusedElement>(scratch: &mut Scratch<T>, layout: Layout, rows: usize) {
+fn pack_features<T: FusedElement>(
+    problem: &Problem<'_, T>,
+    packed: &mut Buffer<T>,
+    layout: Layout,
+    first: usize,
+    rows: usize,
+) {
     let d = layout.d;
-    scratch.groups.resize(d.div_ceil(TILE) * layout.block * TILE, T::zero());
-    let features = &scratch.features;
-    scratch.groups.par_chunks_mut(layout.block * TILE).enumerate().for_each(|(group, to)| {
-        let first = group * TILE;
-        for (row, to) in features.chunks_exact(d).zip(to.chunks_exact_mut(TILE)).take(rows) {
-            for (k, to) in to.iter_mut().enumerate() {
-                *to = if first + k < d { row[first + k] } else { T::zero() };
+    packed.resize(d.div_ceil(TILE) * layout.block * TILE);
+    let features = problem.features();
+    packed.par_chunks_mut(layout.block * TILE).enumerate().for_each(|(group, to)| {
+        let columns = group * TILE..(group * TILE + TILE).min(d);
+        for (k, to) in to.chunks_exact_mut(TILE).take(rows).enumerate() {
+            let row = features.index_axis_move(Axis(0), first + k);
+            let (to, padding) = to.split_at_mut(columns.len());
+            match row.to_slice() {
+                Some(row) => to.copy_from_slice(&row[columns.clone()]),
+                None => to.iter_mut().zip(columns.clone()).for_each(|(to, column)| *to = row[column]),
             }
+            padding.fill(T::zero());
         }
     });
 }
@@ -157,24 +205,17 @@ fn score_block<T: FusedElement>(
     first_sample: usize,
     rows: usize,
 ) {
-    let Layout { d, width, panels, block, .. } = layout;
-    scratch.features.resize(block * d, T::zero());
-    for (k, to) in scratch.features.chunks_exact_mut(d.max(1)).take(rows).enumerate() {
-        let row = problem.features().index_axis_move(Axis(0), first_sample + k);
-        match row.to_slice() {
-            Some(row) => to.copy_from_slice(row),
-            None => to.iter_mut().zip(row).for_each(|(to, &from)| *to = from),
-        }
-    }
+    let Layout { width, panels, block, .. } = layout;
+    pack_rows(problem, &mut scratch.rows_together, layout, first_sample, rows);
     let groups = panels.div_ceil(GROUP);
-    scratch.scores.resize(panels * block * width, T::zero());
-    scratch.slopes.resize(if terms.has_slopes() { panels * block * width } else { 0 }, T::zero());
-    scratch.maxima.resize(panels * block, T::zero());
-    scratch.sums.resize(groups * block * width, T::zero());
-    scratch.cross.resize(groups * block, T::zero());
+    scratch.scores.resize(panels * block * width);
+    scratch.slopes.resize(if terms.has_slopes() { panels * block * width } else { 0 });
+    scratch.maxima.resize(panels * block);
+    scratch.sums.resize(groups * block * width);
+    scratch.cross.resize(groups * block);
     scratch.rows.resize(block, Row::new());
 
-    let (features, weights) = (scratch.features.as_slice(), scratch.weights.as_slice());
+    let (features, weights) = (&*scratch.rows_together, &*scratch.weights);
     let size = GROUP * block * width;
     let slopes = Chunks::new(&mut scratch.slopes, size, groups);
     scratch
@@ -185,7 +226,18 @@ fn score_block<T: FusedElement>(
         .enumerate()
         .for_each(|(group, ((scores, slopes), maxima))| {
             let first_panel = group * GROUP;
-            let work = Scores { features, weights, scores, slopes, maxima, terms, layout, first_sample, rows, first_panel };
+            let work = Scores {
+                features,
+                weights,
+                scores,
+                slopes,
+                maxima,
+                terms,
+                layout,
+                first_sample,
+                rows,
+                first_panel,
+            };
             T::run(level, work);
         });
 
@@ -212,7 +264,10 @@ fn score_block<T: FusedElement>(
         .enumerate()
         .for_each(|(group, ((scores, sums), cross))| {
             let first_panel = group * GROUP;
-            T::run(level, Exponentials { scores, sums, cross, states, terms, layout, first_sample, first_panel });
+            T::run(
+                level,
+                Exponentials { scores, sums, cross, states, terms, layout, first_sample, first_panel },
+            );
         });
     for k in 0..rows {
         let row = &mut scratch.rows[k];
@@ -259,16 +314,14 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
             let p = self.first_panel + k;
             let panel = &self.weights[p * d * width..(p + 1) * d * width];
             let tile = &mut tile[..self.rows * width];
-            let x = |r: usize| &self.features[r * d..(r + 1) * d];
-            let mut r = 0;
-            while r + TILE <= self.rows {
-                let out = &mut tile[r * width..(r + TILE) * width];
-                panel_scores::<T, L, TILE>(lanes, std::array::from_fn(|k| x(r + k)), panel, out);
-                r += TILE;
-            }
-            while r < self.rows {
-                panel_scores::<T, L, 1>(lanes, [x(r)], panel, &mut tile[r * width..(r + 1) * width]);
-                r += 1;
+            tile.fill(T::zero());
+            for first in (0..d).step_by(CHUNK) {
+                let chunk = first..(first + CHUNK).min(d);
+                let panel = &panel[chunk.start * width..chunk.end * width];
+                for (out, x) in tile.chunks_mut(TILE * width).zip(self.features.chunks(TILE * d)) {
+                    let x = &x[chunk.start * TILE..chunk.end * TILE];
+                    panel_tile::<T, L, TILE>(lanes, x, panel, out);
+                }
             }
             let slopes = self.slopes.chunks_mut(block * width).nth(k).unwrap_or(&mut []);
             self.terms.score(tile, slopes, place(self.first_sample, p, width, c), maxima);
@@ -325,7 +378,7 @@ fn finish_block<T: FusedElement>(
         Some(dw) => dw.axis_chunks_iter_mut(Axis(1), width).map(Some).collect(),
         None => (0..panels).map(|_| None).collect(),
     };
-    let (states, groups, slopes) = (&scratch.rows[..rows], scratch.groups.as_slice(), scratch.slopes.as_slice());
+    let (states, groups, slopes) = (&scratch.rows[..rows], &*scratch.features_together, &*scratch.slopes);
     scratch.scores.par_chunks_mut(size).zip(dw).enumerate().for_each(|(panel, (tile, dw))| {
         let slopes = slopes.chunks(size).nth(panel).unwrap_or(&[]);
         T::run(level, Gradient { tile, slopes, groups, dw, states, terms, layout, first_sample, panel });
@@ -366,7 +419,11 @@ impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
         for (first, x) in (0..d).step_by(TILE).zip(self.groups.chunks(block * TILE)) {
             let sums = &mut sums[..TILE * width];
             sums.fill(T::zero());
-            panel_gradient::<T, L, TILE>(lanes, x, TILE, tile, sums);
+            // Touched before the product, the lines of dW arrive while it is computed.
+            for row in first..(first + TILE).min(d) {
+                std::hint::black_box(dw[[row, 0]]);
+            }
+            panel_tile::<T, L, TILE>(lanes, x, tile, sums);
             for (row, sums) in (first..d).zip(sums.chunks_exact(width)) {
                 let mut out = dw.row_mut(row);
                 match out.as_slice_mut() {
@@ -381,9 +438,8 @@ impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
 /// G·Wᵀ of the block, a group of panels after the other.
 fn features_gradient<T: FusedElement>(level: Level, scratch: &mut Scratch<T>, layout: Layout, rows: usize) {
     let d = layout.d;
-    scratch.dx.clear();
-    scratch.dx.resize(layout.block * d, T::zero());
-    let (scores, weights) = (scratch.scores.as_slice(), scratch.weights.as_slice());
+    scratch.dx.zeros(layout.block * d);
+    let (scores, weights) = (&*scratch.scores, &*scratch.weights);
     scratch.dx[..rows * d].par_chunks_mut((4 * d).max(1)).enumerate().for_each(|(k, dx)| {
         T::run(level, Features { dx, scores, weights, layout, first_row: 4 * k });
     });
@@ -413,7 +469,8 @@ impl<T: FusedElement> Kernel<T> for Features<'_, T> {
                     ($rows:literal, $features:literal, $r:expr) => {{
                         let g = &g[(self.first_row + $r) * width..];
                         let w = &w[k * width..];
-                        let sums = panel_dots::<T, L, $rows, $features>(lanes, g, block * width, w, d * width);
+                        let sums =
+                            panel_dots::<T, L, $rows, $features>(lanes, g, block * width, w, d * width);
                         for (r, sums) in sums.iter().enumerate() {
                             let out = &mut self.dx[($r + r) * d + k..][..$features];
                             out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum);

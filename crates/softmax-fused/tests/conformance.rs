@@ -7,7 +7,8 @@ use softmax_fused::{Fused, Level};
 fn assert_complete(report: &Report) {
     report.assert_success();
     assert!(report.ran() > 500, "{} cases", report.ran());
-    let unsupported: Vec<_> = report.skipped.iter().filter(|s| s.reason.contains("does not support")).collect();
+    let unsupported: Vec<_> =
+        report.skipped.iter().filter(|s| s.reason.contains("does not support")).collect();
     assert!(unsupported.is_empty(), "{unsupported:?}");
 }
 

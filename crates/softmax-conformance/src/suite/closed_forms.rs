@@ -27,6 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
         plain("no-samples", OwnedProblem::new(Array2::zeros((0, 3)), g.matrix(3, 4, -1.0, 1.0), labels(&[]))),
         plain("no-features", OwnedProblem { bias: Some(array![0.5, -1.0]), ..no_features() }),
         plain("no-features-no-bias", no_features()),
+        plain("no-features-many-classes", OwnedProblem { weights: Array2::zeros((0, 300)), ..no_features() }),
     ];
     for margin in [10.0, 20.0, 40.0, 80.0] {
         cases.push(plain(&format!("margin-{margin}"), problem_of_scores(confident(margin), &[0, 1, 2])));

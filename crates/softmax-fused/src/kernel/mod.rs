@@ -1,4 +1,4 @@
-//! The kernels: one source for every instruction set and both element types. No unsafe code: `pulp` detects the
+//! The kernels: one source for every instruction set and both element types. `pulp` detects the
 //! instruction sets and enters them.
 
 pub(crate) mod exp;

@@ -1,7 +1,25 @@
 //! The products' inner loops. Each keeps its sums in registers; the shapes are for sixteen of them (AVX2).
+//!
+//! The only unsafe code of the project's computing crates: loads without bounds checks, in loops that would
+//! spend as much time on the checks as on the products. Each function asserts what makes them sound first.
+#![allow(unsafe_code)]
 
 use super::lanes::Lanes;
 use softmax_core::Element;
+
+/// Asks for a slice that will be read soon: the hardware's own prefetching follows no jump from row to row.
+#[inline(always)]
+pub(crate) fn prefetch<T>(slice: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in slice.chunks(64 / std::mem::size_of::<T>()) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch reads nothing that the program sees, and the address is a slice's; SSE, which it
+        // needs, is part of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = slice;
+}
 
 /// `R` rows of X by `K` rows of Wᵀ, along the features: out[r][k] += x_r · w_k.
 #[inline(always)]
@@ -14,12 +32,15 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     let whole = length / L::N;
     let zero = lanes.splat(T::zero());
     let mut sums = [[zero; K]; R];
-    let xs = x.map(|x| &L::split(&x[..length]).0[..whole]);
-    let ws = w.map(|w| &L::split(&w[..length]).0[..whole]);
+    let xs = x.map(|x| L::split(x).0);
+    let ws = w.map(|w| L::split(w).0);
+    assert!(xs.iter().chain(&ws).all(|row| row.len() >= whole));
     for v in 0..whole {
-        let x = xs.map(|x| x[v]);
+        // SAFETY: v < whole, and every row has that many vectors, as was asserted.
+        let x = xs.map(|x| unsafe { *x.get_unchecked(v) });
         for k in 0..K {
-            let w = ws[k][v];
+            // SAFETY: as above.
+            let w = unsafe { *ws[k].get_unchecked(v) };
             for r in 0..R {
                 sums[r][k] = lanes.mul_add(x[r], w, sums[r][k]);
             }
@@ -38,53 +59,54 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     out
 }
 
-/// Adds Σ_i g[i·stride + k]·x_i to `K` rows of dWᵀ, two vectors of features at a time. `x` gives the rows.
-#[inline(always)]
-pub(crate) fn outer<'a, T: Element, L: Lanes<T>, const K: usize>(
-    lanes: L,
-    x: &[&'a [T]],
-    g: &[T],
+/// Rows of X of one length, and as many rows of G: what [`Outer::add`] multiplies.
+#[derive(Clone, Copy)]
+pub(crate) struct Outer<'a, T> {
+    x: &'a [&'a [T]],
+    g: &'a [T],
     stride: usize,
-    mut dw: [&mut [T]; K],
-    vectors: std::ops::Range<usize>,
-) {
-    let mut v = vectors.start;
-    while v < vectors.end {
-        if v + 2 <= vectors.end {
-            outer_step::<T, L, K, 2>(lanes, x, g, stride, &mut dw, v);
-            v += 2;
-        } else {
-            outer_step::<T, L, K, 1>(lanes, x, g, stride, &mut dw, v);
-            v += 1;
-        }
-    }
+    length: usize,
 }
 
-#[inline(always)]
-fn outer_step<T: Element, L: Lanes<T>, const K: usize, const V: usize>(
-    lanes: L,
-    x: &[&[T]],
-    g: &[T],
-    stride: usize,
-    dw: &mut [&mut [T]; K],
-    v: usize,
-) {
-    let zero = lanes.splat(T::zero());
-    let mut sums = [[zero; V]; K];
-    let columns = v * L::N..(v + V) * L::N;
-    for (x, g) in x.iter().zip(g.chunks(stride)) {
-        let x: [L::V; V] = vectors(L::split(&x[columns.clone()]).0);
-        let g = &g[..K];
-        for k in 0..K {
-            let g = lanes.splat(g[k]);
-            for (sum, x) in sums[k].iter_mut().zip(x) {
-                *sum = lanes.mul_add(g, x, *sum);
+impl<'a, T: Element> Outer<'a, T> {
+    /// G has rows of `stride`.
+    ///
+    /// # Panics
+    /// If the rows of X differ in length, or G has fewer.
+    pub(crate) fn new(x: &'a [&'a [T]], g: &'a [T], stride: usize) -> Self {
+        let length = x.first().map_or(0, |x| x.len());
+        assert!(x.iter().all(|x| x.len() == length) && g.len() >= x.len() * stride);
+        Outer { x, g, stride, length }
+    }
+
+    /// Adds Σ_i g_i,first+k · x_i, of the `V` vectors of features from vector `v` on, to each of `K` rows of dWᵀ.
+    #[inline(always)]
+    pub(crate) fn add<L: Lanes<T>, const K: usize, const V: usize>(
+        &self,
+        lanes: L,
+        first: usize,
+        v: usize,
+        dw: [&mut [T]; K],
+    ) {
+        let zero = lanes.splat(T::zero());
+        let mut sums = [[zero; V]; K];
+        let columns = v * L::N..(v + V) * L::N;
+        assert!(columns.end <= self.length && first + K <= self.stride);
+        for (i, x) in self.x.iter().enumerate() {
+            // SAFETY: columns.end ≤ length, the length of every row of X since `new`.
+            let x: [L::V; V] = vectors(L::split(unsafe { x.get_unchecked(columns.clone()) }).0);
+            for k in 0..K {
+                // SAFETY: i < x.len() and first + k < stride, and G has x.len()·stride entries since `new`.
+                let g = lanes.splat(unsafe { *self.g.get_unchecked(i * self.stride + first + k) });
+                for (sum, x) in sums[k].iter_mut().zip(x) {
+                    *sum = lanes.mul_add(g, x, *sum);
+                }
             }
         }
-    }
-    for (dw, sums) in dw.iter_mut().zip(sums) {
-        for (dw, sum) in L::split_mut(&mut dw[columns.clone()]).0.iter_mut().zip(sums) {
-            *dw = lanes.add(*dw, sum);
+        for (dw, sums) in dw.into_iter().zip(sums) {
+            for (dw, sum) in L::split_mut(&mut dw[columns.clone()]).0.iter_mut().zip(sums) {
+                *dw = lanes.add(*dw, sum);
+            }
         }
     }
 }
@@ -94,62 +116,44 @@ fn vectors<V: Copy, const COUNT: usize>(slice: &[V]) -> [V; COUNT] {
     std::array::from_fn(|k| slice[k])
 }
 
-/// A tile of scores: `R` rows of X by one panel of W, D rows of two vectors. Writes rows of two vectors.
+/// A tile of scores, or of dW: adds Σ x·p to `R` rows of two vectors each. For the scores `x` has `R` rows of X
+/// together, feature by feature, and `panel` a row of W for each feature; for dW it has `R` features together,
+/// row by row, and `panel` a row of G for each row.
 #[inline(always)]
-pub(crate) fn panel_scores<T: Element, L: Lanes<T>, const R: usize>(
+pub(crate) fn panel_tile<T: Element, L: Lanes<T>, const R: usize>(
     lanes: L,
-    x: [&[T]; R],
+    x: &[T],
     panel: &[T],
     out: &mut [T],
 ) {
-    let d = x[0].len();
-    let x = x.map(|x| &x[..d]);
-    let (w, _) = L::split(panel);
-    let w = &w[..2 * d];
-    let zero = lanes.splat(T::zero());
-    let mut sums = [[zero; 2]; R];
-    for k in 0..d {
-        let (a, b) = (w[2 * k], w[2 * k + 1]);
-        for r in 0..R {
-            let x = lanes.splat(x[r][k]);
-            sums[r][0] = lanes.mul_add(x, a, sums[r][0]);
-            sums[r][1] = lanes.mul_add(x, b, sums[r][1]);
-        }
-    }
     let (out, _) = L::split_mut(out);
-    for (out, sums) in out.chunks_exact_mut(2).zip(sums) {
-        out[0] = sums[0];
-        out[1] = sums[1];
-    }
-}
-
-/// A tile of dW: `K` features by one panel, over the rows of G, which has two vectors a row. `x` is row-major
-/// with `stride` and begins at the first of the features. Adds to rows of two vectors.
-#[inline(always)]
-pub(crate) fn panel_gradient<T: Element, L: Lanes<T>, const K: usize>(
-    lanes: L,
-    x: &[T],
-    stride: usize,
-    gradient: &[T],
-    out: &mut [T],
-) {
-    let (g, _) = L::split(gradient);
-    let (g, _) = g.as_chunks::<2>();
-    let (out, _) = L::split_mut(out);
-    let zero = lanes.splat(T::zero());
-    let mut sums = [[zero; 2]; K];
-    for (x, g) in x.chunks(stride).zip(g) {
-        let x = &x[..K];
-        for k in 0..K {
-            let x = lanes.splat(x[k]);
-            sums[k][0] = lanes.mul_add(x, g[0], sums[k][0]);
-            sums[k][1] = lanes.mul_add(x, g[1], sums[k][1]);
-        }
-    }
-    for (out, sums) in out.chunks_exact_mut(2).zip(sums) {
+    let (out, _) = out.as_chunks_mut::<2>();
+    for (out, sums) in out.iter_mut().zip(sum_of_outer::<T, L, R>(lanes, x, panel)) {
         out[0] = lanes.add(out[0], sums[0]);
         out[1] = lanes.add(out[1], sums[1]);
     }
+}
+
+/// Σ of outer products: `K` numbers each by two vectors each.
+#[inline(always)]
+fn sum_of_outer<T: Element, L: Lanes<T>, const K: usize>(
+    lanes: L,
+    numbers: &[T],
+    vectors: &[T],
+) -> [[L::V; 2]; K] {
+    let (numbers, _) = numbers.as_chunks::<K>();
+    let (vectors, _) = L::split(vectors);
+    let (vectors, _) = vectors.as_chunks::<2>();
+    let zero = lanes.splat(T::zero());
+    let mut sums = [[zero; 2]; K];
+    for (numbers, [a, b]) in numbers.iter().zip(vectors) {
+        for k in 0..K {
+            let x = lanes.splat(numbers[k]);
+            sums[k][0] = lanes.mul_add(x, *a, sums[k][0]);
+            sums[k][1] = lanes.mul_add(x, *b, sums[k][1]);
+        }
+    }
+    sums
 }
 
 /// `R` rows of dX by `K` features, over a chunk of classes: Σ over panels of g · w. `gradient` and `w` begin at
