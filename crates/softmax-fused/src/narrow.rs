@@ -61,18 +61,22 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
 ) -> (f64, usize) {
     let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
     let size = (d * c).max(1);
-    let affordable = (memory / std::mem::size_of::<T>() / (size + c)).max(1);
-    let rows = n.div_ceil(TASKS.min(affordable)).max(TASK_ROWS).next_multiple_of(PANEL);
+    let panel = panel_rows::<T>(d);
+    let wants_dw = outputs.weights_gradient.is_some();
+    let wants_db = outputs.bias_gradient.is_some();
+    let copies = if d <= 1 || problem.features().strides()[1] == 1 { 0 } else { panel * d };
+    let dx_rows = if outputs.features_gradient.is_some() { panel * d } else { 0 };
+    // Scores, slopes and transposed G, copied rows of X, rows of dX.
+    let tile = panel * c * 3 + copies + dx_rows;
+    let task_size = tile + if wants_dw { size } else { 0 } + c;
+    let affordable = (memory / std::mem::size_of::<T>() / task_size).max(1);
+    let rows = n.div_ceil(TASKS.min(affordable)).max(TASK_ROWS).next_multiple_of(panel);
     let count = n.div_ceil(rows).max(1);
 
     scratch.weights.resize(d * c);
     scratch.weights.iter_mut().zip(problem.weights().t()).for_each(|(to, &from)| *to = from);
-    let wants_dw = outputs.weights_gradient.is_some();
-    let wants_db = outputs.bias_gradient.is_some();
     scratch.partial_dw.zeros(if wants_dw { count * size } else { 0 });
     scratch.partial_db.zeros(if wants_db { count * c } else { 0 });
-    // Scores, slopes, transposed G, copied rows of X, rows of dX.
-    let tile = PANEL * c * 3 + PANEL * d * 2;
     scratch.tiles.resize(count * tile);
 
     let mut dw = scratch.partial_dw.chunks_mut(size);
@@ -121,6 +125,11 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     (loss, correct)
 }
 
+/// How many rows of X a panel has: an even number.
+fn panel_rows<T>(features: usize) -> usize {
+    (PANEL_BYTES / std::mem::size_of::<T>() / features.max(1)).clamp(8, PANEL) / 2 * 2
+}
+
 /// Adds the parts pairwise, in a fixed tree, into the first.
 fn reduce<T: FusedElement>(parts: &mut [T], size: usize) -> &[T] {
     let count = parts.len() / size.max(1);
@@ -152,11 +161,12 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
     fn run<L: Lanes<T>>(self, lanes: L) {
         let Panels { task, terms, problem, weights } = self;
         let (d, c) = (problem.n_features(), problem.n_classes());
-        let (scores, scratch) = task.scratch.split_at_mut(PANEL * c);
-        let (slopes, scratch) = scratch.split_at_mut(PANEL * c);
-        let (transposed, scratch) = scratch.split_at_mut(PANEL * c);
-        let (copies, dx_rows) = scratch.split_at_mut(PANEL * d);
-        let panel = (PANEL_BYTES / std::mem::size_of::<T>() / d.max(1)).clamp(8, PANEL) / 2 * 2;
+        let panel = panel_rows::<T>(d);
+        let (scores, scratch) = task.scratch.split_at_mut(panel * c);
+        let (slopes, scratch) = scratch.split_at_mut(panel * c);
+        let (transposed, scratch) = scratch.split_at_mut(panel * c);
+        let (copies, dx_rows) =
+            scratch.split_at_mut(if task.dx.is_some() { scratch.len() - panel * d } else { scratch.len() });
         for start in (0..task.rows).step_by(panel) {
             let rows = panel.min(task.rows - start);
             let first_sample = task.first_sample + start;

@@ -27,8 +27,12 @@ impl<T: FusedElement> Row<T> {
     }
 
     pub(crate) fn lse(&self) -> T {
-        // m − m is NaN where m is not finite, and so then is lse.
-        self.max + self.log_rest() + (self.max - self.max)
+        self.max + self.log_rest() + self.defect()
+    }
+
+    /// 0, or NaN where the maximum is not finite, and with it all that depends on it.
+    pub(crate) fn defect(&self) -> T {
+        self.max * T::zero()
     }
 }
 
@@ -185,8 +189,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         T::exp_in_place(tile);
         for (row, state) in tile.chunks_exact_mut(place.width).zip(rows) {
             if let Some(best) = row[..place.classes].get_mut(state.best.wrapping_sub(place.first_class)) {
-                // Not 0 but NaN where the maximum is no number.
-                *best = state.max - state.max;
+                *best = state.defect();
             }
         }
     }
@@ -214,8 +217,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         if self.objective.z_loss != 0.0 {
             loss += T::narrow(self.objective.z_loss) * row.lse() * row.lse();
         }
-        // m − m: a row without a finite maximum has no loss.
-        self.sample_weight(i) * (loss + (row.max - row.max))
+        self.sample_weight(i) * (loss + row.defect())
     }
 
     /// Exponentials, which are 0 at the best class, to G: (8).
@@ -261,7 +263,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
                 } else {
                     factor - mass
                 };
-                row[best] = scale * (gradient + (state.max - state.max));
+                row[best] = scale * (gradient + state.defect());
             }
             if self.has_slopes() {
                 let slopes = slopes.chunks_exact(place.width).nth(k).unwrap_or(&[]);

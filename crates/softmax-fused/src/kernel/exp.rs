@@ -29,11 +29,11 @@ pub(crate) fn exp_f32(values: &mut [f32]) {
         let k = sum - ROUND_F32;
         // The first part of ln 2 has 9 bits, so that its products with k are exact.
         let r = (bounded - k * 0.693_359_4) - k * -2.121_944_4e-4;
-        let mut p = 1.987_569_15e-4;
-        p = p * r + 1.398_199_95e-3;
-        p = p * r + 8.333_451_9e-3;
+        let mut p = 1.987_569_1e-4;
+        p = p * r + 1.398_199_9e-3;
+        p = p * r + 8.333_452e-3;
         p = p * r + 4.166_579_6e-2;
-        p = p * r + 1.666_666_55e-1;
+        p = p * r + 1.666_666_6e-1;
         p = p * r + 0.5;
         let e = (p * (r * r) + r) + 1.0;
         let k = (sum.to_bits() as i32).wrapping_sub(ROUND_F32.to_bits() as i32);
