@@ -10,13 +10,23 @@ pub(crate) struct TestArgs {
     require: Vec<Extra>,
 }
 
+/// The packages that call ndarray's products and link no BLAS. In a build with OpenBLAS those products are
+/// its, and these would not link.
+const OWN_PRODUCTS: [&str; 4] =
+    ["softmax-ndarray", "softmax-conformance", "softmax-examples", "softmax-benches"];
+
 pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
     require(&args.require)?;
-    // Optimised, like the program, and with OpenBLAS in the one build where it is there: burn takes minutes.
+    // Optimised, like the program, and with OpenBLAS in the one build of burn where it is there: burn takes
+    // minutes.
     if Extra::Openblas.is_here() {
-        cargo(&["test", "--release", "--workspace", "--features", "softmax-cli/openblas"], &[])?;
-        // In that build ndarray's products are BLAS's. These are its own.
-        cargo(&["test", "--release", "-p", "softmax-ndarray", "-p", "softmax-naive"], &[])?;
+        let (mut linked, mut unlinked) = (vec!["--workspace"], vec![]);
+        for package in OWN_PRODUCTS {
+            linked.extend(["--exclude", package]);
+            unlinked.extend(["-p", package]);
+        }
+        cargo(&[&["test", "--release"], &*linked, &["--features", "softmax-cli/openblas"]].concat(), &[])?;
+        cargo(&[&["test", "--release"], &*unlinked].concat(), &[])?;
     } else {
         cargo(&["test", "--release", "--workspace", "--exclude", "softmax-openblas"], &[])?;
     }

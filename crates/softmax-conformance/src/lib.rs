@@ -65,4 +65,4 @@ pub use mimic::{main, trials};
 pub use oracle::{DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, central_difference, reference};
 pub use report::{CaseFailure, Report, Skipped, Worst};
 pub use runner::{FILTER_VARIABLE, Runner};
-pub use suite::{Suite, Test, cases};
+pub use suite::{Suite, cases};

@@ -10,7 +10,7 @@ mod row;
 use bounds::RowBounds;
 pub use differences::central_difference;
 use inputs::{InputTargets, Inputs};
-use ndarray::{Array1, Array2, ArrayD};
+use ndarray::{Array1, Array2, ArrayD, ArrayView1};
 use rayon::prelude::*;
 use real::{DoubleDouble, Real};
 use row::{Row, total_weight};
@@ -125,7 +125,7 @@ impl<'a, R: Real> Oracle<'a, R> {
             let count = SAMPLED_SLICES.min(length);
             (1..=count).map(|k| k * length / count - 1).collect()
         };
-        let norms = || inputs.weights.columns().into_iter().map(|w| w.dot(&w).sqrt()).collect();
+        let norms = || inputs.weights.columns().into_iter().map(norm).collect();
         Oracle {
             inputs,
             dtype,
@@ -271,7 +271,7 @@ impl<'a, R: Real> Oracle<'a, R> {
         let mut sums: Vec<f64> = self.inputs.bias.iter().map(|&b| finite(b)).collect();
         let features = self.inputs.features.row(i);
         if let Some(norms) = &self.column_norms {
-            f64::add_scaled(&mut sums, features.dot(&features).sqrt(), norms);
+            f64::add_scaled(&mut sums, norm(features), norms);
             return sums;
         }
         for (&x, w) in features.iter().zip(self.inputs.weights.rows()) {
@@ -400,6 +400,11 @@ fn contenders<R: Real>(row: &Row<R>, bounds: &RowBounds) -> Vec<usize> {
     let floor = scores[row.best] - error(row.best);
     let within = |c: usize| c == row.best || (error(c) > 0.0 && scores[c] + error(c) >= floor);
     (0..scores.len()).filter(|&c| within(c)).collect()
+}
+
+/// Not by `dot`, which is BLAS's in a build that has one, and then needs one to link with.
+fn norm(vector: ArrayView1<'_, f64>) -> f64 {
+    vector.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
 #[cfg(test)]

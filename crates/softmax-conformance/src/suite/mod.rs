@@ -22,7 +22,7 @@ pub struct Suite<T> {
 }
 
 /// A test: a case judged by the oracle, a property, or a way to behave.
-pub struct Test<T> {
+pub(crate) struct Test<T> {
     name: String,
     body: Body<T>,
 }

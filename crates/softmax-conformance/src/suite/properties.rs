@@ -5,7 +5,7 @@ use crate::case::{Case, Generator};
 use crate::oracle::{Expected, reference};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
-use softmax_core::ndarray::{Array2, Axis, concatenate};
+use softmax_core::ndarray::{Array2, ArrayView1, Axis, concatenate};
 use softmax_core::{
     Element, Error, Evaluation, Objective, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Reduction,
 };
@@ -374,12 +374,11 @@ fn gradient_is_the_slope<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) 
         bound += error * v.widen().abs();
     }
     // |f'''| ≤ 2·r³ per sample, r the range of its change of scores; averaged with weights of at most 2·2.
-    let ranges = problem.features.dot(&direction);
-    let third: f64 = ranges
-        .rows()
-        .into_iter()
-        .map(|r| r.iter().map(|x| x.widen().abs()).fold(0.0, f64::max).powi(3))
-        .sum();
+    let change = |x: ArrayView1<'_, T>, v: ArrayView1<'_, T>| -> f64 {
+        x.iter().zip(v).map(|(x, v)| x.widen() * v.widen()).sum()
+    };
+    let range = |x| direction.columns().into_iter().map(|v| change(x, v).abs()).fold(0.0, f64::max);
+    let third: f64 = problem.features.rows().into_iter().map(|x| range(x).powi(3)).sum();
     let truncation = h * h * 16.0 * 4.0 * third;
     require(
         "slope along a direction",
