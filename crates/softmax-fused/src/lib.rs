@@ -39,9 +39,11 @@
 
 mod backend;
 mod buffer;
+mod columns;
 mod kernel;
 mod narrow;
 mod terms;
+mod tiles;
 mod wide;
 
 pub use backend::Fused;

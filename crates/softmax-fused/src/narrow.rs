@@ -3,26 +3,81 @@
 //! own; these are added in a fixed order.
 
 use crate::buffer::Buffer;
+use crate::columns::Columns;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
 use crate::kernel::products::{Outer, dots, prefetch};
-use crate::terms::{Place, Row, Terms};
+use crate::terms::Terms;
 use rayon::prelude::*;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use softmax_core::{Outputs, Problem};
 
-/// Rows of a panel at most, and its bytes: with Wᵀ and dWᵀ it is to stay in the second cache.
-const PANEL: usize = 32;
+/// Rows of a panel at most, and the distance between classes in a panel's tile of scores.
+pub(crate) const PANEL: usize = 64;
+
+/// Bytes of a panel of X: with Wᵀ and dWᵀ it is to stay in the second cache.
 const PANEL_BYTES: usize = 200 << 10;
 
-/// Rows ahead that are asked for while others are worked on.
-const AHEAD: usize = 4;
-
-/// Features at a time for the scores, so that their part of Wᵀ stays in the first cache.
-const CHUNK: usize = 512;
+/// Features at a time, so that their part of Wᵀ stays in the first cache. A multiple of any vector's length.
+const CHUNK: usize = 448;
 
 /// Tasks at most, and rows that one is worth.
 const TASKS: usize = 32;
-const TASK_ROWS: usize = 2 * PANEL;
+const TASK_ROWS: usize = 64;
+
+/// Work, in multiply-adds, that is not worth a second thread.
+const ALONE: usize = 100_000;
+
+/// Sizes that hold for the whole call, and where things lie in packed weights: by chunks of features, in each by
+/// classes, each with its features and zeros up to a whole vector.
+#[derive(Clone, Copy)]
+struct Layout {
+    d: usize,
+    c: usize,
+    /// Elements of a vector.
+    lanes: usize,
+    /// Rows of a panel.
+    panel: usize,
+}
+
+impl Layout {
+    fn new<T: FusedElement>(level: Level, problem: &Problem<'_, T>) -> Self {
+        let (d, c) = (problem.n_features(), problem.n_classes());
+        let panel = PANEL_BYTES / std::mem::size_of::<T>() / d.max(1);
+        Layout { d, c, lanes: T::lanes(level), panel: (panel / 8 * 8).clamp(8, PANEL) }
+    }
+
+    /// Length of packed weights.
+    fn packed(self) -> usize {
+        self.d.next_multiple_of(self.lanes) * self.c
+    }
+
+    fn chunks(self) -> impl Iterator<Item = Chunk> {
+        (0..self.d).step_by(CHUNK).map(move |first| {
+            let length = CHUNK.min(self.d - first);
+            Chunk { first, length, offset: first * self.c, stride: length.next_multiple_of(self.lanes) }
+        })
+    }
+}
+
+/// Some features.
+#[derive(Clone, Copy)]
+struct Chunk {
+    first: usize,
+    length: usize,
+    /// Where its first class lies in packed weights, and how far from it the next.
+    offset: usize,
+    stride: usize,
+}
+
+impl Chunk {
+    fn of<'a, T>(&self, packed: &'a [T], c: usize) -> &'a [T] {
+        &packed[self.offset..self.offset + c * self.stride]
+    }
+
+    fn of_row<'a, T>(&self, row: &'a [T]) -> &'a [T] {
+        row.get(self.first..self.first + self.length).unwrap_or(&[])
+    }
+}
 
 /// What the rows of one task give: `'s` is the scratch's, `'o` the outputs'.
 struct Task<'s, 'o, T> {
@@ -42,12 +97,40 @@ struct Task<'s, 'o, T> {
 /// Memory that is kept from call to call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
-    /// Wᵀ, by rows.
+    /// Wᵀ, packed.
     weights: Buffer<T>,
-    /// Each task's dWᵀ and db.
+    /// Each task's dWᵀ, packed, and db.
     partial_dw: Buffer<T>,
     partial_db: Buffer<T>,
     tiles: Buffer<T>,
+}
+
+/// Lengths of what a task needs for its panels.
+#[derive(Clone, Copy)]
+struct Tiles {
+    scores: usize,
+    slopes: usize,
+    /// The vectors in which scores are summed.
+    sums: usize,
+    copies: usize,
+    dx: usize,
+}
+
+impl Tiles {
+    fn new<T: FusedElement>(problem: &Problem<'_, T>, layout: Layout, slopes: bool, dx: bool) -> Self {
+        let contiguous = layout.d <= 1 || problem.features().strides()[1] == 1;
+        Tiles {
+            scores: layout.c * PANEL,
+            slopes: if slopes { layout.c * PANEL } else { 0 },
+            sums: layout.c * PANEL * layout.lanes,
+            copies: if contiguous { 0 } else { layout.panel * layout.d },
+            dx: if dx { layout.panel * CHUNK } else { 0 },
+        }
+    }
+
+    fn total(self) -> usize {
+        (self.scores + self.slopes + self.sums + self.copies + self.dx).next_multiple_of(16)
+    }
 }
 
 /// The loss before division by Ω, and the number correct.
@@ -59,36 +142,31 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     outputs: &mut Outputs<'_, T>,
     memory: usize,
 ) -> (f64, usize) {
-    let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
-    let size = (d * c).max(1);
-    let panel = panel_rows::<T>(d);
+    let layout = Layout::new(level, problem);
+    let (n, c, size) = (problem.n_samples(), layout.c, layout.packed().max(1));
     let wants_dw = outputs.weights_gradient.is_some();
     let wants_db = outputs.bias_gradient.is_some();
-    let copies = if d <= 1 || problem.features().strides()[1] == 1 { 0 } else { panel * d };
-    let dx_rows = if outputs.features_gradient.is_some() { panel * d } else { 0 };
-    // Scores, slopes and transposed G, copied rows of X, rows of dX.
-    let tile = panel * c * 3 + copies + dx_rows;
-    let task_size = tile + if wants_dw { size } else { 0 } + c;
+    let tiles = Tiles::new(problem, layout, terms.has_slopes(), outputs.features_gradient.is_some());
+    let task_size = tiles.total() + if wants_dw { size } else { 0 } + c;
     let affordable = (memory / std::mem::size_of::<T>() / task_size).max(1);
-    let rows = n.div_ceil(TASKS.min(affordable)).max(TASK_ROWS).next_multiple_of(panel);
+    let rows = n.div_ceil(TASKS.min(affordable)).max(TASK_ROWS).next_multiple_of(layout.panel);
     let count = n.div_ceil(rows).max(1);
 
-    scratch.weights.resize(d * c);
-    scratch.weights.iter_mut().zip(problem.weights().t()).for_each(|(to, &from)| *to = from);
-    scratch.partial_dw.zeros(if wants_dw { count * size } else { 0 });
-    scratch.partial_db.zeros(if wants_db { count * c } else { 0 });
-    scratch.tiles.resize(count * tile);
+    pack_weights(problem, &mut scratch.weights, layout);
+    scratch.partial_dw.resize(if wants_dw { count * size } else { 0 });
+    scratch.partial_db.resize(if wants_db { count * c } else { 0 });
+    scratch.tiles.resize(count * tiles.total());
 
     let mut dw = scratch.partial_dw.chunks_mut(size);
     let mut db = scratch.partial_db.chunks_mut(c);
-    let mut tiles = scratch.tiles.chunks_mut(tile);
+    let mut spaces = scratch.tiles.chunks_mut(tiles.total());
     let mut dx = outputs.features_gradient.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), rows));
     let mut losses = outputs.sample_losses.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), rows));
     let mut lse = outputs.log_sum_exp.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), rows));
     let mut predicted = outputs.predicted.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), rows));
-    let mut tasks: Vec<Task<'_, '_, T>> = (0..n)
-        .step_by(rows)
-        .map(|first_sample| Task {
+    let mut tasks: [Option<Task<'_, '_, T>>; TASKS] = std::array::from_fn(|k| {
+        let first_sample = k * rows;
+        (first_sample < n).then(|| Task {
             first_sample,
             rows: rows.min(n - first_sample),
             dw: dw.next(),
@@ -97,53 +175,107 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
             losses: losses.as_mut().and_then(Iterator::next),
             lse: lse.as_mut().and_then(Iterator::next),
             predicted: predicted.as_mut().and_then(Iterator::next),
-            scratch: tiles.next().unwrap_or(&mut []),
+            scratch: spaces.next().unwrap_or(&mut []),
             loss: 0.0,
             correct: 0,
         })
-        .collect();
+    });
     let weights = &*scratch.weights;
-    tasks.par_iter_mut().for_each(|task| T::run(level, Panels { task, terms, problem, weights }));
-    let loss = tasks.iter().map(|task| task.loss).sum();
-    let correct = tasks.iter().map(|task| task.correct).sum();
-    drop(tasks);
-
-    if let Some(out) = &mut outputs.weights_gradient {
-        let lambda = T::narrow(problem.objective().l2);
-        let sums = reduce(&mut scratch.partial_dw, size);
-        if let Ok(sums) = ArrayView2::from_shape((c, d), sums.get(..d * c).unwrap_or(&[])) {
-            out.assign(&sums.t());
+    let work = |task: &mut Option<Task<'_, '_, T>>| {
+        if let Some(task) = task {
+            T::run(level, Panels { task, terms, problem, weights, layout, tiles });
         }
-        if lambda != T::zero() {
-            out.scaled_add(lambda, &problem.weights());
-        }
+    };
+    let tasks = &mut tasks[..count];
+    if n * layout.d * c <= ALONE {
+        tasks.iter_mut().for_each(work);
+    } else {
+        tasks.par_iter_mut().for_each(work);
     }
-    if let Some(out) = &mut outputs.bias_gradient {
-        let sums = reduce(&mut scratch.partial_db, c);
-        out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = sum);
+    let (mut loss, mut correct) = (0.0, 0);
+    for task in tasks.iter().flatten() {
+        loss += task.loss;
+        correct += task.correct;
+    }
+
+    if let Some(dw) = &mut outputs.weights_gradient {
+        let penalty = (terms.l2() != T::zero()).then(|| problem.weights());
+        unpack_gradient(&scratch.partial_dw, size, layout, terms.l2(), penalty, dw);
+    }
+    if let Some(db) = &mut outputs.bias_gradient {
+        for (k, db) in db.iter_mut().enumerate() {
+            *db = scratch.partial_db.iter().skip(k).step_by(c).copied().sum();
+        }
     }
     (loss, correct)
 }
 
-/// How many rows of X a panel has: an even number.
-fn panel_rows<T>(features: usize) -> usize {
-    (PANEL_BYTES / std::mem::size_of::<T>() / features.max(1)).clamp(8, PANEL) / 2 * 2
+fn pack_weights<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut Buffer<T>, layout: Layout) {
+    /// Features at a time: their rows of W stay in the first cache while every class takes its own.
+    const BLOCK: usize = 32;
+    packed.resize(layout.packed());
+    let (c, weights) = (layout.c, problem.weights());
+    for chunk in layout.chunks() {
+        let to = &mut packed[chunk.offset..][..c * chunk.stride];
+        for start in (0..chunk.length).step_by(BLOCK) {
+            let end = (start + BLOCK).min(chunk.length);
+            let rows = weights.slice_axis(Axis(0), (chunk.first + start..chunk.first + end).into());
+            match rows.to_slice() {
+                Some(rows) => {
+                    for (class, to) in to.chunks_exact_mut(chunk.stride).enumerate() {
+                        let from = rows[class..].iter().step_by(c);
+                        to[start..end].iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+                    }
+                }
+                None => {
+                    for (to, column) in to.chunks_exact_mut(chunk.stride).zip(rows.columns()) {
+                        to[start..end].iter_mut().zip(column).for_each(|(to, &from)| *to = from);
+                    }
+                }
+            }
+        }
+        to.chunks_exact_mut(chunk.stride).for_each(|to| to[chunk.length..].fill(T::zero()));
+    }
 }
 
-/// Adds the parts pairwise, in a fixed tree, into the first.
-fn reduce<T: FusedElement>(parts: &mut [T], size: usize) -> &[T] {
-    let count = parts.len() / size.max(1);
-    let mut step = 1;
-    while step < count {
-        parts.par_chunks_mut(2 * step * size).for_each(|pair| {
-            if pair.len() > step * size {
-                let (to, from) = pair.split_at_mut(step * size);
-                to[..size].iter_mut().zip(&from[..size]).for_each(|(to, &from)| *to += from);
+/// Adds the tasks' parts in order, and λ·W, to dW.
+fn unpack_gradient<T: FusedElement>(
+    parts: &[T],
+    size: usize,
+    layout: Layout,
+    lambda: T,
+    penalty: Option<ArrayView2<'_, T>>,
+    dw: &mut ArrayViewMut2<'_, T>,
+) {
+    /// Features at a time.
+    const BLOCK: usize = 32;
+    let c = layout.c;
+    for chunk in layout.chunks() {
+        for start in (0..chunk.length).step_by(BLOCK) {
+            let length = BLOCK.min(chunk.length - start);
+            let range = chunk.first + start..chunk.first + start + length;
+            let mut rows = dw.slice_axis_mut(Axis(0), range.clone().into());
+            for class in 0..c {
+                let mut sums = [T::zero(); BLOCK];
+                for part in parts.chunks_exact(size) {
+                    let part = &part[chunk.offset + class * chunk.stride + start..][..length];
+                    sums.iter_mut().zip(part).for_each(|(sum, &part)| *sum += part);
+                }
+                if let Some(weights) = &penalty {
+                    for (sum, d) in sums.iter_mut().zip(range.clone()) {
+                        *sum += lambda * weights[[d, class]];
+                    }
+                }
+                match rows.as_slice_mut() {
+                    Some(rows) => {
+                        let to = rows[class..].iter_mut().step_by(c);
+                        to.zip(sums).for_each(|(to, sum)| *to = sum);
+                    }
+                    None => rows.column_mut(class).iter_mut().zip(sums).for_each(|(to, sum)| *to = sum),
+                }
             }
-        });
-        step *= 2;
+        }
     }
-    parts.get(..size).unwrap_or(&[])
 }
 
 /// The work of one task.
@@ -152,6 +284,8 @@ struct Panels<'t, 's, 'o, 'p, T> {
     terms: &'t Terms<'t, 'p, T>,
     problem: &'t Problem<'p, T>,
     weights: &'t [T],
+    layout: Layout,
+    tiles: Tiles,
 }
 
 impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
@@ -159,91 +293,99 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Panels { task, terms, problem, weights } = self;
-        let (d, c) = (problem.n_features(), problem.n_classes());
-        let panel = panel_rows::<T>(d);
-        let (scores, scratch) = task.scratch.split_at_mut(panel * c);
-        let (slopes, scratch) = scratch.split_at_mut(panel * c);
-        let (transposed, scratch) = scratch.split_at_mut(panel * c);
-        let (copies, dx_rows) =
-            scratch.split_at_mut(if task.dx.is_some() { scratch.len() - panel * d } else { scratch.len() });
+        let Panels { task, terms, problem, weights, layout, tiles } = self;
+        let Layout { c, panel, .. } = layout;
+        let (scores, scratch) = task.scratch.split_at_mut(tiles.scores);
+        let (sums, scratch) = scratch.split_at_mut(tiles.sums);
+        let (slopes, scratch) = scratch.split_at_mut(tiles.slopes);
+        let (copies, dx_rows) = scratch.split_at_mut(tiles.copies);
+        let mut columns = Columns::new();
+        if let Some(dw) = &mut task.dw {
+            dw.fill(T::zero());
+        }
+        if let Some(db) = &mut task.db {
+            db.fill(T::zero());
+        }
         for start in (0..task.rows).step_by(panel) {
             let rows = panel.min(task.rows - start);
             let first_sample = task.first_sample + start;
             let mut x: [&[T]; PANEL] = [&[]; PANEL];
             rows_of(problem, first_sample, &mut x[..rows], copies);
-            let x = &x[..rows];
-            let scores = &mut scores[..rows * c];
+            let mut next: [&[T]; PANEL] = [&[]; PANEL];
+            let after = panel.min(task.rows - start - rows);
+            rows_of(problem, first_sample + rows, &mut next[..after], &mut []);
+            let (x, next) = (&x[..rows], &next[..rows]);
 
-            panel_scores::<T, L>(lanes, x, weights, scores, c);
-            let place = Place { first_sample, first_class: 0, classes: c, width: c };
-            let mut maxima = [T::zero(); PANEL];
-            terms.score(scores, slopes, place, &mut maxima);
-            let mut states = [Row::new(); PANEL];
-            for ((state, row), &max) in states.iter_mut().zip(scores.chunks_exact(c)).zip(&maxima) {
-                (state.max, state.best) = (max, Terms::find(row, max));
-            }
-            let mut cross = [T::zero(); PANEL];
-            terms.exponentiate(scores, place, &states[..rows], &mut cross);
-            for (k, row) in scores.chunks_exact(c).enumerate() {
-                let state = &mut states[k];
-                (state.rest, state.cross) = (row.iter().copied().sum(), cross[k]);
-                let loss = terms.loss(first_sample + k, state);
+            panel_scores::<T, L>(lanes, layout, x, next, weights, sums, scores);
+            columns.losses(terms, scores, slopes, first_sample, rows);
+            for k in 0..rows {
+                let row = columns.row(k);
+                let loss = terms.loss(first_sample + k, &row);
                 task.loss += loss.widen();
-                task.correct += usize::from(terms.is_correct(first_sample + k, state));
+                task.correct += usize::from(terms.is_correct(first_sample + k, &row));
                 if let Some(losses) = &mut task.losses {
                     losses[start + k] = loss;
                 }
                 if let Some(lse) = &mut task.lse {
-                    lse[start + k] = state.lse();
+                    lse[start + k] = row.lse();
                 }
                 if let Some(predicted) = &mut task.predicted {
-                    predicted[start + k] = state.best;
+                    predicted[start + k] = row.best;
                 }
             }
 
             if task.dw.is_none() && task.db.is_none() && task.dx.is_none() {
                 continue;
             }
-            terms.finish(scores, slopes, place, &states[..rows]);
+            columns.gradient(terms, scores, slopes, first_sample, rows);
             if let Some(db) = &mut task.db {
-                for row in scores.chunks_exact(c) {
-                    db.iter_mut().zip(row).for_each(|(db, &g)| *db += g);
+                for (db, g) in db.iter_mut().zip(scores.chunks_exact(PANEL)) {
+                    *db += g[..rows].iter().copied().sum();
                 }
             }
             if let Some(dw) = &mut task.dw {
-                add_outer::<T, L>(lanes, x, scores, c, dw, d);
+                for chunk in layout.chunks() {
+                    let to = &mut dw[chunk.offset..][..c * chunk.stride];
+                    add_outer::<T, L, 1, PANEL>(lanes, x, scores, c, chunk, chunk.first, to, chunk.stride, next);
+                }
             }
             if let Some(dx) = &mut task.dx {
-                for (k, row) in scores.chunks_exact(c).enumerate() {
-                    row.iter().enumerate().for_each(|(j, &g)| transposed[j * rows + k] = g);
-                }
-                let dx_rows = &mut dx_rows[..rows * d];
-                dx_rows.fill(T::zero());
-                for (first, w) in weights.chunks_exact(d.max(1)).enumerate().step_by(PANEL) {
-                    let count = PANEL.min(c - first);
-                    let mut w_rows: [&[T]; PANEL] = [w; PANEL];
-                    for (k, w) in w_rows[..count].iter_mut().enumerate() {
-                        *w = &weights[(first + k) * d..(first + k + 1) * d];
+                for chunk in layout.chunks() {
+                    let dx_rows = &mut dx_rows[..rows * chunk.stride];
+                    dx_rows.fill(T::zero());
+                    let packed = chunk.of(weights, c);
+                    for (first, w) in packed.chunks(PANEL * chunk.stride).enumerate() {
+                        let mut w_rows: [&[T]; PANEL] = [&[]; PANEL];
+                        let count = w.len() / chunk.stride;
+                        for (row, w) in w_rows.iter_mut().zip(w.chunks_exact(chunk.stride)) {
+                            *row = w;
+                        }
+                        let g = &scores[first * PANEL * PANEL..];
+                        add_outer::<T, L, PANEL, 1>(
+                            lanes,
+                            &w_rows[..count],
+                            g,
+                            rows,
+                            chunk,
+                            0,
+                            dx_rows,
+                            chunk.stride,
+                            &[],
+                        );
                     }
-                    add_outer::<T, L>(
-                        lanes,
-                        &w_rows[..count],
-                        &transposed[first * rows..(first + count) * rows],
-                        rows,
-                        dx_rows,
-                        d,
-                    );
-                }
-                for (k, row) in dx_rows.chunks_exact(d.max(1)).enumerate() {
-                    dx.row_mut(start + k).iter_mut().zip(row).for_each(|(dx, &g)| *dx = g);
+                    for (k, row) in dx_rows.chunks_exact(chunk.stride).enumerate() {
+                        let mut dx = dx.row_mut(start + k);
+                        let mut dx = dx.slice_axis_mut(Axis(0), (chunk.first..chunk.first + chunk.length).into());
+                        dx.iter_mut().zip(row).for_each(|(dx, &g)| *dx = g);
+                    }
                 }
             }
         }
     }
 }
 
-/// Rows of X as slices: the problem's own where they are contiguous, copies where not.
+/// Rows of X as slices: the problem's own where they are contiguous, copies where not; empty ones where there is no
+/// room for copies.
 fn rows_of<'a, T: FusedElement>(
     problem: &'a Problem<'_, T>,
     first: usize,
@@ -266,25 +408,31 @@ fn rows_of<'a, T: FusedElement>(
     }
 }
 
-/// out[r][c] = x_r · w_c, five classes by two rows by a chunk of features at a time.
+/// out[c][r] = x_r · w_c, five classes by two rows by a chunk of features at a time. Every second row of the next
+/// panel is asked for meanwhile.
 #[inline(always)]
-fn panel_scores<T: FusedElement, L: Lanes<T>>(lanes: L, x: &[&[T]], weights: &[T], out: &mut [T], c: usize) {
-    let d = x.first().map_or(0, |x| x.len());
-    out.fill(T::zero());
-    for start in (0..d).step_by(CHUNK) {
-        let chunk = start..(start + CHUNK).min(d);
+fn panel_scores<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    layout: Layout,
+    x: &[&[T]],
+    next: &[&[T]],
+    weights: &[T],
+    sums: &mut [T],
+    out: &mut [T],
+) {
+    let c = layout.c;
+    let sums = &mut L::split_mut(sums).0[..x.len() * c];
+    sums.fill(lanes.splat(T::zero()));
+    for chunk in layout.chunks() {
         for r in (0..x.len()).step_by(2) {
-            x[r..].iter().skip(AHEAD).take(2).for_each(|x| prefetch(&x[chunk.clone()]));
             for first in (0..c).step_by(5) {
-                let w = |k: usize| &weights[(first + k) * d..(first + k + 1) * d][chunk.clone()];
+                let ahead = if first == 0 { chunk.of_row(next[r]) } else { &[] };
+                let w = &weights[chunk.offset + first * chunk.stride..];
+                let sums = &mut sums[r * c + first..];
                 macro_rules! tile {
                     ($rows:literal, $classes:literal) => {{
-                        let x: [&[T]; $rows] = std::array::from_fn(|k| &x[r + k][chunk.clone()]);
-                        let sums = dots::<T, L, $rows, $classes>(lanes, x, std::array::from_fn(w));
-                        for (k, sums) in sums.iter().enumerate() {
-                            let out = &mut out[(r + k) * c + first..][..$classes];
-                            out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum);
-                        }
+                        let x: [&[T]; $rows] = std::array::from_fn(|k| chunk.of_row(x[r + k]));
+                        dots::<T, L, $rows, $classes>(lanes, x, w, chunk.stride, sums, c, ahead);
                     }};
                 }
                 match ((x.len() - r).min(2), (c - first).min(5)) {
@@ -302,46 +450,58 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(lanes: L, x: &[&[T]], weights: &[T
             }
         }
     }
+    for (r, sums) in sums.chunks_exact(c).enumerate() {
+        for (class, &sum) in sums.iter().enumerate() {
+            out[class * PANEL + r] = lanes.sum(sum);
+        }
+    }
 }
 
-/// out[k] += Σ_i g[i·stride + k]·x_i for the `stride` rows of `out`, each of length `d`.
+/// out[k] += Σ_i g[i·ALONG + k·ACROSS]·x_i for `count` rows of `out`, of the chunk's features, which the x_i have from
+/// `column` on. Every other of `next`'s rows is asked for meanwhile.
 #[inline(always)]
-fn add_outer<T: FusedElement, L: Lanes<T>>(
+#[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
+fn add_outer<T: FusedElement, L: Lanes<T>, const ALONG: usize, const ACROSS: usize>(
     lanes: L,
     x: &[&[T]],
     g: &[T],
-    stride: usize,
+    count: usize,
+    chunk: Chunk,
+    column: usize,
     out: &mut [T],
-    d: usize,
+    stride: usize,
+    next: &[&[T]],
 ) {
-    let whole = d / L::N;
-    let product = Outer::new(x, g, stride);
-    for v in (0..whole).step_by(2) {
-        for first in (0..stride).step_by(5) {
+    let whole = chunk.length / L::N;
+    let product = Outer::<T, ALONG, ACROSS>::new(x, g, count);
+    for v in (0..chunk.length.div_ceil(L::N)).step_by(2) {
+        for ahead in next.iter().skip(1).step_by(2) {
+            prefetch(ahead, column + v * L::N);
+        }
+        let column = column + v * L::N;
+        for first in (0..count).step_by(5) {
+            let out = &mut out[first * stride + v * L::N..];
             macro_rules! tile {
-                ($classes:literal) => {{
-                    let mut rows = out[first * d..].chunks_mut(d);
-                    let rows: [&mut [T]; $classes] = std::array::from_fn(|_| rows.next().unwrap_or(&mut []));
+                ($classes:literal) => {
                     if v + 2 <= whole {
-                        product.add::<L, $classes, 2>(lanes, first, v, rows);
+                        product.add::<L, $classes, 2, true>(lanes, first, column, out, stride);
                     } else {
-                        product.add::<L, $classes, 1>(lanes, first, v, rows);
+                        if v < whole {
+                            product.add::<L, $classes, 1, true>(lanes, first, column, out, stride);
+                        }
+                        if chunk.length % L::N != 0 {
+                            let (out, column) = if v < whole { (&mut out[L::N..], column + L::N) } else { (out, column) };
+                            product.add::<L, $classes, 1, false>(lanes, first, column, out, stride);
+                        }
                     }
-                }};
+                };
             }
-            match (stride - first).min(5) {
+            match (count - first).min(5) {
                 5 => tile!(5),
                 4 => tile!(4),
                 3 => tile!(3),
                 2 => tile!(2),
                 _ => tile!(1),
-            }
-        }
-    }
-    for (k, out) in out.chunks_mut(d.max(1)).enumerate().take(stride) {
-        for j in whole * L::N..d {
-            for (x, g) in x.iter().zip(g.chunks(stride)) {
-                out[j] += g[k] * x[j];
             }
         }
     }

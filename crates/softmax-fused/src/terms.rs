@@ -1,8 +1,9 @@
-//! Formulas (2) to (8) between the products, on tiles: some rows of scores by some classes, in place.
+//! The problem's options as the tiles need them: formulas (2) to (8), a sample or an element at a time.
 
 use crate::kernel::lanes::FusedElement;
 use softmax_core::ndarray::ArrayView1;
 use softmax_core::{Objective, Problem, Targets};
+use std::ops::Range;
 
 /// What is known of a row, from its first tile to its last.
 #[derive(Clone, Copy, Debug)]
@@ -12,22 +13,20 @@ pub(crate) struct Row<T> {
     pub(crate) best: usize,
     /// Σ exp(s − m) over the classes other than `best`, whose own is 1.
     pub(crate) rest: T,
+    /// ln(1 + rest), lse − m.
+    pub(crate) log_rest: T,
     /// Σ a·(s − m).
     pub(crate) cross: T,
 }
 
 impl<T: FusedElement> Row<T> {
     pub(crate) fn new() -> Self {
-        Row { max: T::neg_infinity(), best: 0, rest: T::zero(), cross: T::zero() }
-    }
-
-    /// lse − m.
-    pub(crate) fn log_rest(&self) -> T {
-        self.rest.ln_1p()
+        let zero = T::zero();
+        Row { max: T::neg_infinity(), best: 0, rest: zero, log_rest: zero, cross: zero }
     }
 
     pub(crate) fn lse(&self) -> T {
-        self.max + self.log_rest() + self.defect()
+        self.max + self.log_rest + self.defect()
     }
 
     /// 0, or NaN where the maximum is not finite, and with it all that depends on it.
@@ -36,13 +35,22 @@ impl<T: FusedElement> Row<T> {
     }
 }
 
-/// Where a tile lies: rows of `width` scores, of which the first `classes` are classes, from `first_class` on.
+/// What turns a row's exponentials into its G: e·factor − scale·a, but `at_best` at the best class.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) first_sample: usize,
-    pub(crate) first_class: usize,
-    pub(crate) classes: usize,
-    pub(crate) width: usize,
+pub(crate) struct Slope<T> {
+    pub(crate) factor: T,
+    scale: T,
+    total_mass: T,
+    at_best: T,
+    counts: bool,
+}
+
+impl<T: FusedElement> Slope<T> {
+    /// Of a sample that does not count.
+    pub(crate) fn none() -> Self {
+        let zero = T::zero();
+        Slope { factor: zero, scale: zero, total_mass: zero, at_best: zero, counts: false }
+    }
 }
 
 /// The problem's options, as the tiles need them.
@@ -56,6 +64,8 @@ pub(crate) struct Terms<'t, 'p, T> {
     spread: T,
     /// Σ_c ε·w_c/C.
     total_spread: T,
+    /// 1/(Ω·τ), a sample's share where it has no weight.
+    share: T,
     /// Ω.
     pub(crate) total_weight: f64,
 }
@@ -66,6 +76,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         let classes = problem.n_classes() as f64;
         let spread = objective.label_smoothing / classes;
         let weight_sum = problem.class_weights().map_or(classes, |w| w.iter().map(|w| w.widen()).sum());
+        let total_weight = total_weight(problem);
         Terms {
             problem,
             objective,
@@ -74,7 +85,8 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
             kept: T::narrow(1.0 - objective.label_smoothing),
             spread: T::narrow(spread),
             total_spread: T::narrow(spread * weight_sum),
-            total_weight: total_weight(problem),
+            share: T::narrow(1.0 / total_weight / objective.temperature),
+            total_weight,
         }
     }
 
@@ -126,40 +138,26 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// Products to scores, (1) and (2), and each row's maximum in this tile.
-    #[inline(always)]
-    pub(crate) fn score(&self, tile: &mut [T], slopes: &mut [T], place: Place, maxima: &mut [T]) {
-        let bare =
-            self.bias.is_none() && self.objective.temperature == 1.0 && self.objective.softcap.is_none();
-        for (i, (row, max)) in tile.chunks_exact_mut(place.width).zip(maxima).enumerate() {
-            if !bare {
-                let slopes = slopes.chunks_exact_mut(place.width).nth(i).unwrap_or(&mut []);
-                self.bend(&mut row[..place.classes], slopes, place.first_class);
-            }
-            row[place.classes..].fill(T::neg_infinity());
-            let mut largest = T::neg_infinity();
-            for &s in row.iter() {
-                largest = if s > largest { s } else { largest };
-            }
-            *max = largest;
-        }
+    /// Whether scores are the products as they are.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.bias.is_none() && self.objective.temperature == 1.0 && self.objective.softcap.is_none()
     }
 
-    /// Bias, temperature and softcap.
-    fn bend(&self, row: &mut [T], slopes: &mut [T], first_class: usize) {
+    /// Products to scores, (1) and (2): bias, temperature and softcap, and the softcap's slopes.
+    pub(crate) fn bend(&self, scores: &mut [T], slopes: &mut [T], class: impl Fn(usize) -> usize) {
         let temperature = T::narrow(self.objective.temperature);
         if let Some(bias) = self.bias {
-            for (c, s) in row.iter_mut().enumerate() {
-                *s += bias[first_class + c];
+            for (k, s) in scores.iter_mut().enumerate() {
+                *s += bias[class(k)];
             }
         }
         if self.objective.temperature != 1.0 {
-            for s in row.iter_mut() {
+            for s in scores.iter_mut() {
                 *s /= temperature;
             }
         }
         if let Some(cap) = self.objective.softcap.map(T::narrow) {
-            for (s, slope) in row.iter_mut().zip(slopes) {
+            for (s, slope) in scores.iter_mut().zip(slopes) {
                 let z = *s / cap;
                 // 1 − tanh², without its cancellation.
                 let e = (-(z.abs() + z.abs())).exp();
@@ -170,108 +168,93 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// Where in a row of scores its maximum is, the first of equals. 0 where all are NaN.
+    /// What some classes have of Σ a·(s − m), from their s − m.
     #[inline(always)]
-    pub(crate) fn find(row: &[T], max: T) -> usize {
-        row.iter().position(|&s| s == max).unwrap_or(0)
-    }
-
-    /// Scores to exponentials, (3) and (4): s becomes exp(s − m), but 0 at the row's best class, and what this
-    /// tile has of Σ a·(s − m) is added to `cross`.
-    #[inline(always)]
-    pub(crate) fn exponentiate(&self, tile: &mut [T], place: Place, rows: &[Row<T>], cross: &mut [T]) {
-        for (i, (row, state)) in tile.chunks_exact_mut(place.width).zip(rows).enumerate() {
-            for s in row.iter_mut() {
-                *s -= state.max;
-            }
-            cross[i] += self.cross(&row[..place.classes], place.first_sample + i, place.first_class);
-        }
-        T::exp_in_place(tile);
-        for (row, state) in tile.chunks_exact_mut(place.width).zip(rows) {
-            if let Some(best) = row[..place.classes].get_mut(state.best.wrapping_sub(place.first_class)) {
-                *best = state.defect();
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn cross(&self, shifted: &[T], i: usize, first_class: usize) -> T {
+    pub(crate) fn cross(&self, i: usize, classes: Range<usize>, shifted: impl Fn(usize) -> T) -> T {
         let product = |c: usize| {
-            let mass = self.mass(i, first_class + c);
+            let mass = self.mass(i, c);
             // A class without mass may be masked, and 0·∞ is not 0.
-            if mass == T::zero() { T::zero() } else { mass * shifted[c] }
+            if mass == T::zero() { T::zero() } else { mass * shifted(c) }
         };
         if self.is_point() {
-            let here = self.label(i).map(|y| y.wrapping_sub(first_class)).filter(|&c| c < shifted.len());
-            return here.map_or(T::zero(), product);
+            return self.label(i).filter(|c| classes.contains(c)).map_or(T::zero(), product);
         }
-        if self.is_ignored(i) { T::zero() } else { (0..shifted.len()).map(product).sum() }
+        if self.is_ignored(i) { T::zero() } else { classes.map(product).sum() }
     }
 
     /// ℓ_i of (6).
+    #[inline(always)]
     pub(crate) fn loss(&self, i: usize, row: &Row<T>) -> T {
         if self.is_ignored(i) {
             return T::zero();
         }
-        let mut loss = self.total_mass(i) * row.log_rest() - row.cross;
+        let mut loss = self.total_mass(i) * row.log_rest - row.cross;
         if self.objective.z_loss != 0.0 {
             loss += T::narrow(self.objective.z_loss) * row.lse() * row.lse();
         }
         self.sample_weight(i) * (loss + row.defect())
     }
 
-    /// Exponentials, which are 0 at the best class, to G: (8).
+    /// The row's part of (8).
     #[inline(always)]
-    pub(crate) fn finish(&self, tile: &mut [T], slopes: &[T], place: Place, rows: &[Row<T>]) {
-        for (k, (row, state)) in tile.chunks_exact_mut(place.width).zip(rows).enumerate() {
-            let i = place.first_sample + k;
-            if self.is_ignored(i) {
-                row.fill(T::zero());
-                continue;
+    pub(crate) fn slope(&self, i: usize, row: &Row<T>) -> Slope<T> {
+        if self.is_ignored(i) {
+            return Slope::none();
+        }
+        let total_mass = self.total_mass(i);
+        let scale = match self.problem.sample_weights() {
+            None => self.share,
+            Some(weights) => T::narrow(weights[i].widen() / self.total_weight / self.objective.temperature),
+        };
+        let z_slope = match self.objective.z_loss {
+            0.0 => T::zero(),
+            z_loss => T::narrow(2.0 * z_loss) * row.lse(),
+        };
+        let sum = T::one() + row.rest;
+        let factor = (total_mass + z_slope) / sum;
+        let mass = self.mass(i, row.best);
+        // Where p is above one half, A·p − a is taken as Σ a − A·Σ p over the other classes.
+        let at_best = if row.rest < T::one() {
+            (total_mass - mass) - total_mass * (row.rest / sum) + z_slope / sum
+        } else {
+            factor - mass
+        };
+        Slope { factor: scale * factor, scale, total_mass, at_best: scale * (at_best + row.defect()), counts: true }
+    }
+
+    /// Takes a row's target mass from its `e·factor`, for some classes, of which class c is at `tile[at(c)]`.
+    #[inline(always)]
+    pub(crate) fn subtract_mass(
+        &self,
+        i: usize,
+        best: usize,
+        slope: &Slope<T>,
+        classes: Range<usize>,
+        tile: &mut [T],
+        at: impl Fn(usize) -> usize,
+    ) {
+        if !slope.counts {
+            // Even where an exponential is NaN.
+            classes.for_each(|c| tile[at(c)] = T::zero());
+            return;
+        }
+        if self.is_point() {
+            if let Some(y) = self.label(i).filter(|y| classes.contains(y)) {
+                tile[at(y)] -= slope.scale * slope.total_mass;
             }
-            let total_mass = self.total_mass(i);
-            let weight = self.sample_weight(i).widen() / self.total_weight / self.objective.temperature;
-            let scale = T::narrow(weight);
-            let z_slope = match self.objective.z_loss {
-                0.0 => T::zero(),
-                z_loss => T::narrow(2.0 * z_loss) * state.lse(),
-            };
-            let sum = T::one() + state.rest;
-            let factor = (total_mass + z_slope) / sum;
-            let best = state.best.wrapping_sub(place.first_class);
-            if self.is_point() {
-                let factor = scale * factor;
-                for g in row.iter_mut() {
-                    *g *= factor;
-                }
-                if let Some(y) = self.label(i).map(|y| y.wrapping_sub(place.first_class))
-                    && y < place.classes
-                    && y != best
-                {
-                    row[y] -= scale * total_mass;
-                }
-            } else {
-                for (c, g) in row[..place.classes].iter_mut().enumerate() {
-                    *g = scale * (factor * *g - self.mass(i, place.first_class + c));
-                }
-            }
-            if best < place.classes {
-                let mass = self.mass(i, state.best);
-                // Where p is above one half, A·p − a is taken as Σ a − A·Σ p over the other classes.
-                let gradient = if state.rest < T::one() {
-                    (total_mass - mass) - total_mass * (state.rest / sum) + z_slope / sum
-                } else {
-                    factor - mass
-                };
-                row[best] = scale * (gradient + state.defect());
-            }
-            if self.has_slopes() {
-                let slopes = slopes.chunks_exact(place.width).nth(k).unwrap_or(&[]);
-                for (g, &slope) in row[..place.classes].iter_mut().zip(slopes) {
-                    *g *= slope;
-                }
+        } else {
+            for c in classes.clone() {
+                tile[at(c)] -= slope.scale * self.mass(i, c);
             }
         }
+        if classes.contains(&best) {
+            tile[at(best)] = slope.at_best;
+        }
+    }
+
+    /// λ.
+    pub(crate) fn l2(&self) -> T {
+        T::narrow(self.objective.l2)
     }
 
     /// (λ/2)·‖W‖², in f64.

@@ -5,7 +5,8 @@
 use crate::buffer::Buffer;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
 use crate::kernel::products::{panel_dots, panel_tile};
-use crate::terms::{Place, Row, Terms};
+use crate::terms::{Row, Slope, Terms};
+use crate::tiles::{self, Place};
 use rayon::prelude::*;
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
 use softmax_core::{Outputs, Problem};
@@ -40,6 +41,7 @@ pub(crate) struct Scratch<T> {
     cross: Buffer<T>,
     dx: Buffer<T>,
     rows: Vec<Row<T>>,
+    row_slopes: Vec<Slope<T>>,
 }
 
 /// Sizes that hold for the whole call.
@@ -214,6 +216,7 @@ fn score_block<T: FusedElement>(
     scratch.sums.resize(groups * block * width);
     scratch.cross.resize(groups * block);
     scratch.rows.resize(block, Row::new());
+    scratch.row_slopes.resize(block, Slope::none());
 
     let (features, weights) = (&*scratch.rows_together, &*scratch.weights);
     let size = GROUP * block * width;
@@ -252,7 +255,7 @@ fn score_block<T: FusedElement>(
             }
         }
         let tile = &scratch.scores[(best_panel * block + k) * width..][..width];
-        row.best = best_panel * width + Terms::find(tile, row.max);
+        row.best = best_panel * width + tiles::find(tile, row.max);
     }
 
     let states = &scratch.rows[..rows];
@@ -275,6 +278,10 @@ fn score_block<T: FusedElement>(
             row.rest += scratch.sums[(group * block + k) * width..][..width].iter().copied().sum();
             row.cross += scratch.cross[group * block + k];
         }
+        let mut log_rest = [row.rest];
+        T::ln_1p_in_place(&mut log_rest);
+        row.log_rest = log_rest[0];
+        scratch.row_slopes[k] = terms.slope(first_sample + k, row);
     }
 }
 
@@ -324,7 +331,8 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
                 }
             }
             let slopes = self.slopes.chunks_mut(block * width).nth(k).unwrap_or(&mut []);
-            self.terms.score(tile, slopes, place(self.first_sample, p, width, c), maxima);
+            let place = place(self.first_sample, p, width, c);
+            tiles::score(self.terms, tile, slopes, place, maxima);
         }
     }
 }
@@ -356,7 +364,7 @@ impl<T: FusedElement> Kernel<T> for Exponentials<'_, '_, T> {
         for (k, tile) in self.scores.chunks_mut(block * width).enumerate() {
             let tile = &mut tile[..self.states.len() * width];
             let place = place(self.first_sample, self.first_panel + k, width, c);
-            self.terms.exponentiate(tile, place, self.states, self.cross);
+            tiles::exponentiate(self.terms, tile, place, self.states, self.cross);
             self.sums.iter_mut().zip(&*tile).for_each(|(sum, &e)| *sum += e);
         }
     }
@@ -378,10 +386,11 @@ fn finish_block<T: FusedElement>(
         Some(dw) => dw.axis_chunks_iter_mut(Axis(1), width).map(Some).collect(),
         None => (0..panels).map(|_| None).collect(),
     };
-    let (states, groups, slopes) = (&scratch.rows[..rows], &*scratch.features_together, &*scratch.slopes);
+    let (states, row_slopes) = (&scratch.rows[..rows], &scratch.row_slopes[..rows]);
+    let (groups, slopes) = (&*scratch.features_together, &*scratch.slopes);
     scratch.scores.par_chunks_mut(size).zip(dw).enumerate().for_each(|(panel, (tile, dw))| {
         let slopes = slopes.chunks(size).nth(panel).unwrap_or(&[]);
-        T::run(level, Gradient { tile, slopes, groups, dw, states, terms, layout, first_sample, panel });
+        T::run(level, Gradient { tile, slopes, groups, dw, states, row_slopes, terms, layout, first_sample, panel });
     });
     if let Some(db) = &mut outputs.bias_gradient {
         for (panel, mut db) in db.axis_chunks_iter_mut(Axis(0), width).enumerate() {
@@ -398,6 +407,7 @@ struct Gradient<'t, 'a, 'p, T> {
     groups: &'t [T],
     dw: Option<ArrayViewMut2<'a, T>>,
     states: &'t [Row<T>],
+    row_slopes: &'t [Slope<T>],
     terms: &'t Terms<'t, 'p, T>,
     layout: Layout,
     first_sample: usize,
@@ -412,7 +422,7 @@ impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
         let Layout { d, c, width, block, .. } = self.layout;
         let place = place(self.first_sample, self.panel, width, c);
         let tile = &mut self.tile[..self.states.len() * width];
-        self.terms.finish(tile, self.slopes, place, self.states);
+        tiles::finish(self.terms, tile, self.slopes, place, self.states, self.row_slopes);
         let Some(mut dw) = self.dw else { return };
         // At most sixteen elements a vector, two vectors a row.
         let mut sums = [T::zero(); TILE * 32];

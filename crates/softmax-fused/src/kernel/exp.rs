@@ -74,49 +74,41 @@ pub(crate) fn exp_f64(values: &mut [f64]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::ulps::{ulps_f32, ulps_f64};
+    use rayon::prelude::*;
 
-    /// The distance of `found` from the exact value, in units of the last place of the exact value's f32.
-    fn ulps_f32(found: f32, exact: f64) -> f64 {
-        let near = exact as f32;
-        let spacing = f64::from(f32::from_bits(near.to_bits() + 1)) - f64::from(near);
-        (f64::from(found) - exact).abs() / spacing
+    /// Of every finite f32, or every `step`-th, the worst error in ulps, and where it is.
+    fn worst_of_f32(step: usize) -> (f64, f32) {
+        const BATCH: u32 = 1 << 12;
+        let batches = (0..f32::INFINITY.to_bits()).into_par_iter().step_by((BATCH as usize) * step);
+        let errors = batches.flat_map_iter(|first| {
+            let x = (first..(first + BATCH).min(f32::INFINITY.to_bits()))
+                .flat_map(|bits| [f32::from_bits(bits), -f32::from_bits(bits)]);
+            let mut found: Vec<f32> = x.clone().collect();
+            exp_f32(&mut found);
+            x.zip(found).map(|(x, found)| (ulps_f32(found, f64::from(x).exp()), x))
+        });
+        errors.reduce(|| (0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a })
     }
 
     #[test]
-    fn f32_is_within_two_ulps_of_e_to_the_x() {
-        // Every 97th of all f32 from the smallest result to the largest, in batches as the kernels see them.
-        let mut worst = (0.0, 0.0);
-        for signed in [0u32, 1 << 31] {
-            let bits: Vec<u32> = (0..0x42d0_0000u32).step_by(97).map(|b| b | signed).collect();
-            for batch in bits.chunks(1 << 12) {
-                let x: Vec<f32> = batch.iter().map(|&b| f32::from_bits(b)).collect();
-                let mut found = x.clone();
-                exp_f32(&mut found);
-                for (&x, &found) in x.iter().zip(&found) {
-                    let exact = f64::from(x).exp();
-                    if exact > f64::from(f32::MAX) {
-                        assert_eq!(found, f32::INFINITY, "at {x}");
-                    } else {
-                        let error = ulps_f32(found, exact);
-                        worst = if error > worst.0 { (error, x) } else { worst };
-                    }
-                }
-            }
-        }
-        assert!(worst.0 <= 2.0, "{} ulp at {}", worst.0, worst.1);
+    fn every_f32_is_within_two_ulps_of_e_to_the_x() {
+        // Without optimisation there is not the time for all 4.3e9: one batch in a thousand.
+        let (error, at) = worst_of_f32(if cfg!(debug_assertions) { 1000 } else { 1 });
+        println!("{error} ulp at {at}");
+        assert!(error <= 2.0, "{error} ulp at {at}");
     }
 
     #[test]
     fn f64_is_within_two_ulps_of_e_to_the_x() {
-        // The library's own exp is within one ulp. Below 1e-290 double-double is no longer needed to see two.
+        // The library's own exp is within one ulp.
         let mut x: Vec<f64> = (0..2_000_000).map(|k| -746.0 + f64::from(k) * (1455.0 / 2e6)).collect();
         x.extend((0..400).map(|k| 2f64.powi(-k)));
         let mut found = x.clone();
         exp_f64(&mut found);
         for (&x, &found) in x.iter().zip(&found) {
             let near = x.exp();
-            let spacing = f64::from_bits(near.to_bits() + 1) - near;
-            assert!(near == found || (found - near).abs() <= 1.0 * spacing, "{found:e} for {near:e} at {x}");
+            assert!(ulps_f64(found, near) <= 1.0, "{found:e} for {near:e} at {x}");
         }
     }
 

@@ -15,6 +15,8 @@ pub(crate) trait Lanes<T>: Copy {
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The sum of the elements, in a fixed order.
     fn sum(self, a: Self::V) -> T;
+    /// A slice no longer than a vector, and zeros.
+    fn load_part(self, slice: &[T]) -> Self::V;
     /// A slice as whole vectors, and what is left.
     fn split(slice: &[T]) -> (&[Self::V], &[T]);
     fn split_mut(slice: &mut [T]) -> (&mut [Self::V], &mut [T]);
@@ -49,6 +51,10 @@ impl<S: Simd> Lanes<f32> for Single<S> {
         self.0.reduce_sum_f32s(a)
     }
     #[inline(always)]
+    fn load_part(self, slice: &[f32]) -> S::f32s {
+        self.0.partial_load_f32s(slice)
+    }
+    #[inline(always)]
     fn split(slice: &[f32]) -> (&[S::f32s], &[f32]) {
         S::as_simd_f32s(slice)
     }
@@ -79,6 +85,10 @@ impl<S: Simd> Lanes<f64> for Double<S> {
         self.0.reduce_sum_f64s(a)
     }
     #[inline(always)]
+    fn load_part(self, slice: &[f64]) -> S::f64s {
+        self.0.partial_load_f64s(slice)
+    }
+    #[inline(always)]
     fn split(slice: &[f64]) -> (&[S::f64s], &[f64]) {
         S::as_simd_f64s(slice)
     }
@@ -105,6 +115,9 @@ pub(crate) trait FusedElement: Element {
     /// e^x of every element: at most 2 ulp off; exactly 0 at −∞ and wherever the result is below the
     /// subnormals, +∞ past the largest number, NaN for NaN.
     fn exp_in_place(values: &mut [Self]);
+
+    /// ln(1 + x) of every element, none of them negative: at most 2 ulp off; +∞ for +∞, NaN for NaN.
+    fn ln_1p_in_place(values: &mut [Self]);
 }
 
 struct OnSingle<K>(K);
@@ -140,6 +153,11 @@ impl FusedElement for f32 {
     fn exp_in_place(values: &mut [f32]) {
         super::exp::exp_f32(values);
     }
+
+    #[inline(always)]
+    fn ln_1p_in_place(values: &mut [f32]) {
+        super::ln::ln_1p_f32(values);
+    }
 }
 
 impl FusedElement for f64 {
@@ -154,6 +172,11 @@ impl FusedElement for f64 {
     #[inline(always)]
     fn exp_in_place(values: &mut [f64]) {
         super::exp::exp_f64(values);
+    }
+
+    #[inline(always)]
+    fn ln_1p_in_place(values: &mut [f64]) {
+        super::ln::ln_1p_f64(values);
     }
 }
 

@@ -3,4 +3,7 @@
 
 pub(crate) mod exp;
 pub(crate) mod lanes;
+pub(crate) mod ln;
 pub(crate) mod products;
+#[cfg(test)]
+mod ulps;

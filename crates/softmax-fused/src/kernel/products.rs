@@ -7,105 +7,121 @@
 use super::lanes::Lanes;
 use softmax_core::Element;
 
-/// Asks for a slice that will be read soon: the hardware's own prefetching follows no jump from row to row.
+/// Asks for the cache line of an element that will be read soon: the hardware's own prefetching follows no jump
+/// from row to row.
 #[inline(always)]
-pub(crate) fn prefetch<T>(slice: &[T]) {
+pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
     #[cfg(target_arch = "x86_64")]
-    for line in slice.chunks(64 / std::mem::size_of::<T>()) {
+    {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing that the program sees, and the address is a slice's; SSE, which it
-        // needs, is part of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        // SAFETY: a prefetch reads nothing that the program sees, whatever the address; SSE, which it needs, is
+        // part of every x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().wrapping_add(at).cast()) };
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = slice;
+    let _ = (slice, at);
 }
 
-/// `R` rows of X by `K` rows of Wᵀ, along the features: out[r][k] += x_r · w_k.
+/// `R` rows of X by `K` of the rows of `stride` in `w`, along the features, in vectors: adds x_r · w_k to
+/// `sums[r·across + k]`. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. `ahead` is
+/// what will be wanted next, asked for at the pace of the work.
 #[inline(always)]
 pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     lanes: L,
     x: [&[T]; R],
-    w: [&[T]; K],
-) -> [[T; K]; R] {
+    w: &[T],
+    stride: usize,
+    sums: &mut [L::V],
+    across: usize,
+    ahead: &[T],
+) {
     let length = x[0].len();
     let whole = length / L::N;
-    let zero = lanes.splat(T::zero());
-    let mut sums = [[zero; K]; R];
+    let mut tile = [[lanes.splat(T::zero()); K]; R];
+    for r in 0..R {
+        tile[r].copy_from_slice(&sums[r * across..][..K]);
+    }
+    let tails = x.map(|x| L::split(x).1);
     let xs = x.map(|x| L::split(x).0);
-    let ws = w.map(|w| L::split(w).0);
-    assert!(xs.iter().chain(&ws).all(|row| row.len() >= whole));
+    let mut ws = w.chunks(stride);
+    let ws: [&[L::V]; K] = std::array::from_fn(|_| L::split(ws.next().unwrap_or(&[])).0);
+    assert!(xs.iter().all(|x| x.len() == whole) && ws.iter().all(|w| w.len() >= length.div_ceil(L::N)));
     for v in 0..whole {
+        prefetch(ahead, v * L::N);
         // SAFETY: v < whole, and every row has that many vectors, as was asserted.
         let x = xs.map(|x| unsafe { *x.get_unchecked(v) });
         for k in 0..K {
             // SAFETY: as above.
             let w = unsafe { *ws[k].get_unchecked(v) };
             for r in 0..R {
-                sums[r][k] = lanes.mul_add(x[r], w, sums[r][k]);
+                tile[r][k] = lanes.mul_add(x[r], w, tile[r][k]);
             }
         }
     }
-    let mut out = [[T::zero(); K]; R];
-    for r in 0..R {
+    if whole * L::N < length {
+        let x = tails.map(|x| lanes.load_part(x));
         for k in 0..K {
-            let mut sum = lanes.sum(sums[r][k]);
-            for d in whole * L::N..length {
-                sum += x[r][d] * w[k][d];
+            for r in 0..R {
+                tile[r][k] = lanes.mul_add(x[r], ws[k][whole], tile[r][k]);
             }
-            out[r][k] = sum;
         }
     }
-    out
+    for r in 0..R {
+        sums[r * across..][..K].copy_from_slice(&tile[r]);
+    }
 }
 
-/// Rows of X of one length, and as many rows of G: what [`Outer::add`] multiplies.
+/// Rows of one length, and a number for each of them and each row of the result: what [`Outer::add`] multiplies.
+/// The number for row i and result k is `g[i·ALONG + k·ACROSS]`.
 #[derive(Clone, Copy)]
-pub(crate) struct Outer<'a, T> {
+pub(crate) struct Outer<'a, T, const ALONG: usize, const ACROSS: usize> {
     x: &'a [&'a [T]],
     g: &'a [T],
-    stride: usize,
+    /// Rows of the result.
+    count: usize,
     length: usize,
 }
 
-impl<'a, T: Element> Outer<'a, T> {
-    /// G has rows of `stride`.
-    ///
+impl<'a, T: Element, const ALONG: usize, const ACROSS: usize> Outer<'a, T, ALONG, ACROSS> {
     /// # Panics
-    /// If the rows of X differ in length, or G has fewer.
-    pub(crate) fn new(x: &'a [&'a [T]], g: &'a [T], stride: usize) -> Self {
+    /// If the rows differ in length, or G has fewer numbers.
+    pub(crate) fn new(x: &'a [&'a [T]], g: &'a [T], count: usize) -> Self {
         let length = x.first().map_or(0, |x| x.len());
-        assert!(x.iter().all(|x| x.len() == length) && g.len() >= x.len() * stride);
-        Outer { x, g, stride, length }
+        assert!(x.iter().all(|x| x.len() == length));
+        assert!(x.is_empty() || count == 0 || (x.len() - 1) * ALONG + (count - 1) * ACROSS < g.len());
+        Outer { x, g, count, length }
     }
 
-    /// Adds Σ_i g_i,first+k · x_i, of the `V` vectors of features from vector `v` on, to each of `K` rows of dWᵀ.
+    /// Adds Σ_i g·x_i to `K` rows of the result from row `first` on, and to `V` vectors of each: those of the x_i
+    /// from element `column` on, and those of `out`, whose rows are `stride` apart, from its beginning. Without
+    /// `WHOLE` the only vector is what the x_i have left, and zeros.
     #[inline(always)]
-    pub(crate) fn add<L: Lanes<T>, const K: usize, const V: usize>(
+    pub(crate) fn add<L: Lanes<T>, const K: usize, const V: usize, const WHOLE: bool>(
         &self,
         lanes: L,
         first: usize,
-        v: usize,
-        dw: [&mut [T]; K],
+        column: usize,
+        out: &mut [T],
+        stride: usize,
     ) {
-        let zero = lanes.splat(T::zero());
-        let mut sums = [[zero; V]; K];
-        let columns = v * L::N..(v + V) * L::N;
-        assert!(columns.end <= self.length && first + K <= self.stride);
+        let mut sums = [[lanes.splat(T::zero()); V]; K];
+        let width = if WHOLE { V * L::N } else { self.length - column };
+        assert!(column + width <= self.length && first + K <= self.count);
         for (i, x) in self.x.iter().enumerate() {
-            // SAFETY: columns.end ≤ length, the length of every row of X since `new`.
-            let x: [L::V; V] = vectors(L::split(unsafe { x.get_unchecked(columns.clone()) }).0);
+            // SAFETY: column + width ≤ length, the length of every row since `new`.
+            let x = unsafe { x.get_unchecked(column..column + width) };
+            let x: [L::V; V] = if WHOLE { vectors(L::split(x).0) } else { [lanes.load_part(x); V] };
             for k in 0..K {
-                // SAFETY: i < x.len() and first + k < stride, and G has x.len()·stride entries since `new`.
-                let g = lanes.splat(unsafe { *self.g.get_unchecked(i * self.stride + first + k) });
+                // SAFETY: i < x.len() and first + k < count, and G has the number of the last of both since `new`.
+                let g = lanes.splat(unsafe { *self.g.get_unchecked(i * ALONG + (first + k) * ACROSS) });
                 for (sum, x) in sums[k].iter_mut().zip(x) {
                     *sum = lanes.mul_add(g, x, *sum);
                 }
             }
         }
-        for (dw, sums) in dw.into_iter().zip(sums) {
-            for (dw, sum) in L::split_mut(&mut dw[columns.clone()]).0.iter_mut().zip(sums) {
-                *dw = lanes.add(*dw, sum);
+        for (out, sums) in out.chunks_mut(stride).zip(sums) {
+            for (out, sum) in L::split_mut(&mut out[..V * L::N]).0.iter_mut().zip(sums) {
+                *out = lanes.add(*out, sum);
             }
         }
     }
