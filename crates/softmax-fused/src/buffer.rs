@@ -24,12 +24,6 @@ impl<T: FusedElement> Buffer<T> {
         self.offset = self.storage.as_ptr().align_offset(ALIGNMENT).min(line);
         self.length = length;
     }
-
-    /// Makes it `length` zeros.
-    pub(crate) fn zeros(&mut self, length: usize) {
-        self.resize(length);
-        self.fill(T::zero());
-    }
 }
 
 impl<T> Deref for Buffer<T> {

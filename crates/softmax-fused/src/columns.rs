@@ -1,115 +1,174 @@
-//! Formulas (2) to (8) on a panel of the narrow kernel: classes by rows, so that the rows are in the vector lanes.
+//! What is known of up to [`ROWS`] samples, an array per quantity, so that the samples are in the vector lanes:
+//! formulas (3), (4), (6) and (8) but for what needs every class.
 
 use crate::kernel::lanes::FusedElement;
-use crate::narrow::PANEL;
-use crate::terms::{Row, Terms};
+use crate::terms::Terms;
 
-/// What is known of the panel's rows, a number each.
+/// Samples at most.
+pub(crate) const ROWS: usize = 64;
+
+/// No class: of a sample that has no label, or is ignored.
+pub(crate) const NONE: usize = usize::MAX;
+
+/// A number for each sample.
+pub(crate) type Column<T> = [T; ROWS];
+
+#[derive(Clone, Debug)]
 pub(crate) struct Columns<T> {
-    max: [T; PANEL],
-    /// The best class; as an element, to be chosen in vector lanes.
-    best: [T; PANEL],
-    rest: [T; PANEL],
-    log_rest: [T; PANEL],
-    cross: [T; PANEL],
-    factor: [T; PANEL],
+    pub(crate) first_sample: usize,
+    pub(crate) rows: usize,
+
+    /// m, and where it is: the first of equals. As an element, to be chosen in vector lanes.
+    pub(crate) max: Column<T>,
+    pub(crate) best: Column<T>,
+    /// Σ exp(s − m) over the classes other than `best`, whose own is 1.
+    pub(crate) rest: Column<T>,
+    /// Σ a·(s − m).
+    pub(crate) cross: Column<T>,
+
+    /// y, if there is one and it is not ignored; A, 0 where ignored.
+    pub(crate) label: [usize; ROWS],
+    total_mass: Column<T>,
+    /// a at `best`.
+    best_mass: Column<T>,
+
+    /// ln(1 + rest), which is lse − m.
+    log_rest: Column<T>,
+    pub(crate) loss: Column<T>,
+
+    /// G is e·factor − scale·a, but `at_best` at the best class.
+    pub(crate) factor: Column<T>,
+    pub(crate) scale: Column<T>,
+    pub(crate) at_label: Column<T>,
+    pub(crate) at_best: Column<T>,
 }
 
 impl<T: FusedElement> Columns<T> {
     pub(crate) fn new() -> Self {
-        let zeros = [T::zero(); PANEL];
-        Columns { max: zeros, best: zeros, rest: zeros, log_rest: zeros, cross: zeros, factor: zeros }
-    }
-
-    pub(crate) fn row(&self, k: usize) -> Row<T> {
-        Row {
-            max: self.max[k],
-            best: self.best[k].widen() as usize,
-            rest: self.rest[k],
-            log_rest: self.log_rest[k],
-            cross: self.cross[k],
+        let zeros = [T::zero(); ROWS];
+        Columns {
+            first_sample: 0,
+            rows: 0,
+            max: zeros,
+            best: zeros,
+            rest: zeros,
+            cross: zeros,
+            label: [NONE; ROWS],
+            total_mass: zeros,
+            best_mass: zeros,
+            log_rest: zeros,
+            loss: zeros,
+            factor: zeros,
+            scale: zeros,
+            at_label: zeros,
+            at_best: zeros,
         }
     }
 
-    /// Products to exponentials, (1) to (4), and what a row's loss needs. `tile` has a row of `PANEL` numbers per
-    /// class, of which the first `rows` count; `slopes` too, where there is a softcap.
+    /// Begins with these samples.
     #[inline(always)]
-    pub(crate) fn losses(
-        &mut self,
-        terms: &Terms<'_, '_, T>,
-        tile: &mut [T],
-        slopes: &mut [T],
-        first_sample: usize,
-        rows: usize,
-    ) {
-        // Whole vectors, whatever lies beyond the rows.
-        let width = rows.next_multiple_of(16).min(PANEL);
-        let (max, best) = (&mut self.max[..width], &mut self.best[..width]);
-        if !terms.is_bare() {
-            let mut slopes = slopes.chunks_exact_mut(PANEL);
-            for (class, scores) in tile.chunks_exact_mut(PANEL).enumerate() {
-                let slopes = slopes.next().map(|slopes| &mut slopes[..width]).unwrap_or(&mut []);
-                terms.bend(&mut scores[..width], slopes, |_| class);
+    pub(crate) fn begin(&mut self, terms: &Terms<'_, '_, T>, first_sample: usize, rows: usize) {
+        (self.first_sample, self.rows) = (first_sample, rows);
+        terms.labels(first_sample, &mut self.label[..rows]);
+        terms.total_masses(first_sample, &self.label[..rows], &mut self.total_mass[..rows]);
+    }
+
+    pub(crate) fn best(&self, k: usize) -> usize {
+        self.best[k].widen() as usize
+    }
+
+    pub(crate) fn lse(&self, k: usize) -> T {
+        self.max[k] + self.log_rest[k] + self.defect(k)
+    }
+
+    /// 0, or NaN where the maximum is not finite, and with it all that depends on it.
+    pub(crate) fn defect(&self, k: usize) -> T {
+        self.max[k] * T::zero()
+    }
+
+    /// How many are predicted right.
+    pub(crate) fn correct(&self) -> usize {
+        (0..self.rows).filter(|&k| self.label[k] == self.best(k)).count()
+    }
+
+    /// ℓ of (6), and their sum in f64, from `max`, `rest` and `cross`.
+    #[inline(always)]
+    pub(crate) fn losses(&mut self, terms: &Terms<'_, '_, T>) -> f64 {
+        self.log_rest = self.rest;
+        T::ln_1p_in_place(&mut self.log_rest);
+        let z_loss = terms.z_loss();
+        for k in 0..ROWS {
+            let mut loss = self.total_mass[k] * self.log_rest[k] - self.cross[k];
+            if z_loss != T::zero() {
+                loss += z_loss * self.lse(k) * self.lse(k);
+            }
+            self.loss[k] = loss + self.defect(k);
+        }
+        terms.weigh(self.first_sample, &mut self.loss[..self.rows]);
+        for k in 0..self.rows {
+            if terms.is_ignored(self.first_sample + k) {
+                self.loss[k] = T::zero();
             }
         }
-        max.fill(T::neg_infinity());
-        best.fill(T::zero());
-        for (class, scores) in tile.chunks_exact(PANEL).enumerate() {
-            let class = T::narrow(class as f64);
-            for ((max, best), &s) in max.iter_mut().zip(best.iter_mut()).zip(scores) {
-                let better = s > *max;
-                *best = if better { class } else { *best };
-                *max = if better { s } else { *max };
-            }
-        }
-        for scores in tile.chunks_exact_mut(PANEL) {
-            scores.iter_mut().zip(&*max).for_each(|(s, &max)| *s -= max);
-        }
-        for k in 0..rows {
-            self.cross[k] = terms.cross(first_sample + k, 0..tile.len() / PANEL, |class| tile[class * PANEL + k]);
-        }
-        for scores in tile.chunks_exact_mut(PANEL) {
-            T::exp_in_place(&mut scores[..width]);
-        }
-        for k in 0..rows {
-            let row = self.row(k);
-            tile[row.best * PANEL + k] = row.defect();
-        }
-        let rest = &mut self.rest[..width];
-        rest.fill(T::zero());
-        for e in tile.chunks_exact(PANEL) {
-            rest.iter_mut().zip(e).for_each(|(rest, &e)| *rest += e);
-        }
-        self.log_rest[..width].copy_from_slice(rest);
-        T::ln_1p_in_place(&mut self.log_rest[..width]);
+        self.loss[..self.rows].iter().map(|loss| loss.widen()).sum()
     }
 
-    /// Exponentials, which are 0 at the best class, to G: (8).
+    /// What (8) needs, from `best`, `max` and `rest`.
     #[inline(always)]
-    pub(crate) fn gradient(
-        &mut self,
-        terms: &Terms<'_, '_, T>,
-        tile: &mut [T],
-        slopes: &[T],
-        first_sample: usize,
-        rows: usize,
-    ) {
-        let width = rows.next_multiple_of(16).min(PANEL);
-        let mut row_slopes = [None; PANEL];
+    pub(crate) fn slopes(&mut self, terms: &Terms<'_, '_, T>) {
+        let Columns { first_sample, rows, .. } = *self;
+        terms.shares(first_sample, &mut self.scale[..rows]);
         for k in 0..rows {
-            let slope = terms.slope(first_sample + k, &self.row(k));
-            (row_slopes[k], self.factor[k]) = (Some(slope), slope.factor);
+            self.best_mass[k] = if terms.is_point() {
+                if self.label[k] == self.best(k) { self.total_mass[k] } else { T::zero() }
+            } else {
+                terms.mass(first_sample + k, self.best(k))
+            };
         }
-        for g in tile.chunks_exact_mut(PANEL) {
-            g[..width].iter_mut().zip(&self.factor).for_each(|(g, &factor)| *g *= factor);
+        let twice_z = terms.z_loss() + terms.z_loss();
+        for k in 0..ROWS {
+            let (total_mass, best_mass, rest) = (self.total_mass[k], self.best_mass[k], self.rest[k]);
+            let z_slope = if twice_z == T::zero() { T::zero() } else { twice_z * self.lse(k) };
+            let sum = T::one() + rest;
+            let factor = (total_mass + z_slope) / sum;
+            // Where p is above one half, A·p − a is taken as Σ a − A·Σ p over the other classes.
+            let others = (total_mass - best_mass) - total_mass * (rest / sum) + z_slope / sum;
+            let at_best = if rest < T::one() { others } else { factor - best_mass };
+            self.factor[k] = self.scale[k] * factor;
+            self.at_label[k] = self.scale[k] * total_mass;
+            self.at_best[k] = self.scale[k] * (at_best + self.defect(k));
         }
-        let classes = 0..tile.len() / PANEL;
-        for (k, slope) in row_slopes.iter().flatten().enumerate() {
-            let best = self.row(k).best;
-            terms.subtract_mass(first_sample + k, best, slope, classes.clone(), tile, |class| class * PANEL + k);
+    }
+
+    /// Takes sample k's target mass from its `e·factor`, for classes from `first` on, `classes` of them, of which the
+    /// j-th is at `tile[at(j)]`.
+    #[inline(always)]
+    pub(crate) fn subtract_mass(
+        &self,
+        terms: &Terms<'_, '_, T>,
+        k: usize,
+        first: usize,
+        classes: usize,
+        tile: &mut [T],
+        at: impl Fn(usize) -> usize,
+    ) {
+        let i = self.first_sample + k;
+        if terms.is_ignored(i) {
+            // Even where an exponential is NaN.
+            (0..classes).for_each(|j| tile[at(j)] = T::zero());
+            return;
         }
-        for (g, slope) in tile.iter_mut().zip(slopes) {
-            *g *= *slope;
+        if terms.is_point() {
+            let label = self.label[k].wrapping_sub(first);
+            if label < classes {
+                tile[at(label)] -= self.at_label[k];
+            }
+        } else {
+            (0..classes).for_each(|j| tile[at(j)] -= self.scale[k] * terms.mass(i, first + j));
+        }
+        let best = self.best(k).wrapping_sub(first);
+        if best < classes {
+            tile[at(best)] = self.at_best[k];
         }
     }
 }

@@ -3,16 +3,16 @@
 //! own; these are added in a fixed order.
 
 use crate::buffer::Buffer;
-use crate::columns::Columns;
+use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
-use crate::kernel::products::{Outer, dots, prefetch};
+use crate::kernel::products::{dots, update};
 use crate::terms::Terms;
 use rayon::prelude::*;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use softmax_core::{Outputs, Problem};
 
 /// Rows of a panel at most, and the distance between classes in a panel's tile of scores.
-pub(crate) const PANEL: usize = 64;
+const PANEL: usize = ROWS;
 
 /// Bytes of a panel of X: with Wᵀ and dWᵀ it is to stay in the second cache.
 const PANEL_BYTES: usize = 200 << 10;
@@ -43,7 +43,7 @@ impl Layout {
     fn new<T: FusedElement>(level: Level, problem: &Problem<'_, T>) -> Self {
         let (d, c) = (problem.n_features(), problem.n_classes());
         let panel = PANEL_BYTES / std::mem::size_of::<T>() / d.max(1);
-        Layout { d, c, lanes: T::lanes(level), panel: (panel / 8 * 8).clamp(8, PANEL) }
+        Layout { d, c, lanes: T::lanes(level), panel: (panel / 6 * 6).clamp(6, PANEL / 6 * 6) }
     }
 
     /// Length of packed weights.
@@ -314,30 +314,32 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             let mut next: [&[T]; PANEL] = [&[]; PANEL];
             let after = panel.min(task.rows - start - rows);
             rows_of(problem, first_sample + rows, &mut next[..after], &mut []);
-            let (x, next) = (&x[..rows], &next[..rows]);
+            let (x, next) = (&x[..rows], &next[..after]);
 
+            let mut t0 = 0; crate::ph(9, &mut t0);
             panel_scores::<T, L>(lanes, layout, x, next, weights, sums, scores);
-            columns.losses(terms, scores, slopes, first_sample, rows);
-            for k in 0..rows {
-                let row = columns.row(k);
-                let loss = terms.loss(first_sample + k, &row);
-                task.loss += loss.widen();
-                task.correct += usize::from(terms.is_correct(first_sample + k, &row));
-                if let Some(losses) = &mut task.losses {
-                    losses[start + k] = loss;
-                }
-                if let Some(lse) = &mut task.lse {
-                    lse[start + k] = row.lse();
-                }
-                if let Some(predicted) = &mut task.predicted {
-                    predicted[start + k] = row.best;
-                }
+            crate::ph(0, &mut t0);
+            columns.begin(terms, first_sample, rows);
+            exponentials(terms, scores, slopes, &mut columns);
+            task.loss += columns.losses(terms);
+            task.correct += columns.correct();
+            if let Some(losses) = &mut task.losses {
+                (0..rows).for_each(|k| losses[start + k] = columns.loss[k]);
+            }
+            if let Some(lse) = &mut task.lse {
+                (0..rows).for_each(|k| lse[start + k] = columns.lse(k));
+            }
+            if let Some(predicted) = &mut task.predicted {
+                (0..rows).for_each(|k| predicted[start + k] = columns.best(k));
             }
 
+            crate::ph(1, &mut t0);
             if task.dw.is_none() && task.db.is_none() && task.dx.is_none() {
                 continue;
             }
-            columns.gradient(terms, scores, slopes, first_sample, rows);
+            columns.slopes(terms);
+            gradient(terms, scores, slopes, &columns);
+            crate::ph(2, &mut t0);
             if let Some(db) = &mut task.db {
                 for (db, g) in db.iter_mut().zip(scores.chunks_exact(PANEL)) {
                     *db += g[..rows].iter().copied().sum();
@@ -345,42 +347,96 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             }
             if let Some(dw) = &mut task.dw {
                 for chunk in layout.chunks() {
-                    let to = &mut dw[chunk.offset..][..c * chunk.stride];
-                    add_outer::<T, L, 1, PANEL>(lanes, x, scores, c, chunk, chunk.first, to, chunk.stride, next);
+                    let dw = &mut dw[chunk.offset..][..c * chunk.stride];
+                    let x = |r: usize| chunk.of_row(x[r]);
+                    let next = |r: usize| next.get(r).map(|x| chunk.of_row(x));
+                    add_outer::<T, L>(lanes, chunk.stride, (rows, c), x, |r, k| scores[k * PANEL + r], dw, next);
                 }
             }
+            crate::ph(3, &mut t0);
             if let Some(dx) = &mut task.dx {
                 for chunk in layout.chunks() {
                     let dx_rows = &mut dx_rows[..rows * chunk.stride];
                     dx_rows.fill(T::zero());
                     let packed = chunk.of(weights, c);
-                    for (first, w) in packed.chunks(PANEL * chunk.stride).enumerate() {
-                        let mut w_rows: [&[T]; PANEL] = [&[]; PANEL];
-                        let count = w.len() / chunk.stride;
-                        for (row, w) in w_rows.iter_mut().zip(w.chunks_exact(chunk.stride)) {
-                            *row = w;
-                        }
-                        let g = &scores[first * PANEL * PANEL..];
-                        add_outer::<T, L, PANEL, 1>(
-                            lanes,
-                            &w_rows[..count],
-                            g,
-                            rows,
-                            chunk,
-                            0,
-                            dx_rows,
-                            chunk.stride,
-                            &[],
-                        );
-                    }
+                    let w = |k: usize| &packed[k * chunk.stride..(k + 1) * chunk.stride];
+                    let g = |k: usize, r: usize| scores[k * PANEL + r];
+                    add_outer::<T, L>(lanes, chunk.stride, (c, rows), w, g, dx_rows, |_| None);
+                    let columns = chunk.first..chunk.first + chunk.length;
                     for (k, row) in dx_rows.chunks_exact(chunk.stride).enumerate() {
                         let mut dx = dx.row_mut(start + k);
-                        let mut dx = dx.slice_axis_mut(Axis(0), (chunk.first..chunk.first + chunk.length).into());
+                        let mut dx = dx.slice_axis_mut(Axis(0), columns.clone().into());
                         dx.iter_mut().zip(row).for_each(|(dx, &g)| *dx = g);
                     }
                 }
             }
         }
+    }
+}
+
+/// Products to exponentials, (1) to (4), but 0 at the best class. `tile` has a row of `PANEL` numbers per class, and so
+/// has `slopes`, where there is a softcap.
+#[inline(always)]
+fn exponentials<T: FusedElement>(
+    terms: &Terms<'_, '_, T>,
+    tile: &mut [T],
+    slopes: &mut [T],
+    columns: &mut Columns<T>,
+) {
+    // Whole vectors, whatever lies beyond the rows.
+    let (rows, width) = (columns.rows, columns.rows.next_multiple_of(16));
+    let classes = tile.len() / PANEL;
+    if !terms.is_bare() {
+        let mut slopes = slopes.chunks_exact_mut(PANEL);
+        for (class, scores) in tile.chunks_exact_mut(PANEL).enumerate() {
+            let slopes = slopes.next().map_or(&mut [][..], |slopes| &mut slopes[..width]);
+            terms.bend(&mut scores[..width], slopes, |_| class);
+        }
+    }
+    let (max, best) = (&mut columns.max[..width], &mut columns.best[..width]);
+    max.fill(T::neg_infinity());
+    best.fill(T::zero());
+    for (class, scores) in tile.chunks_exact(PANEL).enumerate() {
+        let class = T::narrow(class as f64);
+        for ((max, best), &s) in max.iter_mut().zip(best.iter_mut()).zip(scores) {
+            let better = s > *max;
+            *best = if better { class } else { *best };
+            *max = if better { s } else { *max };
+        }
+    }
+    for scores in tile.chunks_exact_mut(PANEL) {
+        scores.iter_mut().zip(&*max).for_each(|(s, &max)| *s -= max);
+    }
+    for k in 0..rows {
+        let (i, label) = (columns.first_sample + k, columns.label[k]);
+        columns.cross[k] = terms.cross(i, label, 0, classes, |class| tile[class * PANEL + k]);
+    }
+    for scores in tile.chunks_exact_mut(PANEL) {
+        T::exp_in_place(&mut scores[..width]);
+    }
+    for k in 0..rows {
+        tile[columns.best(k) * PANEL + k] = columns.defect(k);
+    }
+    let rest = &mut columns.rest[..width];
+    rest.fill(T::zero());
+    for e in tile.chunks_exact(PANEL) {
+        rest.iter_mut().zip(e).for_each(|(rest, &e)| *rest += e);
+    }
+}
+
+/// Exponentials to G: (8).
+#[inline(always)]
+fn gradient<T: FusedElement>(terms: &Terms<'_, '_, T>, tile: &mut [T], slopes: &[T], columns: &Columns<T>) {
+    let width = columns.rows.next_multiple_of(16);
+    for g in tile.chunks_exact_mut(PANEL) {
+        g[..width].iter_mut().zip(&columns.factor).for_each(|(g, &factor)| *g *= factor);
+    }
+    let classes = tile.len() / PANEL;
+    for k in 0..columns.rows {
+        columns.subtract_mass(terms, k, 0, classes, tile, |class| class * PANEL + k);
+    }
+    for (g, &slope) in tile.iter_mut().zip(slopes) {
+        *g *= slope;
     }
 }
 
@@ -426,13 +482,13 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
     for chunk in layout.chunks() {
         for r in (0..x.len()).step_by(2) {
             for first in (0..c).step_by(5) {
-                let ahead = if first == 0 { chunk.of_row(next[r]) } else { &[] };
+                let ahead = next.get(r).filter(|_| first == 0).unwrap_or(&x[r]);
                 let w = &weights[chunk.offset + first * chunk.stride..];
                 let sums = &mut sums[r * c + first..];
                 macro_rules! tile {
                     ($rows:literal, $classes:literal) => {{
                         let x: [&[T]; $rows] = std::array::from_fn(|k| chunk.of_row(x[r + k]));
-                        dots::<T, L, $rows, $classes>(lanes, x, w, chunk.stride, sums, c, ahead);
+                        dots::<T, L, $rows, $classes>(lanes, x, w, chunk.stride, sums, c, chunk.of_row(ahead));
                     }};
                 }
                 match ((x.len() - r).min(2), (c - first).min(5)) {
@@ -457,51 +513,43 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// out[k] += Σ_i g[i·ALONG + k·ACROSS]·x_i for `count` rows of `out`, of the chunk's features, which the x_i have from
-/// `column` on. Every other of `next`'s rows is asked for meanwhile.
+/// out[k] += Σ_r g(r, k)·x(r), three rows by four results by a chunk of features at a time. `next` rows are asked for
+/// meanwhile.
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "a kernel's operands")]
-fn add_outer<T: FusedElement, L: Lanes<T>, const ALONG: usize, const ACROSS: usize>(
+fn add_outer<'a, T: FusedElement, L: Lanes<T>>(
     lanes: L,
-    x: &[&[T]],
-    g: &[T],
-    count: usize,
-    chunk: Chunk,
-    column: usize,
-    out: &mut [T],
     stride: usize,
-    next: &[&[T]],
+    (rows, results): (usize, usize),
+    x: impl Fn(usize) -> &'a [T],
+    g: impl Fn(usize, usize) -> T,
+    out: &mut [T],
+    next: impl Fn(usize) -> Option<&'a [T]>,
 ) {
-    let whole = chunk.length / L::N;
-    let product = Outer::<T, ALONG, ACROSS>::new(x, g, count);
-    for v in (0..chunk.length.div_ceil(L::N)).step_by(2) {
-        for ahead in next.iter().skip(1).step_by(2) {
-            prefetch(ahead, column + v * L::N);
-        }
-        let column = column + v * L::N;
-        for first in (0..count).step_by(5) {
-            let out = &mut out[first * stride + v * L::N..];
+    for r in (0..rows).step_by(3) {
+        for first in (0..results).step_by(4) {
+            let ahead = next(r + (first / 4).min(2)).unwrap_or_else(|| x(r));
+            let out = &mut out[first * stride..];
             macro_rules! tile {
-                ($classes:literal) => {
-                    if v + 2 <= whole {
-                        product.add::<L, $classes, 2, true>(lanes, first, column, out, stride);
-                    } else {
-                        if v < whole {
-                            product.add::<L, $classes, 1, true>(lanes, first, column, out, stride);
-                        }
-                        if chunk.length % L::N != 0 {
-                            let (out, column) = if v < whole { (&mut out[L::N..], column + L::N) } else { (out, column) };
-                            product.add::<L, $classes, 1, false>(lanes, first, column, out, stride);
-                        }
-                    }
-                };
+                ($rows:literal, $results:literal) => {{
+                    let x: [&[T]; $rows] = std::array::from_fn(|k| x(r + k));
+                    let g: [[T; $results]; $rows] =
+                        std::array::from_fn(|row| std::array::from_fn(|k| g(r + row, first + k)));
+                    update::<T, L, $rows, $results>(lanes, x, g, out, stride, ahead);
+                }};
             }
-            match (count - first).min(5) {
-                5 => tile!(5),
-                4 => tile!(4),
-                3 => tile!(3),
-                2 => tile!(2),
-                _ => tile!(1),
+            match ((rows - r).min(3), (results - first).min(4)) {
+                (3, 4) => tile!(3, 4),
+                (3, 3) => tile!(3, 3),
+                (3, 2) => tile!(3, 2),
+                (3, _) => tile!(3, 1),
+                (2, 4) => tile!(2, 4),
+                (2, 3) => tile!(2, 3),
+                (2, 2) => tile!(2, 2),
+                (2, _) => tile!(2, 1),
+                (_, 4) => tile!(1, 4),
+                (_, 3) => tile!(1, 3),
+                (_, 2) => tile!(1, 2),
+                _ => tile!(1, 1),
             }
         }
     }

@@ -1,22 +1,15 @@
 //! Formulas (2) to (8) on a tile of the wide kernel: rows by classes, so that the classes are in the vector lanes.
 
+use crate::columns::Columns;
 use crate::kernel::lanes::FusedElement;
-use crate::terms::{Row, Slope, Terms};
-use std::ops::Range;
+use crate::terms::Terms;
 
 /// Where a tile lies: rows of `width` scores, of which the first `classes` are classes, from `first_class` on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    pub(crate) first_sample: usize,
     pub(crate) first_class: usize,
     pub(crate) classes: usize,
     pub(crate) width: usize,
-}
-
-impl Place {
-    fn range(&self) -> Range<usize> {
-        self.first_class..self.first_class + self.classes
-    }
 }
 
 /// Products to scores, (1) and (2), and each row's maximum in this tile.
@@ -51,23 +44,25 @@ pub(crate) fn find<T: FusedElement>(row: &[T], max: T) -> usize {
 }
 
 /// Scores to exponentials, (3) and (4): s becomes exp(s − m), but 0 at the row's best class, and what this tile has
-/// of Σ a·(s − m) is added to `cross`.
+/// of Σ a·(s − m) is added to `cross`. The rows are those of `columns`.
 #[inline(always)]
 pub(crate) fn exponentiate<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     tile: &mut [T],
     place: Place,
-    rows: &[Row<T>],
+    columns: &Columns<T>,
     cross: &mut [T],
 ) {
-    for (k, (row, state)) in tile.chunks_exact_mut(place.width).zip(rows).enumerate() {
-        row.iter_mut().for_each(|s| *s -= state.max);
-        cross[k] += terms.cross(place.first_sample + k, place.range(), |c| row[c - place.first_class]);
+    let Place { first_class, classes, width } = place;
+    for (k, row) in tile.chunks_exact_mut(width).enumerate() {
+        row.iter_mut().for_each(|s| *s -= columns.max[k]);
+        let (i, label) = (columns.first_sample + k, columns.label[k]);
+        cross[k] += terms.cross(i, label, first_class, classes, |j| row[j]);
     }
     T::exp_in_place(tile);
-    for (row, state) in tile.chunks_exact_mut(place.width).zip(rows) {
-        if let Some(best) = row[..place.classes].get_mut(state.best.wrapping_sub(place.first_class)) {
-            *best = state.defect();
+    for (k, row) in tile.chunks_exact_mut(width).enumerate() {
+        if let Some(best) = row[..classes].get_mut(columns.best(k).wrapping_sub(first_class)) {
+            *best = columns.defect(k);
         }
     }
 }
@@ -79,13 +74,11 @@ pub(crate) fn finish<T: FusedElement>(
     tile: &mut [T],
     slopes: &[T],
     place: Place,
-    rows: &[Row<T>],
-    row_slopes: &[Slope<T>],
+    columns: &Columns<T>,
 ) {
-    for (k, ((row, state), slope)) in tile.chunks_exact_mut(place.width).zip(rows).zip(row_slopes).enumerate() {
-        row.iter_mut().for_each(|g| *g *= slope.factor);
-        let at = |c: usize| c - place.first_class;
-        terms.subtract_mass(place.first_sample + k, state.best, slope, place.range(), row, at);
+    for (k, row) in tile.chunks_exact_mut(place.width).enumerate() {
+        row.iter_mut().for_each(|g| *g *= columns.factor[k]);
+        columns.subtract_mass(terms, k, place.first_class, place.classes, row, |j| j);
     }
     for (g, &slope) in tile.iter_mut().zip(slopes) {
         *g *= slope;

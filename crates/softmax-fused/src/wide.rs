@@ -1,47 +1,51 @@
 //! Many classes. W is packed once into panels of two vectors of classes; a block of rows goes through scores,
-//! maxima, exponentials and G in an array of panels of its own; each panel of dW belongs to one thread, so that
-//! no sum depends on how many there are.
+//! maxima, exponentials and G in an array of panels of its own; each panel of dW belongs to one task, so that no sum
+//! depends on how many threads there are.
 
 use crate::buffer::Buffer;
+use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
-use crate::kernel::products::{panel_dots, panel_tile};
-use crate::terms::{Row, Slope, Terms};
+use crate::kernel::products::{TILE, panel_tile, prefetch, strided_tile};
+use crate::terms::Terms;
 use crate::tiles::{self, Place};
 use rayon::prelude::*;
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
 use softmax_core::{Outputs, Problem};
 
-/// Rows of a tile of scores, and features of a tile of dW: six by two vectors fill the registers of AVX2.
-const TILE: usize = 6;
-
-/// Rows of a block at most, if the memory allows.
-const BLOCK: usize = 480;
-
 /// Features at a time for the scores, so that their part of a panel of W stays in the first cache.
 const CHUNK: usize = 256;
 
-/// Panels that one task handles, and whose sums are added up in order before those of other tasks.
+/// Bytes of that many features of a block's rows: they are to stay in the second cache.
+const BLOCK_BYTES: usize = 384 << 10;
+
+/// Panels of one task at most, and how many tasks there are to be before a task has more than one.
 const GROUP: usize = 16;
+const TASKS: usize = 16;
+
+/// Elements of a panel's row at most: two vectors of sixteen.
+const MOST_WIDTH: usize = 32;
 
 /// Memory that is kept from call to call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
     /// W by panels: each D rows of two vectors.
     weights: Buffer<T>,
-    /// A block's scores by panels: each a row of two vectors per sample.
+    /// A block's scores by panels, each a row of two vectors per sample; after those of a group of panels, their
+    /// slopes, if there is a softcap.
     scores: Buffer<T>,
-    slopes: Buffer<T>,
-    /// A block of X by groups of rows, feature by feature, for the scores.
+    /// A block of X for the scores: by chunks of features, then by groups of rows, then by features.
     rows_together: Buffer<T>,
-    /// A block of X by groups of features, row by row, for dW.
+    /// A block of X for dW: by groups of features, then by rows.
     features_together: Buffer<T>,
-    /// Per panel, then per group of panels, and per row.
+    /// Per panel and row.
     maxima: Buffer<T>,
+    /// Per group of panels and row: sums in vectors, their sums, and the parts of Σ a·(s − m).
     sums: Buffer<T>,
+    rest: Buffer<T>,
     cross: Buffer<T>,
+    /// A block of dX by panels of two vectors of features.
     dx: Buffer<T>,
-    rows: Vec<Row<T>>,
-    row_slopes: Vec<Slope<T>>,
+    columns: Vec<Columns<T>>,
 }
 
 /// Sizes that hold for the whole call.
@@ -52,8 +56,62 @@ struct Layout {
     /// Classes of a panel: two vectors.
     width: usize,
     panels: usize,
+    /// Panels of a task.
+    group: usize,
     /// Rows of a block.
     block: usize,
+    slopes: bool,
+}
+
+impl Layout {
+    fn new<T: FusedElement>(
+        level: Level,
+        problem: &Problem<'_, T>,
+        memory: usize,
+        slopes: bool,
+        dx: bool,
+    ) -> Self {
+        let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
+        let width = 2 * T::lanes(level);
+        let panels = c.div_ceil(width);
+        let group = (panels / TASKS).clamp(1, GROUP);
+        // What a row costs: scores, slopes, two copies of its features, dX, and its share of the sums.
+        let scores = panels * width * if slopes { 2 } else { 1 };
+        let sums = panels + panels.div_ceil(group) * (width + 2);
+        let per_row = scores + (if dx { 3 } else { 2 }) * (d + width) + sums + 16;
+        let affordable = memory / size_of::<T>() / per_row;
+        let cached = BLOCK_BYTES / CHUNK / size_of::<T>();
+        let most = cached.min(affordable).max(TILE);
+        // As many blocks as that takes, and all of a size.
+        let block = n.div_ceil(n.div_ceil(most).max(1)).next_multiple_of(TILE).clamp(TILE, most.max(TILE));
+        Layout { d, c, width, panels, group, block, slopes }
+    }
+
+    fn groups(self) -> usize {
+        self.panels.div_ceil(self.group)
+    }
+
+    /// Scores of a panel.
+    fn tile(self) -> usize {
+        self.block * self.width
+    }
+
+    /// Scores and slopes of a group of panels.
+    fn region(self) -> usize {
+        self.group * self.tile() * if self.slopes { 2 } else { 1 }
+    }
+
+    fn place(self, panel: usize) -> Place {
+        let first_class = panel * self.width;
+        Place { first_class, classes: self.width.min(self.c - first_class), width: self.width }
+    }
+}
+
+/// Which rows a block has.
+#[derive(Clone, Copy)]
+struct Block {
+    first: usize,
+    rows: usize,
 }
 
 /// The loss before division by Ω, and the number correct.
@@ -65,60 +123,49 @@ pub(crate) fn evaluate<T: FusedElement>(
     outputs: &mut Outputs<'_, T>,
     memory: usize,
 ) -> (f64, usize) {
-    let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
-    let width = 2 * T::lanes(level);
-    let panels = c.div_ceil(width);
-    // What a row costs: scores, slopes, two copies of its features, dX, and its share of the sums.
-    let scores = panels * width * if terms.has_slopes() { 2 } else { 1 };
-    let per_row = scores + 3 * d + panels + 2 * panels.div_ceil(GROUP) * width + 8;
-    let affordable = memory / std::mem::size_of::<T>() / per_row / TILE * TILE;
-    let block = BLOCK.min(affordable.max(TILE)).min(n.max(1));
-    let layout = Layout { d, c, width, panels, block };
-
+    let dx = outputs.features_gradient.is_some();
+    let layout = Layout::new(level, problem, memory, terms.has_slopes(), dx);
+    let n = problem.n_samples();
     pack_weights(problem, &mut scratch.weights, layout);
-    let wants_dw = outputs.weights_gradient.is_some();
-    if let Some(dw) = &mut outputs.weights_gradient {
-        let lambda = T::narrow(problem.objective().l2);
-        if lambda == T::zero() {
-            dw.fill(T::zero());
-        } else {
-            dw.zip_mut_with(&problem.weights(), |g, &w| *g = lambda * w);
-        }
-    }
     if let Some(db) = &mut outputs.bias_gradient {
         db.fill(T::zero());
     }
     let (mut loss, mut correct) = (0.0, 0);
-    for first in (0..n).step_by(block) {
-        let rows = block.min(n - first);
-        score_block(level, scratch, terms, problem, layout, first, rows);
-        for k in 0..rows {
-            let row = scratch.rows[k];
-            let sample_loss = terms.loss(first + k, &row);
-            loss += sample_loss.widen();
-            correct += usize::from(terms.is_correct(first + k, &row));
-            if let Some(losses) = &mut outputs.sample_losses {
-                losses[first + k] = sample_loss;
+    for first in (0..n).step_by(layout.block) {
+        let block = Block { first, rows: layout.block.min(n - first) };
+        score_block(level, scratch, terms, problem, layout, block);
+        for columns in &mut scratch.columns[..block.rows.div_ceil(ROWS)] {
+            loss += columns.losses(terms);
+            correct += columns.correct();
+            for k in 0..columns.rows {
+                let i = columns.first_sample + k;
+                if let Some(losses) = &mut outputs.sample_losses {
+                    losses[i] = columns.loss[k];
+                }
+                if let Some(lse) = &mut outputs.log_sum_exp {
+                    lse[i] = columns.lse(k);
+                }
+                if let Some(predicted) = &mut outputs.predicted {
+                    predicted[i] = columns.best(k);
+                }
             }
-            if let Some(lse) = &mut outputs.log_sum_exp {
-                lse[first + k] = row.lse();
-            }
-            if let Some(predicted) = &mut outputs.predicted {
-                predicted[first + k] = row.best;
+            if outputs.wants_gradient() {
+                columns.slopes(terms);
             }
         }
-        if !outputs.wants_gradient() {
-            continue;
+        if outputs.wants_gradient() {
+            gradient_block(level, scratch, terms, problem, layout, block, outputs);
         }
-        if wants_dw {
-            pack_features(problem, &mut scratch.features_together, layout, first, rows);
-        }
-        finish_block(level, scratch, terms, layout, first, rows, outputs);
         if let Some(dx) = &mut outputs.features_gradient {
-            features_gradient(level, scratch, layout, rows);
-            for (k, row) in scratch.dx.chunks_exact(d.max(1)).take(rows).enumerate() {
-                dx.row_mut(first + k).iter_mut().zip(row).for_each(|(dx, &g)| *dx = g);
-            }
+            features_gradient(level, scratch, layout, block, dx);
+        }
+    }
+    if let Some(dw) = &mut outputs.weights_gradient {
+        if n == 0 {
+            dw.fill(T::zero());
+        }
+        if terms.l2() != T::zero() {
+            dw.zip_mut_with(&problem.weights(), |g, &w| *g += terms.l2() * w);
         }
     }
     (loss, correct)
@@ -141,32 +188,38 @@ fn pack_weights<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut Buffer<T
     });
 }
 
-/// The block's rows by groups of `TILE`, zero beyond the last.
+/// The block's rows by chunks of features, in each by groups of `TILE` rows, zero beyond the last.
 fn pack_rows<T: FusedElement>(
     problem: &Problem<'_, T>,
     packed: &mut Buffer<T>,
     layout: Layout,
-    first: usize,
-    rows: usize,
+    block: Block,
 ) {
-    let d = layout.d;
-    packed.resize(layout.block.next_multiple_of(TILE) * d);
+    let (d, padded) = (layout.d, layout.block.next_multiple_of(TILE));
+    packed.resize(padded * d);
     let features = problem.features();
-    packed.par_chunks_mut((TILE * d).max(1)).enumerate().for_each(|(group, to)| {
-        let count = TILE.min(rows.saturating_sub(group * TILE));
-        let row = |k: usize| features.index_axis_move(Axis(0), first + group * TILE + k).to_slice();
-        let slices: [Option<&[T]>; TILE] = std::array::from_fn(|k| if k < count { row(k) } else { None });
-        if let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)] = slices {
-            for ((((((to, a), b), c), d), e), f) in
-                to.as_chunks_mut::<TILE>().0.iter_mut().zip(a).zip(b).zip(c).zip(d).zip(e).zip(f)
-            {
-                *to = [*a, *b, *c, *d, *e, *f];
+    packed.par_chunks_mut(padded * CHUNK).enumerate().for_each(|(chunk, packed)| {
+        let length = packed.len() / padded;
+        let columns = chunk * CHUNK..chunk * CHUNK + length;
+        for (group, to) in packed.chunks_exact_mut(TILE * length).enumerate() {
+            let count = TILE.min(block.rows.saturating_sub(group * TILE));
+            let row = |k: usize| {
+                let row = features.index_axis_move(Axis(0), block.first + group * TILE + k).to_slice();
+                row.map(|row| &row[columns.clone()])
+            };
+            let slices: [Option<&[T]>; TILE] = std::array::from_fn(|k| if k < count { row(k) } else { None });
+            if let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)] = slices {
+                let rest = b.iter().zip(c).zip(d).zip(e).zip(f);
+                for ((to, a), ((((b, c), d), e), f)) in to.as_chunks_mut::<TILE>().0.iter_mut().zip(a).zip(rest) {
+                    *to = [*a, *b, *c, *d, *e, *f];
+                }
+                continue;
             }
-            return;
-        }
-        for (column, to) in to.chunks_exact_mut(TILE).enumerate() {
-            for (k, to) in to.iter_mut().enumerate() {
-                *to = if k < count { features[[first + group * TILE + k, column]] } else { T::zero() };
+            for (column, to) in columns.clone().zip(to.chunks_exact_mut(TILE)) {
+                for (k, to) in to.iter_mut().enumerate() {
+                    let i = block.first + group * TILE + k;
+                    *to = if k < count { features[[i, column]] } else { T::zero() };
+                }
             }
         }
     });
@@ -177,22 +230,33 @@ fn pack_features<T: FusedElement>(
     problem: &Problem<'_, T>,
     packed: &mut Buffer<T>,
     layout: Layout,
-    first: usize,
-    rows: usize,
+    block: Block,
 ) {
-    let d = layout.d;
-    packed.resize(d.div_ceil(TILE) * layout.block * TILE);
+    /// Groups that take their part of a row together.
+    const TOGETHER: usize = 8;
+    let (d, length) = (layout.d, layout.block * TILE);
+    packed.resize(d.div_ceil(TILE) * length);
     let features = problem.features();
-    packed.par_chunks_mut(layout.block * TILE).enumerate().for_each(|(group, to)| {
-        let columns = group * TILE..(group * TILE + TILE).min(d);
-        for (k, to) in to.chunks_exact_mut(TILE).take(rows).enumerate() {
-            let row = features.index_axis_move(Axis(0), first + k);
-            let (to, padding) = to.split_at_mut(columns.len());
-            match row.to_slice() {
-                Some(row) => to.copy_from_slice(&row[columns.clone()]),
-                None => to.iter_mut().zip(columns.clone()).for_each(|(to, column)| *to = row[column]),
+    packed.par_chunks_mut(TOGETHER * length).enumerate().for_each(|(some, packed)| {
+        for k in 0..block.rows {
+            let row = features.index_axis_move(Axis(0), block.first + k);
+            let slice = row.to_slice();
+            for (group, to) in packed.chunks_exact_mut(length).enumerate() {
+                let first = (some * TOGETHER + group) * TILE;
+                let to = &mut to[k * TILE..(k + 1) * TILE];
+                match slice.and_then(|row| row.get(first..first + TILE)) {
+                    Some(row) => {
+                        if let (Some(to), Some(row)) = (to.first_chunk_mut::<TILE>(), row.first_chunk::<TILE>()) {
+                            *to = *row;
+                        }
+                    }
+                    None => {
+                        for (column, to) in (first..).zip(to) {
+                            *to = if column < d { row[column] } else { T::zero() };
+                        }
+                    }
+                }
             }
-            padding.fill(T::zero());
         }
     });
 }
@@ -204,95 +268,62 @@ fn score_block<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     problem: &Problem<'_, T>,
     layout: Layout,
-    first_sample: usize,
-    rows: usize,
+    block: Block,
 ) {
-    let Layout { width, panels, block, .. } = layout;
-    pack_rows(problem, &mut scratch.rows_together, layout, first_sample, rows);
-    let groups = panels.div_ceil(GROUP);
-    scratch.scores.resize(panels * block * width);
-    scratch.slopes.resize(if terms.has_slopes() { panels * block * width } else { 0 });
-    scratch.maxima.resize(panels * block);
-    scratch.sums.resize(groups * block * width);
-    scratch.cross.resize(groups * block);
-    scratch.rows.resize(block, Row::new());
-    scratch.row_slopes.resize(block, Slope::none());
+    let Layout { width, panels, .. } = layout;
+    let groups = layout.groups();
+    pack_rows(problem, &mut scratch.rows_together, layout, block);
+    scratch.scores.resize(groups * layout.region());
+    scratch.maxima.resize(panels * layout.block);
+    scratch.sums.resize(groups * layout.tile());
+    scratch.rest.resize(groups * layout.block);
+    scratch.cross.resize(groups * layout.block);
+    scratch.columns.resize_with(layout.block.div_ceil(ROWS), Columns::new);
 
     let (features, weights) = (&*scratch.rows_together, &*scratch.weights);
-    let size = GROUP * block * width;
-    let slopes = Chunks::new(&mut scratch.slopes, size, groups);
-    scratch
-        .scores
-        .par_chunks_mut(size)
-        .zip(slopes.0.into_par_iter())
-        .zip(scratch.maxima.par_chunks_mut(GROUP * block))
-        .enumerate()
-        .for_each(|(group, ((scores, slopes), maxima))| {
-            let first_panel = group * GROUP;
-            let work = Scores {
-                features,
-                weights,
-                scores,
-                slopes,
-                maxima,
-                terms,
-                layout,
-                first_sample,
-                rows,
-                first_panel,
-            };
-            T::run(level, work);
-        });
+    let regions = scratch.scores.par_chunks_mut(layout.region());
+    let maxima = scratch.maxima.par_chunks_mut(layout.group * layout.block);
+    regions.zip(maxima).enumerate().for_each(|(group, (scores, maxima))| {
+        T::run(level, Scores { features, weights, scores, maxima, terms, layout, block, group });
+    });
 
-    for k in 0..rows {
-        let row = &mut scratch.rows[k];
-        *row = Row::new();
-        let mut best_panel = 0;
-        for p in 0..panels {
-            let max = scratch.maxima[p * block + k];
-            if max > row.max {
-                (row.max, best_panel) = (max, p);
+    for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
+        let first = which * ROWS;
+        columns.begin(terms, block.first + first, ROWS.min(block.rows - first));
+        let mut best = [0; ROWS];
+        columns.max.fill(T::neg_infinity());
+        for (panel, maxima) in scratch.maxima.chunks_exact(layout.block).enumerate() {
+            let rows = columns.max.iter_mut().zip(&mut best).zip(&maxima[first..]);
+            for ((max, best), &new) in rows {
+                let better = new > *max;
+                *best = if better { panel } else { *best };
+                *max = if better { new } else { *max };
             }
         }
-        let tile = &scratch.scores[(best_panel * block + k) * width..][..width];
-        row.best = best_panel * width + tiles::find(tile, row.max);
-    }
-
-    let states = &scratch.rows[..rows];
-    scratch
-        .scores
-        .par_chunks_mut(size)
-        .zip(scratch.sums.par_chunks_mut(block * width))
-        .zip(scratch.cross.par_chunks_mut(block))
-        .enumerate()
-        .for_each(|(group, ((scores, sums), cross))| {
-            let first_panel = group * GROUP;
-            T::run(
-                level,
-                Exponentials { scores, sums, cross, states, terms, layout, first_sample, first_panel },
-            );
-        });
-    for k in 0..rows {
-        let row = &mut scratch.rows[k];
-        for group in 0..groups {
-            row.rest += scratch.sums[(group * block + k) * width..][..width].iter().copied().sum();
-            row.cross += scratch.cross[group * block + k];
+        for k in 0..columns.rows {
+            let (group, panel) = (best[k] / layout.group, best[k] % layout.group);
+            let row = group * layout.region() + panel * layout.tile() + (first + k) * width;
+            let class = best[k] * width + tiles::find(&scratch.scores[row..row + width], columns.max[k]);
+            columns.best[k] = T::narrow(class as f64);
         }
-        let mut log_rest = [row.rest];
-        T::ln_1p_in_place(&mut log_rest);
-        row.log_rest = log_rest[0];
-        scratch.row_slopes[k] = terms.slope(first_sample + k, row);
     }
-}
 
-/// As many chunks as are asked for, empty ones where the slice is.
-struct Chunks<'a, T>(Vec<&'a mut [T]>);
-
-impl<'a, T> Chunks<'a, T> {
-    fn new(slice: &'a mut [T], size: usize, count: usize) -> Self {
-        let mut chunks: Vec<&mut [T]> = slice.chunks_mut(size).collect();
-        chunks.resize_with(count, || &mut []);
-        Chunks(chunks)
+    let columns = &scratch.columns[..block.rows.div_ceil(ROWS)];
+    let regions = scratch.scores.par_chunks_mut(layout.region());
+    let sums = scratch.sums.par_chunks_mut(layout.tile());
+    let rest = scratch.rest.par_chunks_mut(layout.block);
+    let cross = scratch.cross.par_chunks_mut(layout.block);
+    regions.zip(sums).zip(rest).zip(cross).enumerate().for_each(|(group, (((scores, sums), rest), cross))| {
+        T::run(level, Exponentials { scores, sums, rest, cross, columns, terms, layout, group });
+    });
+    for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
+        let parts = scratch.rest.chunks_exact(layout.block).zip(scratch.cross.chunks_exact(layout.block));
+        columns.rest.fill(T::zero());
+        columns.cross.fill(T::zero());
+        for (rest, cross) in parts {
+            columns.rest.iter_mut().zip(&rest[which * ROWS..]).for_each(|(sum, &part)| *sum += part);
+            columns.cross.iter_mut().zip(&cross[which * ROWS..]).for_each(|(sum, &part)| *sum += part);
+        }
     }
 }
 
@@ -300,13 +331,11 @@ struct Scores<'t, 'p, T> {
     features: &'t [T],
     weights: &'t [T],
     scores: &'t mut [T],
-    slopes: &'t mut [T],
     maxima: &'t mut [T],
     terms: &'t Terms<'t, 'p, T>,
     layout: Layout,
-    first_sample: usize,
-    rows: usize,
-    first_panel: usize,
+    block: Block,
+    group: usize,
 }
 
 impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
@@ -314,43 +343,42 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Layout { d, c, width, block, .. } = self.layout;
-        for (k, (tile, maxima)) in
-            self.scores.chunks_mut(block * width).zip(self.maxima.chunks_mut(block)).enumerate()
-        {
-            let p = self.first_panel + k;
-            let panel = &self.weights[p * d * width..(p + 1) * d * width];
-            let tile = &mut tile[..self.rows * width];
-            tile.fill(T::zero());
-            for first in (0..d).step_by(CHUNK) {
-                let chunk = first..(first + CHUNK).min(d);
-                let panel = &panel[chunk.start * width..chunk.end * width];
-                for (out, x) in tile.chunks_mut(TILE * width).zip(self.features.chunks(TILE * d)) {
-                    let x = &x[chunk.start * TILE..chunk.end * TILE];
-                    panel_tile::<T, L, TILE>(lanes, x, panel, out);
+        let layout = self.layout;
+        let Layout { d, width, .. } = layout;
+        let (scores, slopes) = self.scores.split_at_mut(layout.group * layout.tile());
+        let panels = layout.group.min(layout.panels - self.group * layout.group);
+        let used = self.block.rows * width;
+        scores.chunks_mut(layout.tile()).take(panels).for_each(|tile| tile[..used].fill(T::zero()));
+        for first in (0..d).step_by(CHUNK) {
+            let length = CHUNK.min(d - first);
+            let padded = layout.block.next_multiple_of(TILE);
+            let features = &self.features[first * padded..(first + length) * padded];
+            for (k, tile) in scores.chunks_mut(layout.tile()).take(panels).enumerate() {
+                let p = self.group * layout.group + k;
+                let panel = &self.weights[(p * d + first) * width..(p * d + first + length) * width];
+                for (out, x) in tile[..used].chunks_mut(TILE * width).zip(features.chunks(TILE * length)) {
+                    panel_tile::<T, L>(lanes, x, panel, out);
                 }
             }
-            let slopes = self.slopes.chunks_mut(block * width).nth(k).unwrap_or(&mut []);
-            let place = place(self.first_sample, p, width, c);
-            tiles::score(self.terms, tile, slopes, place, maxima);
+        }
+        let mut slopes = slopes.chunks_mut(layout.tile());
+        let tiles = scores.chunks_mut(layout.tile()).take(panels).zip(self.maxima.chunks_mut(layout.block));
+        for (k, (tile, maxima)) in tiles.enumerate() {
+            let place = layout.place(self.group * layout.group + k);
+            tiles::score(self.terms, &mut tile[..used], slopes.next().unwrap_or(&mut []), place, maxima);
         }
     }
-}
-
-fn place(first_sample: usize, panel: usize, width: usize, c: usize) -> Place {
-    let first_class = panel * width;
-    Place { first_sample, first_class, classes: width.min(c - first_class), width }
 }
 
 struct Exponentials<'t, 'p, T> {
     scores: &'t mut [T],
     sums: &'t mut [T],
+    rest: &'t mut [T],
     cross: &'t mut [T],
-    states: &'t [Row<T>],
+    columns: &'t [Columns<T>],
     terms: &'t Terms<'t, 'p, T>,
     layout: Layout,
-    first_sample: usize,
-    first_panel: usize,
+    group: usize,
 }
 
 impl<T: FusedElement> Kernel<T> for Exponentials<'_, '_, T> {
@@ -358,43 +386,54 @@ impl<T: FusedElement> Kernel<T> for Exponentials<'_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, _: L) {
-        let Layout { c, width, block, .. } = self.layout;
+        let layout = self.layout;
+        let panels = layout.group.min(layout.panels - self.group * layout.group);
         self.sums.fill(T::zero());
         self.cross.fill(T::zero());
-        for (k, tile) in self.scores.chunks_mut(block * width).enumerate() {
-            let tile = &mut tile[..self.states.len() * width];
-            let place = place(self.first_sample, self.first_panel + k, width, c);
-            tiles::exponentiate(self.terms, tile, place, self.states, self.cross);
-            self.sums.iter_mut().zip(&*tile).for_each(|(sum, &e)| *sum += e);
+        for (k, tile) in self.scores.chunks_mut(layout.tile()).take(panels).enumerate() {
+            let place = layout.place(self.group * layout.group + k);
+            let parts = tile.chunks_mut(ROWS * layout.width).zip(self.sums.chunks_mut(ROWS * layout.width));
+            for ((columns, (tile, sums)), cross) in self.columns.iter().zip(parts).zip(self.cross.chunks_mut(ROWS)) {
+                let tile = &mut tile[..columns.rows * layout.width];
+                tiles::exponentiate(self.terms, tile, place, columns, cross);
+                sums.iter_mut().zip(&*tile).for_each(|(sum, &e)| *sum += e);
+            }
+        }
+        for (rest, sums) in self.rest.iter_mut().zip(self.sums.chunks_exact(layout.width)) {
+            *rest = sums.iter().copied().sum();
         }
     }
 }
 
 /// Exponentials to G, and G to dW and db.
-fn finish_block<T: FusedElement>(
+fn gradient_block<T: FusedElement>(
     level: Level,
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
+    problem: &Problem<'_, T>,
     layout: Layout,
-    first_sample: usize,
-    rows: usize,
+    block: Block,
     outputs: &mut Outputs<'_, T>,
 ) {
-    let Layout { width, panels, block, .. } = layout;
-    let size = block * width;
-    let dw: Vec<Option<ArrayViewMut2<'_, T>>> = match &mut outputs.weights_gradient {
-        Some(dw) => dw.axis_chunks_iter_mut(Axis(1), width).map(Some).collect(),
-        None => (0..panels).map(|_| None).collect(),
+    if outputs.weights_gradient.is_some() {
+        pack_features(problem, &mut scratch.features_together, layout, block);
+    }
+    let (columns, features) = (&scratch.columns[..block.rows.div_ceil(ROWS)], &*scratch.features_together);
+    let regions = scratch.scores.par_chunks_mut(layout.region()).enumerate();
+    let work = |(group, scores): (usize, &mut [T]), dw: Option<ArrayViewMut2<'_, T>>| {
+        T::run(level, Gradient { scores, features, dw, columns, terms, layout, block, group });
     };
-    let (states, row_slopes) = (&scratch.rows[..rows], &scratch.row_slopes[..rows]);
-    let (groups, slopes) = (&*scratch.features_together, &*scratch.slopes);
-    scratch.scores.par_chunks_mut(size).zip(dw).enumerate().for_each(|(panel, (tile, dw))| {
-        let slopes = slopes.chunks(size).nth(panel).unwrap_or(&[]);
-        T::run(level, Gradient { tile, slopes, groups, dw, states, row_slopes, terms, layout, first_sample, panel });
-    });
+    match &mut outputs.weights_gradient {
+        None => regions.for_each(|region| work(region, None)),
+        Some(dw) => {
+            let panels = dw.axis_chunks_iter_mut(Axis(1), layout.group * layout.width).into_par_iter();
+            regions.zip(panels).for_each(|(region, dw)| work(region, Some(dw)));
+        }
+    }
     if let Some(db) = &mut outputs.bias_gradient {
-        for (panel, mut db) in db.axis_chunks_iter_mut(Axis(0), width).enumerate() {
-            for row in scratch.scores[panel * size..].chunks_exact(width).take(rows) {
+        for (panel, mut db) in db.axis_chunks_iter_mut(Axis(0), layout.width).enumerate() {
+            let first = panel / layout.group * layout.region() + panel % layout.group * layout.tile();
+            for row in scratch.scores[first..].chunks_exact(layout.width).take(block.rows) {
                 db.iter_mut().zip(row).for_each(|(db, &g)| *db += g);
             }
         }
@@ -402,16 +441,14 @@ fn finish_block<T: FusedElement>(
 }
 
 struct Gradient<'t, 'a, 'p, T> {
-    tile: &'t mut [T],
-    slopes: &'t [T],
-    groups: &'t [T],
+    scores: &'t mut [T],
+    features: &'t [T],
     dw: Option<ArrayViewMut2<'a, T>>,
-    states: &'t [Row<T>],
-    row_slopes: &'t [Slope<T>],
+    columns: &'t [Columns<T>],
     terms: &'t Terms<'t, 'p, T>,
     layout: Layout,
-    first_sample: usize,
-    panel: usize,
+    block: Block,
+    group: usize,
 }
 
 impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
@@ -419,39 +456,95 @@ impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Layout { d, c, width, block, .. } = self.layout;
-        let place = place(self.first_sample, self.panel, width, c);
-        let tile = &mut self.tile[..self.states.len() * width];
-        tiles::finish(self.terms, tile, self.slopes, place, self.states, self.row_slopes);
-        let Some(mut dw) = self.dw else { return };
-        // At most sixteen elements a vector, two vectors a row.
-        let mut sums = [T::zero(); TILE * 32];
-        for (first, x) in (0..d).step_by(TILE).zip(self.groups.chunks(block * TILE)) {
-            let sums = &mut sums[..TILE * width];
-            sums.fill(T::zero());
-            // Touched before the product, the lines of dW arrive while it is computed.
-            for row in first..(first + TILE).min(d) {
-                std::hint::black_box(dw[[row, 0]]);
+        let layout = self.layout;
+        let width = layout.width;
+        let panels = layout.group.min(layout.panels - self.group * layout.group);
+        let (scores, slopes) = self.scores.split_at_mut(layout.group * layout.tile());
+        let mut slopes = slopes.chunks(layout.tile());
+        for (k, tile) in scores.chunks_mut(layout.tile()).take(panels).enumerate() {
+            let place = layout.place(self.group * layout.group + k);
+            let mut slopes = slopes.next().unwrap_or(&[]).chunks(ROWS * width);
+            for (columns, tile) in self.columns.iter().zip(tile.chunks_mut(ROWS * width)) {
+                let tile = &mut tile[..columns.rows * width];
+                tiles::finish(self.terms, tile, slopes.next().unwrap_or(&[]), place, columns);
             }
-            panel_tile::<T, L, TILE>(lanes, x, tile, sums);
-            for (row, sums) in (first..d).zip(sums.chunks_exact(width)) {
-                let mut out = dw.row_mut(row);
-                match out.as_slice_mut() {
-                    Some(out) => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum),
-                    None => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum),
+        }
+        let Some(mut dw) = self.dw else { return };
+        // Features whose part of X stays in the second cache while the panels take turns.
+        let together = (BLOCK_BYTES / size_of::<T>() / (layout.block * TILE)).max(1);
+        for (some, features) in self.features.chunks(together * layout.block * TILE).enumerate() {
+            for (k, tile) in scores.chunks(layout.tile()).take(panels).enumerate() {
+                let tile = &tile[..self.block.rows * width];
+                let columns = k * width..k * width + layout.place(self.group * layout.group + k).classes;
+                for (group, x) in features.chunks(layout.block * TILE).enumerate() {
+                    let first = (some * together + group) * TILE;
+                    add_to_rows::<T, L>(lanes, x, tile, &mut dw, first, columns.clone(), self.block.first == 0);
                 }
             }
         }
     }
 }
 
-/// G·Wᵀ of the block, a group of panels after the other.
-fn features_gradient<T: FusedElement>(level: Level, scratch: &mut Scratch<T>, layout: Layout, rows: usize) {
-    let d = layout.d;
-    scratch.dx.zeros(layout.block * d);
+/// A tile of dW: `TILE` of its rows from the `first` on, or as many as there are.
+#[inline(always)]
+fn add_to_rows<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    x: &[T],
+    g: &[T],
+    dw: &mut ArrayViewMut2<'_, T>,
+    first: usize,
+    columns: std::ops::Range<usize>,
+    is_first: bool,
+) {
+    let rows = first..(first + TILE).min(dw.nrows());
+    // The lines of dW arrive while the product is computed.
+    for row in rows.clone() {
+        if let Some(row) = dw.row(row).to_slice() {
+            prefetch(row, columns.start);
+            prefetch(row, columns.end - 1);
+        }
+    }
+    let mut sums = [T::zero(); TILE * MOST_WIDTH];
+    let width = 2 * L::N;
+    panel_tile::<T, L>(lanes, x, g, &mut sums[..TILE * width]);
+    for (row, sums) in rows.zip(sums.chunks_exact(width)) {
+        let mut out = dw.row_mut(row);
+        match out.as_slice_mut().map(|out| &mut out[columns.clone()]) {
+            Some(out) if is_first => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = sum),
+            Some(out) => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum),
+            None => {
+                for (column, &sum) in columns.clone().zip(sums) {
+                    let before = if is_first { T::zero() } else { out[column] };
+                    out[column] = before + sum;
+                }
+            }
+        }
+    }
+}
+
+/// G·Wᵀ of the block, by panels of features: a group of panels of classes after the other.
+fn features_gradient<T: FusedElement>(
+    level: Level,
+    scratch: &mut Scratch<T>,
+    layout: Layout,
+    block: Block,
+    dx: &mut ArrayViewMut2<'_, T>,
+) {
+    let (d, width) = (layout.d, layout.width);
+    let padded = layout.block.next_multiple_of(TILE);
+    scratch.dx.resize(d.div_ceil(width) * padded * width);
     let (scores, weights) = (&*scratch.scores, &*scratch.weights);
-    scratch.dx[..rows * d].par_chunks_mut((4 * d).max(1)).enumerate().for_each(|(k, dx)| {
-        T::run(level, Features { dx, scores, weights, layout, first_row: 4 * k });
+    // A few panels of features share what they read of G.
+    const TOGETHER: usize = 4;
+    scratch.dx.par_chunks_mut(TOGETHER * padded * width).enumerate().for_each(|(some, dx)| {
+        T::run(level, Features { dx, scores, weights, layout, block, first_panel: some * TOGETHER });
+    });
+    let packed = &*scratch.dx;
+    let mut rows = dx.slice_axis_mut(Axis(0), (block.first..block.first + block.rows).into());
+    rows.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(k, mut row)| {
+        for (mut row, panel) in row.axis_chunks_iter_mut(Axis(0), width).zip(packed.chunks_exact(padded * width)) {
+            row.iter_mut().zip(&panel[k * width..]).for_each(|(dx, &sum)| *dx = sum);
+        }
     });
 }
 
@@ -460,7 +553,8 @@ struct Features<'t, T> {
     scores: &'t [T],
     weights: &'t [T],
     layout: Layout,
-    first_row: usize,
+    block: Block,
+    first_panel: usize,
 }
 
 impl<T: FusedElement> Kernel<T> for Features<'_, T> {
@@ -468,32 +562,25 @@ impl<T: FusedElement> Kernel<T> for Features<'_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Layout { d, width, panels, block, .. } = self.layout;
-        let rows = self.dx.len() / d.max(1);
-        for first in (0..panels).step_by(GROUP) {
-            let count = GROUP.min(panels - first);
-            let g = &self.scores[first * block * width..(first + count) * block * width];
-            let w = &self.weights[first * d * width..(first + count) * d * width];
-            for k in (0..d).step_by(3) {
-                macro_rules! tile {
-                    ($rows:literal, $features:literal, $r:expr) => {{
-                        let g = &g[(self.first_row + $r) * width..];
-                        let w = &w[k * width..];
-                        let sums =
-                            panel_dots::<T, L, $rows, $features>(lanes, g, block * width, w, d * width);
-                        for (r, sums) in sums.iter().enumerate() {
-                            let out = &mut self.dx[($r + r) * d + k..][..$features];
-                            out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum);
-                        }
-                    }};
+        let layout = self.layout;
+        let (d, width) = (layout.d, layout.width);
+        let padded = layout.block.next_multiple_of(TILE);
+        self.dx.fill(T::zero());
+        // A panel of W with the features in the lanes.
+        let mut turned = [T::zero(); MOST_WIDTH * MOST_WIDTH];
+        for p in 0..layout.panels {
+            let panel = &self.weights[p * d * width..(p + 1) * d * width];
+            let first = p / layout.group * layout.region() + p % layout.group * layout.tile();
+            let g = &self.scores[first..first + self.block.rows * width];
+            for (k, out) in self.dx.chunks_exact_mut(padded * width).enumerate() {
+                let column = (self.first_panel + k) * width;
+                let count = width.min(d - column);
+                for (j, w) in panel[column * width..][..count * width].chunks_exact(width).enumerate() {
+                    w.iter().enumerate().for_each(|(class, &w)| turned[class * width + j] = w);
                 }
-                match (rows, d - k) {
-                    (4, 1) => tile!(4, 1, 0),
-                    (4, 2) => tile!(4, 2, 0),
-                    (4, _) => tile!(4, 3, 0),
-                    (_, 1) => (0..rows).for_each(|r| tile!(1, 1, r)),
-                    (_, 2) => (0..rows).for_each(|r| tile!(1, 2, r)),
-                    (_, _) => (0..rows).for_each(|r| tile!(1, 3, r)),
+                let turned = &turned[..width * width];
+                for (out, g) in out.chunks_exact_mut(TILE * width).zip(g.chunks(TILE * width)) {
+                    strided_tile::<T, L>(lanes, g, width, turned, out);
                 }
             }
         }

@@ -71,131 +71,108 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     }
 }
 
-/// Rows of one length, and a number for each of them and each row of the result: what [`Outer::add`] multiplies.
-/// The number for row i and result k is `g[i·ALONG + k·ACROSS]`.
-#[derive(Clone, Copy)]
-pub(crate) struct Outer<'a, T, const ALONG: usize, const ACROSS: usize> {
-    x: &'a [&'a [T]],
-    g: &'a [T],
-    /// Rows of the result.
-    count: usize,
-    length: usize,
-}
-
-impl<'a, T: Element, const ALONG: usize, const ACROSS: usize> Outer<'a, T, ALONG, ACROSS> {
-    /// # Panics
-    /// If the rows differ in length, or G has fewer numbers.
-    pub(crate) fn new(x: &'a [&'a [T]], g: &'a [T], count: usize) -> Self {
-        let length = x.first().map_or(0, |x| x.len());
-        assert!(x.iter().all(|x| x.len() == length));
-        assert!(x.is_empty() || count == 0 || (x.len() - 1) * ALONG + (count - 1) * ACROSS < g.len());
-        Outer { x, g, count, length }
-    }
-
-    /// Adds Σ_i g·x_i to `K` rows of the result from row `first` on, and to `V` vectors of each: those of the x_i
-    /// from element `column` on, and those of `out`, whose rows are `stride` apart, from its beginning. Without
-    /// `WHOLE` the only vector is what the x_i have left, and zeros.
-    #[inline(always)]
-    pub(crate) fn add<L: Lanes<T>, const K: usize, const V: usize, const WHOLE: bool>(
-        &self,
-        lanes: L,
-        first: usize,
-        column: usize,
-        out: &mut [T],
-        stride: usize,
-    ) {
-        let mut sums = [[lanes.splat(T::zero()); V]; K];
-        let width = if WHOLE { V * L::N } else { self.length - column };
-        assert!(column + width <= self.length && first + K <= self.count);
-        for (i, x) in self.x.iter().enumerate() {
-            // SAFETY: column + width ≤ length, the length of every row since `new`.
-            let x = unsafe { x.get_unchecked(column..column + width) };
-            let x: [L::V; V] = if WHOLE { vectors(L::split(x).0) } else { [lanes.load_part(x); V] };
-            for k in 0..K {
-                // SAFETY: i < x.len() and first + k < count, and G has the number of the last of both since `new`.
-                let g = lanes.splat(unsafe { *self.g.get_unchecked(i * ALONG + (first + k) * ACROSS) });
-                for (sum, x) in sums[k].iter_mut().zip(x) {
-                    *sum = lanes.mul_add(g, x, *sum);
-                }
-            }
-        }
-        for (out, sums) in out.chunks_mut(stride).zip(sums) {
-            for (out, sum) in L::split_mut(&mut out[..V * L::N]).0.iter_mut().zip(sums) {
-                *out = lanes.add(*out, sum);
-            }
-        }
-    }
-}
-
+/// Adds Σ_r g[r][k]·x_r to `K` rows of `out`, which are `stride` apart and have whole vectors, along the features.
+/// What a row of X has beyond whole vectors counts as a vector with zeros. `ahead` is asked for meanwhile.
 #[inline(always)]
-fn vectors<V: Copy, const COUNT: usize>(slice: &[V]) -> [V; COUNT] {
-    std::array::from_fn(|k| slice[k])
-}
-
-/// A tile of scores, or of dW: adds Σ x·p to `R` rows of two vectors each. For the scores `x` has `R` rows of X
-/// together, feature by feature, and `panel` a row of W for each feature; for dW it has `R` features together,
-/// row by row, and `panel` a row of G for each row.
-#[inline(always)]
-pub(crate) fn panel_tile<T: Element, L: Lanes<T>, const R: usize>(
+pub(crate) fn update<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     lanes: L,
-    x: &[T],
-    panel: &[T],
+    x: [&[T]; R],
+    g: [[T; K]; R],
+    out: &mut [T],
+    stride: usize,
+    ahead: &[T],
+) {
+    let length = x[0].len();
+    let whole = length / L::N;
+    let g = g.map(|row| row.map(|g| lanes.splat(g)));
+    let tails = x.map(|x| L::split(x).1);
+    let xs = x.map(|x| L::split(x).0);
+    let mut rows = out.chunks_mut(stride);
+    let outs: [&mut [L::V]; K] = std::array::from_fn(|_| L::split_mut(rows.next().unwrap_or(&mut [])).0);
+    assert!(xs.iter().all(|x| x.len() == whole) && outs.iter().all(|out| out.len() >= length.div_ceil(L::N)));
+    for v in 0..whole {
+        prefetch(ahead, v * L::N);
+        // SAFETY: v < whole, and every row has that many vectors, as was asserted.
+        let x = xs.map(|x| unsafe { *x.get_unchecked(v) });
+        for k in 0..K {
+            // SAFETY: as above.
+            let out = unsafe { outs[k].get_unchecked_mut(v) };
+            let mut sum = *out;
+            for r in 0..R {
+                sum = lanes.mul_add(g[r][k], x[r], sum);
+            }
+            *out = sum;
+        }
+    }
+    if whole * L::N < length {
+        let x = tails.map(|x| lanes.load_part(x));
+        for k in 0..K {
+            for r in 0..R {
+                outs[k][whole] = lanes.mul_add(g[r][k], x[r], outs[k][whole]);
+            }
+        }
+    }
+}
+
+/// Rows of a tile: six by two vectors fill the registers of AVX2.
+pub(crate) const TILE: usize = 6;
+
+/// A tile of scores, or of dW: adds Σ x·p to `TILE` rows of two vectors each, or as many as `out` has. For the scores
+/// `x` has `TILE` rows of X together, feature by feature, and `panel` a row of W for each feature; for dW it has
+/// `TILE` features together, row by row, and `panel` a row of G for each row.
+#[inline(always)]
+pub(crate) fn panel_tile<T: Element, L: Lanes<T>>(lanes: L, x: &[T], panel: &[T], out: &mut [T]) {
+    let (numbers, _) = x.as_chunks::<TILE>();
+    let (vectors, _) = L::split(panel);
+    let (vectors, _) = vectors.as_chunks::<2>();
+    let mut sums = [[lanes.splat(T::zero()); 2]; TILE];
+    for (numbers, pair) in numbers.iter().zip(vectors) {
+        for (sums, &number) in sums.iter_mut().zip(numbers) {
+            add_product(lanes, lanes.splat(number), pair, sums);
+        }
+    }
+    add_tile::<T, L>(lanes, &sums, out);
+}
+
+/// A tile of dX: adds Σ_j g_rj · w_j to as many rows of two vectors each as `g` has, whose rows are `width` long;
+/// `w` has two vectors for each j.
+#[inline(always)]
+pub(crate) fn strided_tile<T: Element, L: Lanes<T>>(
+    lanes: L,
+    g: &[T],
+    width: usize,
+    w: &[T],
     out: &mut [T],
 ) {
+    let (vectors, _) = L::split(w);
+    let (vectors, _) = vectors.as_chunks::<2>();
+    let mut sums = [[lanes.splat(T::zero()); 2]; TILE];
+    if g.len() == TILE * width {
+        for (j, pair) in vectors.iter().enumerate().take(width) {
+            for (r, sums) in sums.iter_mut().enumerate() {
+                add_product(lanes, lanes.splat(g[r * width + j]), pair, sums);
+            }
+        }
+    } else {
+        for (sums, g) in sums.iter_mut().zip(g.chunks_exact(width)) {
+            g.iter().zip(vectors).for_each(|(&g, pair)| add_product(lanes, lanes.splat(g), pair, sums));
+        }
+    }
+    add_tile::<T, L>(lanes, &sums, out);
+}
+
+#[inline(always)]
+fn add_product<T, L: Lanes<T>>(lanes: L, number: L::V, pair: &[L::V; 2], sums: &mut [L::V; 2]) {
+    sums[0] = lanes.mul_add(number, pair[0], sums[0]);
+    sums[1] = lanes.mul_add(number, pair[1], sums[1]);
+}
+
+#[inline(always)]
+fn add_tile<T: Element, L: Lanes<T>>(lanes: L, sums: &[[L::V; 2]; TILE], out: &mut [T]) {
     let (out, _) = L::split_mut(out);
     let (out, _) = out.as_chunks_mut::<2>();
-    for (out, sums) in out.iter_mut().zip(sum_of_outer::<T, L, R>(lanes, x, panel)) {
+    for (out, sums) in out.iter_mut().zip(sums) {
         out[0] = lanes.add(out[0], sums[0]);
         out[1] = lanes.add(out[1], sums[1]);
     }
-}
-
-/// Σ of outer products: `K` numbers each by two vectors each.
-#[inline(always)]
-fn sum_of_outer<T: Element, L: Lanes<T>, const K: usize>(
-    lanes: L,
-    numbers: &[T],
-    vectors: &[T],
-) -> [[L::V; 2]; K] {
-    let (numbers, _) = numbers.as_chunks::<K>();
-    let (vectors, _) = L::split(vectors);
-    let (vectors, _) = vectors.as_chunks::<2>();
-    let zero = lanes.splat(T::zero());
-    let mut sums = [[zero; 2]; K];
-    for (numbers, [a, b]) in numbers.iter().zip(vectors) {
-        for k in 0..K {
-            let x = lanes.splat(numbers[k]);
-            sums[k][0] = lanes.mul_add(x, *a, sums[k][0]);
-            sums[k][1] = lanes.mul_add(x, *b, sums[k][1]);
-        }
-    }
-    sums
-}
-
-/// `R` rows of dX by `K` features, over a chunk of classes: Σ over panels of g · w. `gradient` and `w` begin at
-/// the first row and the first feature of the first panel; each panel is `g_step` or `w_step` further on, and
-/// rows have two vectors.
-#[inline(always)]
-pub(crate) fn panel_dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
-    lanes: L,
-    gradient: &[T],
-    g_step: usize,
-    w: &[T],
-    w_step: usize,
-) -> [[T; K]; R] {
-    let zero = lanes.splat(T::zero());
-    let mut sums = [[zero; K]; R];
-    for (g, w) in gradient.chunks(g_step).zip(w.chunks(w_step)) {
-        let (g, _) = L::split(g);
-        let (w, _) = L::split(w);
-        let (g, w) = (&g[..2 * R], &w[..2 * K]);
-        for half in 0..2 {
-            for k in 0..K {
-                for r in 0..R {
-                    sums[r][k] = lanes.mul_add(g[2 * r + half], w[2 * k + half], sums[r][k]);
-                }
-            }
-        }
-    }
-    sums.map(|row| row.map(|sum| lanes.sum(sum)))
 }
