@@ -18,9 +18,9 @@ pub(crate) struct Columns<T> {
     pub(crate) first_sample: usize,
     pub(crate) rows: usize,
 
-    /// m, and where it is: the first of equals. As an element, to be chosen in vector lanes.
+    /// m, and where it is: the first of equals.
     pub(crate) max: Column<T>,
-    pub(crate) best: Column<T>,
+    pub(crate) best: [u32; ROWS],
     /// Σ exp(s − m) over the classes other than `best`, whose own is 1.
     pub(crate) rest: Column<T>,
     /// Σ a·(s − m).
@@ -50,7 +50,7 @@ impl<T: FusedElement> Columns<T> {
             first_sample: 0,
             rows: 0,
             max: zeros,
-            best: zeros,
+            best: [0; ROWS],
             rest: zeros,
             cross: zeros,
             label: [NONE; ROWS],
@@ -74,7 +74,7 @@ impl<T: FusedElement> Columns<T> {
     }
 
     pub(crate) fn best(&self, k: usize) -> usize {
-        self.best[k].widen() as usize
+        self.best[k] as usize
     }
 
     pub(crate) fn lse(&self, k: usize) -> T {
@@ -153,16 +153,15 @@ impl<T: FusedElement> Columns<T> {
         at: impl Fn(usize) -> usize,
     ) {
         let i = self.first_sample + k;
-        if terms.is_ignored(i) {
-            // Even where an exponential is NaN.
-            (0..classes).for_each(|j| tile[at(j)] = T::zero());
-            return;
-        }
-        if terms.is_point() {
+        if terms.is_point() && self.label[k] != NONE {
             let label = self.label[k].wrapping_sub(first);
             if label < classes {
                 tile[at(label)] -= self.at_label[k];
             }
+        } else if terms.is_ignored(i) {
+            // Even where an exponential is NaN.
+            (0..classes).for_each(|j| tile[at(j)] = T::zero());
+            return;
         } else {
             (0..classes).for_each(|j| tile[at(j)] -= self.scale[k] * terms.mass(i, first + j));
         }

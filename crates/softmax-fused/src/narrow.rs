@@ -395,9 +395,9 @@ fn exponentials<T: FusedElement>(
     }
     let (max, best) = (&mut columns.max[..width], &mut columns.best[..width]);
     max.fill(T::neg_infinity());
-    best.fill(T::zero());
+    best.fill(0);
     for (class, scores) in tile.chunks_exact(PANEL).enumerate() {
-        let class = T::narrow(class as f64);
+        let class = class as u32;
         for ((max, best), &s) in max.iter_mut().zip(best.iter_mut()).zip(scores) {
             let better = s > *max;
             *best = if better { class } else { *best };

@@ -5,9 +5,9 @@
 use crate::buffer::Buffer;
 use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
-use crate::kernel::products::{TILE, panel_tile, prefetch, strided_tile};
+use crate::kernel::products::{TILE, panel_tile, prefetch, prefetch_later, strided_tile};
 use crate::terms::Terms;
-use crate::tiles::{self, Place};
+use crate::tiles::{self, MOST_WIDTH, Place};
 use rayon::prelude::*;
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
 use softmax_core::{Outputs, Problem};
@@ -21,9 +21,6 @@ const BLOCK_BYTES: usize = 384 << 10;
 /// Panels of one task at most, and how many tasks there are to be before a task has more than one.
 const GROUP: usize = 16;
 const TASKS: usize = 16;
-
-/// Elements of a panel's row at most: two vectors of sixteen.
-const MOST_WIDTH: usize = 32;
 
 /// Memory that is kept from call to call.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +98,11 @@ impl Layout {
         self.group * self.tile() * if self.slopes { 2 } else { 1 }
     }
 
+    /// Where a panel's scores of a row begin.
+    fn row(self, panel: usize, row: usize) -> usize {
+        panel / self.group * self.region() + panel % self.group * self.tile() + row * self.width
+    }
+
     fn place(self, panel: usize) -> Place {
         let first_class = panel * self.width;
         Place { first_class, classes: self.width.min(self.c - first_class), width: self.width }
@@ -126,13 +128,16 @@ pub(crate) fn evaluate<T: FusedElement>(
     let dx = outputs.features_gradient.is_some();
     let layout = Layout::new(level, problem, memory, terms.has_slopes(), dx);
     let n = problem.n_samples();
+    let mut t0=0; crate::ph(9,&mut t0);
     pack_weights(problem, &mut scratch.weights, layout);
+    crate::ph(0,&mut t0);
     if let Some(db) = &mut outputs.bias_gradient {
         db.fill(T::zero());
     }
     let (mut loss, mut correct) = (0.0, 0);
     for first in (0..n).step_by(layout.block) {
         let block = Block { first, rows: layout.block.min(n - first) };
+        crate::ph(9,&mut t0);
         score_block(level, scratch, terms, problem, layout, block);
         for columns in &mut scratch.columns[..block.rows.div_ceil(ROWS)] {
             loss += columns.losses(terms);
@@ -153,6 +158,7 @@ pub(crate) fn evaluate<T: FusedElement>(
                 columns.slopes(terms);
             }
         }
+        crate::ph(5,&mut t0);
         if outputs.wants_gradient() {
             gradient_block(level, scratch, terms, problem, layout, block, outputs);
         }
@@ -175,15 +181,22 @@ fn pack_weights<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut Buffer<T
     let Layout { d, c, width, panels, .. } = layout;
     packed.resize(panels * d * width);
     let weights = problem.weights();
-    packed.par_chunks_mut((d * width).max(1)).enumerate().for_each(|(p, panel)| {
-        let first = p * width;
-        for (row, to) in weights.rows().into_iter().zip(panel.chunks_exact_mut(width)) {
-            let (to, padding) = to.split_at_mut(width.min(c - first));
-            match row.to_slice() {
-                Some(row) => to.copy_from_slice(&row[first..first + to.len()]),
-                None => to.iter_mut().enumerate().for_each(|(k, to)| *to = row[first + k]),
+    // Some panels together, so that what is read of a row of W is more than a cache line.
+    packed.par_chunks_mut((layout.group * d * width).max(1)).enumerate().for_each(|(group, packed)| {
+        let first = group * layout.group * width;
+        let classes = first..(first + layout.group * width).min(c);
+        for (k, row) in weights.rows().into_iter().enumerate() {
+            let slice = row.to_slice().map(|row| &row[classes.clone()]);
+            for (p, panel) in packed.chunks_exact_mut(d * width).enumerate() {
+                let to = &mut panel[k * width..(k + 1) * width];
+                let first = p * width;
+                let count = width.min(classes.len() - first);
+                match slice {
+                    Some(row) => to[..count].copy_from_slice(&row[first..first + count]),
+                    None => (0..count).for_each(|j| to[j] = row[classes.start + first + j]),
+                }
+                to[count..].fill(T::zero());
             }
-            padding.fill(T::zero());
         }
     });
 }
@@ -272,7 +285,9 @@ fn score_block<T: FusedElement>(
 ) {
     let Layout { width, panels, .. } = layout;
     let groups = layout.groups();
+    let mut t0=0; crate::ph(9,&mut t0);
     pack_rows(problem, &mut scratch.rows_together, layout, block);
+    crate::ph(1,&mut t0);
     scratch.scores.resize(groups * layout.region());
     scratch.maxima.resize(panels * layout.block);
     scratch.sums.resize(groups * layout.tile());
@@ -287,9 +302,11 @@ fn score_block<T: FusedElement>(
         T::run(level, Scores { features, weights, scores, maxima, terms, layout, block, group });
     });
 
+    crate::ph(2,&mut t0);
     for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
         let first = which * ROWS;
         columns.begin(terms, block.first + first, ROWS.min(block.rows - first));
+        columns.cross.fill(T::zero());
         let mut best = [0; ROWS];
         columns.max.fill(T::neg_infinity());
         for (panel, maxima) in scratch.maxima.chunks_exact(layout.block).enumerate() {
@@ -301,10 +318,14 @@ fn score_block<T: FusedElement>(
             }
         }
         for k in 0..columns.rows {
-            let (group, panel) = (best[k] / layout.group, best[k] % layout.group);
-            let row = group * layout.region() + panel * layout.tile() + (first + k) * width;
-            let class = best[k] * width + tiles::find(&scratch.scores[row..row + width], columns.max[k]);
-            columns.best[k] = T::narrow(class as f64);
+            let row = layout.row(best[k], first + k);
+            let place = tiles::find(&scratch.scores[row..row + width], columns.max[k]);
+            columns.best[k] = (best[k] * width + place) as u32;
+            if terms.is_point() {
+                let label = columns.label[k];
+                let score = |_| scratch.scores[layout.row(label / width, first + k) + label % width] - columns.max[k];
+                columns.cross[k] = terms.cross(block.first + k, label, 0, layout.c, score);
+            }
         }
     }
 
@@ -319,9 +340,9 @@ fn score_block<T: FusedElement>(
     for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
         let parts = scratch.rest.chunks_exact(layout.block).zip(scratch.cross.chunks_exact(layout.block));
         columns.rest.fill(T::zero());
-        columns.cross.fill(T::zero());
         for (rest, cross) in parts {
             columns.rest.iter_mut().zip(&rest[which * ROWS..]).for_each(|(sum, &part)| *sum += part);
+            // Where the targets are points this adds nothing to what is known already.
             columns.cross.iter_mut().zip(&cross[which * ROWS..]).for_each(|(sum, &part)| *sum += part);
         }
     }
@@ -356,7 +377,14 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
             for (k, tile) in scores.chunks_mut(layout.tile()).take(panels).enumerate() {
                 let p = self.group * layout.group + k;
                 let panel = &self.weights[(p * d + first) * width..(p * d + first + length) * width];
-                for (out, x) in tile[..used].chunks_mut(TILE * width).zip(features.chunks(TILE * length)) {
+                // The next panel's part comes from memory meanwhile, a piece per tile.
+                let next = &self.weights[((p + 1) * d * width).min(self.weights.len())..];
+                let next = next.get(first * width..(first + length) * width).unwrap_or(&[]);
+                let tiles = tile[..used].chunks_mut(TILE * width).zip(features.chunks(TILE * length));
+                let mut pieces = next.chunks(next.len().div_ceil(self.block.rows.div_ceil(TILE)).max(1));
+                for (out, x) in tiles {
+                    let piece = pieces.next().unwrap_or(&[]);
+                    (0..piece.len()).step_by(64 / size_of::<T>()).for_each(|at| prefetch_later(piece, at));
                     panel_tile::<T, L>(lanes, x, panel, out);
                 }
             }
@@ -365,7 +393,7 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
         let tiles = scores.chunks_mut(layout.tile()).take(panels).zip(self.maxima.chunks_mut(layout.block));
         for (k, (tile, maxima)) in tiles.enumerate() {
             let place = layout.place(self.group * layout.group + k);
-            tiles::score(self.terms, &mut tile[..used], slopes.next().unwrap_or(&mut []), place, maxima);
+            tiles::score(lanes, self.terms, &mut tile[..used], slopes.next().unwrap_or(&mut []), place, maxima);
         }
     }
 }
@@ -385,7 +413,7 @@ impl<T: FusedElement> Kernel<T> for Exponentials<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes<T>>(self, _: L) {
+    fn run<L: Lanes<T>>(self, lanes: L) {
         let layout = self.layout;
         let panels = layout.group.min(layout.panels - self.group * layout.group);
         self.sums.fill(T::zero());
@@ -395,12 +423,12 @@ impl<T: FusedElement> Kernel<T> for Exponentials<'_, '_, T> {
             let parts = tile.chunks_mut(ROWS * layout.width).zip(self.sums.chunks_mut(ROWS * layout.width));
             for ((columns, (tile, sums)), cross) in self.columns.iter().zip(parts).zip(self.cross.chunks_mut(ROWS)) {
                 let tile = &mut tile[..columns.rows * layout.width];
-                tiles::exponentiate(self.terms, tile, place, columns, cross);
-                sums.iter_mut().zip(&*tile).for_each(|(sum, &e)| *sum += e);
+                tiles::exponentiate(lanes, self.terms, tile, place, columns, sums, cross);
             }
         }
-        for (rest, sums) in self.rest.iter_mut().zip(self.sums.chunks_exact(layout.width)) {
-            *rest = sums.iter().copied().sum();
+        let (sums, _) = L::split(&*self.sums);
+        for (rest, pair) in self.rest.iter_mut().zip(sums.as_chunks::<2>().0) {
+            *rest = lanes.sum(lanes.add(pair[0], pair[1]));
         }
     }
 }
@@ -418,6 +446,7 @@ fn gradient_block<T: FusedElement>(
     if outputs.weights_gradient.is_some() {
         pack_features(problem, &mut scratch.features_together, layout, block);
     }
+    let mut t0=0; crate::ph(9,&mut t0);
     let (columns, features) = (&scratch.columns[..block.rows.div_ceil(ROWS)], &*scratch.features_together);
     let regions = scratch.scores.par_chunks_mut(layout.region()).enumerate();
     let work = |(group, scores): (usize, &mut [T]), dw: Option<ArrayViewMut2<'_, T>>| {
@@ -430,9 +459,10 @@ fn gradient_block<T: FusedElement>(
             regions.zip(panels).for_each(|(region, dw)| work(region, Some(dw)));
         }
     }
+    crate::ph(4,&mut t0);
     if let Some(db) = &mut outputs.bias_gradient {
         for (panel, mut db) in db.axis_chunks_iter_mut(Axis(0), layout.width).enumerate() {
-            let first = panel / layout.group * layout.region() + panel % layout.group * layout.tile();
+            let first = layout.row(panel, 0);
             for row in scratch.scores[first..].chunks_exact(layout.width).take(block.rows) {
                 db.iter_mut().zip(row).for_each(|(db, &g)| *db += g);
             }
@@ -466,7 +496,7 @@ impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
             let mut slopes = slopes.next().unwrap_or(&[]).chunks(ROWS * width);
             for (columns, tile) in self.columns.iter().zip(tile.chunks_mut(ROWS * width)) {
                 let tile = &mut tile[..columns.rows * width];
-                tiles::finish(self.terms, tile, slopes.next().unwrap_or(&[]), place, columns);
+                tiles::finish(lanes, self.terms, tile, slopes.next().unwrap_or(&[]), place, columns);
             }
         }
         let Some(mut dw) = self.dw else { return };
@@ -570,7 +600,7 @@ impl<T: FusedElement> Kernel<T> for Features<'_, T> {
         let mut turned = [T::zero(); MOST_WIDTH * MOST_WIDTH];
         for p in 0..layout.panels {
             let panel = &self.weights[p * d * width..(p + 1) * d * width];
-            let first = p / layout.group * layout.region() + p % layout.group * layout.tile();
+            let first = layout.row(p, 0);
             let g = &self.scores[first..first + self.block.rows * width];
             for (k, out) in self.dx.chunks_exact_mut(padded * width).enumerate() {
                 let column = (self.first_panel + k) * width;

@@ -11,10 +11,16 @@ pub(crate) trait Lanes<T>: Copy {
 
     fn splat(self, x: T) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The larger ones. Where there is a NaN, either.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
     /// a·b + c, fused where the instruction set can.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The sum of the elements, in a fixed order.
     fn sum(self, a: Self::V) -> T;
+    /// The largest element. Where there is a NaN, any.
+    fn largest(self, a: Self::V) -> T;
     /// A slice no longer than a vector, and zeros.
     fn load_part(self, slice: &[T]) -> Self::V;
     /// A slice as whole vectors, and what is left.
@@ -43,12 +49,28 @@ impl<S: Simd> Lanes<f32> for Single<S> {
         self.0.add_f32s(a, b)
     }
     #[inline(always)]
+    fn sub(self, a: S::f32s, b: S::f32s) -> S::f32s {
+        self.0.sub_f32s(a, b)
+    }
+    #[inline(always)]
+    fn mul(self, a: S::f32s, b: S::f32s) -> S::f32s {
+        self.0.mul_f32s(a, b)
+    }
+    #[inline(always)]
+    fn max(self, a: S::f32s, b: S::f32s) -> S::f32s {
+        self.0.max_f32s(a, b)
+    }
+    #[inline(always)]
     fn mul_add(self, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
         self.0.mul_add_e_f32s(a, b, c)
     }
     #[inline(always)]
     fn sum(self, a: S::f32s) -> f32 {
         self.0.reduce_sum_f32s(a)
+    }
+    #[inline(always)]
+    fn largest(self, a: S::f32s) -> f32 {
+        self.0.reduce_max_f32s(a)
     }
     #[inline(always)]
     fn load_part(self, slice: &[f32]) -> S::f32s {
@@ -77,12 +99,28 @@ impl<S: Simd> Lanes<f64> for Double<S> {
         self.0.add_f64s(a, b)
     }
     #[inline(always)]
+    fn sub(self, a: S::f64s, b: S::f64s) -> S::f64s {
+        self.0.sub_f64s(a, b)
+    }
+    #[inline(always)]
+    fn mul(self, a: S::f64s, b: S::f64s) -> S::f64s {
+        self.0.mul_f64s(a, b)
+    }
+    #[inline(always)]
+    fn max(self, a: S::f64s, b: S::f64s) -> S::f64s {
+        self.0.max_f64s(a, b)
+    }
+    #[inline(always)]
     fn mul_add(self, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
         self.0.mul_add_e_f64s(a, b, c)
     }
     #[inline(always)]
     fn sum(self, a: S::f64s) -> f64 {
         self.0.reduce_sum_f64s(a)
+    }
+    #[inline(always)]
+    fn largest(self, a: S::f64s) -> f64 {
+        self.0.reduce_max_f64s(a)
     }
     #[inline(always)]
     fn load_part(self, slice: &[f64]) -> S::f64s {

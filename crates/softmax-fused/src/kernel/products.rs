@@ -22,6 +22,19 @@ pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
     let _ = (slice, at);
 }
 
+/// The same, for the second cache: what is wanted later must not push out what is wanted now.
+#[inline(always)]
+pub(crate) fn prefetch_later<T>(slice: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(slice.as_ptr().wrapping_add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (slice, at);
+}
+
 /// `R` rows of X by `K` of the rows of `stride` in `w`, along the features, in vectors: adds x_r · w_k to
 /// `sums[r·across + k]`. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. `ahead` is
 /// what will be wanted next, asked for at the pace of the work.
@@ -126,6 +139,9 @@ pub(crate) fn panel_tile<T: Element, L: Lanes<T>>(lanes: L, x: &[T], panel: &[T]
     let (vectors, _) = L::split(panel);
     let (vectors, _) = vectors.as_chunks::<2>();
     let mut sums = [[lanes.splat(T::zero()); 2]; TILE];
+    for row in 0..TILE {
+        prefetch(out, row * 2 * L::N);
+    }
     for (numbers, pair) in numbers.iter().zip(vectors) {
         for (sums, &number) in sums.iter_mut().zip(numbers) {
             add_product(lanes, lanes.splat(number), pair, sums);
