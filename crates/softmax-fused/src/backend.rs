@@ -8,6 +8,9 @@ use std::sync::Arc;
 /// Classes up to which the narrow kernel is the faster one: see the crate's documentation.
 const NARROW_CLASSES: usize = 40;
 
+/// Multiply-adds that are not worth waking another thread.
+const ALONE: usize = 100_000;
+
 /// Memory beyond inputs, outputs and the packed copy of W, unless it is set.
 const DEFAULT_MEMORY: usize = 64 << 20;
 
@@ -78,12 +81,17 @@ impl Fused {
         }
     }
 
-    fn in_pool<R: Send>(&mut self, work: impl FnOnce(&mut Self) -> R + Send) -> R {
+    fn in_pool<R: Send>(&mut self, alone: bool, work: impl FnOnce(&mut Self) -> R + Send) -> R {
         match self.pool.clone() {
-            Some(pool) => pool.install(|| work(self)),
-            None => work(self),
+            Some(pool) if !alone => pool.install(|| work(self)),
+            _ => work(self),
         }
     }
+}
+
+fn is_small<T: FusedElement>(problem: &Problem<'_, T>) -> bool {
+    let work = problem.n_samples().saturating_mul(problem.n_features()).saturating_mul(problem.n_classes());
+    work <= ALONE && problem.n_classes() <= NARROW_CLASSES
 }
 
 fn evaluate<T: FusedElement>(
@@ -95,7 +103,8 @@ fn evaluate<T: FusedElement>(
 ) -> Evaluation {
     let terms = Terms::new(problem);
     let (loss_sum, correct) = if problem.n_classes() <= NARROW_CLASSES {
-        narrow::evaluate(level, &mut scratch.narrow, &terms, problem, outputs, memory)
+        let alone = is_small(problem);
+        narrow::evaluate(level, &mut scratch.narrow, &terms, problem, outputs, memory, alone)
     } else {
         wide::evaluate(level, &mut scratch.wide, &terms, problem, outputs, memory)
     };
@@ -113,7 +122,9 @@ impl SoftmaxBackend<f32> for Fused {
 
     fn evaluate(&mut self, problem: &Problem<'_, f32>, outputs: &mut Outputs<'_, f32>) -> Result<Evaluation> {
         outputs.check(problem)?;
-        Ok(self.in_pool(|fused| evaluate(fused.level, &mut fused.single, fused.memory, problem, outputs)))
+        Ok(self.in_pool(is_small(problem), |fused| {
+            evaluate(fused.level, &mut fused.single, fused.memory, problem, outputs)
+        }))
     }
 }
 
@@ -124,6 +135,8 @@ impl SoftmaxBackend<f64> for Fused {
 
     fn evaluate(&mut self, problem: &Problem<'_, f64>, outputs: &mut Outputs<'_, f64>) -> Result<Evaluation> {
         outputs.check(problem)?;
-        Ok(self.in_pool(|fused| evaluate(fused.level, &mut fused.double, fused.memory, problem, outputs)))
+        Ok(self.in_pool(is_small(problem), |fused| {
+            evaluate(fused.level, &mut fused.double, fused.memory, problem, outputs)
+        }))
     }
 }

@@ -49,7 +49,3 @@ mod wide;
 pub use backend::Fused;
 pub use kernel::lanes::Level;
 pub use softmax_core::*;
-
-#[doc(hidden)] #[allow(missing_docs)] pub static PH: [std::sync::atomic::AtomicU64; 6] = [const { std::sync::atomic::AtomicU64::new(0) }; 6];
-#[doc(hidden)] #[allow(missing_docs)] pub static PM: [std::sync::atomic::AtomicU64; 6] = [const { std::sync::atomic::AtomicU64::new(u64::MAX) }; 6];
-#[allow(missing_docs, unsafe_code)] #[inline(always)] pub(crate) fn ph(i: usize, t: &mut u64) { let n = unsafe { std::arch::x86_64::_rdtsc() }; if i < 6 { PH[i].fetch_add(n - *t, std::sync::atomic::Ordering::Relaxed); PM[i].fetch_min(n-*t, std::sync::atomic::Ordering::Relaxed); } *t = n; }

@@ -24,9 +24,6 @@ const CHUNK: usize = 448;
 const TASKS: usize = 32;
 const TASK_ROWS: usize = 64;
 
-/// Work, in multiply-adds, that is not worth a second thread.
-const ALONE: usize = 100_000;
-
 /// Sizes that hold for the whole call, and where things lie in packed weights: by chunks of features, in each by
 /// classes, each with its features and zeros up to a whole vector.
 #[derive(Clone, Copy)]
@@ -141,6 +138,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     problem: &Problem<'p, T>,
     outputs: &mut Outputs<'_, T>,
     memory: usize,
+    alone: bool,
 ) -> (f64, usize) {
     let layout = Layout::new(level, problem);
     let (n, c, size) = (problem.n_samples(), layout.c, layout.packed().max(1));
@@ -187,7 +185,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
         }
     };
     let tasks = &mut tasks[..count];
-    if n * layout.d * c <= ALONE {
+    if alone {
         tasks.iter_mut().for_each(work);
     } else {
         tasks.par_iter_mut().for_each(work);
@@ -316,9 +314,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             rows_of(problem, first_sample + rows, &mut next[..after], &mut []);
             let (x, next) = (&x[..rows], &next[..after]);
 
-            let mut t0 = 0; crate::ph(9, &mut t0);
             panel_scores::<T, L>(lanes, layout, x, next, weights, sums, scores);
-            crate::ph(0, &mut t0);
             columns.begin(terms, first_sample, rows);
             exponentials(terms, scores, slopes, &mut columns);
             task.loss += columns.losses(terms);
@@ -333,13 +329,11 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                 (0..rows).for_each(|k| predicted[start + k] = columns.best(k));
             }
 
-            crate::ph(1, &mut t0);
             if task.dw.is_none() && task.db.is_none() && task.dx.is_none() {
                 continue;
             }
             columns.slopes(terms);
             gradient(terms, scores, slopes, &columns);
-            crate::ph(2, &mut t0);
             if let Some(db) = &mut task.db {
                 for (db, g) in db.iter_mut().zip(scores.chunks_exact(PANEL)) {
                     *db += g[..rows].iter().copied().sum();
@@ -350,10 +344,17 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                     let dw = &mut dw[chunk.offset..][..c * chunk.stride];
                     let x = |r: usize| chunk.of_row(x[r]);
                     let next = |r: usize| next.get(r).map(|x| chunk.of_row(x));
-                    add_outer::<T, L>(lanes, chunk.stride, (rows, c), x, |r, k| scores[k * PANEL + r], dw, next);
+                    add_outer::<T, L>(
+                        lanes,
+                        chunk.stride,
+                        (rows, c),
+                        x,
+                        |r, k| scores[k * PANEL + r],
+                        dw,
+                        next,
+                    );
                 }
             }
-            crate::ph(3, &mut t0);
             if let Some(dx) = &mut task.dx {
                 for chunk in layout.chunks() {
                     let dx_rows = &mut dx_rows[..rows * chunk.stride];
@@ -477,18 +478,38 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
     out: &mut [T],
 ) {
     let c = layout.c;
-    let sums = &mut L::split_mut(sums).0[..x.len() * c];
-    sums.fill(lanes.splat(T::zero()));
+    let (sums, _) = L::split_mut(sums);
+    if layout.d == 0 {
+        out.fill(T::zero());
+    }
     for chunk in layout.chunks() {
+        let (is_first, is_last) = (chunk.first == 0, chunk.first + chunk.length == layout.d);
         for r in (0..x.len()).step_by(2) {
             for first in (0..c).step_by(5) {
                 let ahead = next.get(r).filter(|_| first == 0).unwrap_or(&x[r]);
                 let w = &weights[chunk.offset + first * chunk.stride..];
-                let sums = &mut sums[r * c + first..];
                 macro_rules! tile {
                     ($rows:literal, $classes:literal) => {{
                         let x: [&[T]; $rows] = std::array::from_fn(|k| chunk.of_row(x[r + k]));
-                        dots::<T, L, $rows, $classes>(lanes, x, w, chunk.stride, sums, c, chunk.of_row(ahead));
+                        let mut tile = [[lanes.splat(T::zero()); $classes]; $rows];
+                        // Between chunks the sums wait, as vectors.
+                        let waiting = |k: usize| (r + k) * c + first..(r + k) * c + first + $classes;
+                        if !is_first {
+                            for (k, tile) in tile.iter_mut().enumerate() {
+                                tile.copy_from_slice(&sums[waiting(k)]);
+                            }
+                        }
+                        let ahead = chunk.of_row(ahead);
+                        let tile = dots::<T, L, $rows, $classes>(lanes, x, w, chunk.stride, tile, ahead);
+                        for (k, tile) in tile.iter().enumerate() {
+                            if is_last {
+                                for (class, &sum) in tile.iter().enumerate() {
+                                    out[(first + class) * PANEL + r + k] = lanes.sum(sum);
+                                }
+                            } else {
+                                sums[waiting(k)].copy_from_slice(tile);
+                            }
+                        }
                     }};
                 }
                 match ((x.len() - r).min(2), (c - first).min(5)) {
@@ -504,11 +525,6 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                     _ => tile!(1, 1),
                 }
             }
-        }
-    }
-    for (r, sums) in sums.chunks_exact(c).enumerate() {
-        for (class, &sum) in sums.iter().enumerate() {
-            out[class * PANEL + r] = lanes.sum(sum);
         }
     }
 }

@@ -95,9 +95,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
     pub(crate) fn total_masses(&self, first: usize, labels: &[usize], masses: &mut [T]) {
         for (k, (mass, &label)) in masses.iter_mut().zip(labels).enumerate() {
             *mass = match (self.problem.targets(), &self.class_weights) {
-                (Targets::Soft(_), _) => {
-                    (0..self.problem.n_classes()).map(|c| self.mass(first + k, c)).sum()
-                }
+                (Targets::Soft(_), _) => (0..self.problem.n_classes()).map(|c| self.mass(first + k, c)).sum(),
                 _ if label == NONE => T::zero(),
                 (_, None) => self.kept + self.total_spread,
                 (_, Some(weights)) => self.kept * weights[label] + self.total_spread,

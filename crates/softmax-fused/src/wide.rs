@@ -128,16 +128,13 @@ pub(crate) fn evaluate<T: FusedElement>(
     let dx = outputs.features_gradient.is_some();
     let layout = Layout::new(level, problem, memory, terms.has_slopes(), dx);
     let n = problem.n_samples();
-    let mut t0=0; crate::ph(9,&mut t0);
     pack_weights(problem, &mut scratch.weights, layout);
-    crate::ph(0,&mut t0);
     if let Some(db) = &mut outputs.bias_gradient {
         db.fill(T::zero());
     }
     let (mut loss, mut correct) = (0.0, 0);
     for first in (0..n).step_by(layout.block) {
         let block = Block { first, rows: layout.block.min(n - first) };
-        crate::ph(9,&mut t0);
         score_block(level, scratch, terms, problem, layout, block);
         for columns in &mut scratch.columns[..block.rows.div_ceil(ROWS)] {
             loss += columns.losses(terms);
@@ -158,7 +155,6 @@ pub(crate) fn evaluate<T: FusedElement>(
                 columns.slopes(terms);
             }
         }
-        crate::ph(5,&mut t0);
         if outputs.wants_gradient() {
             gradient_block(level, scratch, terms, problem, layout, block, outputs);
         }
@@ -223,7 +219,9 @@ fn pack_rows<T: FusedElement>(
             let slices: [Option<&[T]>; TILE] = std::array::from_fn(|k| if k < count { row(k) } else { None });
             if let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)] = slices {
                 let rest = b.iter().zip(c).zip(d).zip(e).zip(f);
-                for ((to, a), ((((b, c), d), e), f)) in to.as_chunks_mut::<TILE>().0.iter_mut().zip(a).zip(rest) {
+                for ((to, a), ((((b, c), d), e), f)) in
+                    to.as_chunks_mut::<TILE>().0.iter_mut().zip(a).zip(rest)
+                {
                     *to = [*a, *b, *c, *d, *e, *f];
                 }
                 continue;
@@ -259,7 +257,9 @@ fn pack_features<T: FusedElement>(
                 let to = &mut to[k * TILE..(k + 1) * TILE];
                 match slice.and_then(|row| row.get(first..first + TILE)) {
                     Some(row) => {
-                        if let (Some(to), Some(row)) = (to.first_chunk_mut::<TILE>(), row.first_chunk::<TILE>()) {
+                        if let (Some(to), Some(row)) =
+                            (to.first_chunk_mut::<TILE>(), row.first_chunk::<TILE>())
+                        {
                             *to = *row;
                         }
                     }
@@ -285,9 +285,7 @@ fn score_block<T: FusedElement>(
 ) {
     let Layout { width, panels, .. } = layout;
     let groups = layout.groups();
-    let mut t0=0; crate::ph(9,&mut t0);
     pack_rows(problem, &mut scratch.rows_together, layout, block);
-    crate::ph(1,&mut t0);
     scratch.scores.resize(groups * layout.region());
     scratch.maxima.resize(panels * layout.block);
     scratch.sums.resize(groups * layout.tile());
@@ -302,7 +300,6 @@ fn score_block<T: FusedElement>(
         T::run(level, Scores { features, weights, scores, maxima, terms, layout, block, group });
     });
 
-    crate::ph(2,&mut t0);
     for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
         let first = which * ROWS;
         columns.begin(terms, block.first + first, ROWS.min(block.rows - first));
@@ -323,7 +320,8 @@ fn score_block<T: FusedElement>(
             columns.best[k] = (best[k] * width + place) as u32;
             if terms.is_point() {
                 let label = columns.label[k];
-                let score = |_| scratch.scores[layout.row(label / width, first + k) + label % width] - columns.max[k];
+                let score =
+                    |_| scratch.scores[layout.row(label / width, first + k) + label % width] - columns.max[k];
                 columns.cross[k] = terms.cross(block.first + k, label, 0, layout.c, score);
             }
         }
@@ -334,9 +332,11 @@ fn score_block<T: FusedElement>(
     let sums = scratch.sums.par_chunks_mut(layout.tile());
     let rest = scratch.rest.par_chunks_mut(layout.block);
     let cross = scratch.cross.par_chunks_mut(layout.block);
-    regions.zip(sums).zip(rest).zip(cross).enumerate().for_each(|(group, (((scores, sums), rest), cross))| {
-        T::run(level, Exponentials { scores, sums, rest, cross, columns, terms, layout, group });
-    });
+    regions.zip(sums).zip(rest).zip(cross).enumerate().for_each(
+        |(group, (((scores, sums), rest), cross))| {
+            T::run(level, Exponentials { scores, sums, rest, cross, columns, terms, layout, group });
+        },
+    );
     for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
         let parts = scratch.rest.chunks_exact(layout.block).zip(scratch.cross.chunks_exact(layout.block));
         columns.rest.fill(T::zero());
@@ -393,7 +393,14 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
         let tiles = scores.chunks_mut(layout.tile()).take(panels).zip(self.maxima.chunks_mut(layout.block));
         for (k, (tile, maxima)) in tiles.enumerate() {
             let place = layout.place(self.group * layout.group + k);
-            tiles::score(lanes, self.terms, &mut tile[..used], slopes.next().unwrap_or(&mut []), place, maxima);
+            tiles::score(
+                lanes,
+                self.terms,
+                &mut tile[..used],
+                slopes.next().unwrap_or(&mut []),
+                place,
+                maxima,
+            );
         }
     }
 }
@@ -421,7 +428,9 @@ impl<T: FusedElement> Kernel<T> for Exponentials<'_, '_, T> {
         for (k, tile) in self.scores.chunks_mut(layout.tile()).take(panels).enumerate() {
             let place = layout.place(self.group * layout.group + k);
             let parts = tile.chunks_mut(ROWS * layout.width).zip(self.sums.chunks_mut(ROWS * layout.width));
-            for ((columns, (tile, sums)), cross) in self.columns.iter().zip(parts).zip(self.cross.chunks_mut(ROWS)) {
+            for ((columns, (tile, sums)), cross) in
+                self.columns.iter().zip(parts).zip(self.cross.chunks_mut(ROWS))
+            {
                 let tile = &mut tile[..columns.rows * layout.width];
                 tiles::exponentiate(lanes, self.terms, tile, place, columns, sums, cross);
             }
@@ -446,7 +455,6 @@ fn gradient_block<T: FusedElement>(
     if outputs.weights_gradient.is_some() {
         pack_features(problem, &mut scratch.features_together, layout, block);
     }
-    let mut t0=0; crate::ph(9,&mut t0);
     let (columns, features) = (&scratch.columns[..block.rows.div_ceil(ROWS)], &*scratch.features_together);
     let regions = scratch.scores.par_chunks_mut(layout.region()).enumerate();
     let work = |(group, scores): (usize, &mut [T]), dw: Option<ArrayViewMut2<'_, T>>| {
@@ -459,7 +467,6 @@ fn gradient_block<T: FusedElement>(
             regions.zip(panels).for_each(|(region, dw)| work(region, Some(dw)));
         }
     }
-    crate::ph(4,&mut t0);
     if let Some(db) = &mut outputs.bias_gradient {
         for (panel, mut db) in db.axis_chunks_iter_mut(Axis(0), layout.width).enumerate() {
             let first = layout.row(panel, 0);
@@ -508,7 +515,15 @@ impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
                 let columns = k * width..k * width + layout.place(self.group * layout.group + k).classes;
                 for (group, x) in features.chunks(layout.block * TILE).enumerate() {
                     let first = (some * together + group) * TILE;
-                    add_to_rows::<T, L>(lanes, x, tile, &mut dw, first, columns.clone(), self.block.first == 0);
+                    add_to_rows::<T, L>(
+                        lanes,
+                        x,
+                        tile,
+                        &mut dw,
+                        first,
+                        columns.clone(),
+                        self.block.first == 0,
+                    );
                 }
             }
         }
@@ -572,7 +587,9 @@ fn features_gradient<T: FusedElement>(
     let packed = &*scratch.dx;
     let mut rows = dx.slice_axis_mut(Axis(0), (block.first..block.first + block.rows).into());
     rows.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(k, mut row)| {
-        for (mut row, panel) in row.axis_chunks_iter_mut(Axis(0), width).zip(packed.chunks_exact(padded * width)) {
+        for (mut row, panel) in
+            row.axis_chunks_iter_mut(Axis(0), width).zip(packed.chunks_exact(padded * width))
+        {
             row.iter_mut().zip(&panel[k * width..]).for_each(|(dx, &sum)| *dx = sum);
         }
     });

@@ -29,8 +29,8 @@ pub(crate) fn ln_1p_f32(values: &mut [f32]) {
         let r = z * (0.666_666_6 + z * (0.400_009_72 + z * (0.284_987_87 + z * 0.242_790_79)));
         let half = 0.5 * f * f;
         // The first part of ln 2 has few bits, so that its products with k are exact.
-        let small = s * (half + r) + (k * 9.058_000_6e-6 + lost);
-        let result = small - half + f + k * 6.931_381_2e-1;
+        let small = s * (half + r) + (k * 9.058_001e-6 + lost);
+        let result = small - half + f + k * 6.931_381e-1;
         *value = if x < f32::INFINITY { result } else { x };
     }
 }
@@ -49,10 +49,12 @@ pub(crate) fn ln_1p_f64(values: &mut [f64]) {
         let s = f / (2.0 + f);
         let z = s * s;
         let w = z * z;
-        let even = w * (0.399_999_999_994_094_2 + w * (0.222_221_984_321_497_84 + w * 0.153_138_376_992_093_73));
+        let even =
+            w * (0.399_999_999_994_094_2 + w * (0.222_221_984_321_497_84 + w * 0.153_138_376_992_093_73));
         let odd = z
             * (0.666_666_666_666_673_5
-                + w * (0.285_714_287_436_623_9 + w * (0.181_835_721_616_180_5 + w * 0.147_981_986_051_165_86)));
+                + w * (0.285_714_287_436_623_9
+                    + w * (0.181_835_721_616_180_5 + w * 0.147_981_986_051_165_86)));
         let half = 0.5 * f * f;
         let small = s * (half + (even + odd)) + (k * 1.908_214_929_270_587_7e-10 + lost);
         let result = small - half + f + k * 6.931_471_803_691_238e-1;

@@ -35,30 +35,26 @@ pub(crate) fn prefetch_later<T>(slice: &[T], at: usize) {
     let _ = (slice, at);
 }
 
-/// `R` rows of X by `K` of the rows of `stride` in `w`, along the features, in vectors: adds x_r · w_k to
-/// `sums[r·across + k]`. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. `ahead` is
-/// what will be wanted next, asked for at the pace of the work.
+/// `R` rows of X by `K` of the rows of `stride` in `w`, along the features: x_r · w_k is added to `tile[r][k]`, in
+/// vectors. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. `ahead` is what will be
+/// wanted next, asked for at the pace of the work.
 #[inline(always)]
 pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     lanes: L,
     x: [&[T]; R],
     w: &[T],
     stride: usize,
-    sums: &mut [L::V],
-    across: usize,
+    tile: [[L::V; K]; R],
     ahead: &[T],
-) {
+) -> [[L::V; K]; R] {
     let length = x[0].len();
     let whole = length / L::N;
-    let mut tile = [[lanes.splat(T::zero()); K]; R];
-    for r in 0..R {
-        tile[r].copy_from_slice(&sums[r * across..][..K]);
-    }
     let tails = x.map(|x| L::split(x).1);
     let xs = x.map(|x| L::split(x).0);
     let mut ws = w.chunks(stride);
     let ws: [&[L::V]; K] = std::array::from_fn(|_| L::split(ws.next().unwrap_or(&[])).0);
     assert!(xs.iter().all(|x| x.len() == whole) && ws.iter().all(|w| w.len() >= length.div_ceil(L::N)));
+    let mut sums = tile;
     for v in 0..whole {
         prefetch(ahead, v * L::N);
         // SAFETY: v < whole, and every row has that many vectors, as was asserted.
@@ -67,7 +63,7 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
             // SAFETY: as above.
             let w = unsafe { *ws[k].get_unchecked(v) };
             for r in 0..R {
-                tile[r][k] = lanes.mul_add(x[r], w, tile[r][k]);
+                sums[r][k] = lanes.mul_add(x[r], w, sums[r][k]);
             }
         }
     }
@@ -75,13 +71,11 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
         let x = tails.map(|x| lanes.load_part(x));
         for k in 0..K {
             for r in 0..R {
-                tile[r][k] = lanes.mul_add(x[r], ws[k][whole], tile[r][k]);
+                sums[r][k] = lanes.mul_add(x[r], ws[k][whole], sums[r][k]);
             }
         }
     }
-    for r in 0..R {
-        sums[r * across..][..K].copy_from_slice(&tile[r]);
-    }
+    sums
 }
 
 /// Adds Σ_r g[r][k]·x_r to `K` rows of `out`, which are `stride` apart and have whole vectors, along the features.
@@ -153,13 +147,7 @@ pub(crate) fn panel_tile<T: Element, L: Lanes<T>>(lanes: L, x: &[T], panel: &[T]
 /// A tile of dX: adds Σ_j g_rj · w_j to as many rows of two vectors each as `g` has, whose rows are `width` long;
 /// `w` has two vectors for each j.
 #[inline(always)]
-pub(crate) fn strided_tile<T: Element, L: Lanes<T>>(
-    lanes: L,
-    g: &[T],
-    width: usize,
-    w: &[T],
-    out: &mut [T],
-) {
+pub(crate) fn strided_tile<T: Element, L: Lanes<T>>(lanes: L, g: &[T], width: usize, w: &[T], out: &mut [T]) {
     let (vectors, _) = L::split(w);
     let (vectors, _) = vectors.as_chunks::<2>();
     let mut sums = [[lanes.splat(T::zero()); 2]; TILE];
