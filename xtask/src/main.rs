@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cargo;
 mod lint;
 mod test;
@@ -22,12 +23,15 @@ enum Command {
     Test(test::TestArgs),
     /// Check the format, clippy and the documentation, with warnings as errors
     Lint(lint::LintArgs),
+    /// Time the backends, and with --peers other libraries, side by side
+    Bench(bench::BenchArgs),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test(args) => test::run(&args),
         Command::Lint(args) => lint::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -31,6 +31,68 @@ pub(crate) enum Command {
     /// List what this build and this machine can run.
     #[command(after_help = "Example: softmax backends --format json")]
     Backends(BackendsArgs),
+    /// What `cargo xtask bench` drives
+    #[command(subcommand, hide = true)]
+    Workbench(WorkbenchCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WorkbenchCommand {
+    /// Write a synthetic problem to an .npz
+    Problem(WriteProblemArgs),
+    /// Evaluate once for each line of standard input, and print the seconds
+    Worker(WorkerArgs),
+    /// Judge answers by the oracle
+    Judge(JudgeArgs),
+    /// Measure multiply-adds and reads per second
+    Roofline(RooflineArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WriteProblemArgs {
+    #[arg(long, value_name = "NxDxC")]
+    pub(crate) synthetic: Shape,
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    #[arg(long, value_enum, default_value_t = DtypeArg::F32)]
+    pub(crate) dtype: DtypeArg,
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WorkerArgs {
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: String,
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) data: PathBuf,
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub(crate) threads: usize,
+    #[arg(long)]
+    pub(crate) dx: bool,
+    /// Where to write loss, dW and dX
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) answer: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    #[arg(long, value_name = "FILE.npz")]
+    pub(crate) data: PathBuf,
+    #[arg(long = "answer", value_name = "FILE.npz", required = true)]
+    pub(crate) answers: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RooflineArgs {
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub(crate) threads: usize,
+    #[arg(long, value_name = "NxDxC")]
+    pub(crate) synthetic: Shape,
+    #[arg(long, value_enum, default_value_t = DtypeArg::F32)]
+    pub(crate) dtype: DtypeArg,
+    #[arg(long)]
+    pub(crate) dx: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod report;
 mod source;
 mod units;
 mod verify;
+mod workbench;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -50,6 +51,7 @@ pub fn run(
         Command::Eval(args) => eval::run(args, registry),
         Command::Verify(args) => verify::run(args, registry, out),
         Command::Backends(args) => backends::run(args, registry, out),
+        Command::Workbench(command) => workbench::run(command, registry, out),
     };
     match done {
         Ok(Verdict::AllAgree) => ExitCode::SUCCESS,

@@ -17,6 +17,6 @@ mod synthetic;
 pub use dataset::{Dataset, Labels};
 pub use digits::digits;
 pub use error::{DataError, Result};
-pub use npz::{float_type_of_npz, read_npz, read_weights_npz, write_npz};
+pub use npz::{float_type_of_npz, read_answer_npz, read_npz, read_weights_npz, write_npz, write_problem_npz};
 pub use output::{WriteSeek, write_atomically};
 pub use synthetic::{random_weights, synthetic};

@@ -7,7 +7,7 @@ use crate::npy_elements::{Integer, Number, Unread};
 use crate::output::write_atomically;
 use ndarray::{Array, Array0, Array1, Array2, Dimension, Ix1, Ix2, IxDyn};
 use ndarray_npy::{NpzReader, NpzWriter, ReadNpyError, ReadNpzError, ReadableElement, WriteNpzError};
-use softmax_core::{Dtype, Element, Evaluation, OwnedOutputs, ndarray};
+use softmax_core::{Dtype, Element, Evaluation, OwnedOutputs, OwnedProblem, OwnedTargets, ndarray};
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
@@ -77,6 +77,43 @@ pub fn write_npz<T: Element>(path: &Path, evaluation: &Evaluation, outputs: &Own
         npz.finish().map_err(io::Error::other)?;
         Ok(())
     })
+}
+
+/// Writes a problem with hard labels as [`read_npz`] reads it: X, W and y (int64). The file appears whole or not at
+/// all.
+///
+/// # Errors
+/// [`DataError::Io`] naming the file; its source says so where the targets are soft.
+pub fn write_problem_npz<T: Element>(path: &Path, problem: &OwnedProblem<T>) -> Result<()> {
+    write_atomically(path, |file| {
+        let OwnedTargets::Labels(labels) = &problem.targets else {
+            return Err(io::Error::other("expected hard labels"));
+        };
+        let mut npz = NpzWriter::new(file);
+        let mut write = || -> Result<(), WriteNpzError> {
+            add(&mut npz, "X", Some(&problem.features))?;
+            add(&mut npz, "W", Some(&problem.weights))?;
+            npz.add_array("y", &labels.mapv(|label| label as i64))
+        };
+        write().map_err(io::Error::other)?;
+        npz.finish().map_err(io::Error::other)?;
+        Ok(())
+    })
+}
+
+/// Reads back what [`write_npz`] wrote, or another program like it: the loss, dW, and dX where there is one.
+///
+/// # Errors
+/// As [`read_npz`].
+pub fn read_answer_npz<T: Element>(path: &Path) -> Result<(f64, OwnedOutputs<T>)> {
+    let mut file = NpzFile::open(path)?;
+    let loss: Array0<f64> = file.require("loss", true)?;
+    let outputs = OwnedOutputs {
+        weights_gradient: Some(file.require("dW", true)?),
+        features_gradient: file.optional("dX", true)?,
+        ..OwnedOutputs::default()
+    };
+    Ok((loss.into_scalar(), outputs))
 }
 
 fn add<T: Element, D: Dimension, W: io::Write + io::Seek>(

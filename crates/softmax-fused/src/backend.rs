@@ -8,9 +8,6 @@ use std::sync::Arc;
 /// Classes up to which the narrow kernel is the faster one: see the crate's documentation.
 const NARROW_CLASSES: usize = 40;
 
-/// Multiply-adds that are not worth waking another thread.
-const ALONE: usize = 100_000;
-
 /// Memory beyond inputs, outputs and the packed copy of W, unless it is set.
 const DEFAULT_MEMORY: usize = 64 << 20;
 
@@ -80,33 +77,25 @@ impl Fused {
             deterministic: true,
         }
     }
-
-    fn in_pool<R: Send>(&mut self, alone: bool, work: impl FnOnce(&mut Self) -> R + Send) -> R {
-        match self.pool.clone() {
-            Some(pool) if !alone => pool.install(|| work(self)),
-            _ => work(self),
-        }
-    }
-}
-
-fn is_small<T: FusedElement>(problem: &Problem<'_, T>) -> bool {
-    let work = problem.n_samples().saturating_mul(problem.n_features()).saturating_mul(problem.n_classes());
-    work <= ALONE && problem.n_classes() <= NARROW_CLASSES
 }
 
 fn evaluate<T: FusedElement>(
     level: Level,
     scratch: &mut Scratch<T>,
     memory: usize,
+    pool: Option<&ThreadPool>,
     problem: &Problem<'_, T>,
     outputs: &mut Outputs<'_, T>,
 ) -> Evaluation {
     let terms = Terms::new(problem);
     let (loss_sum, correct) = if problem.n_classes() <= NARROW_CLASSES {
-        let alone = is_small(problem);
-        narrow::evaluate(level, &mut scratch.narrow, &terms, problem, outputs, memory, alone)
+        narrow::evaluate(level, &mut scratch.narrow, &terms, problem, outputs, memory, pool)
     } else {
-        wide::evaluate(level, &mut scratch.wide, &terms, problem, outputs, memory)
+        let mut work = || wide::evaluate(level, &mut scratch.wide, &terms, problem, outputs, memory);
+        match pool {
+            Some(pool) => pool.install(work),
+            None => work(),
+        }
     };
     Evaluation {
         loss: loss_sum / terms.total_weight + terms.penalty(),
@@ -122,9 +111,7 @@ impl SoftmaxBackend<f32> for Fused {
 
     fn evaluate(&mut self, problem: &Problem<'_, f32>, outputs: &mut Outputs<'_, f32>) -> Result<Evaluation> {
         outputs.check(problem)?;
-        Ok(self.in_pool(is_small(problem), |fused| {
-            evaluate(fused.level, &mut fused.single, fused.memory, problem, outputs)
-        }))
+        Ok(evaluate(self.level, &mut self.single, self.memory, self.pool.as_deref(), problem, outputs))
     }
 }
 
@@ -135,8 +122,6 @@ impl SoftmaxBackend<f64> for Fused {
 
     fn evaluate(&mut self, problem: &Problem<'_, f64>, outputs: &mut Outputs<'_, f64>) -> Result<Evaluation> {
         outputs.check(problem)?;
-        Ok(self.in_pool(is_small(problem), |fused| {
-            evaluate(fused.level, &mut fused.double, fused.memory, problem, outputs)
-        }))
+        Ok(evaluate(self.level, &mut self.double, self.memory, self.pool.as_deref(), problem, outputs))
     }
 }

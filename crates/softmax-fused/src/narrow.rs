@@ -7,9 +7,10 @@ use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
 use crate::kernel::products::{dots, update};
 use crate::terms::Terms;
-use rayon::prelude::*;
+use rayon::{Scope, ThreadPool};
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis};
 use softmax_core::{Outputs, Problem};
+use std::sync::{Mutex, PoisonError};
 
 /// Rows of a panel at most, and the distance between classes in a panel's tile of scores.
 const PANEL: usize = ROWS;
@@ -23,6 +24,9 @@ const CHUNK: usize = 448;
 /// Tasks at most, and rows that one is worth.
 const TASKS: usize = 32;
 const TASK_ROWS: usize = 64;
+
+/// Multiply-adds that are not worth waking another thread.
+const ALONE: usize = 100_000;
 
 /// Sizes that hold for the whole call, and where things lie in packed weights: by chunks of features, in each by
 /// classes, each with its features and zeros up to a whole vector.
@@ -138,7 +142,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     problem: &Problem<'p, T>,
     outputs: &mut Outputs<'_, T>,
     memory: usize,
-    alone: bool,
+    pool: Option<&ThreadPool>,
 ) -> (f64, usize) {
     let layout = Layout::new(level, problem);
     let (n, c, size) = (problem.n_samples(), layout.c, layout.packed().max(1));
@@ -185,11 +189,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
         }
     };
     let tasks = &mut tasks[..count];
-    if alone {
-        tasks.iter_mut().for_each(work);
-    } else {
-        tasks.par_iter_mut().for_each(work);
-    }
+    share_out(tasks, if n * layout.d * c <= ALONE { 1 } else { TASKS }, pool, work);
     let (mut loss, mut correct) = (0.0, 0);
     for task in tasks.iter().flatten() {
         loss += task.loss;
@@ -206,6 +206,37 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
         }
     }
     (loss, correct)
+}
+
+/// Does the tasks on the calling thread and up to `threads` in all of the pool's. The caller begins at once, and
+/// whoever is woken in time helps: for a small problem waking takes as long as the work.
+fn share_out<K: Send>(
+    tasks: &mut [K],
+    threads: usize,
+    pool: Option<&ThreadPool>,
+    work: impl Fn(&mut K) + Sync,
+) {
+    let available = pool.map_or_else(rayon::current_num_threads, ThreadPool::current_num_threads);
+    let helpers = threads.min(available).min(tasks.len()).saturating_sub(1);
+    if helpers == 0 {
+        return tasks.iter_mut().for_each(work);
+    }
+    let queue = Mutex::new(tasks.iter_mut());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let drain = || {
+        while let Some(task) = next() {
+            work(task);
+        }
+    };
+    match pool {
+        Some(pool) => pool.in_place_scope(|scope| with_helpers(scope, helpers, &drain)),
+        None => rayon::in_place_scope(|scope| with_helpers(scope, helpers, &drain)),
+    }
+}
+
+fn with_helpers<'s>(scope: &Scope<'s>, helpers: usize, work: &'s (impl Fn() + Sync)) {
+    (0..helpers).for_each(|_| scope.spawn(|_| work()));
+    work();
 }
 
 fn pack_weights<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut Buffer<T>, layout: Layout) {

@@ -18,6 +18,9 @@ const CHUNK: usize = 256;
 /// Bytes of that many features of a block's rows: they are to stay in the second cache.
 const BLOCK_BYTES: usize = 384 << 10;
 
+/// Rows whose part of dW is summed by itself.
+const SUMMED: usize = 64;
+
 /// Panels of one task at most, and how many tasks there are to be before a task has more than one.
 const GROUP: usize = 16;
 const TASKS: usize = 16;
@@ -551,7 +554,10 @@ fn add_to_rows<T: FusedElement, L: Lanes<T>>(
     }
     let mut sums = [T::zero(); TILE * MOST_WIDTH];
     let width = 2 * L::N;
-    panel_tile::<T, L>(lanes, x, g, &mut sums[..TILE * width]);
+    // In parts, whose sums are added up apart: what is added to a large sum loses most.
+    for (x, g) in x.chunks(SUMMED * TILE).zip(g.chunks(SUMMED * width)) {
+        panel_tile::<T, L>(lanes, x, g, &mut sums[..TILE * width]);
+    }
     for (row, sums) in rows.zip(sums.chunks_exact(width)) {
         let mut out = dw.row_mut(row);
         match out.as_slice_mut().map(|out| &mut out[columns.clone()]) {

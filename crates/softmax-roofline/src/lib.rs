@@ -14,11 +14,10 @@
 
 mod probe;
 
-use serde::Serialize;
 use softmax_core::Dtype;
 
 /// The limits of a number of threads of this machine.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug)]
 pub struct Roofline {
     /// How many threads ran at once.
     pub threads: usize,
