@@ -6,7 +6,7 @@ use softmax_core::{Descriptor, Error, Evaluation, Outputs, Problem, Result, Soft
 use std::sync::Arc;
 
 /// Classes up to which the narrow kernel is the faster one: see the crate's documentation.
-const NARROW_CLASSES: usize = 40;
+const NARROW_CLASSES: usize = 64;
 
 /// Memory beyond inputs, outputs and the packed copy of W, unless it is set.
 const DEFAULT_MEMORY: usize = 64 << 20;

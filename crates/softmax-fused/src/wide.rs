@@ -19,7 +19,7 @@ const CHUNK: usize = 256;
 const BLOCK_BYTES: usize = 384 << 10;
 
 /// Rows whose part of dW is summed by itself.
-const SUMMED: usize = 64;
+const SUMMED: usize = 128;
 
 /// Panels of one task at most, and how many tasks there are to be before a task has more than one.
 const GROUP: usize = 16;

@@ -7,6 +7,9 @@
 use super::lanes::Lanes;
 use softmax_core::Element;
 
+/// Steps of a loop at a time: fewer instructions beside the multiply-adds, for a core that is shared.
+const UNROLL: usize = 4;
+
 /// Asks for the cache line of an element that will be read soon: the hardware's own prefetching follows no jump
 /// from row to row.
 #[inline(always)]
@@ -55,8 +58,7 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     let ws: [&[L::V]; K] = std::array::from_fn(|_| L::split(ws.next().unwrap_or(&[])).0);
     assert!(xs.iter().all(|x| x.len() == whole) && ws.iter().all(|w| w.len() >= length.div_ceil(L::N)));
     let mut sums = tile;
-    for v in 0..whole {
-        prefetch(ahead, v * L::N);
+    let step = |sums: &mut [[L::V; K]; R], v: usize| {
         // SAFETY: v < whole, and every row has that many vectors, as was asserted.
         let x = xs.map(|x| unsafe { *x.get_unchecked(v) });
         for k in 0..K {
@@ -66,6 +68,17 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
                 sums[r][k] = lanes.mul_add(x[r], w, sums[r][k]);
             }
         }
+    };
+    for v in (0..whole / UNROLL).map(|k| k * UNROLL) {
+        // Four vectors are two cache lines of AVX2's, and prefetching what is there already costs little.
+        prefetch(ahead, v * L::N);
+        prefetch(ahead, (v + UNROLL / 2) * L::N);
+        for u in 0..UNROLL {
+            step(&mut sums, v + u);
+        }
+    }
+    for v in whole / UNROLL * UNROLL..whole {
+        step(&mut sums, v);
     }
     if whole * L::N < length {
         let x = tails.map(|x| lanes.load_part(x));
@@ -95,7 +108,7 @@ pub(crate) fn update<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     let tails = x.map(|x| L::split(x).1);
     let xs = x.map(|x| L::split(x).0);
     let mut rows = out.chunks_mut(stride);
-    let outs: [&mut [L::V]; K] = std::array::from_fn(|_| L::split_mut(rows.next().unwrap_or(&mut [])).0);
+    let mut outs: [&mut [L::V]; K] = std::array::from_fn(|_| L::split_mut(rows.next().unwrap_or(&mut [])).0);
     assert!(xs.iter().all(|x| x.len() == whole) && outs.iter().all(|out| out.len() >= length.div_ceil(L::N)));
     for v in 0..whole {
         prefetch(ahead, v * L::N);
@@ -126,7 +139,8 @@ pub(crate) const TILE: usize = 6;
 
 /// A tile of scores, or of dW: adds Σ x·p to `TILE` rows of two vectors each, or as many as `out` has. For the scores
 /// `x` has `TILE` rows of X together, feature by feature, and `panel` a row of W for each feature; for dW it has
-/// `TILE` features together, row by row, and `panel` a row of G for each row.
+/// `TILE` features together, row by row, and `panel` a row of G for each row. What one has more of than the other is
+/// left alone.
 #[inline(always)]
 pub(crate) fn panel_tile<T: Element, L: Lanes<T>>(lanes: L, x: &[T], panel: &[T], out: &mut [T]) {
     let (numbers, _) = x.as_chunks::<TILE>();
@@ -136,10 +150,22 @@ pub(crate) fn panel_tile<T: Element, L: Lanes<T>>(lanes: L, x: &[T], panel: &[T]
     for row in 0..TILE {
         prefetch(out, row * 2 * L::N);
     }
-    for (numbers, pair) in numbers.iter().zip(vectors) {
+    let step = |sums: &mut [[L::V; 2]; TILE], numbers: &[T; TILE], pair: &[L::V; 2]| {
         for (sums, &number) in sums.iter_mut().zip(numbers) {
             add_product(lanes, lanes.splat(number), pair, sums);
         }
+    };
+    let steps = numbers.len().min(vectors.len());
+    let (numbers, vectors) = (&numbers[..steps], &vectors[..steps]);
+    let (numbers, last_numbers) = numbers.as_chunks::<UNROLL>();
+    let (vectors, last_vectors) = vectors.as_chunks::<UNROLL>();
+    for (numbers, pairs) in numbers.iter().zip(vectors) {
+        for k in 0..UNROLL {
+            step(&mut sums, &numbers[k], &pairs[k]);
+        }
+    }
+    for (numbers, pair) in last_numbers.iter().zip(last_vectors) {
+        step(&mut sums, numbers, pair);
     }
     add_tile::<T, L>(lanes, &sums, out);
 }
