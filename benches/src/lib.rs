@@ -7,3 +7,14 @@ pub type Shape = (usize, usize, usize);
 
 /// From a small data set to a thousand classes.
 pub const SHAPES: [Shape; 3] = [(1797, 64, 10), (500, 3073, 10), (256, 512, 1000)];
+
+/// Few classes, with a data set in the cache and beyond it, and vocabularies.
+pub const FUSED_SHAPES: [Shape; 7] = [
+    (500, 3073, 10),
+    (60_000, 784, 10),
+    (50_000, 3073, 10),
+    (1797, 64, 10),
+    (1024, 2048, 1000),
+    (1024, 1024, 32_768),
+    (4096, 512, 65_536),
+];

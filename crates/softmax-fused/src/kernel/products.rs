@@ -108,7 +108,7 @@ pub(crate) fn update<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     let tails = x.map(|x| L::split(x).1);
     let xs = x.map(|x| L::split(x).0);
     let mut rows = out.chunks_mut(stride);
-    let mut outs: [&mut [L::V]; K] = std::array::from_fn(|_| L::split_mut(rows.next().unwrap_or(&mut [])).0);
+    let outs: [&mut [L::V]; K] = std::array::from_fn(|_| L::split_mut(rows.next().unwrap_or(&mut [])).0);
     assert!(xs.iter().all(|x| x.len() == whole) && outs.iter().all(|out| out.len() >= length.div_ceil(L::N)));
     for v in 0..whole {
         prefetch(ahead, v * L::N);

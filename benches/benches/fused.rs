@@ -1,0 +1,47 @@
+//! softmax-fused over few classes and over vocabularies, each time beside the least that this machine allows:
+//! `cargo bench -p softmax-benches --bench fused`.
+
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use softmax_benches::FUSED_SHAPES;
+use softmax_core::{Element, Objective, OutputKind, OutputSet, OwnedOutputs, SoftmaxBackend};
+use softmax_data::synthetic;
+use softmax_fused::Fused;
+use softmax_roofline::{Roofline, Work};
+
+fn fused(criterion: &mut Criterion) {
+    let roofline = Roofline::measure(std::thread::available_parallelism().map_or(1, usize::from));
+    for shape in FUSED_SHAPES {
+        let mut group = criterion.benchmark_group(format!("{}x{}x{}", shape.0, shape.1, shape.2));
+        group.sample_size(10);
+        loss_and_dw::<f32>(&mut group, shape, &roofline);
+        // A vocabulary in f64 takes this long to say the same.
+        if shape.2 <= 1000 {
+            loss_and_dw::<f64>(&mut group, shape, &roofline);
+        }
+        group.finish();
+    }
+}
+
+fn loss_and_dw<T: Element>(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    (n, d, c): (usize, usize, usize),
+    roofline: &Roofline,
+) where
+    Fused: SoftmaxBackend<T>,
+{
+    let work = Work { samples: n, features: d, classes: c, dtype: T::DTYPE, dx: false };
+    println!("{n}x{d}x{c} {}: at least {:.3} ms", T::DTYPE, roofline.floor_s(work) * 1e3);
+    let dataset = synthetic::<T>(n, d, c, 0);
+    let owned = dataset.into_problem(Objective::default(), None, 0).expect("synthetic labels are classes");
+    let problem = owned.problem().expect("synthetic problems are sound");
+    let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::NONE.with(OutputKind::WeightsGradient));
+    let mut backend = Fused::detect();
+    group.throughput(Throughput::Elements(work.operations() as u64));
+    group.bench_function(BenchmarkId::from_parameter(T::DTYPE), |bencher| {
+        bencher.iter(|| backend.evaluate(&problem, &mut outputs.as_outputs()).expect("plain problems"));
+    });
+}
+
+criterion_group!(benches, fused);
+criterion_main!(benches);
