@@ -1,7 +1,7 @@
 //! A case: a problem with a name, in f64 until a run narrows it to the element type under test.
 
 use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use rand_xorshift::XorShiftRng;
 use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{Element, Objective, OwnedProblem, OwnedTargets};
 
@@ -39,11 +39,11 @@ impl Case {
 }
 
 /// Random problems of a shape, the same ones for the same seed.
-pub(crate) struct Generator(ChaCha8Rng);
+pub(crate) struct Generator(XorShiftRng);
 
 impl Generator {
     pub(crate) fn new(seed: u64) -> Self {
-        Generator(ChaCha8Rng::seed_from_u64(seed))
+        Generator(XorShiftRng::seed_from_u64(seed))
     }
 
     /// A number from `low` to `high`.
