@@ -13,7 +13,7 @@ const MOST_ROUNDS: usize = 1000;
 /// Multiply-adds above which a call is estimated on some of its rows before all of it is run.
 const PROBE_ABOVE: u64 = 1_000_000_000;
 
-/// Multiply-adds of such a probe.
+/// Multiply-adds of the smaller such probe.
 const PROBE_WORK: u64 = 100_000_000;
 
 /// A backend's times over the rounds.
@@ -61,13 +61,22 @@ pub(crate) fn estimate<T: Element>(
     if n.saturating_mul(d).saturating_mul(c) <= PROBE_ABOVE {
         return Ok(None);
     }
-    let rows = (PROBE_WORK / (d * c)).clamp(1, n);
-    let part = first_rows(owned, rows as usize);
-    let problem = part.problem()?;
-    let mut outputs = OwnedOutputs::zeros(&problem, set);
-    let start = Instant::now();
-    backend.evaluate(&problem, &mut outputs.as_outputs())?;
-    Ok(Some(start.elapsed().mul_f64(n as f64 / rows as f64)))
+    let mut time = |rows: u64| -> softmax_core::Result<f64> {
+        let part = first_rows(owned, rows as usize);
+        let problem = part.problem()?;
+        let mut outputs = OwnedOutputs::zeros(&problem, set);
+        // Once for the memory that it takes, once for the time.
+        backend.evaluate(&problem, &mut outputs.as_outputs())?;
+        let start = Instant::now();
+        backend.evaluate(&problem, &mut outputs.as_outputs())?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    // Two sizes, since what a call does to W costs the same for few rows as for all.
+    let few = (PROBE_WORK / (d * c)).clamp(1, n);
+    let more = (few * 4).min(n);
+    let (least, longer) = (time(few)?, time(more)?);
+    let per_row = (longer - least).max(0.0) / (more - few).max(1) as f64;
+    Ok(Some(Duration::from_secs_f64(longer + per_row * (n - more) as f64)))
 }
 
 /// The first rows of a problem.
