@@ -58,7 +58,9 @@ pub fn run(
         Ok(Verdict::Disagreement) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+            let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
+            // Some errors already say what their cause says.
+            causes.dedup_by(|cause, error| error.ends_with(cause.as_str()));
             // Nothing is left to do where even this line can't be written.
             let _ = writeln!(err, "softmax: {}", causes.join(": "));
             ExitCode::from(2)
