@@ -43,7 +43,7 @@ struct Layout {
 impl Layout {
     fn new<T: FusedElement>(level: Level, problem: &Problem<'_, T>) -> Self {
         let (d, c) = (problem.n_features(), problem.n_classes());
-        let panel = PANEL_BYTES / std::mem::size_of::<T>() / d.max(1);
+        let panel = PANEL_BYTES / size_of::<T>() / d.max(1);
         Layout { d, c, lanes: T::lanes(level), panel: (panel / 6 * 6).clamp(6, PANEL / 6 * 6) }
     }
 
@@ -150,9 +150,9 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     let wants_db = outputs.bias_gradient.is_some();
     let tiles = Tiles::new(problem, layout, terms.has_slopes(), outputs.features_gradient.is_some());
     let task_size = tiles.total() + if wants_dw { size } else { 0 } + c;
-    let affordable = (memory / std::mem::size_of::<T>() / task_size).max(1);
+    let affordable = (memory / size_of::<T>() / task_size).max(1);
     let rows = n.div_ceil(TASKS.min(affordable)).max(TASK_ROWS).next_multiple_of(layout.panel);
-    let count = n.div_ceil(rows).max(1);
+    let count = n.div_ceil(rows);
 
     pack_weights(problem, &mut scratch.weights, layout);
     scratch.partial_dw.resize(if wants_dw { count * size } else { 0 });

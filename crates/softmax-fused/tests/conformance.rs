@@ -34,3 +34,27 @@ fn little_memory_is_enough() {
     let suite = Suite::<f64>::full();
     assert_complete(&Runner::new().run(&suite, || Box::new(Fused::detect().memory(1))));
 }
+
+/// No samples, after some: what is kept from call to call is in no answer.
+#[test]
+fn no_samples_have_no_gradient() {
+    use softmax_fused::ndarray::{Array1, Array2};
+    use softmax_fused::{OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
+
+    let mut backend = Fused::detect();
+    for classes in [3, 70] {
+        let weights = Array2::from_elem((5, classes), 0.5f64);
+        for samples in [4, 0] {
+            let features = Array2::from_elem((samples, 5), 1.0);
+            let labels = Array1::<usize>::zeros(samples);
+            let problem = Problem::builder(features.view(), weights.view(), labels.view()).build().unwrap();
+            let set = OutputSet::NONE.with(OutputKind::WeightsGradient).with(OutputKind::BiasGradient);
+            let mut outputs = OwnedOutputs::zeros(&problem, set);
+            outputs.weights_gradient.as_mut().unwrap().fill(9.0);
+            backend.evaluate(&problem, &mut outputs.as_outputs()).unwrap();
+            let (dw, db) = (outputs.weights_gradient.unwrap(), outputs.bias_gradient.unwrap());
+            let is_zero = dw.iter().chain(&db).all(|&g| g == 0.0);
+            assert_eq!(is_zero, samples == 0, "{samples} samples, {classes} classes: {dw:?}");
+        }
+    }
+}
