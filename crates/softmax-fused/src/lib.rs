@@ -43,6 +43,7 @@ mod buffer;
 mod columns;
 mod kernel;
 mod narrow;
+mod rounds;
 mod terms;
 mod tiles;
 mod wide;

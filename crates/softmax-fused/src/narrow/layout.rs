@@ -1,0 +1,132 @@
+//! Where things lie, and how much there is of them: all of it follows from sizes, none from threads.
+
+use crate::columns::ROWS;
+use crate::kernel::lanes::{FusedElement, Level};
+use softmax_core::Problem;
+
+/// Rows of a panel at most, and the distance between classes in a panel's tile of scores.
+pub(super) const PANEL: usize = ROWS;
+
+/// Bytes of a panel of X: with Wᵀ and dWᵀ it is to stay in the second cache.
+const PANEL_BYTES: usize = 200 << 10;
+
+/// Rows come in twos for the scores and in threes for dW.
+const TILE: usize = 6;
+
+/// Features at a time, so that their part of Wᵀ stays in the first cache. A multiple of any vector's length, and of
+/// [`BLOCK`].
+pub(super) const CHUNK: usize = 448;
+
+/// Features that are packed or unpacked together: their rows of W stay in the first cache meanwhile.
+pub(super) const BLOCK: usize = 32;
+
+/// Tasks at most, and rows that one is worth.
+pub(super) const TASKS: usize = 32;
+const TASK_ROWS: usize = 96;
+
+/// Sizes that hold for the whole call, and where things lie in packed weights: by chunks of features, in each by
+/// classes, each with its features and zeros up to a whole vector.
+#[derive(Clone, Copy)]
+pub(super) struct Layout {
+    pub(super) d: usize,
+    pub(super) c: usize,
+    /// Elements of a vector.
+    pub(super) lanes: usize,
+    /// Rows of a panel.
+    pub(super) panel: usize,
+}
+
+impl Layout {
+    /// With the largest panels.
+    pub(super) fn new<T: FusedElement>(level: Level, problem: &Problem<'_, T>) -> Self {
+        let (d, c) = (problem.n_features(), problem.n_classes());
+        let panel = (PANEL_BYTES / size_of::<T>() / d.max(1))/ TILE * TILE;
+        let panel = panel.clamp(TILE, PANEL / TILE * TILE);
+        Layout { d, c, lanes: T::lanes(level), panel }
+    }
+
+    /// With panels of one size for tasks of so many rows.
+    pub(super) fn with_even_panels(self, rows: usize) -> Self {
+        let panels = rows.div_ceil(self.panel).max(1);
+        let panel = rows.div_ceil(panels).next_multiple_of(TILE).min(PANEL / TILE * TILE);
+        Layout { panel, ..self }
+    }
+
+    /// Length of packed weights.
+    pub(super) fn packed(self) -> usize {
+        self.d.next_multiple_of(self.lanes) * self.c
+    }
+
+    pub(super) fn chunks(self) -> impl Iterator<Item = Chunk> {
+        (0..self.d).step_by(CHUNK).map(move |first| self.chunk_at(first))
+    }
+
+    /// The chunk that a feature is in.
+    pub(super) fn chunk_at(self, feature: usize) -> Chunk {
+        let first = feature / CHUNK * CHUNK;
+        let length = CHUNK.min(self.d - first);
+        Chunk { first, length, offset: first * self.c, stride: length.next_multiple_of(self.lanes) }
+    }
+}
+
+/// Some features.
+#[derive(Clone, Copy)]
+pub(super) struct Chunk {
+    pub(super) first: usize,
+    pub(super) length: usize,
+    /// Where its first class lies in packed weights, and how far from it the next.
+    pub(super) offset: usize,
+    pub(super) stride: usize,
+}
+
+impl Chunk {
+    pub(super) fn of<'a, T>(&self, packed: &'a [T], c: usize) -> &'a [T] {
+        &packed[self.offset..self.offset + c * self.stride]
+    }
+
+    pub(super) fn of_row<'a, T>(&self, row: &'a [T]) -> &'a [T] {
+        row.get(self.first..self.first + self.length).unwrap_or(&[])
+    }
+}
+
+/// How many tasks there are for `n` samples, of how many rows: a power of two where the memory allows it, so that two,
+/// four or eight threads have the same number each.
+pub(super) fn tasks(n: usize, affordable: usize) -> (usize, usize) {
+    let most = (n / TASK_ROWS).clamp(1, TASKS);
+    let count = (1 << most.ilog2()).min(affordable).max(1);
+    let rows = n.div_ceil(count).max(1);
+    (n.div_ceil(rows), rows)
+}
+
+/// Lengths of what a task needs for its panels.
+#[derive(Clone, Copy)]
+pub(super) struct Tiles {
+    pub(super) scores: usize,
+    pub(super) slopes: usize,
+    /// The vectors in which scores are summed.
+    pub(super) sums: usize,
+    pub(super) copies: usize,
+    pub(super) dx: usize,
+}
+
+impl Tiles {
+    pub(super) fn new<T: FusedElement>(
+        problem: &Problem<'_, T>,
+        layout: Layout,
+        slopes: bool,
+        dx: bool,
+    ) -> Self {
+        let contiguous = layout.d <= 1 || problem.features().strides()[1] == 1;
+        Tiles {
+            scores: layout.c * PANEL,
+            slopes: if slopes { layout.c * PANEL } else { 0 },
+            sums: layout.c * PANEL * layout.lanes,
+            copies: if contiguous { 0 } else { layout.panel * layout.d },
+            dx: if dx { layout.panel * CHUNK } else { 0 },
+        }
+    }
+
+    pub(super) fn total(self) -> usize {
+        (self.scores + self.slopes + self.sums + self.copies + self.dx).next_multiple_of(16)
+    }
+}

@@ -1,0 +1,240 @@
+//! A task's panels of rows: scores, the formulas, and the products with G.
+
+use super::Task;
+use super::epilogue::{exponentials, gradient};
+use super::layout::{Layout, PANEL, Tiles};
+use crate::columns::Columns;
+use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
+use crate::kernel::products::{dots, update};
+use crate::terms::Terms;
+use softmax_core::Problem;
+use softmax_core::ndarray::Axis;
+
+/// The work of one task.
+pub(super) struct Panels<'t, 's, 'o, 'p, T> {
+    pub(super) task: &'t mut Task<'s, 'o, T>,
+    pub(super) terms: &'t Terms<'t, 'p, T>,
+    pub(super) problem: &'t Problem<'p, T>,
+    pub(super) weights: &'t [T],
+    pub(super) layout: Layout,
+    pub(super) tiles: Tiles,
+}
+
+impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<T>>(self, lanes: L) {
+        let Panels { task, terms, problem, weights, layout, tiles } = self;
+        let Layout { c, panel, .. } = layout;
+        let (scores, scratch) = task.scratch.split_at_mut(tiles.scores);
+        let (sums, scratch) = scratch.split_at_mut(tiles.sums);
+        let (slopes, scratch) = scratch.split_at_mut(tiles.slopes);
+        let (copies, dx_rows) = scratch.split_at_mut(tiles.copies);
+        let mut columns = Columns::new();
+        if let Some(dw) = &mut task.dw {
+            dw.fill(T::zero());
+        }
+        if let Some(db) = &mut task.db {
+            db.fill(T::zero());
+        }
+        for start in (0..task.rows).step_by(panel) {
+            let rows = panel.min(task.rows - start);
+            let first_sample = task.first_sample + start;
+            let mut x: [&[T]; PANEL] = [&[]; PANEL];
+            rows_of(problem, first_sample, &mut x[..rows], copies);
+            let mut next: [&[T]; PANEL] = [&[]; PANEL];
+            let after = panel.min(task.rows - start - rows);
+            rows_of(problem, first_sample + rows, &mut next[..after], &mut []);
+            let (x, next) = (&x[..rows], &next[..after]);
+
+            panel_scores::<T, L>(lanes, layout, x, next, weights, sums, scores);
+            columns.begin(terms, first_sample, rows);
+            exponentials(terms, scores, slopes, &mut columns);
+            task.loss += columns.losses(terms);
+            task.correct += columns.correct();
+            if let Some(losses) = &mut task.losses {
+                (0..rows).for_each(|k| losses[start + k] = columns.loss[k]);
+            }
+            if let Some(lse) = &mut task.lse {
+                (0..rows).for_each(|k| lse[start + k] = columns.lse(k));
+            }
+            if let Some(predicted) = &mut task.predicted {
+                (0..rows).for_each(|k| predicted[start + k] = columns.best(k));
+            }
+
+            if task.dw.is_none() && task.db.is_none() && task.dx.is_none() {
+                continue;
+            }
+            columns.slopes(terms);
+            gradient(terms, scores, slopes, &columns);
+            if let Some(db) = &mut task.db {
+                for (db, g) in db.iter_mut().zip(scores.chunks_exact(PANEL)) {
+                    *db += g[..rows].iter().copied().sum();
+                }
+            }
+            if let Some(dw) = &mut task.dw {
+                for chunk in layout.chunks() {
+                    let dw = &mut dw[chunk.offset..][..c * chunk.stride];
+                    let x = |r: usize| chunk.of_row(x[r]);
+                    let next = |r: usize| next.get(r).map(|x| chunk.of_row(x));
+                    add_outer::<T, L>(
+                        lanes,
+                        chunk.stride,
+                        (rows, c),
+                        x,
+                        |r, k| scores[k * PANEL + r],
+                        dw,
+                        next,
+                    );
+                }
+            }
+            if let Some(dx) = &mut task.dx {
+                for chunk in layout.chunks() {
+                    let dx_rows = &mut dx_rows[..rows * chunk.stride];
+                    dx_rows.fill(T::zero());
+                    let packed = chunk.of(weights, c);
+                    let w = |k: usize| &packed[k * chunk.stride..(k + 1) * chunk.stride];
+                    let g = |k: usize, r: usize| scores[k * PANEL + r];
+                    add_outer::<T, L>(lanes, chunk.stride, (c, rows), w, g, dx_rows, |_| None);
+                    let columns = chunk.first..chunk.first + chunk.length;
+                    for (k, row) in dx_rows.chunks_exact(chunk.stride).enumerate() {
+                        let mut dx = dx.row_mut(start + k);
+                        let mut dx = dx.slice_axis_mut(Axis(0), columns.clone().into());
+                        dx.iter_mut().zip(row).for_each(|(dx, &g)| *dx = g);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Rows of X as slices: the problem's own where they are contiguous, copies where not; empty ones where there is no
+/// room for copies.
+fn rows_of<'a, T: FusedElement>(
+    problem: &'a Problem<'_, T>,
+    first: usize,
+    rows: &mut [&'a [T]],
+    copies: &'a mut [T],
+) {
+    let features = problem.features();
+    let d = problem.n_features();
+    let mut copies = copies.chunks_exact_mut(d.max(1));
+    for (k, slot) in rows.iter_mut().enumerate() {
+        let row = features.index_axis_move(Axis(0), first + k);
+        *slot = match row.to_slice() {
+            Some(slice) => slice,
+            None => {
+                let copy = copies.next().unwrap_or(&mut []);
+                copy.iter_mut().zip(row).for_each(|(to, &from)| *to = from);
+                copy
+            }
+        };
+    }
+}
+
+/// out[c][r] = x_r · w_c, five classes by two rows by a chunk of features at a time. Every second row of the next
+/// panel is asked for meanwhile.
+#[inline(always)]
+fn panel_scores<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    layout: Layout,
+    x: &[&[T]],
+    next: &[&[T]],
+    weights: &[T],
+    sums: &mut [T],
+    out: &mut [T],
+) {
+    let c = layout.c;
+    let (sums, _) = L::split_mut(sums);
+    if layout.d == 0 {
+        out.fill(T::zero());
+    }
+    for chunk in layout.chunks() {
+        let (is_first, is_last) = (chunk.first == 0, chunk.first + chunk.length == layout.d);
+        for r in (0..x.len()).step_by(2) {
+            for first in (0..c).step_by(5) {
+                let ahead = next.get(r).filter(|_| first == 0).unwrap_or(&x[r]);
+                let w = &weights[chunk.offset + first * chunk.stride..];
+                macro_rules! tile {
+                    ($rows:literal, $classes:literal) => {{
+                        let x: [&[T]; $rows] = std::array::from_fn(|k| chunk.of_row(x[r + k]));
+                        let mut tile = [[lanes.splat(T::zero()); $classes]; $rows];
+                        // Between chunks the sums wait, as vectors.
+                        let waiting = |k: usize| (r + k) * c + first..(r + k) * c + first + $classes;
+                        if !is_first {
+                            for (k, tile) in tile.iter_mut().enumerate() {
+                                tile.copy_from_slice(&sums[waiting(k)]);
+                            }
+                        }
+                        let ahead = chunk.of_row(ahead);
+                        let tile = dots::<T, L, $rows, $classes>(lanes, x, w, chunk.stride, tile, ahead);
+                        for (k, tile) in tile.iter().enumerate() {
+                            if is_last {
+                                for (class, &sum) in tile.iter().enumerate() {
+                                    out[(first + class) * PANEL + r + k] = lanes.sum(sum);
+                                }
+                            } else {
+                                sums[waiting(k)].copy_from_slice(tile);
+                            }
+                        }
+                    }};
+                }
+                match ((x.len() - r).min(2), (c - first).min(5)) {
+                    (2, 5) => tile!(2, 5),
+                    (2, 4) => tile!(2, 4),
+                    (2, 3) => tile!(2, 3),
+                    (2, 2) => tile!(2, 2),
+                    (2, _) => tile!(2, 1),
+                    (_, 5) => tile!(1, 5),
+                    (_, 4) => tile!(1, 4),
+                    (_, 3) => tile!(1, 3),
+                    (_, 2) => tile!(1, 2),
+                    _ => tile!(1, 1),
+                }
+            }
+        }
+    }
+}
+
+/// out[k] += Σ_r g(r, k)·x(r), three rows by four results by a chunk of features at a time. `next` rows are asked for
+/// meanwhile.
+#[inline(always)]
+fn add_outer<'a, T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    stride: usize,
+    (rows, results): (usize, usize),
+    x: impl Fn(usize) -> &'a [T],
+    g: impl Fn(usize, usize) -> T,
+    out: &mut [T],
+    next: impl Fn(usize) -> Option<&'a [T]>,
+) {
+    for r in (0..rows).step_by(3) {
+        for first in (0..results).step_by(4) {
+            let ahead = next(r + (first / 4).min(2)).unwrap_or_else(|| x(r));
+            let out = &mut out[first * stride..];
+            macro_rules! tile {
+                ($rows:literal, $results:literal) => {{
+                    let x: [&[T]; $rows] = std::array::from_fn(|k| x(r + k));
+                    let g: [[T; $results]; $rows] =
+                        std::array::from_fn(|row| std::array::from_fn(|k| g(r + row, first + k)));
+                    update::<T, L, $rows, $results>(lanes, x, g, out, stride, ahead);
+                }};
+            }
+            match ((rows - r).min(3), (results - first).min(4)) {
+                (3, 4) => tile!(3, 4),
+                (3, 3) => tile!(3, 3),
+                (3, 2) => tile!(3, 2),
+                (3, _) => tile!(3, 1),
+                (2, 4) => tile!(2, 4),
+                (2, 3) => tile!(2, 3),
+                (2, 2) => tile!(2, 2),
+                (2, _) => tile!(2, 1),
+                (_, 4) => tile!(1, 4),
+                (_, 3) => tile!(1, 3),
+                (_, 2) => tile!(1, 2),
+                _ => tile!(1, 1),
+            }
+        }
+    }
+}

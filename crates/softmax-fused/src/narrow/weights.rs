@@ -1,0 +1,63 @@
+//! W to Wᵀ as the kernel wants it, and the tasks' dWᵀ to dW.
+
+use super::layout::{BLOCK, Layout, PANEL};
+use crate::kernel::lanes::FusedElement;
+use softmax_core::Problem;
+use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
+
+/// Some features of all classes, class by class.
+type Turned<T> = [[T; BLOCK]; PANEL];
+
+pub(super) fn pack<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut [T], layout: Layout) {
+    let weights = problem.weights();
+    let mut turned: Turned<T> = [[T::zero(); BLOCK]; PANEL];
+    for chunk in layout.chunks() {
+        let to = &mut packed[chunk.offset..][..layout.c * chunk.stride];
+        for start in (0..chunk.length).step_by(BLOCK) {
+            let end = (start + BLOCK).min(chunk.length);
+            let rows = weights.slice_axis(Axis(0), (chunk.first + start..chunk.first + end).into());
+            for (k, row) in rows.rows().into_iter().enumerate() {
+                match row.to_slice() {
+                    Some(row) => turned.iter_mut().zip(row).for_each(|(class, &w)| class[k] = w),
+                    None => turned.iter_mut().zip(row).for_each(|(class, &w)| class[k] = w),
+                }
+            }
+            for (to, class) in to.chunks_exact_mut(chunk.stride).zip(&turned) {
+                to[start..end].copy_from_slice(&class[..end - start]);
+            }
+        }
+        to.chunks_exact_mut(chunk.stride).for_each(|to| to[chunk.length..].fill(T::zero()));
+    }
+}
+
+/// Rows of dW from the feature `first` on, a multiple of [`BLOCK`]: the tasks' parts, added in order, and λ·W.
+pub(super) fn unpack_gradient<'a, T: FusedElement>(
+    parts: impl Iterator<Item = &'a [T]> + Clone,
+    layout: Layout,
+    first: usize,
+    lambda: T,
+    penalty: Option<ArrayView2<'_, T>>,
+    dw: &mut ArrayViewMut2<'_, T>,
+) {
+    let mut turned: Turned<T> = [[T::zero(); BLOCK]; PANEL];
+    for (block, mut rows) in dw.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
+        let start = first + block * BLOCK;
+        let chunk = layout.chunk_at(start);
+        for (class, sums) in turned.iter_mut().enumerate().take(layout.c) {
+            let at = chunk.offset + class * chunk.stride + start - chunk.first;
+            sums.fill(T::zero());
+            for part in parts.clone() {
+                sums.iter_mut().zip(&part[at..at + rows.nrows()]).for_each(|(sum, &part)| *sum += part);
+            }
+        }
+        for (k, mut row) in rows.rows_mut().into_iter().enumerate() {
+            match row.as_slice_mut() {
+                Some(row) => row.iter_mut().zip(&turned).for_each(|(dw, class)| *dw = class[k]),
+                None => row.iter_mut().zip(&turned).for_each(|(dw, class)| *dw = class[k]),
+            }
+            if let Some(weights) = &penalty {
+                row.zip_mut_with(&weights.row(start + k), |dw, &w| *dw += lambda * w);
+            }
+        }
+    }
+}
