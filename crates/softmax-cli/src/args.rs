@@ -1,7 +1,10 @@
 //! The command line, as the contract has it.
 
+use crate::style::Color;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use softmax_core::{Dtype, Objective, Reduction};
+use softmax_data::Format as DataFormat;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -9,6 +12,10 @@ use std::str::FromStr;
 #[derive(Debug, Parser)]
 #[command(name = "softmax", version, max_term_width = 100)]
 pub(crate) struct Cli {
+    /// When to print in colour; NO_COLOR is honoured
+    #[arg(long, value_enum, global = true, default_value_t = Color::Auto, hide_possible_values = true,
+          value_name = "auto|always|never")]
+    pub(crate) color: Color,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -28,9 +35,28 @@ pub(crate) enum Command {
     /// Exit code 1 if a case fails.
     #[command(after_help = "Example: softmax verify --backends ndarray --filter options/")]
     Verify(VerifyArgs),
+    /// Hold entries of a backend's gradients against differences of the loss.
+    ///
+    /// A line per sampled entry, the worst first: numeric, analytic, relative error. The numeric one is a central
+    /// difference of the loss in double-double arithmetic. Exit code 1 if an entry is past the tolerance.
+    #[command(after_help = "Example: softmax gradcheck --backend ndarray --samples 10 --dtype f64")]
+    Gradcheck(GradcheckArgs),
     /// List what this build and this machine can run.
     #[command(after_help = "Example: softmax backends --format json")]
     Backends(BackendsArgs),
+    /// Compare backends on shapes, element types and numbers of threads, a record each.
+    ///
+    /// The file has a line of JSON per problem, as `compare --format json` has it, written as soon as it is known.
+    #[command(after_help = "Example: softmax bench --shapes 500x3073x10,1024x512x1000 --output records.json")]
+    Bench(BenchArgs),
+    /// Print a shell's completions.
+    #[command(
+        after_help = "Example: softmax completions bash > ~/.local/share/bash-completion/completions/softmax"
+    )]
+    Completions(CompletionsArgs),
+    /// Print a page of the manual.
+    #[command(after_help = "Example: softmax man compare | man -l -")]
+    Man(ManArgs),
     /// What `cargo xtask bench` drives
     #[command(subcommand, hide = true)]
     Workbench(WorkbenchCommand),
@@ -109,9 +135,15 @@ pub(crate) struct CompareArgs {
     /// Ask for the gradient of the features too
     #[arg(long)]
     pub(crate) dx: bool,
+    /// The backend that speed-ups are relative to [default: the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) baseline: Option<String>,
     /// How to print the result
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+    #[arg(long, value_enum, default_value_t = CompareFormat::Table)]
+    pub(crate) format: CompareFormat,
+    /// Draw time and error of each backend
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) plot: Option<PathBuf>,
     /// Write the result to a file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -152,6 +184,82 @@ pub(crate) struct VerifyArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct GradcheckArgs {
+    /// The backend
+    #[arg(long, value_name = "NAME", default_value = "fused")]
+    pub(crate) backend: String,
+    #[command(flatten)]
+    pub(crate) problem: ProblemArgs,
+    #[command(flatten)]
+    pub(crate) objective: ObjectiveArgs,
+    /// Entries of the gradient of the features too
+    #[arg(long)]
+    pub(crate) dx: bool,
+    /// How many entries
+    #[arg(long, value_name = "K", default_value_t = 20, value_parser = parse_count)]
+    pub(crate) samples: usize,
+    /// The largest relative error, relative to the entry, or to a hundredth of the largest where it is smaller
+    /// [default: 1e-9 in f64, 1e-3 in f32]
+    #[arg(long, value_name = "ERROR", value_parser = parse_tolerance)]
+    pub(crate) tolerance: Option<f64>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Which problems
+    #[arg(
+        long,
+        value_delimiter = ',',
+        value_name = "NxDxC",
+        default_value = "500x3073x10,1797x64x10,1024x512x1000"
+    )]
+    pub(crate) shapes: Vec<Shape>,
+    /// Which element types
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "f32")]
+    pub(crate) dtypes: Vec<DtypeArg>,
+    /// Backends, separated by commas [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) backends: Vec<String>,
+    /// How many threads to use, one number or several [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "N", value_parser = parse_threads)]
+    pub(crate) threads: Vec<usize>,
+    /// The gradient of the features too
+    #[arg(long)]
+    pub(crate) dx: bool,
+    /// The seed of the random problems
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Rounds, in each of which every backend is timed once [default: as the budget allows]
+    #[arg(long, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: Option<u32>,
+    /// Seconds to spend on timing for each problem
+    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = parse_seconds)]
+    pub(crate) time_budget: f64,
+    /// Where the records go; must be new, unless --resume is given
+    #[arg(long, value_name = "FILE.json")]
+    pub(crate) output: PathBuf,
+    /// Keep the records that the file has, and add those that it has not
+    #[arg(long)]
+    pub(crate) resume: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The command whose page it is [default: softmax itself]
+    pub(crate) command: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct BackendsArgs {
     /// How to print the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -161,10 +269,32 @@ pub(crate) struct BackendsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Problem")]
 pub(crate) struct ProblemArgs {
-    /// An .npz with X and y or Y, and optionally W, b, class_weight, sample_weight
+    /// Samples: .npz, .npy, .csv, IDX (MNIST), CIFAR-10 batches, svmlight or .safetensors
+    ///
+    /// An .npz or .safetensors has X (N×D) and y (N) or Y (N×C), and optionally W (D×C), b, class_weight and
+    /// sample_weight. A table, an IDX file or svmlight text may be gzipped.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
-    /// An .npz with W, and optionally b [default: the data's, else small random numbers]
+    /// The format, where the file's name does not tell
+    #[arg(long, value_enum, value_name = "FORMAT", requires = "data")]
+    pub(crate) data_format: Option<DataFormatArg>,
+    /// Labels, if they are in another file: .npy or IDX
+    #[arg(long, value_name = "FILE", requires = "data")]
+    pub(crate) labels: Option<PathBuf>,
+    /// A table's column of labels: its name, or its place from 0, or from the end if negative
+    /// [default: one named label, class, target, y or species, else the last]
+    #[arg(long, value_name = "COLUMN", requires = "data", allow_negative_numbers = true)]
+    pub(crate) label_column: Option<String>,
+    /// The first samples only
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(crate) limit: Option<usize>,
+    /// Give each feature mean 0 and standard deviation 1
+    #[arg(long)]
+    pub(crate) standardize: bool,
+    /// Add a feature that is always 1, whose weights are the bias
+    #[arg(long, conflicts_with = "synthetic")]
+    pub(crate) bias_column: bool,
+    /// W, and optionally b, from an .npz or .safetensors [default: the data's, else small random numbers]
     #[arg(long, value_name = "FILE", conflicts_with = "synthetic")]
     pub(crate) weights: Option<PathBuf>,
     /// Random data of N samples, D features and C classes
@@ -243,6 +373,39 @@ pub(crate) enum Format {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompareFormat {
+    Table,
+    Json,
+    Csv,
+    Markdown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataFormatArg {
+    Npz,
+    Npy,
+    Csv,
+    Idx,
+    Cifar10,
+    Svmlight,
+    Safetensors,
+}
+
+impl From<DataFormatArg> for DataFormat {
+    fn from(arg: DataFormatArg) -> Self {
+        match arg {
+            DataFormatArg::Npz => DataFormat::Npz,
+            DataFormatArg::Npy => DataFormat::Npy,
+            DataFormatArg::Csv => DataFormat::Csv,
+            DataFormatArg::Idx => DataFormat::Idx,
+            DataFormatArg::Cifar10 => DataFormat::Cifar10,
+            DataFormatArg::Svmlight => DataFormat::Svmlight,
+            DataFormatArg::Safetensors => DataFormat::Safetensors,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DtypeArg {
     F32,
     F64,
@@ -292,6 +455,16 @@ impl FromStr for Shape {
 fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|s: &f64| s.is_finite() && *s > 0.0);
     seconds.ok_or_else(|| "expected a number of seconds above 0".to_owned())
+}
+
+fn parse_count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|&count: &usize| count > 0);
+    count.ok_or_else(|| "expected a number from 1 on".to_owned())
+}
+
+fn parse_tolerance(text: &str) -> Result<f64, String> {
+    let tolerance = text.parse().ok().filter(|t: &f64| t.is_finite() && *t >= 0.0);
+    tolerance.ok_or_else(|| "expected a finite number, at least 0".to_owned())
 }
 
 fn parse_threads(text: &str) -> Result<usize, String> {

@@ -3,6 +3,7 @@
 use crate::args::{BackendsArgs, Format};
 use crate::machine;
 use crate::registry::{CliElement, Registry, Setup};
+use crate::style::Palette;
 use crate::{Verdict, report};
 use serde::Serialize;
 use std::io::Write;
@@ -28,7 +29,12 @@ struct Missing {
     remedy: &'static str,
 }
 
-pub(crate) fn run(args: &BackendsArgs, registry: &Registry, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+pub(crate) fn run(
+    args: &BackendsArgs,
+    registry: &Registry,
+    palette: Palette,
+    out: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
     let setup = Setup { threads: machine::set_threads(None)? };
     let available = |entry| {
         let descriptor = f32::make(entry, setup).descriptor();
@@ -49,19 +55,19 @@ pub(crate) fn run(args: &BackendsArgs, registry: &Registry, out: &mut dyn Write)
             serde_json::to_writer_pretty(&mut *out, &listing)?;
             writeln!(out)?;
         }
-        Format::Table => write_table(&listing, out)?,
+        Format::Table => write_table(&listing, palette, out)?,
     }
     Ok(Verdict::AllAgree)
 }
 
-fn write_table(listing: &Listing, out: &mut dyn Write) -> anyhow::Result<()> {
+fn write_table(listing: &Listing, palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
     let mut table = report::table(&["backend", "device", "SIMD", "threads", "deterministic"], &[3]);
     for backend in &listing.backends {
         let deterministic = if backend.deterministic { "yes" } else { "no" };
         let threads = backend.threads.to_string();
         table.add_row([&backend.name, &backend.device, &backend.simd, &threads, deterministic]);
     }
-    writeln!(out, "{}", report::render(&table))?;
+    writeln!(out, "{}", report::render(&table, palette))?;
     for absent in &listing.absent {
         writeln!(out, "\n{} is not in this build: {}", absent.name, absent.remedy)?;
     }

@@ -1,15 +1,18 @@
 //! `softmax compare`: every backend is checked against the oracle, then all are timed side by side.
 
-use crate::args::{CompareArgs, Format};
+use crate::args::{CompareArgs, TimingArgs};
 use crate::measure::{self, Time};
+use crate::progress::Progress;
 use crate::registry::{BackendEntry, CliElement, Registry, Setup};
 use crate::source::{self, Source};
-use crate::{Verdict, machine, report, units};
+use crate::style::Palette;
+use crate::{Verdict, interrupt, machine, plot, report, units};
 use anyhow::Context;
 use serde::Serialize;
 use softmax_conformance::{OutputError, Precision, Reference, check, reference};
 use softmax_core::{Dtype, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, Problem, SoftmaxBackend};
 use softmax_data::write_atomically;
+use std::collections::BTreeMap;
 use std::io::Write;
 
 /// How many time budgets a single call may take before its backend is left out.
@@ -52,9 +55,11 @@ pub(crate) struct Measured {
     pub(crate) loss_error: f64,
     /// max |g − g_ref| / max |g_ref|, the worst of the gradients.
     pub(crate) gradient_error: f64,
+    /// Of each output that was asked for.
+    pub(crate) errors: BTreeMap<String, f64>,
     /// None for a backend that disagrees: a wrong answer is not timed.
     pub(crate) time: Option<Time>,
-    /// The first backend's time over this one's.
+    /// The baseline's time over this one's.
     pub(crate) speedup: Option<f64>,
     /// The peak of heap that the first call held beyond inputs and outputs.
     pub(crate) extra_bytes: usize,
@@ -76,36 +81,89 @@ pub(crate) struct Skipped {
     pub(crate) estimate_s: Option<f64>,
 }
 
-pub(crate) fn run(args: &CompareArgs, registry: &Registry, out: &mut dyn Write) -> anyhow::Result<Verdict> {
-    let entries = registry.select(&args.backends)?;
-    let comparison = match args.problem.dtype.into() {
-        Dtype::F32 => compare::<f32>(args, &entries)?,
-        Dtype::F64 => compare::<f64>(args, &entries)?,
-    };
-    let write = |out: &mut dyn Write| match args.format {
-        Format::Table => report::write_table(&comparison, out),
-        Format::Json => report::write_json(&comparison, out),
-    };
-    match &args.output {
-        None => write(out)?,
-        Some(path) => write_atomically(path, |mut file| write(&mut file))?,
-    }
-    Ok(if comparison.agree { Verdict::AllAgree } else { Verdict::Disagreement })
+/// What to do with a problem.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) dx: bool,
+    pub(crate) timing: &'a TimingArgs,
+    /// The backend that speed-ups are relative to; the first where there is none.
+    pub(crate) baseline: Option<&'a str>,
+    pub(crate) threads: usize,
 }
 
-fn compare<T: CliElement>(args: &CompareArgs, entries: &[&BackendEntry]) -> anyhow::Result<Comparison> {
-    let Source { origin, problem: owned } = source::load::<T>(&args.problem, &args.objective)?;
-    let problem = owned.problem().with_context(|| origin.clone())?;
+pub(crate) fn run(
+    args: &CompareArgs,
+    registry: &Registry,
+    palette: Palette,
+    out: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
+    let entries = registry.select(&args.backends)?;
+    if let Some(name) = args.baseline.as_deref().filter(|name| !entries.iter().any(|e| e.name == *name)) {
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
+        anyhow::bail!(
+            "--baseline: expected one of the backends compared, {}, found {name}",
+            names.join(", ")
+        );
+    }
+    let comparison = match args.problem.dtype.into() {
+        Dtype::F32 => load_and_compare::<f32>(args, &entries)?,
+        Dtype::F64 => load_and_compare::<f64>(args, &entries)?,
+    };
+    if let Some(path) = &args.plot {
+        let picture = plot::draw(&comparison)?;
+        write_atomically(path, |file| file.write_all(picture.as_bytes()))?;
+    }
+    match &args.output {
+        None => report::write(&comparison, args.format, palette, out)?,
+        Some(path) => write_atomically(path, |mut file| {
+            report::write(&comparison, args.format, Palette::PLAIN, &mut file)
+        })?,
+    }
+    Ok(match comparison.agree {
+        _ if interrupt::requested() => Verdict::Interrupted,
+        true => Verdict::AllAgree,
+        false => Verdict::Disagreement,
+    })
+}
+
+fn load_and_compare<T: CliElement>(
+    args: &CompareArgs,
+    entries: &[&BackendEntry],
+) -> anyhow::Result<Comparison> {
+    let source = source::load::<T>(&args.problem, &args.objective)?;
     let threads = machine::set_threads(args.timing.threads)?;
-    let set = outputs_to_compare(&problem, args.dx);
+    interrupt::listen();
+    let plan = Plan { dx: args.dx, timing: &args.timing, baseline: args.baseline.as_deref(), threads };
+    compare(source, entries, &plan)
+}
+
+/// Checks, and then times. An interruption leaves what is not done yet out.
+pub(crate) fn compare<T: CliElement>(
+    source: Source<T>,
+    entries: &[&BackendEntry],
+    plan: &Plan<'_>,
+) -> anyhow::Result<Comparison> {
+    let Source { origin, problem: owned } = source;
+    let problem = owned.problem().with_context(|| origin.clone())?;
+    let threads = plan.threads;
+    let set = source::gradients(&problem, plan.dx);
+    let progress = Progress::new(entries.len());
+    progress.doing("oracle");
     let reference = reference(&problem, set);
 
     let mut checked = Vec::new();
     let mut backends = Vec::new();
     let mut skipped = Vec::new();
-    for entry in entries {
+    for (k, entry) in entries.iter().enumerate() {
+        if interrupt::requested() {
+            let reason = "interrupted".to_owned();
+            skipped.push(Skipped { name: entry.name.to_owned(), reason, estimate_s: None });
+            continue;
+        }
+        progress.doing(format!("checking {}", entry.name));
+        progress.at(k, entries.len());
         let mut trial = T::make(entry, Setup { threads });
-        match worth_running(trial.as_mut(), &owned, set, args.timing.time_budget) {
+        match worth_running(trial.as_mut(), &owned, set, plan.timing.time_budget) {
             Err(mut reason) => {
                 reason.name = entry.name.to_owned();
                 skipped.push(reason);
@@ -120,12 +178,7 @@ fn compare<T: CliElement>(args: &CompareArgs, entries: &[&BackendEntry]) -> anyh
         }
     }
 
-    time_those_that_agree(&mut checked, backends, &problem, set, args)?;
-    let names = |kind| match kind {
-        OutputKind::WeightsGradient => "dW",
-        OutputKind::BiasGradient => "db",
-        _ => "dX",
-    };
+    time_those_that_agree(&mut checked, backends, &problem, set, plan, &progress)?;
     Ok(Comparison {
         problem: ProblemRecord {
             n: problem.n_samples(),
@@ -135,7 +188,7 @@ fn compare<T: CliElement>(args: &CompareArgs, entries: &[&BackendEntry]) -> anyh
             source: origin,
             threads,
             cpu: machine::cpu(),
-            gradients: set.iter().map(names).collect(),
+            gradients: set.iter().map(short_name).collect(),
         },
         reference: ReferenceRecord { loss: reference.loss.value(), arithmetic: arithmetic(&reference) },
         agree: checked.iter().all(|backend| backend.failures.is_empty()) && !checked.is_empty(),
@@ -144,12 +197,12 @@ fn compare<T: CliElement>(args: &CompareArgs, entries: &[&BackendEntry]) -> anyh
     })
 }
 
-fn outputs_to_compare<T: CliElement>(problem: &Problem<'_, T>, dx: bool) -> OutputSet {
-    let mut set = OutputSet::NONE.with(OutputKind::WeightsGradient);
-    if problem.bias().is_some() {
-        set = set.with(OutputKind::BiasGradient);
+fn short_name(gradient: OutputKind) -> &'static str {
+    match gradient {
+        OutputKind::WeightsGradient => "dW",
+        OutputKind::BiasGradient => "db",
+        _ => "dX",
     }
-    if dx { set.with(OutputKind::FeaturesGradient) } else { set }
 }
 
 /// Refuses a backend that does not do this, or whose one call would take several time budgets.
@@ -195,8 +248,15 @@ fn check_backend<T: CliElement>(
         index: error.index.clone(),
         message: error.to_string(),
     };
+    let short = |output: &str| match output {
+        "weights gradient" => "dW".to_owned(),
+        "bias gradient" => "db".to_owned(),
+        "features gradient" => "dX".to_owned(),
+        other => other.to_owned(),
+    };
     let measured = Measured {
         name: name.to_owned(),
+        errors: errors.iter().map(|e| (short(e.output), e.relative_error)).collect(),
         loss: evaluation.loss,
         loss_error: error_of(&|e| e.output == "loss"),
         gradient_error: error_of(&|e| e.output.ends_with("gradient")),
@@ -214,7 +274,8 @@ fn time_those_that_agree<T: CliElement>(
     backends: Vec<Box<dyn SoftmaxBackend<T>>>,
     problem: &Problem<'_, T>,
     set: OutputSet,
-    args: &CompareArgs,
+    plan: &Plan<'_>,
+    progress: &Progress,
 ) -> anyhow::Result<()> {
     let agrees: Vec<usize> = (0..checked.len()).filter(|&k| checked[k].failures.is_empty()).collect();
     let mut backends: Vec<_> = backends
@@ -222,18 +283,22 @@ fn time_those_that_agree<T: CliElement>(
         .enumerate()
         .filter_map(|(k, backend)| agrees.contains(&k).then_some(backend))
         .collect();
-    let times = measure::interleave(&mut backends, problem, set, &args.timing)?;
+    progress.doing("timing");
+    let times = measure::interleave(&mut backends, problem, set, plan.timing, progress)?;
     let products = if set.contains(OutputKind::FeaturesGradient) { 3.0 } else { 2.0 };
     let work = 2.0
         * products
         * problem.n_samples() as f64
         * problem.n_features() as f64
         * problem.n_classes() as f64;
-    let baseline = times.first().map(|time| time.median_s);
+    let baseline = agrees.iter().zip(&times).find_map(|(&k, time)| match plan.baseline {
+        Some(name) if checked[k].name != name => None,
+        _ => *time,
+    });
     for (&k, &time) in agrees.iter().zip(&times) {
-        checked[k].speedup = baseline.map(|baseline| baseline / time.median_s);
-        checked[k].gflops = Some(work / time.median_s / 1e9);
-        checked[k].time = Some(time);
+        checked[k].time = time;
+        checked[k].gflops = time.map(|time| work / time.median_s / 1e9);
+        checked[k].speedup = baseline.zip(time).map(|(baseline, time)| baseline.median_s / time.median_s);
     }
     Ok(())
 }

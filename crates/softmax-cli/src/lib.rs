@@ -5,23 +5,31 @@
 
 mod args;
 mod backends;
+mod bench;
 mod compare;
 mod eval;
+mod gradcheck;
+mod interrupt;
 mod machine;
+mod manual;
 mod measure;
+mod plot;
+mod progress;
 mod registry;
 mod report;
 mod source;
+mod style;
 mod units;
 mod verify;
 mod workbench;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::{ColorChoice, CommandFactory, FromArgMatches};
 pub use registry::{Registry, Setup};
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use style::Palette;
 
 /// How a command ended, when nothing went wrong with the command itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,32 +38,43 @@ pub(crate) enum Verdict {
     AllAgree,
     /// Exit code 1: a backend disagrees or a case fails.
     Disagreement,
+    /// Exit code 130, as shells have it: what was known by then was printed.
+    Interrupted,
 }
 
 /// Runs the program: results to `out`, everything else to `err`.
 ///
 /// The exit code is 0 when all agree, 1 when a backend disagrees or a case fails, and 2 for bad usage or bad
-/// input, with one line on `err`.
+/// input, with one line on `err`; 130 after an interruption.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     registry: &Registry,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let palette = Palette::new(style::asked_for(&args));
+    let clap_color = if palette.is_colored() { ColorChoice::Always } else { ColorChoice::Never };
+    let parsed = Cli::command().color(clap_color).try_get_matches_from(args);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return refuse_usage(&error, out, err),
+        Err(error) => return refuse_usage(&error, palette, out, err),
     };
     let done = match &cli.command {
-        Command::Compare(args) => compare::run(args, registry, out),
+        Command::Compare(args) => compare::run(args, registry, palette, out),
         Command::Eval(args) => eval::run(args, registry),
-        Command::Verify(args) => verify::run(args, registry, out),
-        Command::Backends(args) => backends::run(args, registry, out),
+        Command::Verify(args) => verify::run(args, registry, palette, out),
+        Command::Gradcheck(args) => gradcheck::run(args, registry, palette, out),
+        Command::Backends(args) => backends::run(args, registry, palette, out),
+        Command::Bench(args) => bench::run(args, registry, palette, out),
+        Command::Completions(args) => manual::completions(args, out),
+        Command::Man(args) => manual::page(args, out),
         Command::Workbench(command) => workbench::run(command, registry, out),
     };
     match done {
         Ok(Verdict::AllAgree) => ExitCode::SUCCESS,
         Ok(Verdict::Disagreement) => ExitCode::from(1),
+        Ok(Verdict::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
@@ -75,9 +94,10 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// Help goes to `out`; a mistake is one line on `err`.
-fn refuse_usage(error: &clap::Error, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+fn refuse_usage(error: &clap::Error, palette: Palette, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     if !error.use_stderr() {
-        let _ = write!(out, "{}", error.render().ansi());
+        let text = error.render();
+        let _ = if palette.is_colored() { write!(out, "{}", text.ansi()) } else { write!(out, "{text}") };
         return ExitCode::SUCCESS;
     }
     let text = error.render().to_string();

@@ -7,6 +7,14 @@ pub(crate) fn cpu() -> String {
     model.map_or(std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
 }
 
+/// Bytes of memory that a program can still have, where the system says so.
+pub(crate) fn available_bytes() -> Option<u64> {
+    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
 /// Gives rayon's global pool, which Burn computes in, its size, and says how many threads there are.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
 //! What a call costs: time, side by side with others', and memory.
 
 use crate::args::TimingArgs;
+use crate::interrupt;
+use crate::progress::Progress;
 use ndarray::{Array, Axis, Dimension, Slice};
 use peak_alloc::PeakAlloc;
 use serde::Serialize;
@@ -27,10 +29,14 @@ pub(crate) struct Time {
 }
 
 impl Time {
-    fn new(mut seconds: Vec<f64>) -> Self {
+    /// None of no seconds.
+    fn new(mut seconds: Vec<f64>) -> Option<Self> {
+        if seconds.is_empty() {
+            return None;
+        }
         let median_s = median(&mut seconds);
         let mut deviations: Vec<f64> = seconds.iter().map(|s| (s - median_s).abs()).collect();
-        Time { median_s, min_s: seconds[0], mad_s: median(&mut deviations), rounds: seconds.len() }
+        Some(Time { median_s, min_s: seconds[0], mad_s: median(&mut deviations), rounds: seconds.len() })
     }
 }
 
@@ -98,26 +104,36 @@ fn first_rows<T: Element>(owned: &OwnedProblem<T>, rows: usize) -> OwnedProblem<
     }
 }
 
-/// Times the backends in turn, round by round, so that a drift of the machine's speed hits all alike.
+/// Times the backends in turn, round by round, so that a drift of the machine's speed hits all alike. After an
+/// interruption there is what was measured by then, which may be nothing.
 pub(crate) fn interleave<T: Element>(
     backends: &mut [Box<dyn SoftmaxBackend<T>>],
     problem: &Problem<'_, T>,
     set: OutputSet,
     timing: &TimingArgs,
-) -> softmax_core::Result<Vec<Time>> {
+    progress: &Progress,
+) -> softmax_core::Result<Vec<Option<Time>>> {
     let mut outputs = OwnedOutputs::zeros(problem, set);
     let mut seconds = vec![Vec::new(); backends.len()];
     let budget = Duration::from_secs_f64(timing.time_budget);
     let start = Instant::now();
-    for round in 0.. {
+    'rounds: for round in 0.. {
+        let elapsed = start.elapsed();
         let done = match timing.repeat {
             Some(rounds) => round >= rounds as usize,
-            None => round > 0 && (start.elapsed() > budget || round >= MOST_ROUNDS),
+            None => round > 0 && (elapsed > budget || round >= MOST_ROUNDS),
         };
         if done {
             break;
         }
+        match timing.repeat {
+            Some(rounds) => progress.at(round, rounds as usize),
+            None => progress.at(elapsed.min(budget).as_millis() as usize, budget.as_millis() as usize),
+        }
         for (backend, seconds) in backends.iter_mut().zip(&mut seconds) {
+            if interrupt::requested() {
+                break 'rounds;
+            }
             let mut views = outputs.as_outputs();
             let start = Instant::now();
             backend.evaluate(problem, &mut views)?;

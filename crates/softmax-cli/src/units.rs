@@ -26,6 +26,12 @@ pub(crate) fn bytes(bytes: usize) -> String {
     format!("{} {}", three_digits(scaled), UNITS[unit])
 }
 
+/// A loss with seven digits: `2.302585`.
+pub(crate) fn loss(loss: f64) -> String {
+    let whole = loss.abs().log10().floor().clamp(0.0, 6.0) as usize;
+    format!("{loss:.*}", 6 - whole)
+}
+
 /// An error: `0`, or two digits and an exponent.
 pub(crate) fn error(error: f64) -> String {
     if error == 0.0 { "0".to_owned() } else { format!("{error:.1e}") }
@@ -56,6 +62,9 @@ mod tests {
         assert_eq!(bytes(1000), "1000 B");
         assert_eq!(bytes(64 << 20), "64.0 MiB");
         assert_eq!(factor(123.4), "123×");
+        assert_eq!(loss(2.302585093), "2.302585");
+        assert_eq!(loss(4137.7937), "4137.794");
+        assert_eq!(loss(0.0), "0.000000");
         assert_eq!(error(0.0), "0");
         assert_eq!(error(1.26e-7), "1.3e-7");
     }

@@ -1,16 +1,22 @@
 //! `softmax verify`: backends are put to the conformance suite.
 
 use crate::args::{Format, VerifyArgs};
+use crate::progress::Progress;
 use crate::registry::{BackendEntry, CliElement, Registry, Setup};
+use crate::style::Palette;
 use crate::{Verdict, machine, report};
-use indicatif::{ProgressBar, ProgressStyle};
 use softmax_conformance::{Report, Runner, Suite};
 use std::io::Write;
 
 /// How many failures of a backend are shown; JSON has them all.
 const SHOWN: usize = 10;
 
-pub(crate) fn run(args: &VerifyArgs, registry: &Registry, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+pub(crate) fn run(
+    args: &VerifyArgs,
+    registry: &Registry,
+    palette: Palette,
+    out: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
     let entries = registry.select(&args.backends)?;
     let setup = Setup { threads: machine::set_threads(None)? };
     let runner = match &args.filter {
@@ -28,7 +34,7 @@ pub(crate) fn run(args: &VerifyArgs, registry: &Registry, out: &mut dyn Write) -
             serde_json::to_writer_pretty(&mut *out, &reports)?;
             writeln!(out)?;
         }
-        Format::Table => write_table(&reports, out)?,
+        Format::Table => write_table(&reports, palette, out)?,
     }
     let right = reports.iter().all(Report::is_success);
     Ok(if right { Verdict::AllAgree } else { Verdict::Disagreement })
@@ -36,24 +42,12 @@ pub(crate) fn run(args: &VerifyArgs, registry: &Registry, out: &mut dyn Write) -
 
 /// With a bar on standard error, where that is a terminal.
 fn run_suite<T: CliElement>(runner: &Runner, suite: &Suite<T>, entry: &BackendEntry, setup: Setup) -> Report {
-    let bar = ProgressBar::new(suite.len() as u64);
-    if let Ok(style) = ProgressStyle::with_template("{msg:24} {wide_bar} {pos}/{len}") {
-        bar.set_style(style);
-    }
-    bar.set_message(format!("{} {}", entry.name, T::DTYPE));
-    let report = runner.run_with_progress(
-        suite,
-        || T::make(entry, setup),
-        |done, of| {
-            bar.set_length(of as u64);
-            bar.set_position(done as u64);
-        },
-    );
-    bar.finish_and_clear();
-    report
+    let progress = Progress::new(suite.len());
+    progress.doing(format!("{} {}", entry.name, T::DTYPE));
+    runner.run_with_progress(suite, || T::make(entry, setup), |done, of| progress.at(done, of))
 }
 
-fn write_table(reports: &[Report], out: &mut dyn Write) -> anyhow::Result<()> {
+fn write_table(reports: &[Report], palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
     let header = ["backend", "type", "cases", "skipped", "failed", "worst error/bound"];
     let mut table = report::table(&header, &[2, 3, 4, 5]);
     for report in reports {
@@ -66,7 +60,7 @@ fn write_table(reports: &[Report], out: &mut dyn Write) -> anyhow::Result<()> {
             format!("{:.3}", report.worst_over_bound()),
         ]);
     }
-    writeln!(out, "{}\n", report::render(&table))?;
+    writeln!(out, "{}\n", report::render(&table, palette))?;
     for report in reports {
         let whose = format!("{} {}", report.backend, report.dtype);
         for skipped in &report.skipped {
@@ -86,8 +80,12 @@ fn write_table(reports: &[Report], out: &mut dyn Write) -> anyhow::Result<()> {
     }
     let wrong = reports.iter().filter(|report| !report.is_success()).count();
     match wrong {
-        0 => writeln!(out, "All {} runs of the suite passed.", reports.len())?,
-        wrong => writeln!(out, "{wrong} of {} runs of the suite failed.", reports.len())?,
+        0 => writeln!(out, "{}", palette.good(format!("All {} runs of the suite passed.", reports.len())))?,
+        wrong => writeln!(
+            out,
+            "{}",
+            palette.bad(format!("{wrong} of {} runs of the suite failed.", reports.len()))
+        )?,
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 use crate::error::{DataError, Result};
 use crate::synthetic::random_weights;
-use ndarray::{Array1, Array2, ArrayView, Dimension};
+use ndarray::{Array, Array1, Array2, ArrayView, Axis, Dimension, RemoveAxis, Slice};
 use softmax_core::{Element, Objective, OwnedProblem, OwnedTargets, ndarray};
 
 /// Data as it comes from a source, finite, and not yet a problem: labels may be negative, weights missing.
@@ -63,6 +63,83 @@ impl<T: Element> Dataset<T> {
         }
     }
 
+    /// The first samples, at most `limit` of them.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        fn first<A: Clone, D: RemoveAxis>(array: Array<A, D>, limit: usize) -> Array<A, D> {
+            let length = array.len_of(Axis(0));
+            if length <= limit { array } else { array.slice_axis(Axis(0), Slice::from(..limit)).to_owned() }
+        }
+        self.features = first(self.features, limit);
+        self.labels = match self.labels {
+            Labels::Hard(labels) => Labels::Hard(first(labels, limit)),
+            Labels::Soft(soft) => Labels::Soft(first(soft, limit)),
+        };
+        self.sample_weights = self.sample_weights.map(|u| first(u, limit));
+        self
+    }
+
+    /// Takes each feature's mean from it and divides by its standard deviation, in f64; a feature that is constant
+    /// becomes 0.
+    #[must_use]
+    pub fn standardize(mut self) -> Self {
+        let count = self.features.nrows() as f64;
+        for mut column in self.features.columns_mut() {
+            let mean = column.iter().map(|x| x.widen()).sum::<f64>() / count;
+            let variance = column.iter().map(|x| (x.widen() - mean).powi(2)).sum::<f64>() / count;
+            let deviation = variance.sqrt();
+            // What rounding leaves of a constant is no deviation.
+            let scale = if deviation > mean.abs() * 1e-14 { deviation.recip() } else { 0.0 };
+            column.mapv_inplace(|x| T::narrow((x.widen() - mean) * scale));
+        }
+        self
+    }
+
+    /// Adds a last feature that is 1 for every sample, so that the last row of W is the bias.
+    #[must_use]
+    pub fn with_bias_column(mut self) -> Self {
+        let (rows, columns) = self.features.dim();
+        let mut features = Array2::ones((rows, columns + 1));
+        features.slice_axis_mut(Axis(1), Slice::from(..columns)).assign(&self.features);
+        self.features = features;
+        self
+    }
+
+    /// Refuses targets or sample weights for another number of samples.
+    pub(crate) fn check_lengths(&self) -> Result<()> {
+        let rows = self.features.nrows();
+        let targets = match &self.labels {
+            Labels::Hard(labels) => ("y", labels.len()),
+            Labels::Soft(soft) => ("Y", soft.nrows()),
+        };
+        let weights = self.sample_weights.as_ref().map(|u| ("sample_weight", u.len()));
+        match [Some(targets), weights].into_iter().flatten().find(|&(_, length)| length != rows) {
+            None => Ok(()),
+            Some((field, length)) => Err(DataError::Field {
+                origin: self.origin.clone(),
+                field: field.to_owned(),
+                expected: format!("one for each of {rows} samples"),
+                found: length.to_string(),
+            }),
+        }
+    }
+
+    /// Refuses labels from which no one would count the classes: weights for them all might not fit into memory.
+    fn check_classes(&self, classes: usize) -> Result<()> {
+        const ALWAYS: usize = 1 << 20;
+        const PER_SAMPLE: usize = 64;
+        let samples = self.features.nrows();
+        if classes <= ALWAYS.max(samples.saturating_mul(PER_SAMPLE)) {
+            return Ok(());
+        }
+        Err(DataError::Field {
+            origin: self.origin.clone(),
+            field: "y".to_owned(),
+            expected: "class numbers from 0 on, or weights that say how many classes there are".to_owned(),
+            found: format!("class {} among {samples} samples", classes - 1),
+        })
+    }
+
     /// The problem of this data under `objective`, whose ignored label is given as files write it, in
     /// `ignored`. Where the data has no weights, they are small and random, from `seed`.
     ///
@@ -76,6 +153,9 @@ impl<T: Element> Dataset<T> {
         seed: u64,
     ) -> Result<OwnedProblem<T>> {
         let classes = self.n_classes(ignored);
+        if self.weights.is_none() {
+            self.check_classes(classes)?;
+        }
         let targets = match self.labels {
             Labels::Soft(soft) => OwnedTargets::Soft(soft),
             Labels::Hard(labels) => {

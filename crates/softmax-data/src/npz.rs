@@ -1,16 +1,20 @@
-//! NumPy's `.npz`: X (N×D), y (N) or Y (N×C), W (D×C), and b (C), class_weight (C), sample_weight (N) where
-//! there are any.
+//! NumPy's `.npz`: named arrays.
 
-use crate::dataset::{Dataset, Labels, check_finite};
+use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
+use crate::named::{NamedArrays, dataset, one_line};
+use crate::npy::read_array;
 use crate::npy_elements::{Integer, Number, Unread};
 use crate::output::write_atomically;
-use ndarray::{Array, Array0, Array1, Array2, Dimension, Ix1, Ix2, IxDyn};
-use ndarray_npy::{NpzReader, NpzWriter, ReadNpyError, ReadNpzError, ReadableElement, WriteNpzError};
+use crate::source::may_inflate;
+use ndarray::{Array, Array0, Array1, Dimension, Ix1, IxDyn};
+use ndarray_npy::{NpzWriter, ReadNpyError, ReadNpyExt, WriteNpzError};
 use softmax_core::{Dtype, Element, Evaluation, OwnedOutputs, OwnedProblem, OwnedTargets, ndarray};
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
+use zip::ZipArchive;
+use zip::result::ZipError;
 
 /// Reads a data set. Integer arrays are taken as numbers; floats are rounded to `T` where they are wider.
 ///
@@ -19,29 +23,7 @@ use std::path::{Path, PathBuf};
 /// number of axes or an element type that is no real number, an entry is not finite (a bias may be −∞), or
 /// the file is not an npz or is cut short.
 pub fn read_npz<T: Element>(path: &Path) -> Result<Dataset<T>> {
-    let mut file = NpzFile::open(path)?;
-    let features = file.require::<T, Ix2>("X", false)?;
-    let labels = match (file.has("y"), file.has("Y")) {
-        (true, true) => return Err(file.field("y and Y", "one of the two", "both")),
-        (true, false) => Labels::Hard(file.labels()?),
-        (false, true) => Labels::Soft(file.require::<T, Ix2>("Y", false)?),
-        (false, false) => return Err(file.field("y or Y", "labels or soft targets", &file.inventory())),
-    };
-    let mut dataset = Dataset::new(path.display().to_string(), features, labels);
-    dataset.weights = file.optional::<T, Ix2>("W", false)?;
-    dataset.bias = file.optional::<T, Ix1>("b", true)?;
-    dataset.class_weights = file.optional::<T, Ix1>("class_weight", false)?;
-    dataset.sample_weights = file.optional::<T, Ix1>("sample_weight", false)?;
-    Ok(dataset)
-}
-
-/// Reads W, and b where there is one.
-///
-/// # Errors
-/// As [`read_npz`].
-pub fn read_weights_npz<T: Element>(path: &Path) -> Result<(Array2<T>, Option<Array1<T>>)> {
-    let mut file = NpzFile::open(path)?;
-    Ok((file.require("W", false)?, file.optional("b", true)?))
+    dataset(&mut NpzFile::open(path)?)
 }
 
 /// The element type that the file's X suggests: f64 for NumPy's float64, f32 for anything else.
@@ -128,61 +110,35 @@ fn add<T: Element, D: Dimension, W: io::Write + io::Seek>(
     }
 }
 
-/// An npz that is being read; its errors name the file and the array.
-struct NpzFile {
+/// An npz that is being read.
+pub(crate) struct NpzFile {
     path: PathBuf,
-    npz: NpzReader<BufReader<File>>,
+    zip: ZipArchive<BufReader<File>>,
     names: Vec<String>,
 }
 
 impl NpzFile {
-    fn open(path: &Path) -> Result<Self> {
+    /// Refuses an archive whose directory claims more than can be true, before any of it is inflated.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-        let not_npz = |error: ReadNpzError| DataError::File {
+        let refuse = |found: String| DataError::File {
             path: path.to_owned(),
             expected: "an .npz archive as numpy.savez writes it",
-            found: one_line(&error.to_string()),
+            found,
         };
-        let mut npz = NpzReader::new(BufReader::new(file)).map_err(not_npz)?;
-        let names = npz.names().map_err(not_npz)?;
-        Ok(NpzFile { path: path.to_owned(), npz, names })
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.names.iter().any(|n| n == name)
-    }
-
-    fn inventory(&self) -> String {
-        if self.names.is_empty() { "no arrays".to_owned() } else { format!("only {}", self.names.join(", ")) }
-    }
-
-    fn field(&self, field: &str, expected: &str, found: &str) -> DataError {
-        DataError::Field {
-            origin: self.path.display().to_string(),
-            field: field.to_owned(),
-            expected: expected.to_owned(),
-            found: found.to_owned(),
+        let not_npz = |error: ZipError| refuse(one_line(&error.to_string()));
+        let mut zip = ZipArchive::new(BufReader::new(file)).map_err(not_npz)?;
+        let mut names = Vec::new();
+        for k in 0..zip.len() {
+            let entry = zip.by_index_raw(k).map_err(not_npz)?;
+            let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_owned();
+            if !may_inflate(entry.compressed_size(), entry.size()) {
+                let (from, to) = (entry.compressed_size(), entry.size());
+                return Err(refuse(format!("{name} is to inflate from {from} to {to} bytes")));
+            }
+            names.push(name);
         }
-    }
-
-    fn require<T: Element, D: Dimension>(&mut self, name: &str, masks: bool) -> Result<Array<T, D>> {
-        match self.optional(name, masks)? {
-            Some(array) => Ok(array),
-            None => Err(self.field(name, &format!("an array of {}", axes(D::NDIM)), &self.inventory())),
-        }
-    }
-
-    fn optional<T: Element, D: Dimension>(&mut self, name: &str, masks: bool) -> Result<Option<Array<T, D>>> {
-        if !self.has(name) {
-            return Ok(None);
-        }
-        let array = self.read::<Number<T>, D>(name)?.mapv(|number| number.0);
-        check_finite(&self.path.display().to_string(), name, array.view(), masks)?;
-        Ok(Some(array))
-    }
-
-    fn labels(&mut self) -> Result<Array1<i64>> {
-        Ok(self.read::<Integer, Ix1>("y")?.mapv(|integer| integer.0))
+        Ok(NpzFile { path: path.to_owned(), zip, names })
     }
 
     /// NumPy's name of an array's element type, such as `<f4`.
@@ -190,47 +146,48 @@ impl NpzFile {
         if !self.has(name) {
             return Err(self.field(name, "an array", &self.inventory()));
         }
-        match self.npz.by_name::<ndarray::OwnedRepr<Unread>, IxDyn>(name) {
-            Err(ReadNpzError::Npy(ReadNpyError::WrongDescriptor(name))) => {
-                Ok(name.to_string().replace('\'', ""))
-            }
-            Err(error) => Err(self.unreadable(name, "an array", &error)),
+        let entry = self.entry(name)?;
+        match Array::<Unread, IxDyn>::read_npy(entry) {
+            Err(ReadNpyError::WrongDescriptor(name)) => Ok(name.to_string().replace('\'', "")),
+            Err(error) => Err(self.field(name, "an array", &one_line(&error.to_string()))),
             Ok(_) => Ok(String::new()),
         }
     }
 
-    fn read<E: ReadableElement, D: Dimension>(&mut self, name: &str) -> Result<Array<E, D>> {
-        let read = self.npz.by_name::<ndarray::OwnedRepr<E>, D>(name);
-        read.map_err(|error| self.unreadable(name, &format!("an array of {}", axes(D::NDIM)), &error))
-    }
-
-    fn unreadable(&self, name: &str, expected: &str, error: &ReadNpzError) -> DataError {
-        match error {
-            ReadNpzError::Npy(ReadNpyError::WrongNdim(_, found)) => {
-                self.field(name, expected, &axes(Some(*found)))
+    /// What the directory says that an array has, and no byte more.
+    fn entry(&mut self, name: &str) -> Result<impl Read> {
+        let place = self.names.iter().position(|n| n == name).unwrap_or(usize::MAX);
+        match self.zip.by_index(place) {
+            Ok(entry) => {
+                let size = entry.size();
+                Ok(entry.take(size))
             }
-            ReadNpzError::Npy(ReadNpyError::MissingData) => {
-                self.field(name, "as many entries as its shape says", "the end of the file")
-            }
-            ReadNpzError::Npy(ReadNpyError::ParseData(error)) => {
-                // The element readers put what they expected before the comma.
-                let text = error.to_string();
-                let (expected, found) = text.split_once(", found ").unwrap_or((expected, &text));
-                self.field(name, expected, found)
-            }
-            other => self.field(name, expected, &one_line(&other.to_string())),
+            Err(error) => Err(DataError::Field {
+                origin: self.path.display().to_string(),
+                field: name.to_owned(),
+                expected: "an array".to_owned(),
+                found: one_line(&error.to_string()),
+            }),
         }
     }
 }
 
-fn axes(count: Option<usize>) -> String {
-    match count {
-        Some(1) => "1 axis".to_owned(),
-        Some(count) => format!("{count} axes"),
-        None => "any axes".to_owned(),
+impl NamedArrays for NpzFile {
+    fn origin(&self) -> String {
+        self.path.display().to_string()
     }
-}
 
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn numbers<T: Element, D: Dimension>(&mut self, name: &str) -> Result<Array<T, D>> {
+        let origin = self.origin();
+        Ok(read_array::<Number<T>, D>(self.entry(name)?, &origin, name)?.mapv(|number| number.0))
+    }
+
+    fn integers(&mut self, name: &str) -> Result<Array1<i64>> {
+        let origin = self.origin();
+        Ok(read_array::<Integer, Ix1>(self.entry(name)?, &origin, name)?.mapv(|integer| integer.0))
+    }
 }

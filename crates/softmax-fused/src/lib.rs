@@ -16,7 +16,7 @@
 //!
 //! **Up to 64 classes** both products have the features in the vector lanes, so that ten classes are ten and not
 //! sixteen. Wᵀ is packed once per call; a panel of up to 60 rows of X is read for the scores and, from cache, for dW.
-//! Rows are shared out in at most 32 fixed tasks, whose parts of dW are added in order.
+//! Rows are shared out in at most 32 tasks, a power of two, whose parts of dW are added in order.
 //!
 //! **Above**, W is packed once per call into panels of two vectors of classes. A block of rows, as many as the memory
 //! allows and at most 384 (f32) or 192 (f64), goes through tiles of six rows by one panel; its scores live in panels

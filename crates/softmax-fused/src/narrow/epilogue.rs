@@ -57,7 +57,12 @@ pub(super) fn exponentials<T: FusedElement>(
 
 /// Exponentials to G: (8).
 #[inline(always)]
-pub(super) fn gradient<T: FusedElement>(terms: &Terms<'_, '_, T>, tile: &mut [T], slopes: &[T], columns: &Columns<T>) {
+pub(super) fn gradient<T: FusedElement>(
+    terms: &Terms<'_, '_, T>,
+    tile: &mut [T],
+    slopes: &[T],
+    columns: &Columns<T>,
+) {
     let width = columns.rows.next_multiple_of(16);
     for g in tile.chunks_exact_mut(PANEL) {
         g[..width].iter_mut().zip(&columns.factor).for_each(|(g, &factor)| *g *= factor);
@@ -70,4 +75,3 @@ pub(super) fn gradient<T: FusedElement>(terms: &Terms<'_, '_, T>, tile: &mut [T]
         *g *= slope;
     }
 }
-

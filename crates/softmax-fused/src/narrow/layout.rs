@@ -40,7 +40,7 @@ impl Layout {
     /// With the largest panels.
     pub(super) fn new<T: FusedElement>(level: Level, problem: &Problem<'_, T>) -> Self {
         let (d, c) = (problem.n_features(), problem.n_classes());
-        let panel = (PANEL_BYTES / size_of::<T>() / d.max(1))/ TILE * TILE;
+        let panel = (PANEL_BYTES / size_of::<T>() / d.max(1)) / TILE * TILE;
         let panel = panel.clamp(TILE, PANEL / TILE * TILE);
         Layout { d, c, lanes: T::lanes(level), panel }
     }

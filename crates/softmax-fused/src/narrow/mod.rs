@@ -99,8 +99,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     // dW in as many parts, of whole blocks of features.
     let part = layout.d.div_ceil(TASKS).next_multiple_of(BLOCK).max(1);
     let mut dw = outputs.weights_gradient.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), part));
-    let dw_parts: [_; TASKS] =
-        std::array::from_fn(|_| RwLock::new(dw.as_mut().and_then(Iterator::next)));
+    let dw_parts: [_; TASKS] = std::array::from_fn(|_| RwLock::new(dw.as_mut().and_then(Iterator::next)));
     let penalty = (terms.l2() != T::zero()).then(|| problem.weights());
 
     let pack = |_| weights::pack(problem, &mut write(&weights), layout);

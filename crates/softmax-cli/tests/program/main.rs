@@ -1,5 +1,9 @@
 //! The built program, as a person runs it.
 
+mod formats;
+mod malformed;
+mod verbs;
+
 use ndarray::{Array0, Array1, Array2, Ix0, Ix1, Ix2, OwnedRepr, array};
 use ndarray_npy::{NpzReader, NpzWriter};
 use std::fs::{self, File};

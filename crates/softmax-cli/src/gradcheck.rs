@@ -1,0 +1,164 @@
+//! `softmax gradcheck`: entries of a backend's gradients beside differences of the loss.
+
+use crate::args::{Format, GradcheckArgs};
+use crate::progress::Progress;
+use crate::registry::{CliElement, Registry, Setup};
+use crate::source::{self, Source};
+use crate::style::Palette;
+use crate::{Verdict, interrupt, machine, report};
+use anyhow::Context;
+use rand::SeedableRng;
+use rand::seq::index;
+use rand_chacha::ChaCha8Rng;
+use serde::Serialize;
+use softmax_conformance::central_difference;
+use softmax_core::{Dtype, OutputKind, OwnedOutputs, Problem};
+use std::io::Write;
+
+/// An entry is held against itself, or against this share of its gradient's largest one where it is smaller: what is
+/// small by cancellation has no digits of its own.
+const SMALLEST: f64 = 0.01;
+
+#[derive(Debug, Serialize)]
+struct Gradcheck {
+    backend: String,
+    dtype: String,
+    source: String,
+    tolerance: f64,
+    success: bool,
+    /// The worst first.
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    output: &'static str,
+    index: Vec<usize>,
+    numeric: f64,
+    analytic: f64,
+    relative_error: f64,
+}
+
+pub(crate) fn run(
+    args: &GradcheckArgs,
+    registry: &Registry,
+    palette: Palette,
+    out: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
+    let gradcheck = match args.problem.dtype.into() {
+        Dtype::F32 => check::<f32>(args, registry, 1e-3)?,
+        Dtype::F64 => check::<f64>(args, registry, 1e-9)?,
+    };
+    match args.format {
+        Format::Table => write_table(&gradcheck, palette, out)?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &gradcheck)?;
+            writeln!(out)?;
+        }
+    }
+    Ok(match gradcheck.success {
+        _ if interrupt::requested() => Verdict::Interrupted,
+        true => Verdict::AllAgree,
+        false => Verdict::Disagreement,
+    })
+}
+
+fn check<T: CliElement>(
+    args: &GradcheckArgs,
+    registry: &Registry,
+    tolerance: f64,
+) -> anyhow::Result<Gradcheck> {
+    let entry = registry.find(&args.backend)?;
+    let tolerance = args.tolerance.unwrap_or(tolerance);
+    let Source { origin, problem: owned } = source::load::<T>(&args.problem, &args.objective)?;
+    let problem = owned.problem().with_context(|| origin.clone())?;
+    let threads = machine::set_threads(None)?;
+    interrupt::listen();
+
+    let set = source::gradients(&problem, args.dx);
+    let mut outputs = OwnedOutputs::zeros(&problem, set);
+    T::make(entry, Setup { threads }).evaluate(&problem, &mut outputs.as_outputs())?;
+
+    let mut random = ChaCha8Rng::seed_from_u64(args.problem.seed);
+    let progress = Progress::new(args.samples);
+    progress.doing("differences of the loss");
+    let mut entries = Vec::new();
+    let kinds: Vec<OutputKind> = set.iter().collect();
+    for (k, &kind) in kinds.iter().enumerate() {
+        // The samples shared out evenly, as far as there are entries.
+        let share = (args.samples * (k + 1)).div_ceil(kinds.len()) - (args.samples * k).div_ceil(kinds.len());
+        let Some((name, columns, analytic)) = gradient(&problem, &outputs, kind) else { continue };
+        let largest = analytic.iter().fold(0.0, |max: f64, g| max.max(g.abs()));
+        for place in index::sample(&mut random, analytic.len(), share.min(analytic.len())) {
+            if interrupt::requested() {
+                break;
+            }
+            let index = columns.map_or(vec![place], |columns| vec![place / columns, place % columns]);
+            let Some(numeric) = central_difference(&problem, kind, &index) else { continue };
+            let analytic = analytic[place];
+            let size = numeric.abs().max(analytic.abs()).max(SMALLEST * largest);
+            let difference = (numeric - analytic).abs();
+            let relative_error = if difference == 0.0 { 0.0 } else { difference / size };
+            entries.push(Entry { output: name, index, numeric, analytic, relative_error });
+            progress.at(entries.len(), args.samples);
+        }
+    }
+    // NaN is the worst of all.
+    entries.sort_by(|a, b| b.relative_error.total_cmp(&a.relative_error));
+    Ok(Gradcheck {
+        backend: entry.name.to_owned(),
+        dtype: T::DTYPE.to_string(),
+        source: origin,
+        tolerance,
+        success: entries.iter().all(|entry| entry.relative_error <= tolerance) && !entries.is_empty(),
+        entries,
+    })
+}
+
+/// A gradient's name, its columns if it has two axes, and its entries row by row.
+fn gradient<T: CliElement>(
+    problem: &Problem<'_, T>,
+    outputs: &OwnedOutputs<T>,
+    kind: OutputKind,
+) -> Option<(&'static str, Option<usize>, Vec<f64>)> {
+    match kind {
+        OutputKind::WeightsGradient => {
+            let dw = outputs.weights_gradient.as_ref()?;
+            Some(("dW", Some(problem.n_classes()), dw.iter().map(|g| g.widen()).collect()))
+        }
+        OutputKind::FeaturesGradient => {
+            let dx = outputs.features_gradient.as_ref()?;
+            Some(("dX", Some(problem.n_features()), dx.iter().map(|g| g.widen()).collect()))
+        }
+        OutputKind::BiasGradient => {
+            Some(("db", None, outputs.bias_gradient.as_ref()?.iter().map(|g| g.widen()).collect()))
+        }
+        _ => None,
+    }
+}
+
+fn write_table(gradcheck: &Gradcheck, palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
+    writeln!(out, "{}, {}, {}\n", gradcheck.backend, gradcheck.dtype, gradcheck.source)?;
+    let mut table = report::table(&["entry", "numeric", "analytic", "relative error"], &[1, 2, 3]);
+    for entry in &gradcheck.entries {
+        let index: Vec<String> = entry.index.iter().map(usize::to_string).collect();
+        table.add_row([
+            format!("{}[{}]", entry.output, index.join(", ")),
+            format!("{:.9e}", entry.numeric),
+            format!("{:.9e}", entry.analytic),
+            format!("{:.1e}", entry.relative_error),
+        ]);
+    }
+    writeln!(out, "{}\n", report::render(&table, palette))?;
+    let count = gradcheck.entries.len();
+    let wrong =
+        gradcheck.entries.iter().filter(|entry| !(entry.relative_error <= gradcheck.tolerance)).count();
+    let tolerance = gradcheck.tolerance;
+    let verdict = match (count, wrong) {
+        (0, _) => palette.bad("Nothing was checked."),
+        (_, 0) => palette.good(format!("All {count} entries agree to {tolerance:.0e}.")),
+        _ => palette.bad(format!("{wrong} of {count} entries differ by more than {tolerance:.0e}.")),
+    };
+    writeln!(out, "{verdict}")?;
+    Ok(())
+}

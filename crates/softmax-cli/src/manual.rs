@@ -1,0 +1,39 @@
+//! Completions and the manual, made from the command line's own description.
+
+use crate::Verdict;
+use crate::args::{Cli, CompletionsArgs, ManArgs};
+use anyhow::Context;
+use clap::CommandFactory;
+use clap_mangen::Man;
+use std::io::Write;
+
+pub(crate) fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    // The generator writes into memory first: it can't say that a pipe was closed.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "softmax", &mut script);
+    out.write_all(&script)?;
+    Ok(Verdict::AllAgree)
+}
+
+pub(crate) fn page(args: &ManArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
+    let mut program = Cli::command();
+    program.build();
+    let command = match &args.command {
+        None => program,
+        Some(name) => {
+            let found = program
+                .get_subcommands()
+                .find(|command| command.get_name() == name && !command.is_hide_set());
+            let mut command = found.cloned().with_context(|| {
+                let names: Vec<&str> =
+                    program.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name()).collect();
+                format!("man: expected one of {}, found {name}", names.join(", "))
+            })?;
+            let title: &'static str = format!("softmax-{name}").leak();
+            command = command.name(title);
+            command
+        }
+    };
+    Man::new(command).render(out)?;
+    Ok(Verdict::AllAgree)
+}

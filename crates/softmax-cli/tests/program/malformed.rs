@@ -1,0 +1,252 @@
+//! Files that are wrong, by accident or on purpose: exit 2, one line that says what, and little memory.
+
+use super::{save, words};
+use flate2::{Compression, write::GzEncoder};
+use ndarray::{Array1, Array2};
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+use wait4::Wait4;
+
+/// Bytes that no refusal may take.
+const MEMORY: u64 = 200 << 20;
+
+fn npy(header: &str, entries: &[u8]) -> Vec<u8> {
+    let mut header = header.to_owned();
+    while !(10 + header.len() + 1).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(entries);
+    bytes
+}
+
+fn npy_of(shape: &str, kind: &str, entries: &[u8]) -> Vec<u8> {
+    npy(&format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"), entries)
+}
+
+/// Writes so many bytes, a few at a time: a child's peak of memory is at least its parent's size.
+fn repeat(byte: u8, count: u64, mut writer: impl Write) {
+    std::io::copy(&mut std::io::repeat(byte).take(count), &mut writer).unwrap();
+}
+
+/// A zip of one deflated member, which ends in zeros, and whose directory says so much of its size.
+fn zipped(name: &str, content: &[u8], zeros: u64, says: u32) -> Vec<u8> {
+    let deflated = flate2::write::DeflateEncoder::new(Vec::new(), Compression::best());
+    let mut crc = flate2::CrcWriter::new(deflated);
+    crc.write_all(content).unwrap();
+    repeat(0, zeros, &mut crc);
+    let sum = crc.crc().sum();
+    let deflated = crc.into_inner().finish().unwrap();
+    let common = |bytes: &mut Vec<u8>| {
+        bytes.extend([20, 0, 0, 0, 8, 0, 0, 0, 0, 0]);
+        bytes.extend(sum.to_le_bytes());
+        bytes.extend((deflated.len() as u32).to_le_bytes());
+        bytes.extend(says.to_le_bytes());
+        bytes.extend((name.len() as u16).to_le_bytes());
+    };
+    let mut bytes = b"PK\x03\x04".to_vec();
+    common(&mut bytes);
+    bytes.extend([0, 0]);
+    bytes.extend(name.as_bytes());
+    bytes.extend(&deflated);
+    let directory = bytes.len() as u32;
+    bytes.extend(b"PK\x01\x02\x14\x00");
+    common(&mut bytes);
+    bytes.extend([0; 16]);
+    bytes.extend(name.as_bytes());
+    let size = bytes.len() as u32 - directory;
+    bytes.extend(b"PK\x05\x06\0\0\0\0\x01\0\x01\0");
+    bytes.extend(size.to_le_bytes());
+    bytes.extend(directory.to_le_bytes());
+    bytes.extend([0, 0]);
+    bytes
+}
+
+/// What gzip makes of this, and so many bytes after it.
+fn gzipped(content: &[u8], byte: u8, count: u64) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).unwrap();
+    repeat(byte, count, &mut encoder);
+    encoder.finish().unwrap()
+}
+
+fn safetensors(header_length: u64, header: &str, data: &[u8]) -> Vec<u8> {
+    [&header_length.to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+/// File, what else the command says, and what the one line must contain.
+type Case = (&'static str, &'static str, &'static [&'static str]);
+
+const CASES: &[Case] = &[
+    ("empty.npz", "", &["npz"]),
+    ("garbage.npz", "", &["npz"]),
+    ("truncated.npz", "", &["npz"]),
+    ("bomb.npz", "", &["X", "inflate"]),
+    ("lying-bomb.npz", "", &["X"]),
+    ("shape-overflow.npz", "", &["X"]),
+    ("object.npz", "", &["X"]),
+    ("labels-float.npz", "", &["y", "integers"]),
+    ("labels-huge.npz", "", &["y", "2^63"]),
+    ("labels-negative.npz", "", &["y", "-7 at row 1"]),
+    ("labels-few.npz", "", &["y", "3 samples", "2"]),
+    ("nan.npz", "", &["X", "finite", "NaN", "row 1"]),
+    ("no-labels.npz", "", &["y or Y", "only X"]),
+    ("flat.npz", "", &["X", "2 axes", "1 axis"]),
+    ("huge-class.npz", "", &["y", "class 1099511627776"]),
+    ("short.npy", "--labels y.npy", &["array", "end of the file"]),
+    ("enormous.npy", "--labels y.npy", &["array"]),
+    ("magic.npy", "--labels y.npy", &["array"]),
+    ("x.npy", "", &["labels", "--labels"]),
+    ("ragged.csv", "", &["line 3", "4 fields", "3"]),
+    ("word.csv", "", &["line 2, column 1", "finite number", "two"]),
+    ("hole.csv", "", &["line 2, column b", "nothing"]),
+    ("infinite.csv", "", &["line 2", "inf"]),
+    ("column.csv", "--label-column nowhere", &["--label-column", "a, b, c", "nowhere"]),
+    ("regression.csv", "", &["column 3", "0.5"]),
+    ("only-header.csv", "", &["rows"]),
+    ("bytes.csv", "", &["UTF-8"]),
+    ("bomb.csv.gz", "", &["inflates"]),
+    ("cut.csv.gz", "", &["cut.csv.gz"]),
+    ("magic-idx3-ubyte", "--labels l-idx1-ubyte", &["IDX", "ff ff"]),
+    ("sizes-idx3-ubyte", "--labels l-idx1-ubyte", &["IDX", "4294967295", "more than the file can hold"]),
+    ("short-idx3-ubyte", "--labels l-idx1-ubyte", &["as many entries", "end before that"]),
+    ("alone-idx3-ubyte", "", &["labels", "--labels"]),
+    ("two-idx3-ubyte", "--labels l-idx1-ubyte", &["y", "2 samples", "3"]),
+    ("bomb-idx3-ubyte.gz", "--labels l-idx1-ubyte", &["IDX", "can hold"]),
+    ("cut.bin", "", &["CIFAR-10", "3073"]),
+    ("label.bin", "", &["record 0", "0 to 9", "10"]),
+    ("pair.svm", "", &["line 1", "index:value", "oops"]),
+    ("index.svm", "", &["line 1", "index", "99999999999"]),
+    ("sparse.svm", "", &["sparse", "4294967295"]),
+    ("label.svm", "", &["line 2", "integer label", "cat"]),
+    ("header.safetensors", "", &["safetensors"]),
+    ("json.safetensors", "", &["safetensors"]),
+    ("offsets.safetensors", "", &["safetensors"]),
+    ("overflow.safetensors", "", &["safetensors"]),
+    ("what.xyz", "", &["name that tells the format", "--data-format"]),
+    ("missing.csv", "", &["No such file"]),
+];
+
+fn write_files(folder: &Path) {
+    let put = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
+    let npz = |name: &str, x: &Array2<f64>, y: &Array1<i64>| {
+        save(&folder.join(name), |npz| {
+            npz.add_array("X", x).unwrap();
+            npz.add_array("y", y).unwrap();
+        });
+    };
+    let x = Array2::from_shape_fn((3, 2), |(i, k)| (i + k) as f64);
+    let labels = |labels: [i64; 3]| Array1::from_iter(labels);
+
+    put("empty.npz", b"");
+    put("garbage.npz", b"not a zip, but some text");
+    npz("good.npz", &x, &labels([0, 1, 2]));
+    let good = fs::read(folder.join("good.npz")).unwrap();
+    put("truncated.npz", &good[..good.len() / 2]);
+    let header = npy_of("(65536, 4096)", "|u1", &[]);
+    put("bomb.npz", &zipped("X.npy", &header, 1 << 28, header.len() as u32 + (1 << 28)));
+    put("lying-bomb.npz", &zipped("X.npy", &header, 1 << 28, 1000));
+    let overflow = npy_of("(9223372036854775807, 9223372036854775807)", "<f4", &[0; 64]);
+    put("shape-overflow.npz", &zipped("X.npy", &overflow, 0, overflow.len() as u32));
+    let object = npy_of("(3, 2)", "|O", &[0; 48]);
+    put("object.npz", &zipped("X.npy", &object, 0, object.len() as u32));
+    save(&folder.join("labels-float.npz"), |npz| {
+        npz.add_array("X", &x).unwrap();
+        npz.add_array("y", &Array1::from_iter([0.0, 1.0, 2.0])).unwrap();
+    });
+    save(&folder.join("labels-huge.npz"), |npz| {
+        npz.add_array("X", &x).unwrap();
+        npz.add_array("y", &Array1::from_iter([0, u64::MAX, 2])).unwrap();
+    });
+    npz("labels-negative.npz", &x, &labels([0, -7, 2]));
+    npz("labels-few.npz", &x, &Array1::from_iter([0, 1]));
+    let mut with_nan = x.clone();
+    with_nan[[1, 1]] = f64::NAN;
+    npz("nan.npz", &with_nan, &labels([0, 1, 2]));
+    save(&folder.join("no-labels.npz"), |npz| npz.add_array("X", &x).unwrap());
+    save(&folder.join("flat.npz"), |npz| npz.add_array("X", &Array1::<f64>::zeros(6)).unwrap());
+    npz("huge-class.npz", &x, &labels([0, 1, 1 << 40]));
+
+    put("y.npy", &npy_of("(3,)", "|u1", &[0, 1, 2]));
+    put("x.npy", &npy_of("(3, 2)", "|u1", &[1, 2, 3, 4, 5, 6]));
+    put("short.npy", &npy_of("(3, 2)", "<f8", &[0; 40]));
+    put("enormous.npy", &npy_of("(1000000000, 1000000)", "<f8", &[0; 48]));
+    put("magic.npy", b"\x93NUMPZ\x01\x00 and so on");
+
+    put("ragged.csv", b"1,2,3,0\n4,5,6,1\n7,8,1\n");
+    put("word.csv", b"1,2,3,0\n4,two,6,1\n");
+    put("hole.csv", b"a,b,label\n4,,1\n");
+    put("infinite.csv", b"1,2,0\n4,inf,1\n");
+    put("column.csv", b"a,b,c\n1,2,0\n");
+    put("regression.csv", b"1,2,3,0.5\n1,2,3,0.75\n");
+    put("only-header.csv", b"a,b,c\n");
+    put("bytes.csv", b"1,2,0\n\xff\xfe,3,1\n");
+    put("bomb.csv.gz", &gzipped(&[], b'0', 40 << 20));
+    let cut = gzipped(b"1,2,0\n4,5,1\n4,7,1\n", 0, 0);
+    put("cut.csv.gz", &cut[..cut.len() - 9]);
+
+    put("l-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2]);
+    put("magic-idx3-ubyte", &[0xff, 0xff, 8, 3, 0, 0, 0, 1]);
+    let sizes = [[0, 0, 8, 3], [255; 4], [255; 4], [255; 4]].concat();
+    put("sizes-idx3-ubyte", &sizes);
+    put("short-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3]);
+    put("alone-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7]);
+    put("two-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7, 8]);
+    let million = [[0, 0, 8, 3], [0, 1, 0, 0], [0, 0, 4, 0], [0, 0, 4, 0]].concat();
+    put("bomb-idx3-ubyte.gz", &gzipped(&million, 0, 1 << 24));
+    put("cut.bin", &[0; 3000]);
+    put("label.bin", &[10; 3073]);
+    put("pair.svm", b"1 1:2 oops\n");
+    put("index.svm", b"1 99999999999:2\n");
+    put("sparse.svm", b"1 1:2\n0 4294967295:2\n");
+    put("label.svm", b"1 1:2\ncat 1:2\n");
+
+    put("header.safetensors", &safetensors(1 << 60, "{}", &[]));
+    put("json.safetensors", &safetensors(8, "not json", &[]));
+    let claims = |shape: &str, end: u64| {
+        format!("{{\"X\":{{\"dtype\":\"F32\",\"shape\":{shape},\"data_offsets\":[0,{end}]}}}}")
+    };
+    let offsets = claims("[1000000,1000]", 4_000_000_000);
+    put("offsets.safetensors", &safetensors(offsets.len() as u64, &offsets, &[0; 16]));
+    let overflow = claims("[18446744073709551615,18446744073709551615]", 4);
+    put("overflow.safetensors", &safetensors(overflow.len() as u64, &overflow, &[0; 4]));
+    put("what.xyz", b"1,2,3");
+}
+
+#[test]
+fn each_is_refused_in_one_line_and_little_memory() {
+    let folder = TempDir::new().unwrap();
+    write_files(folder.path());
+    let mut wrong = Vec::new();
+    for (file, more, expected) in CASES {
+        let args = format!("compare --backends naive --repeat 1 --data {file} {more}");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_softmax"))
+            .args(words(&args))
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        let ended = child.wait4().unwrap();
+        let memory = ended.rusage.maxrss;
+        let right = ended.status.code() == Some(2)
+            && said.lines().count() == 1
+            && said.contains(file)
+            && expected.iter().all(|part| said.contains(part))
+            && memory < MEMORY;
+        if !right {
+            wrong.push(format!("{file}: {:?}, {memory} bytes: {said}", ended.status.code()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(CASES.len() >= 30);
+    assert!(File::open(folder.path().join("good.npz")).is_ok());
+}

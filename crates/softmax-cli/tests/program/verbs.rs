@@ -1,0 +1,208 @@
+//! Every verb and format, as a person or a script uses them.
+
+use super::{refusal, softmax, success, words};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+fn here() -> &'static Path {
+    Path::new(".")
+}
+
+const QUICK: &str = "compare --synthetic 40x12x5 --backends naive,ndarray,fused --repeat 2";
+
+#[test]
+fn csv_has_a_row_per_backend_and_one_number_of_fields() {
+    let text = success(&words(&format!("{QUICK} --dx --format csv")), here());
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+    assert_eq!(records.len(), 3);
+    let field = |record: &csv::StringRecord, name: &str| {
+        record.get(header.iter().position(|h| h == name).unwrap()).unwrap().to_owned()
+    };
+    assert_eq!(field(&records[2], "backend"), "fused");
+    for record in &records {
+        assert_eq!(field(record, "agrees"), "yes");
+        assert_eq!(field(record, "rounds"), "2");
+        assert!(field(record, "median_s").parse::<f64>().unwrap() > 0.0);
+        assert!(field(record, "dX_error").parse::<f64>().unwrap() < 1e-5);
+        assert_eq!(field(record, "db_error"), "");
+    }
+}
+
+#[test]
+fn markdown_is_a_table() {
+    let text = success(&words(&format!("{QUICK} --format markdown")), here());
+    let table: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
+    assert_eq!(table.len(), 5, "{text}");
+    assert!(table[1].chars().all(|c| "|- :".contains(c)), "{text}");
+}
+
+#[test]
+fn the_table_fits_a_terminal_of_80_columns() {
+    for args in [QUICK.to_owned(), "compare --repeat 1 --dx".to_owned()] {
+        for line in success(&words(&args), here()).lines().filter(|line| !line.starts_with("reference")) {
+            assert!(line.chars().count() <= 80, "{line}");
+        }
+    }
+}
+
+#[test]
+fn json_has_each_outputs_error_and_speedups_are_relative_to_the_baseline() {
+    let args = format!("{QUICK} --dx --format json --baseline ndarray");
+    let json: serde_json::Value = serde_json::from_str(&success(&words(&args), here())).unwrap();
+    let backends = json["backends"].as_array().unwrap();
+    assert_eq!(backends[1]["speedup"], 1.0);
+    for backend in backends {
+        let errors = backend["errors"].as_object().unwrap();
+        assert!(["loss", "dW", "dX"].iter().all(|name| errors.contains_key(*name)), "{errors:?}");
+    }
+    let line = refusal(&words(&format!("{QUICK} --baseline burn")), here());
+    assert!(line.contains("--baseline") && line.contains("naive, ndarray, fused"), "{line}");
+}
+
+#[test]
+fn the_plot_names_every_backend_and_follows_the_readers_theme() {
+    let folder = TempDir::new().unwrap();
+    success(&words(&format!("{QUICK} --plot p.svg")), folder.path());
+    let svg = fs::read_to_string(folder.path().join("p.svg")).unwrap();
+    for part in ["<svg", "<title>", "prefers-color-scheme: dark", "naive", "ndarray", "fused"] {
+        assert!(svg.contains(part), "{part} is not in the picture");
+    }
+    // Each rule of the theme is for a colour that is there, as it is written there.
+    for color in
+        ["fill=\"#FEFEFE\"", "fill=\"#1F2328\"", "fill=\"#6E7781\"", "fill=\"#0969DA\"", "stroke=\"#D8DEE4\""]
+    {
+        assert!(svg.matches(color).count() > 1, "{color}");
+    }
+    let line = refusal(&words(&format!("{QUICK} --plot no/such/p.svg")), folder.path());
+    assert!(line.contains("no/such/p.svg"), "{line}");
+}
+
+#[test]
+fn gradcheck_shows_the_worst_first() {
+    for dtype in ["f32", "f64"] {
+        let args =
+            format!("gradcheck --backend ndarray --dx --samples 6 --dtype {dtype} --format json --limit 50");
+        let json: serde_json::Value = serde_json::from_str(&success(&words(&args), here())).unwrap();
+        assert_eq!(json["success"], true);
+        let entries = json["entries"].as_array().unwrap();
+        assert_eq!(entries.len(), 6);
+        let errors: Vec<f64> = entries.iter().map(|e| e["relative_error"].as_f64().unwrap()).collect();
+        assert!(errors.is_sorted_by(|a, b| a >= b), "{errors:?}");
+        assert!(entries.iter().any(|e| e["output"] == "dX") && entries.iter().any(|e| e["output"] == "dW"));
+    }
+    let args = "gradcheck --backend fused --samples 4 --limit 50 --tolerance 0 --standardize";
+    let run = softmax(&words(args), here());
+    assert_eq!(run.code, Some(1), "{}", run.out);
+    assert!(run.out.contains("differ by more than"), "{}", run.out);
+}
+
+#[test]
+fn bench_writes_a_line_per_problem_and_resumes_where_it_was_cut() {
+    let folder = TempDir::new().unwrap();
+    let args = "bench --shapes 20x6x4,30x6x80 --dtypes f32,f64 --backends naive,fused --threads 1,2 --repeat 1 \
+                --output r.json";
+    success(&words(args), folder.path());
+    let path = folder.path().join("r.json");
+    let whole = fs::read_to_string(&path).unwrap();
+    let records: Vec<serde_json::Value> = whole.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(records.len(), 8);
+    assert!(records.iter().all(|record| record["agree"] == true));
+    assert_eq!(records[1]["problem"]["threads"], 2);
+
+    let line = refusal(&words(args), folder.path());
+    assert!(line.contains("r.json") && line.contains("--resume"), "{line}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), whole);
+
+    // In the middle of the third record.
+    let kept: usize = whole.lines().take(2).map(|line| line.len() + 1).sum();
+    fs::write(&path, &whole[..kept + 25]).unwrap();
+    success(&words(&format!("{args} --resume")), folder.path());
+    let resumed = fs::read_to_string(&path).unwrap();
+    assert!(resumed.starts_with(&whole[..kept]));
+    assert_eq!(resumed.lines().count(), 8);
+    success(&words(&format!("{args} --resume")), folder.path());
+    assert_eq!(fs::read_to_string(&path).unwrap(), resumed);
+
+    fs::write(folder.path().join("letter.txt"), "Dear Sir,\nyours").unwrap();
+    let line = refusal(&words(&args.replace("r.json", "letter.txt --resume")), folder.path());
+    assert!(line.contains("letter.txt"), "{line}");
+    assert_eq!(fs::read_to_string(folder.path().join("letter.txt")).unwrap(), "Dear Sir,\nyours");
+}
+
+#[test]
+fn a_problem_that_no_memory_holds_is_refused() {
+    let line = refusal(&words("compare --synthetic 10000000x100000x10"), here());
+    assert!(line.contains("10000000x100000x10") && line.contains("memory"), "{line}");
+}
+
+#[test]
+fn completions_and_manual_know_the_commands() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = success(&["completions", shell], here());
+        assert!(script.contains("gradcheck") && script.contains("label-smoothing"), "{shell}");
+    }
+    assert!(success(&["man"], here()).contains("gradcheck"));
+    assert!(success(&["man", "compare"], here()).contains("softmax\\-compare"));
+    assert!(refusal(&["man", "nonsense"], here()).contains("compare"));
+}
+
+#[test]
+fn colour_is_for_who_wants_it() {
+    let escapes = |args: &str, variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
+        let output = command.args(words(args)).envs(variables.iter().copied()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().contains('\x1b')
+    };
+    for args in ["backends", "--help", QUICK] {
+        assert!(!escapes(args, &[]), "{args}: a pipe has no colours");
+        assert!(escapes(&format!("{args} --color always"), &[]), "{args}");
+        assert!(!escapes(&format!("{args} --color never"), &[("CLICOLOR_FORCE", "1")]), "{args}");
+        assert!(!escapes(args, &[("NO_COLOR", "1")]), "{args}");
+    }
+    let line = refusal(&["backends", "--color", "mauve"], here());
+    assert!(line.contains("--color") && line.contains("mauve"), "{line}");
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    for verb in ["compare", "eval", "verify", "gradcheck", "backends", "bench", "completions", "man"] {
+        let help = success(&[verb, "--help"], here());
+        assert!(help.contains(&format!("Example: softmax {verb}")), "{help}");
+    }
+}
+
+#[test]
+fn a_reader_that_stops_is_no_failure() {
+    let program = env!("CARGO_BIN_EXE_softmax");
+    let output = Command::new("sh")
+        .args(["-c", &format!("'{program}' {QUICK} | head -1 && '{program}' completions bash | head -1")])
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interruption_leaves_what_was_measured() {
+    let args = "compare --synthetic 4000x200x50 --backends naive,fused --time-budget 600 --format json";
+    let child = Command::new(env!("CARGO_BIN_EXE_softmax"))
+        .args(words(args))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Long after the checks, and long before the end.
+    std::thread::sleep(Duration::from_secs(3));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(json["backends"][1]["time"]["rounds"].as_u64().unwrap() > 1);
+}

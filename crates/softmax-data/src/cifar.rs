@@ -1,0 +1,61 @@
+//! CIFAR-10's binary batches: records of a label and 3072 bytes, the red, green and blue of 32×32 pixels.
+//! <https://www.cs.toronto.edu/~kriz/cifar.html>
+
+use crate::dataset::{Dataset, Labels};
+use crate::error::{DataError, Result};
+use crate::source::{cut_short, open};
+use ndarray::{Array1, Array2};
+use softmax_core::{Element, ndarray};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+const PIXELS: usize = 3072;
+const CLASSES: u8 = 10;
+const EXPECTED: &str = "a CIFAR-10 batch, records of 3073 bytes";
+
+/// One batch, or the training batches of a folder as it is unpacked.
+pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Result<Dataset<T>> {
+    let (mut features, mut labels) = (Vec::new(), Vec::new());
+    for batch in batches(path)? {
+        let mut reader = open(&batch)?.reader;
+        let mut record = [0; 1 + PIXELS];
+        while limit.is_none_or(|limit| labels.len() < limit) {
+            if reader.fill_buf().map_err(|error| cut_short(&batch, EXPECTED, error))?.is_empty() {
+                break;
+            }
+            reader.read_exact(&mut record).map_err(|error| cut_short(&batch, EXPECTED, error))?;
+            let [label, pixels @ ..] = &record;
+            if *label >= CLASSES {
+                return Err(DataError::Field {
+                    origin: batch.display().to_string(),
+                    field: format!("label of record {}", labels.len()),
+                    expected: "classes from 0 to 9".to_owned(),
+                    found: label.to_string(),
+                });
+            }
+            labels.push(i64::from(*label));
+            features.extend(pixels.iter().map(|&pixel| T::narrow(f64::from(pixel))));
+        }
+    }
+    let features = Array2::from_shape_vec((labels.len(), PIXELS), features).map_err(|error| {
+        DataError::File { path: path.to_owned(), expected: EXPECTED, found: error.to_string() }
+    })?;
+    Ok(Dataset::new(path.display().to_string(), features, Labels::Hard(Array1::from(labels))))
+}
+
+/// The file itself, or `data_batch_1.bin` to `data_batch_5.bin` of a folder, as many as there are.
+fn batches(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let named = (1..=5).map(|k| path.join(format!("data_batch_{k}.bin")));
+    let batches: Vec<PathBuf> = named.filter(|batch| batch.is_file()).collect();
+    if batches.is_empty() {
+        return Err(DataError::File {
+            path: path.to_owned(),
+            expected: "a folder with data_batch_1.bin in it",
+            found: "found none".to_owned(),
+        });
+    }
+    Ok(batches)
+}

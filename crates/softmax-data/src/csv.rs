@@ -1,0 +1,136 @@
+//! CSV: a row per sample, a column of which is the label; `.gz` too.
+
+use crate::dataset::{Dataset, Labels};
+use crate::error::{DataError, Result};
+use crate::source::{cut_short, open};
+use crate::svmlight::whole;
+use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
+use ndarray::{Array1, Array2};
+use softmax_core::{Element, ndarray};
+use std::collections::BTreeSet;
+use std::io::BufRead;
+use std::path::Path;
+
+/// Names under which a column is taken for the label without being asked for.
+const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
+
+/// Reads a table of numbers. Its first line is a header if no field of it is a number; the label's column is `column`,
+/// by name, or by place from 0, or from the end if negative; else one that is named `label`, `class`, `target`, `y` or
+/// `species`; else the last. Labels that are no integers are names, and their classes go by the alphabet.
+pub(crate) fn read_csv<T: Element>(
+    path: &Path,
+    column: Option<&str>,
+    limit: Option<usize>,
+) -> Result<Dataset<T>> {
+    let origin = path.display().to_string();
+    let field = |field: String, expected: &str, found: &str| DataError::Field {
+        origin: origin.clone(),
+        field,
+        expected: expected.to_owned(),
+        found: found.chars().take(40).collect(),
+    };
+    let mut source = open(path)?.reader;
+    let start = source.fill_buf().map_err(|error| cut_short(path, "a table", error))?;
+    let delimiter = delimiter(start);
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).delimiter(delimiter).trim(Trim::All).from_reader(source);
+    let refuse = |error: csv::Error| match error.into_kind() {
+        ErrorKind::UnequalLengths { pos, expected_len, len } => {
+            let line = pos.map_or(0, |pos| pos.line());
+            field(format!("line {line}"), &format!("{expected_len} fields"), &len.to_string())
+        }
+        ErrorKind::Utf8 { pos, .. } => {
+            field(format!("line {}", pos.map_or(0, |pos| pos.line())), "UTF-8", "other bytes")
+        }
+        ErrorKind::Io(error) => cut_short(path, "a table", error),
+        other => field("table".to_owned(), "CSV", &format!("{other:?}")),
+    };
+
+    let mut record = StringRecord::new();
+    let mut more = reader.read_record(&mut record).map_err(refuse)?;
+    let header = (more && record.iter().all(|field| field.parse::<f64>().is_err())).then(|| record.clone());
+    if header.is_some() {
+        more = reader.read_record(&mut record).map_err(refuse)?;
+    }
+    let width = header.as_ref().map_or(record.len(), StringRecord::len);
+    let label = label_column(column, header.as_ref(), width).ok_or_else(|| {
+        let named = header
+            .as_ref()
+            .map_or(String::new(), |h| format!(": {}", h.iter().collect::<Vec<_>>().join(", ")));
+        field(
+            "--label-column".to_owned(),
+            &format!("one of {width} columns{named}"),
+            column.unwrap_or("none"),
+        )
+    })?;
+
+    let (mut features, mut labels) = (Vec::new(), Vec::new());
+    while more && limit.is_none_or(|limit| labels.len() < limit) {
+        for (k, text) in record.iter().enumerate() {
+            if k == label {
+                labels.push(text.to_owned());
+                continue;
+            }
+            let number = text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| {
+                let line = record.position().map_or(0, |position| position.line());
+                let name = header.as_ref().and_then(|h| h.get(k)).map_or(k.to_string(), str::to_owned);
+                field(
+                    format!("line {line}, column {name}"),
+                    "a finite number",
+                    if text.is_empty() { "nothing" } else { text },
+                )
+            })?;
+            features.push(T::narrow(number));
+        }
+        more = reader.read_record(&mut record).map_err(refuse)?;
+    }
+    let rows = labels.len();
+    if rows == 0 {
+        return Err(DataError::File {
+            path: path.to_owned(),
+            expected: "rows of numbers",
+            found: "found none".to_owned(),
+        });
+    }
+    let labels = classes(labels).map_err(|found| {
+        let name = header.as_ref().and_then(|h| h.get(label)).map_or(label.to_string(), str::to_owned);
+        field(format!("column {name}"), "labels: integers, or names", &found)
+    })?;
+    let features = Array2::from_shape_vec((rows, width - 1), features);
+    let features =
+        features.map_err(|error| field("table".to_owned(), "rows of one length", &error.to_string()))?;
+    Ok(Dataset::new(origin, features, Labels::Hard(Array1::from(labels))))
+}
+
+/// Whichever of comma, semicolon and tab the first line has most of.
+fn delimiter(start: &[u8]) -> u8 {
+    let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let count = |delimiter| line.iter().filter(|&&byte| byte == delimiter).count();
+    // The last of equals wins.
+    *[b'\t', b';', b','].iter().max_by_key(|&&delimiter| count(delimiter)).unwrap_or(&b',')
+}
+
+fn label_column(asked: Option<&str>, header: Option<&StringRecord>, width: usize) -> Option<usize> {
+    let named = |name: &str| header?.iter().position(|field| field.eq_ignore_ascii_case(name));
+    let Some(asked) = asked else {
+        return LABEL_NAMES.iter().find_map(|name| named(name)).or_else(|| width.checked_sub(1));
+    };
+    named(asked).or_else(|| {
+        let place: i64 = asked.parse().ok()?;
+        let from_start = if place < 0 { place + width as i64 } else { place };
+        usize::try_from(from_start).ok().filter(|&place| place < width)
+    })
+}
+
+/// Integers as they are, names by the alphabet; what is a number and no integer is refused.
+fn classes(labels: Vec<String>) -> Result<Vec<i64>, String> {
+    if let Some(integers) = labels.iter().map(|label| whole(label)).collect() {
+        return Ok(integers);
+    }
+    if let Some(number) = labels.iter().find(|label| label.is_empty() || label.parse::<f64>().is_ok()) {
+        return Err(if number.is_empty() { "nothing".to_owned() } else { number.clone() });
+    }
+    let names: BTreeSet<&String> = labels.iter().collect();
+    let names: Vec<&String> = names.into_iter().collect();
+    Ok(labels.iter().filter_map(|label| names.binary_search(&label).ok()).map(|class| class as i64).collect())
+}

@@ -1,0 +1,115 @@
+//! IDX, the format of MNIST: a magic number, sizes, and the entries, all big-endian; `.gz` too.
+//! <http://yann.lecun.com/exdb/mnist/>
+
+use crate::dataset::{Dataset, Labels, check_finite};
+use crate::elements::{ElementType, Order, read_integers, read_numbers};
+use crate::error::{DataError, Result};
+use crate::source::{Source, cut_short, open};
+use ndarray::{Array1, Array2};
+use softmax_core::{Element, ndarray};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+const EXPECTED: &str = "an IDX file, as MNIST has them";
+
+/// Images, or vectors of any kind, and the labels that belong to them: `labels`, or those of the file beside it that is
+/// named as MNIST names it.
+pub(crate) fn read_idx<T: Element>(
+    path: &Path,
+    labels: Option<Array1<i64>>,
+    limit: Option<usize>,
+) -> Result<Dataset<T>> {
+    let mut file = IdxFile::open(path)?;
+    let [n, sizes @ ..] = file.sizes.as_slice() else { return Err(file.refuse("has no sizes")) };
+    if sizes.is_empty() {
+        return Err(file.refuse("found labels, with one size, where the samples should be"));
+    }
+    let d = sizes.iter().product();
+    let n = limit.map_or(*n, |limit| limit.min(*n));
+    let entries = read_numbers(&mut file.reader, file.element, Order::Big, n * d);
+    let entries = entries.map_err(|error| cut_short(path, "as many entries as its header says", error))?;
+    let features = Array2::from_shape_vec((n, d), entries).map_err(|_| file.refuse("found other sizes"))?;
+    check_finite(&path.display().to_string(), "features", features.view(), false)?;
+
+    let labels = match (labels, labels_beside(path)) {
+        (Some(labels), _) => labels,
+        (None, Some(beside)) => read_idx_labels(&beside)?,
+        (None, None) => {
+            return Err(DataError::Field {
+                origin: path.display().to_string(),
+                field: "labels".to_owned(),
+                expected: "--labels FILE, or a file beside it named labels-idx1 for its images-idx3"
+                    .to_owned(),
+                found: "neither".to_owned(),
+            });
+        }
+    };
+    Ok(Dataset::new(path.display().to_string(), features, Labels::Hard(labels)))
+}
+
+/// Labels alone.
+pub(crate) fn read_idx_labels(path: &Path) -> Result<Array1<i64>> {
+    let mut file = IdxFile::open(path)?;
+    let &[n] = file.sizes.as_slice() else {
+        return Err(file.refuse(&format!("found {} sizes where labels have one", file.sizes.len())));
+    };
+    let labels = read_integers(&mut file.reader, file.element, Order::Big, n)
+        .map_err(|error| cut_short(path, "as many entries as its header says", error))?;
+    labels.map(Array1::from).ok_or_else(|| file.refuse("found floats where labels are integers"))
+}
+
+/// `train-labels-idx1-ubyte` for `train-images-idx3-ubyte`, with `.gz` or without.
+fn labels_beside(images: &Path) -> Option<PathBuf> {
+    let name = images.file_name()?.to_str()?;
+    let labels = name.replace("images", "labels").replace("idx3", "idx1");
+    let plain = labels.trim_end_matches(".gz");
+    let candidates = [labels.clone(), plain.to_owned(), format!("{plain}.gz")];
+    candidates.iter().filter(|l| *l != name).map(|l| images.with_file_name(l)).find(|path| path.is_file())
+}
+
+struct IdxFile {
+    path: PathBuf,
+    reader: Box<dyn std::io::BufRead>,
+    element: ElementType,
+    sizes: Vec<usize>,
+}
+
+impl IdxFile {
+    /// Reads the header, and compares it to what the file can hold.
+    fn open(path: &Path) -> Result<Self> {
+        let Source { mut reader, at_most } = open(path)?;
+        let mut magic = [0; 4];
+        reader.read_exact(&mut magic).map_err(|error| cut_short(path, EXPECTED, error))?;
+        let refuse = |found: String| DataError::File { path: path.to_owned(), expected: EXPECTED, found };
+        let element = match magic {
+            [0, 0, 0x08, _] => ElementType::U8,
+            [0, 0, 0x09, _] => ElementType::I8,
+            [0, 0, 0x0b, _] => ElementType::I16,
+            [0, 0, 0x0c, _] => ElementType::I32,
+            [0, 0, 0x0d, _] => ElementType::F32,
+            [0, 0, 0x0e, _] => ElementType::F64,
+            [a, b, c, d] => {
+                return Err(refuse(format!("found the first bytes {a:02x} {b:02x} {c:02x} {d:02x}")));
+            }
+        };
+        let mut sizes = Vec::new();
+        let mut bytes = element.size() as u64;
+        for _ in 0..magic[3] {
+            let mut size = [0; 4];
+            reader.read_exact(&mut size).map_err(|error| cut_short(path, EXPECTED, error))?;
+            let size = u32::from_be_bytes(size);
+            sizes.push(size as usize);
+            bytes = bytes.saturating_mul(u64::from(size));
+        }
+        let count = sizes.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
+        if bytes > at_most || count.is_none() {
+            let sizes = sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
+            return Err(refuse(format!("found sizes {sizes}, which is more than the file can hold")));
+        }
+        Ok(IdxFile { path: path.to_owned(), reader, element, sizes })
+    }
+
+    fn refuse(&self, found: &str) -> DataError {
+        DataError::File { path: self.path.clone(), expected: EXPECTED, found: found.to_owned() }
+    }
+}

@@ -1,0 +1,78 @@
+//! A file that is read from front to back, inflated where it is gzip.
+
+use crate::error::{DataError, Result};
+use flate2::read::MultiGzDecoder;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::Path;
+
+/// What is inflated may be this much larger than the file, and 8 MiB in any case: deflate itself stops at about 1032,
+/// and real data stays far below that.
+const MOST_INFLATION: u64 = 500;
+const ALWAYS_FREE: u64 = 8 << 20;
+
+/// Whether so many bytes are believed to inflate to so many.
+pub(crate) fn may_inflate(compressed: u64, to: u64) -> bool {
+    to <= ALWAYS_FREE.max(compressed.saturating_mul(MOST_INFLATION))
+}
+
+/// The bytes of a file, and how many there can be.
+pub(crate) struct Source {
+    pub(crate) reader: Box<dyn BufRead>,
+    /// Bytes at most.
+    pub(crate) at_most: u64,
+}
+
+/// Opens a file; gzip is told by its first bytes.
+pub(crate) fn open(path: &Path) -> Result<Source> {
+    let io = |source| DataError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    let metadata = file.metadata().map_err(io)?;
+    if metadata.is_dir() {
+        return Err(DataError::File {
+            path: path.to_owned(),
+            expected: "a file",
+            found: "found a folder".to_owned(),
+        });
+    }
+    let length = metadata.len();
+    let mut reader = BufReader::new(file);
+    if !reader.fill_buf().map_err(io)?.starts_with(&[0x1f, 0x8b]) {
+        // A pipe has no length.
+        let at_most = if metadata.is_file() { length } else { u64::MAX };
+        return Ok(Source { reader: Box::new(reader), at_most });
+    }
+    let at_most = ALWAYS_FREE.max(length.saturating_mul(MOST_INFLATION));
+    let inflated = Bounded { reader: MultiGzDecoder::new(reader), left: at_most };
+    Ok(Source { reader: Box::new(BufReader::new(inflated)), at_most })
+}
+
+/// Fails once more has been read than can be true.
+struct Bounded<R> {
+    reader: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
+            let message = format!("it inflates to more than {MOST_INFLATION} times its size");
+            io::Error::new(io::ErrorKind::InvalidData, message)
+        })?;
+        Ok(count)
+    }
+}
+
+/// The rest of a message for a file that ended, or failed, in the middle of something.
+pub(crate) fn cut_short(path: &Path, expected: &'static str, error: io::Error) -> DataError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            DataError::File { path: path.to_owned(), expected, found: "found its end before that".to_owned() }
+        }
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            DataError::File { path: path.to_owned(), expected, found: error.to_string() }
+        }
+        _ => DataError::Io { path: path.to_owned(), source: error },
+    }
+}

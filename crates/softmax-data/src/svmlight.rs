@@ -1,0 +1,84 @@
+//! svmlight, which libsvm shares: `label index:value …`, the indices from 1, what is absent 0.
+//! <https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/>
+
+use crate::dataset::{Dataset, Labels};
+use crate::error::{DataError, Result};
+use crate::source::{cut_short, open};
+use ndarray::{Array1, Array2};
+use softmax_core::{Element, ndarray};
+use std::io::BufRead;
+use std::path::Path;
+
+/// The dense matrix may take this many times the bytes of the file, and 64 MiB in any case.
+const MOST_EXPANSION: u64 = 500;
+const ALWAYS_FREE: u64 = 64 << 20;
+
+/// Where no index is 0 they begin with 1. Labels −1 and 1, and no others, are the classes 0 and 1.
+pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Result<Dataset<T>> {
+    let mut entries: Vec<(u32, u32, T)> = Vec::new();
+    let mut labels: Vec<i64> = Vec::new();
+    let mut reader = open(path)?.reader;
+    let (mut line, mut number, mut bytes) = (String::new(), 0, 0u64);
+    while limit.is_none_or(|limit| labels.len() < limit) {
+        line.clear();
+        number += 1;
+        let length = reader
+            .read_line(&mut line)
+            .map_err(|error| cut_short(path, "lines of svmlight text, in UTF-8", error))?;
+        if length == 0 {
+            break;
+        }
+        bytes += length as u64;
+        let row = labels.len() as u32;
+        let refuse = |expected: &str, found: &str| DataError::Field {
+            origin: path.display().to_string(),
+            field: format!("line {number}"),
+            expected: expected.to_owned(),
+            found: found.chars().take(40).collect(),
+        };
+        let content = line.split('#').next().unwrap_or_default();
+        let mut words = content.split_ascii_whitespace();
+        let Some(label) = words.next() else { continue };
+        labels.push(whole(label).ok_or_else(|| refuse("an integer label", label))?);
+        for word in words {
+            let pair = word.split_once(':');
+            let Some((index, value)) = pair else { return Err(refuse("index:value", word)) };
+            if index == "qid" {
+                continue;
+            }
+            let index = index.parse::<u32>().map_err(|_| refuse("an index from 0 to 4294967295", word))?;
+            let value = value.parse::<f64>().ok().filter(|value| value.is_finite());
+            let value = value.ok_or_else(|| refuse("a finite value after the colon", word))?;
+            entries.push((row, index, T::narrow(value)));
+        }
+    }
+
+    let base = if entries.iter().any(|&(_, index, _)| index == 0) { 0 } else { 1 };
+    let (n, d) = (labels.len(), entries.iter().map(|e| e.1 as usize + 1 - base).max().unwrap_or(0));
+    let dense = (n as u64).saturating_mul(d as u64).saturating_mul(size_of::<T>() as u64);
+    if dense > ALWAYS_FREE.max(bytes.saturating_mul(MOST_EXPANSION)) {
+        return Err(DataError::File {
+            path: path.to_owned(),
+            expected: "a matrix that is not too sparse to be held dense",
+            found: format!("found {n} rows of {d} features in {bytes} bytes"),
+        });
+    }
+    let mut features = Array2::zeros((n, d));
+    for (row, index, value) in entries {
+        features[[row as usize, index as usize - base]] = value;
+    }
+    if labels.contains(&-1) && labels.iter().all(|&label| label.abs() == 1) {
+        labels.iter_mut().for_each(|label| *label = i64::from(*label > 0));
+    }
+    Ok(Dataset::new(path.display().to_string(), features, Labels::Hard(Array1::from(labels))))
+}
+
+/// An integer, written as one or as a float.
+pub(crate) fn whole(text: &str) -> Option<i64> {
+    // Every float below is exact as an integer.
+    const EXACT: f64 = (1u64 << 53) as f64;
+    text.strip_prefix('+').unwrap_or(text).parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
+    })
+}
