@@ -63,7 +63,7 @@ fn one<T: CliElement>(
     threads: usize,
     entries: &[&BackendEntry],
 ) -> anyhow::Result<Comparison> {
-    source::check_room::<T>(shape)?;
+    source::check_room::<T>("--shapes", shape)?;
     let dataset = synthetic::<T>(shape.n, shape.d, shape.c, args.seed);
     let origin = dataset.origin.clone();
     let problem = dataset.into_problem(Default::default(), None, args.seed)?;

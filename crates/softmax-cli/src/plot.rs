@@ -94,7 +94,7 @@ fn fill(area: &Area<'_>, comparison: &Comparison, height: i32) -> Drawn {
 
 fn time_label(backend: &Measured) -> String {
     let time = backend.time.map_or(String::new(), |time| units::seconds(time.median_s));
-    backend.speedup.map_or(time.clone(), |speedup| format!("{time}  {}", units::factor(speedup)))
+    backend.speedup.map_or(time.clone(), |speedup| format!("{time}, {}", units::factor(speedup)))
 }
 
 /// A heading, and a line with a label for some of the powers of ten.

@@ -24,7 +24,7 @@ pub(crate) fn load<T: Element>(args: &ProblemArgs, objective: &ObjectiveArgs) ->
             },
         )?,
         (None, Some(shape)) => {
-            check_room::<T>(shape)?;
+            check_room::<T>("--synthetic", shape)?;
             synthetic(shape.n, shape.d, shape.c, args.seed)
         }
         (None, None) => digits(),
@@ -44,12 +44,16 @@ pub(crate) fn load<T: Element>(args: &ProblemArgs, objective: &ObjectiveArgs) ->
         dataset.bias = bias.or(dataset.bias);
     }
     let origin = dataset.origin.clone();
+    if dataset.weights.is_none() {
+        let (d, c) = (dataset.features.ncols(), dataset.n_classes(objective.ignore_index));
+        check_room::<T>(&origin, Shape { n: 0, d, c })?;
+    }
     let problem = dataset.into_problem(objective.objective(), objective.ignore_index, args.seed)?;
     Ok(Source { origin, problem })
 }
 
 /// Refuses a problem whose arrays this machine has no memory for.
-pub(crate) fn check_room<T>(shape: Shape) -> anyhow::Result<()> {
+pub(crate) fn check_room<T>(whose: &str, shape: Shape) -> anyhow::Result<()> {
     let Shape { n, d, c } = shape;
     // X, W and dW; what else a backend takes is its own.
     let needed = (n as f64 * d as f64 + 2.0 * d as f64 * c as f64) * size_of::<T>() as f64;
@@ -57,7 +61,7 @@ pub(crate) fn check_room<T>(shape: Shape) -> anyhow::Result<()> {
     if needed > available {
         let (needed, available) = (units::bytes(needed as usize), units::bytes(available as usize));
         anyhow::bail!(
-            "{n}x{d}x{c}: expected a problem that fits into {available} of memory, found one of {needed}"
+            "{whose}: expected a problem that fits into {available} of memory, found {n}x{d}x{c}, which takes {needed}"
         );
     }
     Ok(())

@@ -52,6 +52,7 @@ pub(crate) fn read_csv<T: Element>(
     if header.is_some() {
         more = reader.read_record(&mut record).map_err(refuse)?;
     }
+    let name = |k: usize| header.as_ref().and_then(|h| h.get(k)).map_or(k.to_string(), str::to_owned);
     let width = header.as_ref().map_or(record.len(), StringRecord::len);
     let label = label_column(column, header.as_ref(), width).ok_or_else(|| {
         let named = header
@@ -71,16 +72,12 @@ pub(crate) fn read_csv<T: Element>(
                 labels.push(text.to_owned());
                 continue;
             }
-            let number = text.parse::<f64>().ok().filter(|number| number.is_finite()).ok_or_else(|| {
+            let number = text.parse().ok().map(T::narrow).filter(|number| number.is_finite());
+            features.push(number.ok_or_else(|| {
                 let line = record.position().map_or(0, |position| position.line());
-                let name = header.as_ref().and_then(|h| h.get(k)).map_or(k.to_string(), str::to_owned);
-                field(
-                    format!("line {line}, column {name}"),
-                    "a finite number",
-                    if text.is_empty() { "nothing" } else { text },
-                )
-            })?;
-            features.push(T::narrow(number));
+                let found = if text.is_empty() { "nothing" } else { text };
+                field(format!("line {line}, column {}", name(k)), "a finite number", found)
+            })?);
         }
         more = reader.read_record(&mut record).map_err(refuse)?;
     }
@@ -92,10 +89,8 @@ pub(crate) fn read_csv<T: Element>(
             found: "found none".to_owned(),
         });
     }
-    let labels = classes(labels).map_err(|found| {
-        let name = header.as_ref().and_then(|h| h.get(label)).map_or(label.to_string(), str::to_owned);
-        field(format!("column {name}"), "labels: integers, or names", &found)
-    })?;
+    let labels = classes(labels)
+        .map_err(|found| field(format!("column {}", name(label)), "labels: integers, or names", &found))?;
     let features = Array2::from_shape_vec((rows, width - 1), features);
     let features =
         features.map_err(|error| field("table".to_owned(), "rows of one length", &error.to_string()))?;

@@ -128,15 +128,20 @@ impl<T: Element> Dataset<T> {
     fn check_classes(&self, classes: usize) -> Result<()> {
         const ALWAYS: usize = 1 << 20;
         const PER_SAMPLE: usize = 64;
-        let samples = self.features.nrows();
-        if classes <= ALWAYS.max(samples.saturating_mul(PER_SAMPLE)) {
+        let (samples, features) = self.features.dim();
+        let has_address =
+            features.checked_mul(classes).is_some_and(|entries| entries <= isize::MAX as usize / 8);
+        if has_address && classes <= ALWAYS.max(samples.saturating_mul(PER_SAMPLE)) {
             return Ok(());
         }
         Err(DataError::Field {
             origin: self.origin.clone(),
             field: "y".to_owned(),
             expected: "class numbers from 0 on, or weights that say how many classes there are".to_owned(),
-            found: format!("class {} among {samples} samples", classes - 1),
+            found: format!(
+                "class {} among {samples} samples of {features} features",
+                classes.saturating_sub(1)
+            ),
         })
     }
 

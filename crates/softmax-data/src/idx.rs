@@ -101,7 +101,9 @@ impl IdxFile {
             sizes.push(size as usize);
             bytes = bytes.saturating_mul(u64::from(size));
         }
-        let count = sizes.iter().try_fold(1usize, |count, &size| count.checked_mul(size));
+        // Without zeros, so that the product of any of them is known to be a number.
+        let nonzero = sizes.iter().filter(|&&size| size > 0);
+        let count = nonzero.copied().try_fold(1, usize::checked_mul);
         if bytes > at_most || count.is_none() {
             let sizes = sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
             return Err(refuse(format!("found sizes {sizes}, which is more than the file can hold")));

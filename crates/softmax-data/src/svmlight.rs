@@ -47,9 +47,9 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
                 continue;
             }
             let index = index.parse::<u32>().map_err(|_| refuse("an index from 0 to 4294967295", word))?;
-            let value = value.parse::<f64>().ok().filter(|value| value.is_finite());
+            let value = value.parse().ok().map(T::narrow).filter(|value| value.is_finite());
             let value = value.ok_or_else(|| refuse("a finite value after the colon", word))?;
-            entries.push((row, index, T::narrow(value)));
+            entries.push((row, index, value));
         }
     }
 

@@ -191,6 +191,7 @@ fn pack_weights<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut Buffer<T
                 let first = p * width;
                 let count = width.min(classes.len() - first);
                 match slice {
+                    Some(row) if count == width => copy(to, &row[first..first + count]),
                     Some(row) => to[..count].copy_from_slice(&row[first..first + count]),
                     None => (0..count).for_each(|j| to[j] = row[classes.start + first + j]),
                 }
@@ -198,6 +199,14 @@ fn pack_weights<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut Buffer<T
             }
         }
     });
+}
+
+/// A few elements, without a call for each.
+fn copy<T: FusedElement>(to: &mut [T], from: &[T]) {
+    let (to, to_rest) = to.as_chunks_mut::<4>();
+    let (from, from_rest) = from.as_chunks::<4>();
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    to_rest.iter_mut().zip(from_rest).for_each(|(to, from)| *to = *from);
 }
 
 /// The block's rows by chunks of features, in each by groups of `TILE` rows, zero beyond the last.
@@ -372,7 +381,9 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
         let (scores, slopes) = self.scores.split_at_mut(layout.group * layout.tile());
         let panels = layout.group.min(layout.panels - self.group * layout.group);
         let used = self.block.rows * width;
-        scores.chunks_mut(layout.tile()).take(panels).for_each(|tile| tile[..used].fill(T::zero()));
+        if d == 0 {
+            scores.chunks_mut(layout.tile()).take(panels).for_each(|tile| tile[..used].fill(T::zero()));
+        }
         for first in (0..d).step_by(CHUNK) {
             let length = CHUNK.min(d - first);
             let padded = layout.block.next_multiple_of(TILE);
@@ -388,7 +399,7 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
                 for (out, x) in tiles {
                     let piece = pieces.next().unwrap_or(&[]);
                     (0..piece.len()).step_by(64 / size_of::<T>()).for_each(|at| prefetch_later(piece, at));
-                    panel_tile::<T, L>(lanes, x, panel, out);
+                    panel_tile::<T, L>(lanes, x, panel, out, first == 0);
                 }
             }
         }
@@ -555,8 +566,8 @@ fn add_to_rows<T: FusedElement, L: Lanes<T>>(
     let mut sums = [T::zero(); TILE * MOST_WIDTH];
     let width = 2 * L::N;
     // In parts, whose sums are added up apart: what is added to a large sum loses most.
-    for (x, g) in x.chunks(SUMMED * TILE).zip(g.chunks(SUMMED * width)) {
-        panel_tile::<T, L>(lanes, x, g, &mut sums[..TILE * width]);
+    for (k, (x, g)) in x.chunks(SUMMED * TILE).zip(g.chunks(SUMMED * width)).enumerate() {
+        panel_tile::<T, L>(lanes, x, g, &mut sums[..TILE * width], k == 0);
     }
     for (row, sums) in rows.zip(sums.chunks_exact(width)) {
         let mut out = dw.row_mut(row);

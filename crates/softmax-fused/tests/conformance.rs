@@ -1,7 +1,8 @@
 //! The full conformance suite, at every level that this machine has, each a backend of its own.
 
-use softmax_conformance::{Report, Runner, Suite};
-use softmax_fused::{Fused, Level};
+use softmax_conformance::{Report, Runner, Suite, check, reference};
+use softmax_fused::ndarray::{Array1, Array2};
+use softmax_fused::{Element, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
 
 /// A built-in backend does everything: what it does not support fails here.
 fn assert_complete(report: &Report) {
@@ -38,9 +39,6 @@ fn little_memory_is_enough() {
 /// No samples, after some: what is kept from call to call is in no answer.
 #[test]
 fn no_samples_have_no_gradient() {
-    use softmax_fused::ndarray::{Array1, Array2};
-    use softmax_fused::{OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
-
     let mut backend = Fused::detect();
     for classes in [3, 70] {
         let weights = Array2::from_elem((5, classes), 0.5f64);
@@ -55,6 +53,39 @@ fn no_samples_have_no_gradient() {
             let (dw, db) = (outputs.weights_gradient.unwrap(), outputs.bias_gradient.unwrap());
             let is_zero = dw.iter().chain(&db).all(|&g| g == 0.0);
             assert_eq!(is_zero, samples == 0, "{samples} samples, {classes} classes: {dw:?}");
+        }
+    }
+}
+
+/// Rows whose lines share a cache set go another way than those that do not; so do few classes and many.
+#[test]
+fn every_distance_of_rows_and_number_of_classes() {
+    distances::<f32>();
+    distances::<f64>();
+}
+
+fn distances<T: Element>()
+where
+    Fused: SoftmaxBackend<T>,
+{
+    let set = OutputSet::NONE.with(OutputKind::WeightsGradient).with(OutputKind::FeaturesGradient);
+    for (samples, features) in [(1, 784), (7, 67), (61, 511), (130, 450), (30, 512), (20, 1027), (13, 2048)] {
+        for classes in [1, 2, 3, 4, 5, 6, 7, 10, 11, 64] {
+            let wave = |i: usize, k: usize| T::narrow(((i * 31 + k * 17) % 101) as f64 / 50.0 - 1.0);
+            let x = Array2::from_shape_fn((samples, features), |(i, k)| wave(i, k));
+            let w = Array2::from_shape_fn((features, classes), |(k, c)| wave(k + 3, c) * T::narrow(0.1));
+            let y = Array1::from_shape_fn(samples, |i| i * 7 % classes);
+            let problem = Problem::builder(x.view(), w.view(), y.view()).build().unwrap();
+            let reference = reference(&problem, set);
+            for level in Level::available() {
+                let mut outputs = OwnedOutputs::zeros(&problem, set);
+                let evaluation =
+                    Fused::with_level(level).evaluate(&problem, &mut outputs.as_outputs()).unwrap();
+                for error in check(&evaluation, &outputs, &reference) {
+                    let shape = format!("{samples}x{features}x{classes} at {}", level.name());
+                    assert!(error.is_within_bound(), "{shape}: {error}");
+                }
+            }
         }
     }
 }

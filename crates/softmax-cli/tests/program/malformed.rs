@@ -98,6 +98,7 @@ const CASES: &[Case] = &[
     ("nan.npz", "", &["X", "finite", "NaN", "row 1"]),
     ("no-labels.npz", "", &["y or Y", "only X"]),
     ("flat.npz", "", &["X", "2 axes", "1 axis"]),
+    ("wide.npz", "", &["wide.npz", "class"]),
     ("huge-class.npz", "", &["y", "class 1099511627776"]),
     ("short.npy", "--labels y.npy", &["array", "end of the file"]),
     ("enormous.npy", "--labels y.npy", &["array"]),
@@ -107,6 +108,7 @@ const CASES: &[Case] = &[
     ("word.csv", "", &["line 2, column 1", "finite number", "two"]),
     ("hole.csv", "", &["line 2, column b", "nothing"]),
     ("infinite.csv", "", &["line 2", "inf"]),
+    ("beyond-f32.csv", "", &["line 1", "finite", "1e300"]),
     ("column.csv", "--label-column nowhere", &["--label-column", "a, b, c", "nowhere"]),
     ("regression.csv", "", &["column 3", "0.5"]),
     ("only-header.csv", "", &["rows"]),
@@ -115,6 +117,7 @@ const CASES: &[Case] = &[
     ("cut.csv.gz", "", &["cut.csv.gz"]),
     ("magic-idx3-ubyte", "--labels l-idx1-ubyte", &["IDX", "ff ff"]),
     ("sizes-idx3-ubyte", "--labels l-idx1-ubyte", &["IDX", "4294967295", "more than the file can hold"]),
+    ("no-samples-idx4-ubyte", "--labels l-idx1-ubyte", &["IDX", "can hold"]),
     ("short-idx3-ubyte", "--labels l-idx1-ubyte", &["as many entries", "end before that"]),
     ("alone-idx3-ubyte", "", &["labels", "--labels"]),
     ("two-idx3-ubyte", "--labels l-idx1-ubyte", &["y", "2 samples", "3"]),
@@ -171,6 +174,11 @@ fn write_files(folder: &Path) {
     npz("nan.npz", &with_nan, &labels([0, 1, 2]));
     save(&folder.join("no-labels.npz"), |npz| npz.add_array("X", &x).unwrap());
     save(&folder.join("flat.npz"), |npz| npz.add_array("X", &Array1::<f64>::zeros(6)).unwrap());
+    save(&folder.join("wide.npz"), |npz| {
+        npz.add_array("X", &Array2::<f64>::zeros((0, 1 << 59))).unwrap();
+        npz.add_array("y", &Array1::<i64>::zeros(0)).unwrap();
+        npz.add_array("class_weight", &Array1::<f64>::ones(10)).unwrap();
+    });
     npz("huge-class.npz", &x, &labels([0, 1, 1 << 40]));
 
     put("y.npy", &npy_of("(3,)", "|u1", &[0, 1, 2]));
@@ -183,6 +191,7 @@ fn write_files(folder: &Path) {
     put("word.csv", b"1,2,3,0\n4,two,6,1\n");
     put("hole.csv", b"a,b,label\n4,,1\n");
     put("infinite.csv", b"1,2,0\n4,inf,1\n");
+    put("beyond-f32.csv", b"1,1e300,0\n");
     put("column.csv", b"a,b,c\n1,2,0\n");
     put("regression.csv", b"1,2,3,0.5\n1,2,3,0.75\n");
     put("only-header.csv", b"a,b,c\n");
@@ -195,6 +204,7 @@ fn write_files(folder: &Path) {
     put("magic-idx3-ubyte", &[0xff, 0xff, 8, 3, 0, 0, 0, 1]);
     let sizes = [[0, 0, 8, 3], [255; 4], [255; 4], [255; 4]].concat();
     put("sizes-idx3-ubyte", &sizes);
+    put("no-samples-idx4-ubyte", &[&[0, 0, 8, 4, 0, 0, 0, 0], &[255; 12][..]].concat());
     put("short-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3]);
     put("alone-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7]);
     put("two-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7, 8]);

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use super::lanes::Lanes;
+use crate::columns::ROWS;
 use softmax_core::Element;
 
 /// Steps of a loop at a time: fewer instructions beside the multiply-adds, for a core that is shared.
@@ -134,15 +135,67 @@ pub(crate) fn update<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     }
 }
 
+/// Rows of one length, as whole vectors.
+pub(crate) struct VectorRows<'x, V> {
+    rows: [&'x [V]; ROWS],
+    count: usize,
+    /// Vectors of each row.
+    pub(crate) whole: usize,
+}
+
+impl<'x, V> VectorRows<'x, V> {
+    /// Of `count` rows, at most `ROWS`.
+    pub(crate) fn new(count: usize, row: impl Fn(usize) -> &'x [V]) -> Self {
+        let rows: [&[V]; ROWS] = std::array::from_fn(|r| if r < count { row(r) } else { &[] });
+        let whole = rows[0].len();
+        assert!(count <= ROWS && rows[..count].iter().all(|row| row.len() == whole));
+        VectorRows { rows, count, whole }
+    }
+}
+
+/// Σ_r g_rk · x_r for `K` results and the `V` vectors of features from `v` on, summed in registers over all rows. `g` has
+/// the numbers of a result together, and those of the next one `pitch` further on.
+#[inline(always)]
+pub(crate) fn down<T: Element, L: Lanes<T>, const V: usize, const K: usize>(
+    lanes: L,
+    x: &VectorRows<'_, L::V>,
+    v: usize,
+    g: &[T],
+    pitch: usize,
+) -> [[L::V; V]; K] {
+    assert!(v + V <= x.whole && g.len() >= (K - 1) * pitch + x.count);
+    let mut sums = [[lanes.splat(T::zero()); V]; K];
+    for r in 0..x.count {
+        // SAFETY: r < count ≤ ROWS, and each of these rows has `whole` vectors, as `new` asserted; v + V ≤ whole, as
+        // was asserted above.
+        let x: [L::V; V] = std::array::from_fn(|k| unsafe { *x.rows.get_unchecked(r).get_unchecked(v + k) });
+        for (k, sums) in sums.iter_mut().enumerate() {
+            // SAFETY: k ≤ K − 1 and r < count, so that it is within the length that was asserted.
+            let g = lanes.splat(unsafe { *g.get_unchecked(k * pitch + r) });
+            for (sum, &x) in sums.iter_mut().zip(&x) {
+                *sum = lanes.mul_add(g, x, *sum);
+            }
+        }
+    }
+    sums
+}
+
 /// Rows of a tile: six by two vectors fill the registers of AVX2.
 pub(crate) const TILE: usize = 6;
 
-/// A tile of scores, or of dW: adds Σ x·p to `TILE` rows of two vectors each, or as many as `out` has. For the scores
+/// A tile of scores, or of dW: Σ x·p for `TILE` rows of two vectors each, or as many as `out` has, added to what `out`
+/// has unless it is `fresh`. For the scores
 /// `x` has `TILE` rows of X together, feature by feature, and `panel` a row of W for each feature; for dW it has
 /// `TILE` features together, row by row, and `panel` a row of G for each row. What one has more of than the other is
 /// left alone.
 #[inline(always)]
-pub(crate) fn panel_tile<T: Element, L: Lanes<T>>(lanes: L, x: &[T], panel: &[T], out: &mut [T]) {
+pub(crate) fn panel_tile<T: Element, L: Lanes<T>>(
+    lanes: L,
+    x: &[T],
+    panel: &[T],
+    out: &mut [T],
+    fresh: bool,
+) {
     let (numbers, _) = x.as_chunks::<TILE>();
     let (vectors, _) = L::split(panel);
     let (vectors, _) = vectors.as_chunks::<2>();
@@ -167,7 +220,12 @@ pub(crate) fn panel_tile<T: Element, L: Lanes<T>>(lanes: L, x: &[T], panel: &[T]
     for (numbers, pair) in last_numbers.iter().zip(last_vectors) {
         step(&mut sums, numbers, pair);
     }
-    add_tile::<T, L>(lanes, &sums, out);
+    if fresh {
+        let (out, _) = L::split_mut(out);
+        out.as_chunks_mut::<2>().0.iter_mut().zip(sums).for_each(|(out, sums)| *out = sums);
+    } else {
+        add_tile::<T, L>(lanes, &sums, out);
+    }
 }
 
 /// A tile of dX: adds Σ_j g_rj · w_j to as many rows of two vectors each as `g` has, whose rows are `width` long;

@@ -34,6 +34,9 @@ pub(super) struct Layout {
     pub(super) lanes: usize,
     /// Rows of a panel.
     pub(super) panel: usize,
+    pub(super) groups: Groups,
+    /// Bytes from a row of X to the next.
+    row_bytes: usize,
 }
 
 impl Layout {
@@ -42,7 +45,16 @@ impl Layout {
         let (d, c) = (problem.n_features(), problem.n_classes());
         let panel = (PANEL_BYTES / size_of::<T>() / d.max(1)) / TILE * TILE;
         let panel = panel.clamp(TILE, PANEL / TILE * TILE);
-        Layout { d, c, lanes: T::lanes(level), panel }
+        let contiguous = problem.features().strides()[1] == 1;
+        let row = if contiguous { problem.features().strides()[0].unsigned_abs() } else { d };
+        Layout {
+            d,
+            c,
+            lanes: T::lanes(level),
+            panel,
+            groups: Groups::new(c),
+            row_bytes: row * size_of::<T>(),
+        }
     }
 
     /// With panels of one size for tasks of so many rows.
@@ -50,6 +62,17 @@ impl Layout {
         let panels = rows.div_ceil(self.panel).max(1);
         let panel = rows.div_ceil(panels).next_multiple_of(TILE).min(PANEL / TILE * TILE);
         Layout { panel, ..self }
+    }
+
+    /// Whether a panel's rows can be gone down a few lines at a time: not where many of them have their lines in the same
+    /// set of the first cache.
+    pub(super) fn rows_are_spread(self) -> bool {
+        const SETS: usize = 64;
+        const LINE: usize = 64;
+        const WAYS: usize = 6;
+        let mut rows = [0; SETS];
+        (0..self.panel).for_each(|r| rows[r * self.row_bytes / LINE % SETS] += 1);
+        rows.iter().all(|&rows| rows <= WAYS)
     }
 
     /// Length of packed weights.
@@ -86,6 +109,28 @@ impl Chunk {
 
     pub(super) fn of_row<'a, T>(&self, row: &'a [T]) -> &'a [T] {
         row.get(self.first..self.first + self.length).unwrap_or(&[])
+    }
+}
+
+/// The classes in as few groups of at most five as it takes, all about as large: of each the first, and how many.
+#[derive(Clone, Copy)]
+pub(super) struct Groups {
+    groups: [(usize, usize); Self::MOST],
+    count: usize,
+}
+
+impl Groups {
+    const SIZE: usize = 5;
+    const MOST: usize = PANEL.div_ceil(Self::SIZE);
+
+    fn new(classes: usize) -> Self {
+        let count = classes.div_ceil(Self::SIZE).clamp(1, Self::MOST);
+        let first = |k: usize| k * classes / count;
+        Groups { groups: std::array::from_fn(|k| (first(k), first(k + 1) - first(k))), count }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.groups[..self.count].iter().copied()
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::Task;
 use super::epilogue::{exponentials, gradient};
-use super::layout::{Layout, PANEL, Tiles};
+use super::layout::{Chunk, Groups, Layout, PANEL, Tiles};
 use crate::columns::Columns;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
-use crate::kernel::products::{dots, update};
+use crate::kernel::products::{VectorRows, dots, down, prefetch_later, update};
 use crate::terms::Terms;
 use softmax_core::Problem;
 use softmax_core::ndarray::Axis;
@@ -32,6 +32,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
         let (slopes, scratch) = scratch.split_at_mut(tiles.slopes);
         let (copies, dx_rows) = scratch.split_at_mut(tiles.copies);
         let mut columns = Columns::new();
+        let spread = layout.rows_are_spread();
         if let Some(dw) = &mut task.dw {
             dw.fill(T::zero());
         }
@@ -76,6 +77,10 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             if let Some(dw) = &mut task.dw {
                 for chunk in layout.chunks() {
                     let dw = &mut dw[chunk.offset..][..c * chunk.stride];
+                    if spread {
+                        add_down::<T, L>(lanes, layout.groups, chunk, x, scores, dw, next);
+                        continue;
+                    }
                     let x = |r: usize| chunk.of_row(x[r]);
                     let next = |r: usize| next.get(r).map(|x| chunk.of_row(x));
                     add_outer::<T, L>(
@@ -153,7 +158,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
     for chunk in layout.chunks() {
         let (is_first, is_last) = (chunk.first == 0, chunk.first + chunk.length == layout.d);
         for r in (0..x.len()).step_by(2) {
-            for first in (0..c).step_by(5) {
+            for (first, count) in layout.groups.iter() {
                 let ahead = next.get(r).filter(|_| first == 0).unwrap_or(&x[r]);
                 let w = &weights[chunk.offset + first * chunk.stride..];
                 macro_rules! tile {
@@ -180,7 +185,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                         }
                     }};
                 }
-                match ((x.len() - r).min(2), (c - first).min(5)) {
+                match ((x.len() - r).min(2), count) {
                     (2, 5) => tile!(2, 5),
                     (2, 4) => tile!(2, 4),
                     (2, 3) => tile!(2, 3),
@@ -193,6 +198,69 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                     _ => tile!(1, 1),
                 }
             }
+        }
+    }
+}
+
+/// dW's part of a chunk of features: down the rows, five results by two vectors at a time, or fewer by more. Every second
+/// row of the next panel is asked for meanwhile.
+#[inline(always)]
+fn add_down<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    groups: Groups,
+    chunk: Chunk,
+    x: &[&[T]],
+    g: &[T],
+    dw: &mut [T],
+    next: &[&[T]],
+) {
+    let rows = VectorRows::new(x.len(), |r| L::split(chunk.of_row(x[r])).0);
+    let classes = g.len() / PANEL;
+    let most = if classes < 4 { 4 } else { 2 };
+    let mut v = 0;
+    while v < rows.whole {
+        let width = most.min(rows.whole - v);
+        let width = if width == 3 { 2 } else { width };
+        next.iter().skip(1).step_by(2).for_each(|row| prefetch_later(row, chunk.first + v * L::N));
+        for (first, count) in groups.iter() {
+            let g = &g[first * PANEL..];
+            macro_rules! tile {
+                ($vectors:literal, $classes:literal) => {{
+                    let sums = down::<T, L, $vectors, $classes>(lanes, &rows, v, g, PANEL);
+                    let dw = dw[first * chunk.stride..].chunks_mut(chunk.stride);
+                    for (dw, sums) in dw.zip(sums) {
+                        let dw = &mut L::split_mut(dw).0[v..v + $vectors];
+                        dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw = lanes.add(*dw, sum));
+                    }
+                }};
+            }
+            match (width, count) {
+                (2, 5) => tile!(2, 5),
+                (2, 4) => tile!(2, 4),
+                (2, 3) => tile!(2, 3),
+                (4, 3) => tile!(4, 3),
+                (4, 2) => tile!(4, 2),
+                (4, _) => tile!(4, 1),
+                (2, 2) => tile!(2, 2),
+                (2, _) => tile!(2, 1),
+                (_, 5) => tile!(1, 5),
+                (_, 4) => tile!(1, 4),
+                (_, 3) => tile!(1, 3),
+                (_, 2) => tile!(1, 2),
+                _ => tile!(1, 1),
+            }
+        }
+        v += width;
+    }
+    let rest = rows.whole * L::N;
+    if rest < chunk.length {
+        for (class, dw) in dw.chunks_mut(chunk.stride).enumerate() {
+            let mut sum = lanes.splat(T::zero());
+            for (x, &g) in x.iter().zip(&g[class * PANEL..]) {
+                sum = lanes.mul_add(lanes.splat(g), lanes.load_part(&chunk.of_row(x)[rest..]), sum);
+            }
+            let dw = &mut L::split_mut(dw).0[rows.whole];
+            *dw = lanes.add(*dw, sum);
         }
     }
 }
