@@ -59,9 +59,12 @@ pub(crate) struct BenchArgs {
     /// Seconds of timing for each problem [default: 20, or 5 with --quick]
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
-    /// Where the records go, a line of JSON each, as they are made
+    /// Where the records go, a line of JSON each, as they are made; a file that is there is kept as FILE.previous
     #[arg(long, value_name = "FILE", default_value = "target/bench/records.jsonl")]
     output: PathBuf,
+    /// Keep the records of the file, and measure what it has not
+    #[arg(long)]
+    resume: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -100,8 +103,22 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let seconds = args.seconds.unwrap_or(if args.quick { 5.0 } else { 20.0 });
     let machine = record::Machine::read(threads)?;
     let mut records = Vec::new();
+    let known = if args.resume { record::read(&args.output)? } else { Vec::new() };
+    if !args.resume {
+        record::set_aside(&args.output)?;
+    }
     for &dtype in &args.dtypes {
         for shape in &shapes {
+            let is_this = |r: &&Record| {
+                r.shape == *shape
+                    && r.dtype == dtype.name()
+                    && r.dx == args.dx
+                    && r.machine.threads == threads
+            };
+            if let Some(record) = known.iter().find(is_this) {
+                records.push(record.clone());
+                continue;
+            }
             let bench = Bench { program, python: python.as_deref(), folder, threads, dx: args.dx, seconds };
             let roofline = bench.roofline(shape, dtype)?;
             let entries = bench.side_by_side(shape, dtype, &backends)?;

@@ -1,8 +1,9 @@
 //! What a benchmark found, as it is written down.
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::Command;
 
@@ -63,6 +64,33 @@ pub(crate) struct Errors {
     pub(crate) loss_error: Option<f64>,
     pub(crate) dw_error: Option<f64>,
     pub(crate) dx_error: Option<f64>,
+}
+
+/// The records of a file, if there is one. A last line that was cut short is taken away.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<Record>> {
+    let context = || path.display().to_string();
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(context),
+    };
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    let records = text[..whole].lines().map(serde_json::from_str).collect::<Result<_, _>>();
+    let records = records.with_context(context)?;
+    OpenOptions::new().write(true).open(path)?.set_len(whole as u64).with_context(context)?;
+    Ok(records)
+}
+
+/// Keeps what an earlier run left, under another name.
+pub(crate) fn set_aside(path: &Path) -> anyhow::Result<()> {
+    let mut previous = path.as_os_str().to_owned();
+    previous.push(".previous");
+    match fs::rename(path, previous) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| path.display().to_string())
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Record {

@@ -228,22 +228,35 @@ pub(crate) fn panel_tile<T: Element, L: Lanes<T>>(
     }
 }
 
-/// A tile of dX: adds Σ_j g_rj · w_j to as many rows of two vectors each as `g` has, whose rows are `width` long;
-/// `w` has two vectors for each j.
+/// A tile of dX: adds Σ_p Σ_j g_prj · w_pj to as many rows of two vectors each as `out` has, at most `TILE`. Of each of
+/// `panels` panels `g` gives as many rows, each of as many numbers as two vectors have; `w` has two vectors for each.
 #[inline(always)]
-pub(crate) fn strided_tile<T: Element, L: Lanes<T>>(lanes: L, g: &[T], width: usize, w: &[T], out: &mut [T]) {
+pub(crate) fn turned_tile<'g, T: Element, L: Lanes<T>>(
+    lanes: L,
+    g: impl Fn(usize) -> &'g [T],
+    panels: usize,
+    w: &[T],
+    out: &mut [T],
+) {
+    let width = 2 * L::N;
     let (vectors, _) = L::split(w);
     let (vectors, _) = vectors.as_chunks::<2>();
+    let panels = || (0..panels).map(&g).zip(vectors.chunks_exact(width));
     let mut sums = [[lanes.splat(T::zero()); 2]; TILE];
-    if g.len() == TILE * width {
-        for (j, pair) in vectors.iter().enumerate().take(width) {
-            for (r, sums) in sums.iter_mut().enumerate() {
-                add_product(lanes, lanes.splat(g[r * width + j]), pair, sums);
+    if panels().all(|(g, _)| g.len() == TILE * width) {
+        for (g, vectors) in panels() {
+            let g: [&[T]; TILE] = std::array::from_fn(|r| &g[r * width..(r + 1) * width]);
+            for j in 0..width {
+                for r in 0..TILE {
+                    add_product(lanes, lanes.splat(g[r][j]), &vectors[j], &mut sums[r]);
+                }
             }
         }
     } else {
-        for (sums, g) in sums.iter_mut().zip(g.chunks_exact(width)) {
-            g.iter().zip(vectors).for_each(|(&g, pair)| add_product(lanes, lanes.splat(g), pair, sums));
+        for (g, vectors) in panels() {
+            for (sums, g) in sums.iter_mut().zip(g.chunks_exact(width)) {
+                g.iter().zip(vectors).for_each(|(&g, pair)| add_product(lanes, lanes.splat(g), pair, sums));
+            }
         }
     }
     add_tile::<T, L>(lanes, &sums, out);

@@ -43,7 +43,9 @@ impl Layout {
     /// With the largest panels.
     pub(super) fn new<T: FusedElement>(level: Level, problem: &Problem<'_, T>) -> Self {
         let (d, c) = (problem.n_features(), problem.n_classes());
-        let panel = (PANEL_BYTES / size_of::<T>() / d.max(1)) / TILE * TILE;
+        // Or as much again as Wᵀ and dWᵀ, which each panel goes through.
+        let entries = (PANEL_BYTES / size_of::<T>()).max(2 * d * c);
+        let panel = entries / d.max(1) / TILE * TILE;
         let panel = panel.clamp(TILE, PANEL / TILE * TILE);
         let contiguous = problem.features().strides()[1] == 1;
         let row = if contiguous { problem.features().strides()[0].unsigned_abs() } else { d };

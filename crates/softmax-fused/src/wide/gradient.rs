@@ -1,0 +1,144 @@
+//! G, dW and db of a block of rows.
+
+use super::Scratch;
+use super::layout::{BLOCK_BYTES, Block, Layout};
+use super::pack::pack_features;
+use crate::columns::{Columns, ROWS};
+use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
+use crate::kernel::products::{TILE, panel_tile, prefetch};
+use crate::terms::Terms;
+use crate::tiles::{self, MOST_WIDTH};
+use rayon::prelude::*;
+use softmax_core::ndarray::{ArrayViewMut2, Axis};
+use softmax_core::{Outputs, Problem};
+
+/// Rows whose part of dW is summed by itself.
+const SUMMED: usize = 128;
+
+/// Exponentials to G, and G to dW and db.
+pub(super) fn gradient_block<T: FusedElement>(
+    level: Level,
+    scratch: &mut Scratch<T>,
+    terms: &Terms<'_, '_, T>,
+    problem: &Problem<'_, T>,
+    layout: Layout,
+    block: Block,
+    outputs: &mut Outputs<'_, T>,
+) {
+    if outputs.weights_gradient.is_some() {
+        pack_features(problem, &mut scratch.features_together, layout, block);
+    }
+    let (columns, features) = (&scratch.columns[..block.rows.div_ceil(ROWS)], &*scratch.features_together);
+    let regions = scratch.scores.par_chunks_mut(layout.region()).enumerate();
+    let work = |(group, scores): (usize, &mut [T]), dw: Option<ArrayViewMut2<'_, T>>| {
+        T::run(level, Gradient { scores, features, dw, columns, terms, layout, block, group });
+    };
+    match &mut outputs.weights_gradient {
+        None => regions.for_each(|region| work(region, None)),
+        Some(dw) => {
+            let panels = dw.axis_chunks_iter_mut(Axis(1), layout.group * layout.width).into_par_iter();
+            regions.zip(panels).for_each(|(region, dw)| work(region, Some(dw)));
+        }
+    }
+    if let Some(db) = &mut outputs.bias_gradient {
+        for (panel, mut db) in db.axis_chunks_iter_mut(Axis(0), layout.width).enumerate() {
+            let first = layout.row(panel, 0);
+            for row in scratch.scores[first..].chunks_exact(layout.width).take(block.rows) {
+                db.iter_mut().zip(row).for_each(|(db, &g)| *db += g);
+            }
+        }
+    }
+}
+
+struct Gradient<'t, 'a, 'p, T> {
+    scores: &'t mut [T],
+    features: &'t [T],
+    dw: Option<ArrayViewMut2<'a, T>>,
+    columns: &'t [Columns<T>],
+    terms: &'t Terms<'t, 'p, T>,
+    layout: Layout,
+    block: Block,
+    group: usize,
+}
+
+impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<T>>(self, lanes: L) {
+        let layout = self.layout;
+        let width = layout.width;
+        let panels = layout.group.min(layout.panels - self.group * layout.group);
+        let (scores, slopes) = self.scores.split_at_mut(layout.group * layout.tile());
+        let mut slopes = slopes.chunks(layout.tile());
+        for (k, tile) in scores.chunks_mut(layout.tile()).take(panels).enumerate() {
+            let place = layout.place(self.group * layout.group + k);
+            let mut slopes = slopes.next().unwrap_or(&[]).chunks(ROWS * width);
+            for (columns, tile) in self.columns.iter().zip(tile.chunks_mut(ROWS * width)) {
+                let tile = &mut tile[..columns.rows * width];
+                tiles::finish(lanes, self.terms, tile, slopes.next().unwrap_or(&[]), place, columns);
+            }
+        }
+        let Some(mut dw) = self.dw else { return };
+        // Features whose part of X stays in the second cache while the panels take turns.
+        let together = (BLOCK_BYTES / size_of::<T>() / (layout.block * TILE)).max(1);
+        for (some, features) in self.features.chunks(together * layout.block * TILE).enumerate() {
+            for (k, tile) in scores.chunks(layout.tile()).take(panels).enumerate() {
+                let tile = &tile[..self.block.rows * width];
+                let columns = k * width..k * width + layout.place(self.group * layout.group + k).classes;
+                for (group, x) in features.chunks(layout.block * TILE).enumerate() {
+                    let first = (some * together + group) * TILE;
+                    add_to_rows::<T, L>(
+                        lanes,
+                        x,
+                        tile,
+                        &mut dw,
+                        first,
+                        columns.clone(),
+                        self.block.first == 0,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A tile of dW: `TILE` of its rows from the `first` on, or as many as there are.
+#[inline(always)]
+fn add_to_rows<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    x: &[T],
+    g: &[T],
+    dw: &mut ArrayViewMut2<'_, T>,
+    first: usize,
+    columns: std::ops::Range<usize>,
+    is_first: bool,
+) {
+    let rows = first..(first + TILE).min(dw.nrows());
+    // The lines of dW arrive while the product is computed.
+    for row in rows.clone() {
+        if let Some(row) = dw.row(row).to_slice() {
+            prefetch(row, columns.start);
+            prefetch(row, columns.end - 1);
+        }
+    }
+    let mut sums = [T::zero(); TILE * MOST_WIDTH];
+    let width = 2 * L::N;
+    // In parts, whose sums are added up apart: what is added to a large sum loses most.
+    for (k, (x, g)) in x.chunks(SUMMED * TILE).zip(g.chunks(SUMMED * width)).enumerate() {
+        panel_tile::<T, L>(lanes, x, g, &mut sums[..TILE * width], k == 0);
+    }
+    for (row, sums) in rows.zip(sums.chunks_exact(width)) {
+        let mut out = dw.row_mut(row);
+        match out.as_slice_mut().map(|out| &mut out[columns.clone()]) {
+            Some(out) if is_first => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = sum),
+            Some(out) => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum),
+            None => {
+                for (column, &sum) in columns.clone().zip(sums) {
+                    let before = if is_first { T::zero() } else { out[column] };
+                    out[column] = before + sum;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Many classes. W is packed once into panels of two vectors of classes; a block of rows goes through scores,
+//! maxima, exponentials and G in an array of panels of its own; each panel of dW belongs to one task, so that no sum
+//! depends on how many threads there are.
+
+mod features;
+mod gradient;
+mod layout;
+mod pack;
+mod scores;
+
+use crate::buffer::Buffer;
+use crate::columns::{Columns, ROWS};
+use crate::kernel::lanes::{FusedElement, Level};
+use crate::terms::Terms;
+use features::features_gradient;
+use gradient::gradient_block;
+use layout::{Block, Layout};
+use pack::pack_weights;
+use scores::score_block;
+use softmax_core::{Outputs, Problem};
+
+/// Memory that is kept from call to call.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scratch<T> {
+    /// W by panels: each D rows of two vectors.
+    weights: Buffer<T>,
+    /// A block's scores by panels, each a row of two vectors per sample; after those of a group of panels, their
+    /// slopes, if there is a softcap.
+    scores: Buffer<T>,
+    /// A block of X for the scores: by chunks of features, then by groups of rows, then by features.
+    rows_together: Buffer<T>,
+    /// A block of X for dW: by groups of features, then by rows.
+    features_together: Buffer<T>,
+    /// Per panel and row.
+    maxima: Buffer<T>,
+    /// Per group of panels and row: sums in vectors, their sums, and the parts of Σ a·(s − m).
+    sums: Buffer<T>,
+    rest: Buffer<T>,
+    cross: Buffer<T>,
+    /// A block of dX by panels of two vectors of features.
+    dx: Buffer<T>,
+    columns: Vec<Columns<T>>,
+}
+
+/// The loss before division by Ω, and the number correct.
+pub(crate) fn evaluate<T: FusedElement>(
+    level: Level,
+    scratch: &mut Scratch<T>,
+    terms: &Terms<'_, '_, T>,
+    problem: &Problem<'_, T>,
+    outputs: &mut Outputs<'_, T>,
+    memory: usize,
+) -> (f64, usize) {
+    let dx = outputs.features_gradient.is_some();
+    let layout = Layout::new(level, problem, memory, terms.has_slopes(), dx);
+    let n = problem.n_samples();
+    pack_weights(problem, &mut scratch.weights, layout);
+    if let Some(db) = &mut outputs.bias_gradient {
+        db.fill(T::zero());
+    }
+    let (mut loss, mut correct) = (0.0, 0);
+    for first in (0..n).step_by(layout.block) {
+        let block = Block { first, rows: layout.block.min(n - first) };
+        score_block(level, scratch, terms, problem, layout, block);
+        for columns in &mut scratch.columns[..block.rows.div_ceil(ROWS)] {
+            loss += columns.losses(terms);
+            correct += columns.correct();
+            for k in 0..columns.rows {
+                let i = columns.first_sample + k;
+                if let Some(losses) = &mut outputs.sample_losses {
+                    losses[i] = columns.loss[k];
+                }
+                if let Some(lse) = &mut outputs.log_sum_exp {
+                    lse[i] = columns.lse(k);
+                }
+                if let Some(predicted) = &mut outputs.predicted {
+                    predicted[i] = columns.best(k);
+                }
+            }
+            if outputs.wants_gradient() {
+                columns.slopes(terms);
+            }
+        }
+        if outputs.wants_gradient() {
+            gradient_block(level, scratch, terms, problem, layout, block, outputs);
+        }
+        if let Some(dx) = &mut outputs.features_gradient {
+            features_gradient(level, scratch, layout, block, dx);
+        }
+    }
+    if let Some(dw) = &mut outputs.weights_gradient {
+        if n == 0 {
+            dw.fill(T::zero());
+        }
+        if terms.l2() != T::zero() {
+            dw.zip_mut_with(&problem.weights(), |g, &w| *g += terms.l2() * w);
+        }
+    }
+    (loss, correct)
+}
