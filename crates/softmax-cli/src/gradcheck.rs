@@ -151,8 +151,8 @@ fn write_table(gradcheck: &Gradcheck, palette: Palette, out: &mut dyn Write) -> 
     }
     writeln!(out, "{}\n", report::render(&table, palette))?;
     let count = gradcheck.entries.len();
-    let wrong =
-        gradcheck.entries.iter().filter(|entry| !(entry.relative_error <= gradcheck.tolerance)).count();
+    let right = gradcheck.entries.iter().filter(|entry| entry.relative_error <= gradcheck.tolerance).count();
+    let wrong = count - right;
     let tolerance = gradcheck.tolerance;
     let verdict = match (count, wrong) {
         (0, _) => palette.bad("Nothing was checked."),

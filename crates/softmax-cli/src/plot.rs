@@ -83,7 +83,14 @@ fn fill(area: &Area<'_>, comparison: &Comparison, height: i32) -> Drawn {
         match backend.time {
             Some(measured) => mark(area, &time, measured.median_s, y, color, &time_label(backend))?,
             None => {
-                text(area, if right { "not timed" } else { "disagrees" }, (TIME.0, y), 13, color, HPos::Left)?
+                text(
+                    area,
+                    if right { "not timed" } else { "disagrees" },
+                    (TIME.0, y),
+                    13,
+                    color,
+                    HPos::Left,
+                )?;
             }
         }
         mark(area, &error, backend.gradient_error, y, color, &units::error(backend.gradient_error))?;
