@@ -102,7 +102,9 @@ fn refuse_usage(error: &clap::Error, palette: Palette, out: &mut dyn Write, err:
     }
     let text = error.render().to_string();
     let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let said: Vec<&str> = said.take_while(|line| !line.starts_with("Usage:")).collect();
+    let said: Vec<&str> = said
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .collect();
     let _ = writeln!(err, "softmax: {} (try --help)", said.join(" ").trim_start_matches("error: "));
     ExitCode::from(2)
 }

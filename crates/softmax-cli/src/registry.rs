@@ -138,6 +138,6 @@ impl Registry {
             anyhow::bail!("backend {name} is not in this build: {}", absent.remedy);
         }
         let names: Vec<&str> = self.entries.iter().map(|entry| entry.name).collect();
-        anyhow::bail!("--backends: expected one of {}, found {name}", names.join(", "))
+        anyhow::bail!("backend: expected one of {}, found {name}", names.join(", "))
     }
 }

@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(bytes(1000), "1000 B");
         assert_eq!(bytes(64 << 20), "64.0 MiB");
         assert_eq!(factor(123.4), "123×");
-        assert_eq!(loss(2.3037875), "2.303788");
+        assert_eq!(loss(2.3037876), "2.303788");
         assert_eq!(loss(4137.7937), "4137.794");
         assert_eq!(loss(0.0), "0.000000");
         assert_eq!(error(0.0), "0");

@@ -75,6 +75,8 @@ pub struct ReadOptions {
 /// [`DataError`] naming the file, the field or the line, and what was expected, for whatever is not as the format has it;
 /// sizes in a header are held against the file before memory is asked for.
 pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>> {
+    // A misspelt name is no question of formats.
+    std::fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
     let format = options.format.or_else(|| Format::of_name(path)).ok_or_else(|| DataError::File {
         path: path.to_owned(),
         expected: "a name that tells the format (.npz, .npy, .csv, -ubyte, .bin, .svm, .safetensors, or one of \
