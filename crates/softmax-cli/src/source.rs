@@ -44,6 +44,7 @@ pub(crate) fn load<T: Element>(args: &ProblemArgs, objective: &ObjectiveArgs) ->
         dataset.bias = bias.or(dataset.bias);
     }
     let origin = dataset.origin.clone();
+    dataset.check_classes(objective.ignore_index)?;
     if dataset.weights.is_none() {
         let (d, c) = (dataset.features.ncols(), dataset.n_classes(objective.ignore_index));
         check_room::<T>(&origin, Shape { n: 0, d, c })?;

@@ -124,14 +124,20 @@ impl<T: Element> Dataset<T> {
         }
     }
 
-    /// Refuses labels from which no one would count the classes: weights for them all might not fit into memory.
-    fn check_classes(&self, classes: usize) -> Result<()> {
+    /// Where there are no weights, refuses labels from which no one would count the classes: weights for them all might
+    /// not fit into memory.
+    ///
+    /// # Errors
+    /// [`DataError::Field`] naming the largest class.
+    pub fn check_classes(&self, ignored: Option<i64>) -> Result<()> {
         const ALWAYS: usize = 1 << 20;
         const PER_SAMPLE: usize = 64;
+        let classes = self.n_classes(ignored);
         let (samples, features) = self.features.dim();
         let has_address =
             features.checked_mul(classes).is_some_and(|entries| entries <= isize::MAX as usize / 8);
-        if has_address && classes <= ALWAYS.max(samples.saturating_mul(PER_SAMPLE)) {
+        let is_given = self.weights.is_some();
+        if is_given || has_address && classes <= ALWAYS.max(samples.saturating_mul(PER_SAMPLE)) {
             return Ok(());
         }
         Err(DataError::Field {
@@ -158,9 +164,7 @@ impl<T: Element> Dataset<T> {
         seed: u64,
     ) -> Result<OwnedProblem<T>> {
         let classes = self.n_classes(ignored);
-        if self.weights.is_none() {
-            self.check_classes(classes)?;
-        }
+        self.check_classes(ignored)?;
         let targets = match self.labels {
             Labels::Soft(soft) => OwnedTargets::Soft(soft),
             Labels::Hard(labels) => {
