@@ -77,10 +77,16 @@ pub(crate) fn estimate<T: Element>(
         backend.evaluate(&problem, &mut outputs.as_outputs())?;
         Ok(start.elapsed().as_secs_f64())
     };
-    // Two sizes, since what a call does to W costs the same for few rows as for all.
+    // Two sizes, since what a call does to W costs the same for few rows as for all; and far enough apart that the
+    // difference is more than noise.
     let few = (PROBE_WORK / (d * c)).clamp(1, n);
-    let more = (few * 4).min(n);
-    let (least, longer) = (time(few)?, time(more)?);
+    let least = time(few)?;
+    let mut more = (few * 4).min(n);
+    let mut longer = time(more)?;
+    while longer < 2.0 * least && more < n {
+        more = (more * 4).min(n);
+        longer = time(more)?;
+    }
     let per_row = (longer - least).max(0.0) / (more - few).max(1) as f64;
     Ok(Some(Duration::from_secs_f64(longer + per_row * (n - more) as f64)))
 }
