@@ -132,6 +132,9 @@ pub(crate) struct CompareArgs {
     pub(crate) objective: ObjectiveArgs,
     #[command(flatten)]
     pub(crate) timing: TimingArgs,
+    /// How many threads to use [default: all]
+    #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Timing")]
+    pub(crate) threads: Option<usize>,
     /// Ask for the gradient of the features too
     #[arg(long)]
     pub(crate) dx: bool,
@@ -232,12 +235,8 @@ pub(crate) struct BenchArgs {
     /// The seed of the random problems
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Rounds, in each of which every backend is timed once [default: as the budget allows]
-    #[arg(long, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) repeat: Option<u32>,
-    /// Seconds to spend on timing for each problem
-    #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = parse_seconds)]
-    pub(crate) time_budget: f64,
+    #[command(flatten)]
+    pub(crate) timing: TimingArgs,
     /// Where the records go; must be new, unless --resume is given
     #[arg(long, value_name = "FILE.json")]
     pub(crate) output: PathBuf,
@@ -358,12 +357,9 @@ pub(crate) struct TimingArgs {
     /// Rounds, in each of which every backend is timed once [default: as the budget allows]
     #[arg(long, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: Option<u32>,
-    /// Seconds to spend on timing, all backends together
+    /// Seconds to spend on timing a problem, all backends together
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = parse_seconds)]
     pub(crate) time_budget: f64,
-    /// How many threads to use [default: all]
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
-    pub(crate) threads: Option<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

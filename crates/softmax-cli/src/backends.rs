@@ -51,10 +51,7 @@ pub(crate) fn run(
         absent: registry.absent().iter().map(|a| Missing { name: a.name, remedy: a.remedy }).collect(),
     };
     match args.format {
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, &listing)?;
-            writeln!(out)?;
-        }
+        Format::Json => report::write_json(&listing, out)?,
         Format::Table => write_table(&listing, palette, out)?,
     }
     Ok(Verdict::AllAgree)

@@ -1,7 +1,7 @@
 //! `softmax bench`: comparisons over shapes, element types and numbers of threads, a line of JSON each, written as soon
 //! as it is known.
 
-use crate::args::{BenchArgs, DtypeArg, Shape, TimingArgs};
+use crate::args::{BenchArgs, DtypeArg, Shape};
 use crate::compare::{self, Comparison, Plan};
 use crate::registry::{BackendEntry, CliElement, Registry};
 use crate::source::{self, Source};
@@ -67,8 +67,7 @@ fn one<T: CliElement>(
     let dataset = synthetic::<T>(shape.n, shape.d, shape.c, args.seed);
     let origin = dataset.origin.clone();
     let problem = dataset.into_problem(Default::default(), None, args.seed)?;
-    let timing = TimingArgs { repeat: args.repeat, time_budget: args.time_budget, threads: Some(threads) };
-    let plan = Plan { dx: args.dx, timing: &timing, baseline: None, threads };
+    let plan = Plan { dx: args.dx, timing: &args.timing, baseline: None, threads };
     compare::compare(Source { origin, problem }, entries, &plan)
 }
 

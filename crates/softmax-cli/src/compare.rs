@@ -131,7 +131,7 @@ fn load_and_compare<T: CliElement>(
     entries: &[&BackendEntry],
 ) -> anyhow::Result<Comparison> {
     let source = source::load::<T>(&args.problem, &args.objective)?;
-    let threads = machine::set_threads(args.timing.threads)?;
+    let threads = machine::set_threads(args.threads)?;
     interrupt::listen();
     let plan = Plan { dx: args.dx, timing: &args.timing, baseline: args.baseline.as_deref(), threads };
     compare(source, entries, &plan)
@@ -197,11 +197,13 @@ pub(crate) fn compare<T: CliElement>(
     })
 }
 
-fn short_name(gradient: OutputKind) -> &'static str {
-    match gradient {
+/// What the formulas call a gradient.
+pub(crate) fn short_name(output: OutputKind) -> &'static str {
+    match output {
         OutputKind::WeightsGradient => "dW",
         OutputKind::BiasGradient => "db",
-        _ => "dX",
+        OutputKind::FeaturesGradient => "dX",
+        other => other.name(),
     }
 }
 
@@ -248,11 +250,9 @@ fn check_backend<T: CliElement>(
         index: error.index.clone(),
         message: error.to_string(),
     };
-    let short = |output: &str| match output {
-        "weights gradient" => "dW".to_owned(),
-        "bias gradient" => "db".to_owned(),
-        "features gradient" => "dX".to_owned(),
-        other => other.to_owned(),
+    let short = |output: &'static str| {
+        let kind = set.iter().find(|kind| kind.name() == output);
+        kind.map_or(output, short_name).to_owned()
     };
     let measured = Measured {
         name: name.to_owned(),

@@ -1,6 +1,7 @@
 //! `softmax gradcheck`: entries of a backend's gradients beside differences of the loss.
 
 use crate::args::{Format, GradcheckArgs};
+use crate::compare::short_name;
 use crate::progress::Progress;
 use crate::registry::{CliElement, Registry, Setup};
 use crate::source::{self, Source};
@@ -51,10 +52,7 @@ pub(crate) fn run(
     };
     match args.format {
         Format::Table => write_table(&gradcheck, palette, out)?,
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, &gradcheck)?;
-            writeln!(out)?;
-        }
+        Format::Json => report::write_json(&gradcheck, out)?,
     }
     Ok(match gradcheck.success {
         _ if interrupt::requested() => Verdict::Interrupted,
@@ -87,7 +85,7 @@ fn check<T: CliElement>(
     for (k, &kind) in kinds.iter().enumerate() {
         // The samples shared out evenly, as far as there are entries.
         let share = (args.samples * (k + 1)).div_ceil(kinds.len()) - (args.samples * k).div_ceil(kinds.len());
-        let Some((name, columns, analytic)) = gradient(&problem, &outputs, kind) else { continue };
+        let Some((columns, analytic)) = gradient(&problem, &outputs, kind) else { continue };
         let largest = analytic.iter().fold(0.0, |max: f64, g| max.max(g.abs()));
         for place in index::sample(&mut random, analytic.len(), share.min(analytic.len())) {
             if interrupt::requested() {
@@ -99,7 +97,8 @@ fn check<T: CliElement>(
             let size = numeric.abs().max(analytic.abs()).max(SMALLEST * largest);
             let difference = (numeric - analytic).abs();
             let relative_error = if difference == 0.0 { 0.0 } else { difference / size };
-            entries.push(Entry { output: name, index, numeric, analytic, relative_error });
+            let output = short_name(kind);
+            entries.push(Entry { output, index, numeric, analytic, relative_error });
             progress.at(entries.len(), args.samples);
         }
     }
@@ -115,23 +114,23 @@ fn check<T: CliElement>(
     })
 }
 
-/// A gradient's name, its columns if it has two axes, and its entries row by row.
+/// A gradient's columns, if it has two axes, and its entries row by row.
 fn gradient<T: CliElement>(
     problem: &Problem<'_, T>,
     outputs: &OwnedOutputs<T>,
     kind: OutputKind,
-) -> Option<(&'static str, Option<usize>, Vec<f64>)> {
+) -> Option<(Option<usize>, Vec<f64>)> {
     match kind {
         OutputKind::WeightsGradient => {
             let dw = outputs.weights_gradient.as_ref()?;
-            Some(("dW", Some(problem.n_classes()), dw.iter().map(|g| g.widen()).collect()))
+            Some((Some(problem.n_classes()), dw.iter().map(|g| g.widen()).collect()))
         }
         OutputKind::FeaturesGradient => {
             let dx = outputs.features_gradient.as_ref()?;
-            Some(("dX", Some(problem.n_features()), dx.iter().map(|g| g.widen()).collect()))
+            Some((Some(problem.n_features()), dx.iter().map(|g| g.widen()).collect()))
         }
         OutputKind::BiasGradient => {
-            Some(("db", None, outputs.bias_gradient.as_ref()?.iter().map(|g| g.widen()).collect()))
+            Some((None, outputs.bias_gradient.as_ref()?.iter().map(|g| g.widen()).collect()))
         }
         _ => None,
     }

@@ -24,14 +24,13 @@ pub(crate) fn page(args: &ManArgs, out: &mut dyn Write) -> anyhow::Result<Verdic
             let found = program
                 .get_subcommands()
                 .find(|command| command.get_name() == name && !command.is_hide_set());
-            let mut command = found.cloned().with_context(|| {
+            let command = found.cloned().with_context(|| {
                 let names: Vec<&str> =
                     program.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name()).collect();
                 format!("man: expected one of {}, found {name}", names.join(", "))
             })?;
             let title: &'static str = format!("softmax-{name}").leak();
-            command = command.name(title);
-            command
+            command.name(title)
         }
     };
     Man::new(command).render(out)?;

@@ -1,11 +1,12 @@
 //! How a comparison looks.
 
 use crate::args::CompareFormat;
-use crate::compare::{Comparison, Measured};
+use crate::compare::{Comparison, Measured, ProblemRecord};
 use crate::measure::Time;
 use crate::style::Palette;
 use crate::units;
 use comfy_table::{CellAlignment, Table, presets};
+use serde::Serialize;
 use std::io::{self, Write};
 
 /// A table without lines, whose `numeric` columns are aligned to the right.
@@ -43,8 +44,9 @@ pub(crate) fn write(
     }
 }
 
-fn write_json(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, comparison)?;
+/// Indented JSON, and the end of its last line.
+pub(crate) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
 }
 
@@ -116,17 +118,8 @@ fn write_csv(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
 /// The same table as for a terminal, in Markdown.
 fn write_markdown(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     let problem = &comparison.problem;
-    writeln!(
-        out,
-        "{}: {} samples × {} features × {} classes, {}, {} threads; loss and {}.\n",
-        problem.source,
-        problem.n,
-        problem.d,
-        problem.c,
-        problem.dtype,
-        problem.threads,
-        problem.gradients.join(", ")
-    )?;
+    let (threads, gradients) = (problem.threads, problem.gradients.join(", "));
+    writeln!(out, "{}, {threads} threads; loss and {gradients}.\n", headline(problem))?;
     let mut rows = rows(comparison);
     rows.load_style(presets::ASCII_MARKDOWN);
     writeln!(out, "{rows}")?;
@@ -139,11 +132,7 @@ fn write_markdown(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()
 /// For a person: the problem, a row per backend, what disagrees, and the verdict last.
 pub(crate) fn write_table(comparison: &Comparison, palette: Palette, out: &mut dyn Write) -> io::Result<()> {
     let problem = &comparison.problem;
-    writeln!(
-        out,
-        "{}: {} samples × {} features × {} classes, {}",
-        problem.source, problem.n, problem.d, problem.c, problem.dtype
-    )?;
+    writeln!(out, "{}", headline(problem))?;
     writeln!(out, "{}, {} threads; loss and {}", problem.cpu, problem.threads, problem.gradients.join(", "))?;
     writeln!(
         out,
@@ -175,6 +164,11 @@ pub(crate) fn write_table(comparison: &Comparison, palette: Palette, out: &mut d
     }
     let verdict = verdict(comparison);
     writeln!(out, "\n{}", if comparison.agree { palette.good(verdict) } else { palette.bad(verdict) })
+}
+
+fn headline(problem: &ProblemRecord) -> String {
+    let ProblemRecord { source, n, d, c, dtype, .. } = problem;
+    format!("{source}: {n} samples × {d} features × {c} classes, {dtype}")
 }
 
 fn rows(comparison: &Comparison) -> Table {

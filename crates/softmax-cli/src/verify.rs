@@ -30,10 +30,7 @@ pub(crate) fn run(
         reports.push(run_suite(&runner, &wide, entry, setup));
     }
     match args.format {
-        Format::Json => {
-            serde_json::to_writer_pretty(&mut *out, &reports)?;
-            writeln!(out)?;
-        }
+        Format::Json => report::write_json(&reports, out)?,
         Format::Table => write_table(&reports, palette, out)?,
     }
     let right = reports.iter().all(Report::is_success);

@@ -1,9 +1,9 @@
 //! CSV: a row per sample, a column of which is the label; `.gz` too.
 
 use crate::dataset::{Dataset, Labels};
+use crate::elements::whole;
 use crate::error::{DataError, Result};
 use crate::source::{cut_short, open};
-use crate::svmlight::whole;
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, ndarray};

@@ -117,3 +117,13 @@ fn read<const SIZE: usize, E>(
     }
     Ok(entries)
 }
+
+/// An integer of a text, written as one or as a float.
+pub(crate) fn whole(text: &str) -> Option<i64> {
+    // Every float below is exact as an integer.
+    const EXACT: f64 = (1u64 << 53) as f64;
+    text.strip_prefix('+').unwrap_or(text).parse().ok().or_else(|| {
+        let number: f64 = text.parse().ok()?;
+        (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
+    })
+}

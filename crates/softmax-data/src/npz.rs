@@ -6,7 +6,7 @@ use crate::named::{NamedArrays, dataset, one_line};
 use crate::npy::read_array;
 use crate::npy_elements::{Integer, Number, Unread};
 use crate::output::write_atomically;
-use crate::source::may_inflate;
+use crate::source::most_inflated;
 use ndarray::{Array, Array0, Array1, Dimension, Ix1, IxDyn};
 use ndarray_npy::{NpzWriter, ReadNpyError, ReadNpyExt, WriteNpzError};
 use softmax_core::{Dtype, Element, Evaluation, OwnedOutputs, OwnedProblem, OwnedTargets, ndarray};
@@ -132,7 +132,7 @@ impl NpzFile {
         for k in 0..zip.len() {
             let entry = zip.by_index_raw(k).map_err(not_npz)?;
             let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_owned();
-            if !may_inflate(entry.compressed_size(), entry.size()) {
+            if entry.size() > most_inflated(entry.compressed_size()) {
                 let (from, to) = (entry.compressed_size(), entry.size());
                 return Err(refuse(format!("{name} is to inflate from {from} to {to} bytes")));
             }

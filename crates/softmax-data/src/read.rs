@@ -8,7 +8,7 @@ use crate::error::{DataError, Result};
 use crate::idx::{read_idx, read_idx_labels};
 use crate::named::{dataset, weights};
 use crate::npy::{read_npy, read_npy_labels};
-use crate::npz::NpzFile;
+use crate::npz::{NpzFile, read_npz};
 use crate::safetensors::SafetensorsFile;
 use crate::svmlight::read_svmlight;
 use ndarray::{Array1, Array2};
@@ -79,17 +79,17 @@ pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>
     std::fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
     let format = options.format.or_else(|| Format::of_name(path)).ok_or_else(|| DataError::File {
         path: path.to_owned(),
-        expected: "a name that tells the format (.npz, .npy, .csv, -ubyte, .bin, .svm, .safetensors, or one of \
-                   those with .gz)",
+        expected: "a name that tells the format (.npz, .npy, .csv, .svm, -ubyte, .bin, the last four with .gz too, \
+                   or .safetensors)",
         found: "and no --data-format was given".to_owned(),
     })?;
-    let labels = options.labels.as_deref().map(read_labels).transpose()?;
+    let mut labels = options.labels.as_deref().map(read_labels).transpose()?;
     let limit = options.limit;
     let mut dataset = match format {
-        Format::Npz => dataset(&mut NpzFile::open(path)?)?,
-        Format::Npy => read_npy(path, labels.clone())?,
+        Format::Npz => read_npz(path)?,
+        Format::Npy => read_npy(path, labels.take())?,
         Format::Csv => read_csv(path, options.label_column.as_deref(), limit)?,
-        Format::Idx => read_idx(path, labels.clone(), limit)?,
+        Format::Idx => read_idx(path, labels.take(), limit)?,
         Format::Cifar10 => read_cifar(path, limit)?,
         Format::Svmlight => read_svmlight(path, limit)?,
         Format::Safetensors => dataset(&mut SafetensorsFile::open(path)?)?,

@@ -5,6 +5,7 @@ use crate::elements::{ElementType, Order, read_integers, read_numbers};
 use crate::error::{DataError, Result};
 use crate::named::{NamedArrays, axes, one_line};
 use ndarray::{Array, Array1, Dimension, Ix1, IxDyn};
+use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 use softmax_core::{Element, ndarray};
 use std::path::{Path, PathBuf};
@@ -13,15 +14,24 @@ use std::path::{Path, PathBuf};
 pub(crate) struct SafetensorsFile {
     path: PathBuf,
     bytes: Vec<u8>,
+    header: Metadata,
+    /// Where the tensors begin.
+    data: usize,
     names: Vec<String>,
 }
 
 impl SafetensorsFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-        let mut names: Vec<String> = parse(path, &bytes)?.names().into_iter().map(str::to_owned).collect();
+        let (length, header) = SafeTensors::read_metadata(&bytes).map_err(|error| DataError::File {
+            path: path.to_owned(),
+            expected: "a safetensors file",
+            found: one_line(&error.to_string()),
+        })?;
+        let mut names: Vec<String> = header.tensors().into_keys().collect();
         names.sort_unstable();
-        Ok(SafetensorsFile { path: path.to_owned(), bytes, names })
+        // The header's length comes first, in eight bytes.
+        Ok(SafetensorsFile { path: path.to_owned(), data: size_of::<u64>() + length, bytes, header, names })
     }
 
     fn read<E, D: Dimension>(
@@ -30,11 +40,10 @@ impl SafetensorsFile {
         wanted: &str,
         read: impl FnOnce(&[u8], ElementType, usize) -> Option<Vec<E>>,
     ) -> Result<Array<E, D>> {
-        let tensors = parse(&self.path, &self.bytes)?;
         let unreadable = |found: String| self.field(name, wanted, &found);
-        let tensor = tensors.tensor(name).map_err(|error| unreadable(one_line(&error.to_string())))?;
-        let of_type = || unreadable(format!("elements of type {:?}", tensor.dtype()));
-        let element = match tensor.dtype() {
+        let tensor = self.header.info(name).ok_or_else(|| unreadable(self.inventory()))?;
+        let of_type = || unreadable(format!("elements of type {:?}", tensor.dtype));
+        let element = match tensor.dtype {
             Dtype::BOOL | Dtype::U8 => ElementType::U8,
             Dtype::I8 => ElementType::I8,
             Dtype::U16 => ElementType::U16,
@@ -49,20 +58,13 @@ impl SafetensorsFile {
             Dtype::F64 => ElementType::F64,
             _ => return Err(of_type()),
         };
-        let entries =
-            read(tensor.data(), element, tensor.data().len() / element.size()).ok_or_else(of_type)?;
-        let array = Array::from_shape_vec(IxDyn(tensor.shape()), entries);
+        let (start, end) = tensor.data_offsets;
+        let data = self.bytes.get(self.data + start..self.data + end).unwrap_or(&[]);
+        let entries = read(data, element, data.len() / element.size()).ok_or_else(of_type)?;
+        let array = Array::from_shape_vec(IxDyn(&tensor.shape), entries);
         let array = array.map_err(|error| unreadable(error.to_string()))?;
-        array.into_dimensionality().map_err(|_| unreadable(axes(Some(tensor.shape().len()))))
+        array.into_dimensionality().map_err(|_| unreadable(axes(Some(tensor.shape.len()))))
     }
-}
-
-fn parse<'a>(path: &Path, bytes: &'a [u8]) -> Result<SafeTensors<'a>> {
-    SafeTensors::deserialize(bytes).map_err(|error| DataError::File {
-        path: path.to_owned(),
-        expected: "a safetensors file",
-        found: one_line(&error.to_string()),
-    })
 }
 
 impl NamedArrays for SafetensorsFile {

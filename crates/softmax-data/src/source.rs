@@ -11,9 +11,9 @@ use std::path::Path;
 const MOST_INFLATION: u64 = 500;
 const ALWAYS_FREE: u64 = 8 << 20;
 
-/// Whether so many bytes are believed to inflate to so many.
-pub(crate) fn may_inflate(compressed: u64, to: u64) -> bool {
-    to <= ALWAYS_FREE.max(compressed.saturating_mul(MOST_INFLATION))
+/// To how many bytes so many are believed to inflate.
+pub(crate) fn most_inflated(compressed: u64) -> u64 {
+    ALWAYS_FREE.max(compressed.saturating_mul(MOST_INFLATION))
 }
 
 /// The bytes of a file, and how many there can be.
@@ -42,7 +42,7 @@ pub(crate) fn open(path: &Path) -> Result<Source> {
         let at_most = if metadata.is_file() { length } else { u64::MAX };
         return Ok(Source { reader: Box::new(reader), at_most });
     }
-    let at_most = ALWAYS_FREE.max(length.saturating_mul(MOST_INFLATION));
+    let at_most = most_inflated(length);
     let inflated = Bounded { reader: MultiGzDecoder::new(reader), left: at_most };
     Ok(Source { reader: Box::new(BufReader::new(inflated)), at_most })
 }
@@ -64,7 +64,7 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// The rest of a message for a file that ended, or failed, in the middle of something.
+/// The error of a file that ended, or could not be read, before what was expected of it.
 pub(crate) fn cut_short(path: &Path, expected: &'static str, error: io::Error) -> DataError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => {

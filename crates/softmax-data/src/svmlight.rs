@@ -2,6 +2,7 @@
 //! <https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/>
 
 use crate::dataset::{Dataset, Labels};
+use crate::elements::whole;
 use crate::error::{DataError, Result};
 use crate::source::{cut_short, open};
 use ndarray::{Array1, Array2};
@@ -71,14 +72,4 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
         labels.iter_mut().for_each(|label| *label = i64::from(*label > 0));
     }
     Ok(Dataset::new(path.display().to_string(), features, Labels::Hard(Array1::from(labels))))
-}
-
-/// An integer, written as one or as a float.
-pub(crate) fn whole(text: &str) -> Option<i64> {
-    // Every float below is exact as an integer.
-    const EXACT: f64 = (1u64 << 53) as f64;
-    text.strip_prefix('+').unwrap_or(text).parse().ok().or_else(|| {
-        let number: f64 = text.parse().ok()?;
-        (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
-    })
 }

@@ -5,9 +5,6 @@ use rayon::ThreadPool;
 use softmax_core::{Descriptor, Error, Evaluation, Outputs, Problem, Result, SoftmaxBackend, Targets};
 use std::sync::Arc;
 
-/// Classes up to which the narrow kernel is the faster one: see the crate's documentation.
-const NARROW_CLASSES: usize = 64;
-
 /// Memory beyond inputs, outputs and the packed copy of W, unless it is set.
 const DEFAULT_MEMORY: usize = 64 << 20;
 
@@ -59,8 +56,8 @@ impl Fused {
         Ok(self)
     }
 
-    /// Holds at most about so many bytes beyond inputs, outputs and the packed copy of W, but enough for six
-    /// rows. Default 64 MiB.
+    /// Holds at most about so many bytes beyond inputs, outputs and the packed copy of W, but enough for one task
+    /// (up to 64 classes), or a block of six rows (more classes). Default 64 MiB.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
@@ -88,7 +85,7 @@ fn evaluate<T: FusedElement>(
     outputs: &mut Outputs<'_, T>,
 ) -> Evaluation {
     let terms = Terms::new(problem);
-    let (loss_sum, correct) = if problem.n_classes() <= NARROW_CLASSES {
+    let (loss_sum, correct) = if problem.n_classes() <= narrow::MOST_CLASSES {
         narrow::evaluate(level, &mut scratch.narrow, &terms, problem, outputs, memory, pool)
     } else {
         let mut work = || wide::evaluate(level, &mut scratch.wide, &terms, problem, outputs, memory);

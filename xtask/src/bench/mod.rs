@@ -62,7 +62,7 @@ pub(crate) struct BenchArgs {
     /// Where the records go, a line of JSON each, as they are made; a file that is there is kept as FILE.previous
     #[arg(long, value_name = "FILE", default_value = "target/bench/records.jsonl")]
     output: PathBuf,
-    /// Keep the records of the file, and measure what it has not
+    /// Keep what the file has of this commit, and measure what it has not
     #[arg(long)]
     resume: bool,
 }
@@ -102,6 +102,8 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     }
     let seconds = args.seconds.unwrap_or(if args.quick { 5.0 } else { 20.0 });
     let machine = record::Machine::read(threads)?;
+    let libraries = if args.peers { &peers::LIBRARIES[..] } else { &[] };
+    let names: Vec<&str> = backends.iter().map(String::as_str).chain(libraries.iter().copied()).collect();
     let mut records = Vec::new();
     let known = if args.resume { record::read(&args.output)? } else { Vec::new() };
     if !args.resume {
@@ -109,11 +111,13 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     }
     for &dtype in &args.dtypes {
         for shape in &shapes {
+            let has_all = |r: &Record| names.iter().all(|name| r.entries.iter().any(|e| e.name == *name));
             let is_this = |r: &&Record| {
                 r.shape == *shape
                     && r.dtype == dtype.name()
                     && r.dx == args.dx
-                    && r.machine.threads == threads
+                    && (r.machine.threads, &r.machine.commit) == (threads, &machine.commit)
+                    && has_all(r)
             };
             if let Some(record) = known.iter().find(is_this) {
                 records.push(record.clone());

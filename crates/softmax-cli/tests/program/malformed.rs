@@ -1,9 +1,9 @@
 //! Files that are wrong, by accident or on purpose: exit 2, one line that says what, and little memory.
 
-use super::{save, words};
+use super::{save, success, words};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::{Array1, Array2};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -233,6 +233,8 @@ fn write_files(folder: &Path) {
 fn each_is_refused_in_one_line_and_little_memory() {
     let folder = TempDir::new().unwrap();
     write_files(folder.path());
+    // What the others differ from is right.
+    success(&words("compare --backends naive --repeat 1 --data good.npz"), folder.path());
     let mut wrong = Vec::new();
     for (file, more, expected) in CASES {
         let args = format!("compare --backends naive --repeat 1 --data {file} {more}");
@@ -258,5 +260,4 @@ fn each_is_refused_in_one_line_and_little_memory() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(CASES.len() >= 30);
-    assert!(File::open(folder.path().join("good.npz")).is_ok());
 }

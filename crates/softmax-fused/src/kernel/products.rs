@@ -139,8 +139,7 @@ pub(crate) fn update<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
 pub(crate) struct VectorRows<'x, V> {
     rows: [&'x [V]; ROWS],
     count: usize,
-    /// Vectors of each row.
-    pub(crate) whole: usize,
+    whole: usize,
 }
 
 impl<'x, V> VectorRows<'x, V> {
@@ -150,6 +149,11 @@ impl<'x, V> VectorRows<'x, V> {
         let whole = rows[0].len();
         assert!(count <= ROWS && rows[..count].iter().all(|row| row.len() == whole));
         VectorRows { rows, count, whole }
+    }
+
+    /// Vectors of each row.
+    pub(crate) fn whole(&self) -> usize {
+        self.whole
     }
 }
 

@@ -4,6 +4,9 @@ use crate::columns::ROWS;
 use crate::kernel::lanes::{FusedElement, Level};
 use softmax_core::Problem;
 
+/// Classes at most: more are the wide kernel's, which is the faster one from here on (ARCHITECTURE.md has the times).
+pub(crate) const MOST_CLASSES: usize = 64;
+
 /// Rows of a panel at most, and the distance between classes in a panel's tile of scores.
 pub(super) const PANEL: usize = ROWS;
 
@@ -47,8 +50,8 @@ impl Layout {
         let entries = (PANEL_BYTES / size_of::<T>()).max(2 * d * c);
         let panel = entries / d.max(1) / TILE * TILE;
         let panel = panel.clamp(TILE, PANEL / TILE * TILE);
-        let contiguous = problem.features().strides()[1] == 1;
-        let row = if contiguous { problem.features().strides()[0].unsigned_abs() } else { d };
+        let row =
+            if rows_are_contiguous(problem) { problem.features().strides()[0].unsigned_abs() } else { d };
         Layout {
             d,
             c,
@@ -123,7 +126,7 @@ pub(super) struct Groups {
 
 impl Groups {
     const SIZE: usize = 5;
-    const MOST: usize = PANEL.div_ceil(Self::SIZE);
+    const MOST: usize = MOST_CLASSES.div_ceil(Self::SIZE);
 
     fn new(classes: usize) -> Self {
         let count = classes.div_ceil(Self::SIZE).clamp(1, Self::MOST);
@@ -145,6 +148,11 @@ pub(super) fn tasks(n: usize, affordable: usize) -> (usize, usize) {
     (n.div_ceil(rows), rows)
 }
 
+/// Whether rows of X can be used where they are.
+fn rows_are_contiguous<T: FusedElement>(problem: &Problem<'_, T>) -> bool {
+    problem.n_features() <= 1 || problem.features().strides()[1] == 1
+}
+
 /// Lengths of what a task needs for its panels.
 #[derive(Clone, Copy)]
 pub(super) struct Tiles {
@@ -163,12 +171,11 @@ impl Tiles {
         slopes: bool,
         dx: bool,
     ) -> Self {
-        let contiguous = layout.d <= 1 || problem.features().strides()[1] == 1;
         Tiles {
             scores: layout.c * PANEL,
             slopes: if slopes { layout.c * PANEL } else { 0 },
             sums: layout.c * PANEL * layout.lanes,
-            copies: if contiguous { 0 } else { layout.panel * layout.d },
+            copies: if rows_are_contiguous(problem) { 0 } else { layout.panel * layout.d },
             dx: if dx { layout.panel * CHUNK } else { 0 },
         }
     }

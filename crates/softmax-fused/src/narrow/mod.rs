@@ -11,6 +11,7 @@ use crate::buffer::Buffer;
 use crate::kernel::lanes::{FusedElement, Level};
 use crate::rounds::{Round, in_rounds};
 use crate::terms::Terms;
+pub(crate) use layout::MOST_CLASSES;
 use layout::{BLOCK, Layout, TASKS, Tiles};
 use panels::Panels;
 use rayon::ThreadPool;
@@ -121,23 +122,18 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     in_rounds(&rounds, if n * layout.d * c <= ALONE { 1 } else { count }, pool);
 
     let (mut loss, mut correct) = (0.0, 0);
-    for task in &tasks[..count] {
-        if let Some(task) = &*read(task) {
-            loss += task.loss;
-            correct += task.correct;
-        }
-    }
     if let Some(db) = &mut outputs.bias_gradient {
-        for (k, db) in db.iter_mut().enumerate() {
-            *db = read_db(&tasks[..count], k);
+        db.fill(T::zero());
+    }
+    for task in &tasks[..count] {
+        let Some(task) = &*read(task) else { continue };
+        loss += task.loss;
+        correct += task.correct;
+        if let Some((db, part)) = outputs.bias_gradient.as_mut().zip(task.db.as_ref()) {
+            db.iter_mut().zip(part.iter()).for_each(|(db, &part)| *db += part);
         }
     }
     (loss, correct)
-}
-
-/// Class k's part of db, the tasks' parts added in order.
-fn read_db<T: FusedElement>(tasks: &[RwLock<Option<Task<'_, '_, T>>>], k: usize) -> T {
-    tasks.iter().filter_map(|task| Some(read(task).as_ref()?.db.as_ref()?[k])).sum()
 }
 
 // What a panic leaves behind is not looked at: the scope passes it on.

@@ -218,8 +218,8 @@ fn add_down<T: FusedElement, L: Lanes<T>>(
     let classes = g.len() / PANEL;
     let most = if classes < 4 { 4 } else { 2 };
     let mut v = 0;
-    while v < rows.whole {
-        let width = most.min(rows.whole - v);
+    while v < rows.whole() {
+        let width = most.min(rows.whole() - v);
         let width = if width == 3 { 2 } else { width };
         next.iter().skip(1).step_by(2).for_each(|row| prefetch_later(row, chunk.first + v * L::N));
         for (first, count) in groups.iter() {
@@ -252,14 +252,14 @@ fn add_down<T: FusedElement, L: Lanes<T>>(
         }
         v += width;
     }
-    let rest = rows.whole * L::N;
+    let rest = rows.whole() * L::N;
     if rest < chunk.length {
         for (class, dw) in dw.chunks_mut(chunk.stride).enumerate() {
             let mut sum = lanes.splat(T::zero());
             for (x, &g) in x.iter().zip(&g[class * PANEL..]) {
                 sum = lanes.mul_add(lanes.splat(g), lanes.load_part(&chunk.of_row(x)[rest..]), sum);
             }
-            let dw = &mut L::split_mut(dw).0[rows.whole];
+            let dw = &mut L::split_mut(dw).0[rows.whole()];
             *dw = lanes.add(*dw, sum);
         }
     }

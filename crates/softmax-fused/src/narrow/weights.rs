@@ -1,16 +1,16 @@
 //! W to Wᵀ as the kernel wants it, and the tasks' dWᵀ to dW.
 
-use super::layout::{BLOCK, Layout, PANEL};
+use super::layout::{BLOCK, Layout, MOST_CLASSES};
 use crate::kernel::lanes::FusedElement;
 use softmax_core::Problem;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Some features of all classes, class by class.
-type Turned<T> = [[T; BLOCK]; PANEL];
+type Turned<T> = [[T; BLOCK]; MOST_CLASSES];
 
 pub(super) fn pack<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut [T], layout: Layout) {
     let weights = problem.weights();
-    let mut turned: Turned<T> = [[T::zero(); BLOCK]; PANEL];
+    let mut turned: Turned<T> = [[T::zero(); BLOCK]; MOST_CLASSES];
     for chunk in layout.chunks() {
         let to = &mut packed[chunk.offset..][..layout.c * chunk.stride];
         for start in (0..chunk.length).step_by(BLOCK) {
@@ -39,7 +39,7 @@ pub(super) fn unpack_gradient<'a, T: FusedElement>(
     penalty: Option<ArrayView2<'_, T>>,
     dw: &mut ArrayViewMut2<'_, T>,
 ) {
-    let mut turned: Turned<T> = [[T::zero(); BLOCK]; PANEL];
+    let mut turned: Turned<T> = [[T::zero(); BLOCK]; MOST_CLASSES];
     for (block, mut rows) in dw.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
         let start = first + block * BLOCK;
         let chunk = layout.chunk_at(start);
