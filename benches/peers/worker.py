@@ -3,9 +3,11 @@
 Usage: python worker.py LIBRARY problem.npz answer.npz THREADS [--dx]
 
 `cargo xtask bench --peers` drives it. It evaluates twice, writes loss, dW and dX to answer.npz, prints a line of JSON with
-the library's version, and then answers each line. LIBRARY is one of numpy, scikit-learn, torch-eager, torch-compile,
-torch-linear-cross-entropy, jax. Exits with 3, and a line on stderr, where the library can't do what is asked.
+the library's version and what memory it took, and then answers each line. LIBRARY is one of numpy, scikit-learn,
+torch-eager, torch-compile, torch-linear-cross-entropy, jax. Exits with 3, and a line on stderr, where the library can't do
+what is asked.
 """
+import ctypes
 import json
 import os
 import sys
@@ -110,6 +112,27 @@ def with_jax():
     return run, jax.__version__
 
 
+def memory(field):
+    """Bytes of this process in memory: now (VmRSS), or at most so far (VmHWM)."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field + ":"))
+
+
+def evaluate_and_watch():
+    """An answer, and the bytes that it took beyond inputs and outputs, as the system sees them, where it is Linux."""
+    try:
+        # What the allocator keeps for the next call counts for the next call.
+        ctypes.CDLL(None).malloc_trim(0)
+        with open("/proc/self/clear_refs", "w") as peak:
+            peak.write("5")
+        before = memory("VmRSS")
+    except (OSError, AttributeError):
+        return run(), None
+    answer = run()
+    outputs = sum(part.nbytes for part in answer[1:] if part is not None)
+    return answer, max(memory("VmHWM") - before - outputs, 0)
+
+
 def make():
     if library.startswith("torch-"):
         return with_torch(library.removeprefix("torch-"))
@@ -117,14 +140,14 @@ def make():
 
 
 run, version = make()
-run()
-loss, dw, dx = run()
+first = run()  # Kept, so that what the second holds of the first's memory is no gain.
+(loss, dw, dx), extra_bytes = evaluate_and_watch()
 outputs = {"loss": np.float64(loss), "dW": np.ascontiguousarray(dw)}
 if dx is not None:
     outputs["dX"] = np.asarray(dx)
 np.savez(answer, **outputs)
-del outputs, dw, dx
-print(json.dumps({"version": version}), flush=True)
+del outputs, first, dw, dx
+print(json.dumps({"version": version, "extra_bytes": extra_bytes}), flush=True)
 for _ in sys.stdin:
     start = time.perf_counter()
     run()

@@ -5,7 +5,11 @@
 mod bench;
 mod cargo;
 mod lint;
+mod records;
+mod regress;
+mod report;
 mod test;
+mod units;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -25,6 +29,10 @@ enum Command {
     Lint(lint::LintArgs),
     /// Time the backends, and with --peers other libraries, side by side
     Bench(bench::BenchArgs),
+    /// Make a page of what bench measured
+    Report(report::ReportArgs),
+    /// Count the instructions of the kernels, and fail where they have risen
+    Regress(regress::RegressArgs),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +40,8 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Regress(args) => regress::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

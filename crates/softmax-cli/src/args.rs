@@ -72,6 +72,10 @@ pub(crate) enum WorkbenchCommand {
     Judge(JudgeArgs),
     /// Measure multiply-adds and reads per second
     Roofline(RooflineArgs),
+    /// Time the two kernels of `fused` against the number of classes
+    Kernels(KernelsArgs),
+    /// Evaluate a synthetic problem so many times, and nothing else
+    Repeat(RepeatArgs),
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +123,34 @@ pub(crate) struct RooflineArgs {
     pub(crate) dtype: DtypeArg,
     #[arg(long)]
     pub(crate) dx: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KernelsArgs {
+    #[arg(long, value_name = "N", default_value_t = 8192)]
+    pub(crate) samples: usize,
+    #[arg(long, value_name = "D", default_value_t = 256)]
+    pub(crate) features: usize,
+    #[arg(long, value_name = "C", value_delimiter = ',', required = true, value_parser = parse_count)]
+    pub(crate) classes: Vec<usize>,
+    #[arg(long, value_name = "N", value_parser = parse_threads)]
+    pub(crate) threads: usize,
+    #[command(flatten)]
+    pub(crate) timing: TimingArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RepeatArgs {
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: String,
+    #[arg(long, value_name = "NxDxC")]
+    pub(crate) synthetic: Shape,
+    #[arg(long, value_enum, default_value_t = DtypeArg::F32)]
+    pub(crate) dtype: DtypeArg,
+    #[arg(long)]
+    pub(crate) dx: bool,
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) times: usize,
 }
 
 #[derive(Debug, Args)]

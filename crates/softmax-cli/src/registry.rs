@@ -65,7 +65,11 @@ impl Registry {
 
         let mut registry = Registry { entries: Vec::new(), absent: Vec::new() };
         registry.add("naive", |_| Box::new(Naive::new()), |_| Box::new(Naive::new()));
-        registry.add("ndarray", |_| Box::new(NdArray::new()), |_| Box::new(NdArray::new()));
+        registry.add(
+            "ndarray",
+            |setup| with_blas_threads(setup, NdArray::new()),
+            |setup| with_blas_threads(setup, NdArray::new()),
+        );
         registry.add("burn", |_| Box::new(Burn::flex()), |_| Box::new(Burn::flex()));
         registry.add("burn-autodiff", |_| Box::new(BurnAutodiff::flex()), |_| Box::new(BurnAutodiff::flex()));
         // In rayon's global pool, whose size the command line sets.
@@ -87,17 +91,11 @@ impl Registry {
 
     #[cfg(feature = "openblas")]
     fn add_openblas(&mut self) {
-        use softmax_openblas::{OpenBlas, set_threads};
+        use softmax_openblas::OpenBlas;
         self.add(
             "openblas",
-            |setup| {
-                set_threads(setup.threads);
-                Box::new(OpenBlas::new())
-            },
-            |setup| {
-                set_threads(setup.threads);
-                Box::new(OpenBlas::new())
-            },
+            |setup| with_blas_threads(setup, OpenBlas::new()),
+            |setup| with_blas_threads(setup, OpenBlas::new()),
         );
     }
 
@@ -140,4 +138,16 @@ impl Registry {
         let names: Vec<&str> = self.entries.iter().map(|entry| entry.name).collect();
         anyhow::bail!("backend: expected one of {}, found {name}", names.join(", "))
     }
+}
+
+/// A backend whose products are OpenBLAS's: ndarray's are, in a build that has it.
+fn with_blas_threads<T: Element>(
+    setup: Setup,
+    backend: impl SoftmaxBackend<T> + 'static,
+) -> Box<dyn SoftmaxBackend<T>> {
+    #[cfg(feature = "openblas")]
+    softmax_openblas::set_threads(setup.threads);
+    #[cfg(not(feature = "openblas"))]
+    let _ = setup;
+    Box::new(backend)
 }

@@ -1,14 +1,18 @@
 //! `softmax workbench`, which `cargo xtask bench` drives: what it takes to time this program's backends side by side
 //! with other libraries, each in a process of its own, on one problem from one file.
 
-use crate::args::{JudgeArgs, RooflineArgs, Shape, WorkbenchCommand, WorkerArgs, WriteProblemArgs};
+use crate::args::{
+    JudgeArgs, KernelsArgs, RepeatArgs, RooflineArgs, Shape, WorkbenchCommand, WorkerArgs, WriteProblemArgs,
+};
+use crate::progress::Progress;
 use crate::registry::{CliElement, Registry, Setup};
-use crate::{Verdict, machine};
+use crate::{Verdict, machine, measure};
 use anyhow::Context;
 use serde_json::json;
 use softmax_conformance::{check, reference};
-use softmax_core::{Dtype, Evaluation, OutputKind, OutputSet, OwnedOutputs, OwnedProblem};
+use softmax_core::{Dtype, Evaluation, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, SoftmaxBackend};
 use softmax_data::{float_type_of_npz, read_answer_npz, read_npz, synthetic, write_npz, write_problem_npz};
+use softmax_fused::Fused;
 use softmax_roofline::{Roofline, Work};
 use std::io::{BufRead, Write, stdin};
 use std::path::Path;
@@ -33,18 +37,28 @@ pub(crate) fn run(
             Dtype::F64 => judge::<f64>(args, out)?,
         },
         WorkbenchCommand::Roofline(args) => roofline(args, out)?,
+        WorkbenchCommand::Kernels(args) => kernels(args, out)?,
+        WorkbenchCommand::Repeat(args) => match args.dtype.into() {
+            Dtype::F32 => repeat::<f32>(args, registry)?,
+            Dtype::F64 => repeat::<f64>(args, registry)?,
+        },
     }
     Ok(Verdict::AllAgree)
 }
 
 fn problem<T: CliElement>(args: &WriteProblemArgs) -> anyhow::Result<()> {
-    let shape = args.synthetic;
-    let owned = synthetic::<T>(shape.n, shape.d, shape.c, args.seed).into_problem(
-        Default::default(),
-        None,
-        args.seed,
-    )?;
-    Ok(write_problem_npz(&args.out, &owned)?)
+    Ok(write_problem_npz(&args.out, &random::<T>(args.synthetic, args.seed)?)?)
+}
+
+fn random<T: CliElement>(shape: Shape, seed: u64) -> anyhow::Result<OwnedProblem<T>> {
+    let dataset = synthetic::<T>(shape.n, shape.d, shape.c, seed);
+    Ok(dataset.into_problem(Default::default(), None, seed)?)
+}
+
+/// Loss and dW, and dX if it is wanted.
+fn outputs(dx: bool) -> OutputSet {
+    let set = OutputSet::NONE.with(OutputKind::WeightsGradient);
+    if dx { set.with(OutputKind::FeaturesGradient) } else { set }
 }
 
 fn load<T: CliElement>(data: &Path) -> anyhow::Result<OwnedProblem<T>> {
@@ -59,15 +73,14 @@ fn worker<T: CliElement>(args: &WorkerArgs, registry: &Registry, out: &mut dyn W
     let problem = owned.problem().with_context(|| args.data.display().to_string())?;
     let threads = machine::set_threads(Some(args.threads))?;
     let mut backend = T::make(entry, Setup { threads });
-    let mut set = OutputSet::NONE.with(OutputKind::WeightsGradient);
-    if args.dx {
-        set = set.with(OutputKind::FeaturesGradient);
-    }
-    let mut outputs = OwnedOutputs::zeros(&problem, set);
-    backend.evaluate(&problem, &mut outputs.as_outputs())?;
+    let mut outputs = OwnedOutputs::zeros(&problem, outputs(args.dx));
+    let first = || backend.evaluate(&problem, &mut outputs.as_outputs());
+    let (first, extra_bytes) = measure::extra_bytes(first);
+    first?;
     let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
     write_npz(&args.answer, &evaluation, &outputs)?;
-    writeln!(out, "{}", json!({ "version": env!("CARGO_PKG_VERSION"), "simd": backend.descriptor().simd }))?;
+    let (version, simd) = (env!("CARGO_PKG_VERSION"), backend.descriptor().simd);
+    writeln!(out, "{}", json!({ "version": version, "simd": simd, "extra_bytes": extra_bytes }))?;
     out.flush()?;
     for line in stdin().lock().lines() {
         line?;
@@ -86,10 +99,7 @@ fn judge<T: CliElement>(args: &JudgeArgs, out: &mut dyn Write) -> anyhow::Result
     let problem = owned.problem().with_context(|| args.data.display().to_string())?;
     let answers: Vec<(f64, OwnedOutputs<T>)> =
         args.answers.iter().map(|path| read_answer_npz(path)).collect::<Result<_, _>>()?;
-    let mut set = OutputSet::NONE.with(OutputKind::WeightsGradient);
-    if answers.iter().any(|(_, outputs)| outputs.features_gradient.is_some()) {
-        set = set.with(OutputKind::FeaturesGradient);
-    }
+    let set = outputs(answers.iter().any(|(_, outputs)| outputs.features_gradient.is_some()));
     let reference = reference(&problem, set);
     for (path, (loss, outputs)) in args.answers.iter().zip(&answers) {
         // What another library does not give is not judged.
@@ -121,5 +131,38 @@ fn roofline(args: &RooflineArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         "floor_s": roofline.floor_s(work),
     });
     writeln!(out, "{line}")?;
+    Ok(())
+}
+
+/// A line for each number of classes: how long the kernel for few classes takes, where it does that many, and how long the
+/// one for many, in turns.
+fn kernels(args: &KernelsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
+    machine::set_threads(Some(args.threads))?;
+    for &classes in &args.classes {
+        let owned = random::<f32>(Shape { n: args.samples, d: args.features, c: classes }, 0)?;
+        let problem = owned.problem()?;
+        let mut backends: Vec<Box<dyn SoftmaxBackend<f32>>> = vec![Box::new(Fused::detect().narrow_up_to(0))];
+        if classes <= Fused::MOST_NARROW_CLASSES {
+            backends.push(Box::new(Fused::detect()));
+        }
+        let progress = Progress::new(0);
+        let times = measure::interleave(&mut backends, &problem, outputs(false), &args.timing, &progress)?;
+        let line = json!({ "classes": classes, "wide": times[0], "narrow": times.get(1) });
+        writeln!(out, "{line}")?;
+    }
+    Ok(())
+}
+
+/// For whoever counts what a call does: `cargo xtask regress`.
+fn repeat<T: CliElement>(args: &RepeatArgs, registry: &Registry) -> anyhow::Result<()> {
+    let entry = registry.find(&args.backend)?;
+    let owned = random::<T>(args.synthetic, 0)?;
+    let problem = owned.problem()?;
+    let threads = machine::set_threads(Some(1))?;
+    let mut backend = T::make(entry, Setup { threads });
+    let mut outputs = OwnedOutputs::zeros(&problem, outputs(args.dx));
+    for _ in 0..args.times {
+        backend.evaluate(&problem, &mut outputs.as_outputs())?;
+    }
     Ok(())
 }

@@ -14,6 +14,7 @@ pub struct Fused {
     level: Level,
     pool: Option<Arc<ThreadPool>>,
     memory: usize,
+    narrow_up_to: usize,
     single: Scratch<f32>,
     double: Scratch<f64>,
 }
@@ -25,6 +26,9 @@ struct Scratch<T> {
 }
 
 impl Fused {
+    /// The kernel for few classes takes so many at most.
+    pub const MOST_NARROW_CLASSES: usize = narrow::MOST_CLASSES;
+
     /// With the widest vectors that this machine has, in the caller's rayon pool.
     pub fn detect() -> Self {
         Self::with_level(Level::detect())
@@ -36,6 +40,7 @@ impl Fused {
             level,
             pool: None,
             memory: DEFAULT_MEMORY,
+            narrow_up_to: Self::MOST_NARROW_CLASSES,
             single: Scratch::default(),
             double: Scratch::default(),
         }
@@ -64,6 +69,14 @@ impl Fused {
         self
     }
 
+    /// Uses the kernel for few classes up to so many, [`MOST_NARROW_CLASSES`](Self::MOST_NARROW_CLASSES) at most, which is
+    /// the default; `cargo xtask bench` measures where the two kernels meet.
+    #[must_use]
+    pub fn narrow_up_to(mut self, classes: usize) -> Self {
+        self.narrow_up_to = classes.min(Self::MOST_NARROW_CLASSES);
+        self
+    }
+
     fn descriptor(&self) -> Descriptor {
         let threads = self.pool.as_ref().map_or_else(rayon::current_num_threads, |p| p.current_num_threads());
         Descriptor {
@@ -76,28 +89,32 @@ impl Fused {
     }
 }
 
-fn evaluate<T: FusedElement>(
-    level: Level,
-    scratch: &mut Scratch<T>,
-    memory: usize,
-    pool: Option<&ThreadPool>,
-    problem: &Problem<'_, T>,
-    outputs: &mut Outputs<'_, T>,
-) -> Evaluation {
-    let terms = Terms::new(problem);
-    let (loss_sum, correct) = if problem.n_classes() <= narrow::MOST_CLASSES {
-        narrow::evaluate(level, &mut scratch.narrow, &terms, problem, outputs, memory, pool)
-    } else {
-        let mut work = || wide::evaluate(level, &mut scratch.wide, &terms, problem, outputs, memory);
-        match pool {
-            Some(pool) => pool.install(work),
-            None => work(),
-        }
-    };
-    Evaluation {
-        loss: loss_sum / terms.total_weight + terms.penalty(),
-        total_weight: terms.total_weight,
-        correct: matches!(problem.targets(), Targets::Labels(_)).then_some(correct),
+impl Fused {
+    fn evaluate_with<T: FusedElement>(
+        &mut self,
+        scratch: fn(&mut Self) -> &mut Scratch<T>,
+        problem: &Problem<'_, T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<Evaluation> {
+        outputs.check(problem)?;
+        let (level, memory, pool) = (self.level, self.memory, self.pool.clone());
+        let is_narrow = problem.n_classes() <= self.narrow_up_to;
+        let scratch = scratch(self);
+        let terms = Terms::new(problem);
+        let (loss_sum, correct) = if is_narrow {
+            narrow::evaluate(level, &mut scratch.narrow, &terms, problem, outputs, memory, pool.as_deref())
+        } else {
+            let mut work = || wide::evaluate(level, &mut scratch.wide, &terms, problem, outputs, memory);
+            match &pool {
+                Some(pool) => pool.install(work),
+                None => work(),
+            }
+        };
+        Ok(Evaluation {
+            loss: loss_sum / terms.total_weight + terms.penalty(),
+            total_weight: terms.total_weight,
+            correct: matches!(problem.targets(), Targets::Labels(_)).then_some(correct),
+        })
     }
 }
 
@@ -107,8 +124,7 @@ impl SoftmaxBackend<f32> for Fused {
     }
 
     fn evaluate(&mut self, problem: &Problem<'_, f32>, outputs: &mut Outputs<'_, f32>) -> Result<Evaluation> {
-        outputs.check(problem)?;
-        Ok(evaluate(self.level, &mut self.single, self.memory, self.pool.as_deref(), problem, outputs))
+        self.evaluate_with(|fused| &mut fused.single, problem, outputs)
     }
 }
 
@@ -118,7 +134,6 @@ impl SoftmaxBackend<f64> for Fused {
     }
 
     fn evaluate(&mut self, problem: &Problem<'_, f64>, outputs: &mut Outputs<'_, f64>) -> Result<Evaluation> {
-        outputs.check(problem)?;
-        Ok(evaluate(self.level, &mut self.double, self.memory, self.pool.as_deref(), problem, outputs))
+        self.evaluate_with(|fused| &mut fused.double, problem, outputs)
     }
 }

@@ -1,38 +1,37 @@
-//! `cargo xtask bench`: backends and other libraries timed side by side, each in a process of its own, in turn.
+//! `cargo xtask bench`: the release program's backends, and other libraries, side by side.
 
+mod contest;
 mod peers;
-mod record;
-mod table;
+mod sweeps;
 mod worker;
 
+pub(crate) use sweeps::Kind as SweepKind;
+
 use crate::cargo::{Extra, cargo};
+use crate::records::{self, Found, Machine, Problem, Record, Task};
+use crate::report::{change, tables};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use record::{Entry, Record, Roofline};
+use contest::Contest;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
-use worker::Worker;
 
-/// Rounds that are enough for a median, and those without which there is none.
-const MOST_ROUNDS: usize = 200;
-const FEWEST_ROUNDS: usize = 3;
-
-/// How long one process goes on before it is another's turn, and how often at most.
-const TURN_S: f64 = 0.1;
-const MOST_OF_A_TURN: usize = 50;
+/// Where records go, and where reports are made from.
+pub(crate) const RECORDS: &str = "target/bench/records.jsonl";
 
 /// The backends that are worth a vocabulary's time.
 const BACKENDS: &str = "fused,ndarray,burn";
 
-/// Few classes, and a vocabulary.
+/// Few classes, and vocabularies.
 const SHAPES: &str =
     "500x3073x10,60000x784x10,50000x3073x10,1797x64x10,1024x2048x1000,1024x1024x32768,4096x512x65536";
+const SHAPES_F64: &str = "500x3073x10,60000x784x10,50000x3073x10,1797x64x10,1024x2048x1000,1024x1024x32768";
+const SHAPES_DX: &str = "1024x2048x1000,1024x1024x32768,4096x512x65536";
 const QUICK_SHAPES: &str = "500x3073x10,1797x64x10,1024x512x1000";
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Three small shapes and little time for each: under two minutes
+    /// Three small problems and little time for each: under two minutes
     #[arg(long)]
     quick: bool,
     /// Other libraries too: NumPy, scikit-learn, PyTorch, JAX
@@ -44,14 +43,14 @@ pub(crate) struct BenchArgs {
     /// Which backends [default: fused,ndarray,burn, and openblas where it is]
     #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     backends: Vec<String>,
-    /// Which problems
+    /// These problems and no sweeps [default: seven in f32, six of them in f64, three with dX, and all sweeps]
     #[arg(long, value_delimiter = ',', value_name = "NxDxC")]
     shapes: Vec<String>,
-    /// Which element types
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "f32")]
+    /// Which element types, for --shapes
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "f32", requires = "shapes")]
     dtypes: Vec<Dtype>,
-    /// The gradient of the features too
-    #[arg(long)]
+    /// The gradient of the features too, for --shapes
+    #[arg(long, requires = "shapes")]
     dx: bool,
     /// How many threads each may use [default: all]
     #[arg(long, value_name = "N")]
@@ -60,11 +59,14 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
     /// Where the records go, a line of JSON each, as they are made; a file that is there is kept as FILE.previous
-    #[arg(long, value_name = "FILE", default_value = "target/bench/records.jsonl")]
+    #[arg(long, value_name = "FILE", default_value = RECORDS)]
     output: PathBuf,
     /// Keep what the file has of this commit, and measure what it has not
     #[arg(long)]
     resume: bool,
+    /// Records of an earlier run, to say what has changed since
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -83,178 +85,143 @@ impl Dtype {
 }
 
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
-    let openblas = Extra::Openblas.is_here();
-    let features: &[&str] = if openblas { &["--features", "softmax-cli/openblas"] } else { &[] };
-    cargo(&[&["build", "--release", "-p", "softmax-cli"], features].concat(), &[])?;
-    let program = Path::new("target/release/softmax");
-    let python = if args.peers { Some(peers::python(args.python.as_deref())?) } else { None };
+    let baseline = args.baseline.as_deref().map(records::read).transpose()?;
+    let program = build()?;
+    let python = args.peers.then(|| peers::python(args.python.as_deref()));
     let folder = args.output.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
 
+    let mut backends = args.backends.clone();
+    if backends.is_empty() {
+        backends = list(BACKENDS);
+        backends.extend(Extra::Openblas.is_here().then(|| "openblas".to_owned()));
+    }
+    let contest = Contest { program: &program, python: python.as_deref(), backends: &backends, folder };
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let list = |chosen: &[String], all: &str| -> Vec<String> {
-        if chosen.is_empty() { all.split(',').map(str::to_owned).collect() } else { chosen.to_vec() }
-    };
-    let shapes = list(&args.shapes, if args.quick { QUICK_SHAPES } else { SHAPES });
-    let mut backends = list(&args.backends, BACKENDS);
-    if openblas && args.backends.is_empty() {
-        backends.push("openblas".to_owned());
-    }
+    let mut session = Session::begin(args, Machine::read(threads, simd(&program)?))?;
     let seconds = args.seconds.unwrap_or(if args.quick { 5.0 } else { 20.0 });
-    let machine = record::Machine::read(threads)?;
-    let libraries = if args.peers { &peers::LIBRARIES[..] } else { &[] };
-    let names: Vec<&str> = backends.iter().map(String::as_str).chain(libraries.iter().copied()).collect();
-    let mut records = Vec::new();
-    let known = if args.resume { record::read(&args.output)? } else { Vec::new() };
-    if !args.resume {
-        record::set_aside(&args.output)?;
-    }
-    for &dtype in &args.dtypes {
-        for shape in &shapes {
-            let has_all = |r: &Record| names.iter().all(|name| r.entries.iter().any(|e| e.name == *name));
-            let is_this = |r: &&Record| {
-                r.shape == *shape
-                    && r.dtype == dtype.name()
-                    && r.dx == args.dx
-                    && (r.machine.threads, &r.machine.commit) == (threads, &machine.commit)
-                    && has_all(r)
-            };
-            if let Some(record) = known.iter().find(is_this) {
-                records.push(record.clone());
-                continue;
+
+    for task in tasks(args) {
+        let names = contest.names();
+        let is_this = |found: &Found| match found {
+            Found::Problem(problem) => {
+                problem.task == task
+                    && names.iter().all(|name| problem.entries.iter().any(|entry| entry.name == *name))
             }
-            let bench = Bench { program, python: python.as_deref(), folder, threads, dx: args.dx, seconds };
-            let roofline = bench.roofline(shape, dtype)?;
-            let entries = bench.side_by_side(shape, dtype, &backends)?;
-            let record = Record {
-                shape: shape.clone(),
-                dtype: dtype.name().to_owned(),
-                dx: args.dx,
-                roofline,
-                machine: machine.clone(),
-                entries,
-            };
-            record.append(&args.output)?;
-            println!("{}", table::one(&record)?);
-            records.push(record);
+            _ => false,
+        };
+        session.measure(is_this, || {
+            let roofline = contest.roofline(&task, threads)?;
+            let entries = contest.side_by_side(&task, threads, seconds)?;
+            let problem = Problem { task: task.clone(), roofline, entries };
+            println!("{}", tables::problem(&problem).markdown());
+            Ok(Found::Problem(problem))
+        })?;
+    }
+    if args.shapes.is_empty() {
+        for kind in SweepKind::ALL {
+            let asked = kind.asked(&contest, threads);
+            let is_this = |found: &Found| kind.of(found).is_some_and(|sweep| sweep.asked == asked);
+            let seconds = if kind == SweepKind::Classes { seconds / 10.0 } else { seconds };
+            session.measure(is_this, || kind.measure(&contest, asked.clone(), seconds))?;
         }
     }
-    println!("{}", table::all(&records)?);
+    clean(folder)?;
+
+    println!("{}", tables::summary(&session.records).markdown());
+    if let Some(baseline) = baseline {
+        println!("{}", change::table(&session.records, &baseline).markdown());
+    }
+    eprintln!("{}; `cargo xtask report` makes a page of it", args.output.display());
     Ok(())
 }
 
-struct Bench<'a> {
-    program: &'a Path,
-    python: Option<&'a Path>,
-    folder: &'a Path,
-    threads: usize,
-    dx: bool,
-    seconds: f64,
+/// The release program, with OpenBLAS where it is there.
+pub(crate) fn build() -> anyhow::Result<PathBuf> {
+    let features: &[&str] =
+        if Extra::Openblas.is_here() { &["--features", "softmax-cli/openblas"] } else { &[] };
+    cargo(&[&["build", "--release", "-p", "softmax-cli"], features].concat(), &[])?;
+    Ok(PathBuf::from("target/release/softmax"))
 }
 
-/// As many evaluations as a turn has time for, one at least. Where there is time for more, the first, with what another
-/// process left of the caches, does not count.
-fn take_turn(worker: &mut Worker, seconds: &mut Vec<f64>) -> anyhow::Result<()> {
-    let first = worker.time()?;
-    if first > TURN_S {
-        seconds.push(first);
-        return Ok(());
+fn list(names: &str) -> Vec<String> {
+    names.split(',').map(str::to_owned).collect()
+}
+
+/// The problems that are wanted.
+fn tasks(args: &BenchArgs) -> Vec<Task> {
+    let all = |shapes: Vec<String>, dtype: Dtype, dx: bool| {
+        shapes.into_iter().map(move |shape| Task { shape, dtype: dtype.name().to_owned(), dx })
+    };
+    if !args.shapes.is_empty() {
+        return args.dtypes.iter().flat_map(|&dtype| all(args.shapes.clone(), dtype, args.dx)).collect();
     }
-    let start = Instant::now();
-    for _ in 0..MOST_OF_A_TURN {
-        seconds.push(worker.time()?);
-        if start.elapsed().as_secs_f64() > TURN_S {
-            break;
+    if args.quick {
+        return all(list(QUICK_SHAPES), Dtype::F32, false).collect();
+    }
+    let gradients = all(list(SHAPES), Dtype::F32, false).chain(all(list(SHAPES_F64), Dtype::F64, false));
+    gradients.chain(all(list(SHAPES_DX), Dtype::F32, true)).collect()
+}
+
+/// The vectors that `fused` uses here.
+fn simd(program: &Path) -> anyhow::Result<String> {
+    let output = Command::new(program).args(["backends", "--format", "json"]).output()?;
+    let listing: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let backends = listing["backends"].as_array().context("softmax backends: expected a list")?;
+    let fused = backends.iter().find(|backend| backend["name"] == "fused");
+    Ok(fused.and_then(|fused| fused["simd"].as_str()).unwrap_or("unknown").to_owned())
+}
+
+/// The last problem and its answers.
+fn clean(folder: &Path) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "npz") {
+            std::fs::remove_file(path)?;
         }
     }
     Ok(())
 }
 
-impl Bench<'_> {
-    fn side_by_side(&self, shape: &str, dtype: Dtype, backends: &[String]) -> anyhow::Result<Vec<Entry>> {
-        let problem = self.folder.join("problem.npz");
-        self.softmax(&["problem", "--synthetic", shape, "--dtype", dtype.name()], &[("--out", &problem)])?;
-        let mut entries = Vec::new();
-        let mut workers = Vec::new();
-        let commands = backends.iter().map(|name| (name.clone(), self.backend(name, &problem))).chain(
-            self.python.into_iter().flat_map(|python| {
-                peers::LIBRARIES.map(|name| (name.to_owned(), self.peer(python, name, &problem)))
-            }),
-        );
-        for (name, (command, answer)) in commands {
-            eprintln!("{shape} {}: {name}", dtype.name());
-            match Worker::start(command) {
-                Ok(worker) => workers.push((name, worker, answer, Vec::new())),
-                Err(error) => entries.push(Entry::absent(name, format!("{error:#}"))),
-            }
+/// What this run has, and the file that it goes to.
+struct Session<'a> {
+    output: &'a Path,
+    machine: Machine,
+    command: String,
+    known: Vec<Record>,
+    records: Vec<Record>,
+}
+
+impl<'a> Session<'a> {
+    fn begin(args: &'a BenchArgs, machine: Machine) -> anyhow::Result<Self> {
+        let output = args.output.as_path();
+        let mut known = if args.resume { records::read_and_mend(output)? } else { Vec::new() };
+        if !args.resume {
+            records::set_aside(output)?;
         }
-        let start = Instant::now();
-        let budget = Duration::from_secs_f64(self.seconds);
-        for round in 0..MOST_ROUNDS {
-            if round >= FEWEST_ROUNDS && start.elapsed() > budget {
-                break;
-            }
-            for (_, worker, _, seconds) in &mut workers {
-                take_turn(worker, seconds)?;
-            }
-        }
-        let answers: Vec<&Path> = workers.iter().map(|(_, _, answer, _)| answer.as_path()).collect();
-        let verdicts = self.judge(&problem, &answers)?;
-        for ((name, worker, answer, seconds), verdict) in workers.into_iter().zip(verdicts) {
-            entries.push(Entry::measured(name, worker.version.clone(), seconds, verdict));
-            std::fs::remove_file(answer)?;
-        }
-        std::fs::remove_file(problem)?;
-        Ok(entries)
+        known.retain(|record| {
+            record.machine.commit == machine.commit && record.machine.threads == machine.threads
+        });
+        let arguments = std::env::args().skip(1).filter(|argument| argument != "--resume");
+        let command = ["cargo".to_owned(), "xtask".to_owned()].into_iter().chain(arguments);
+        let command = command.collect::<Vec<_>>().join(" ");
+        Ok(Session { output, machine, command, known, records: Vec::new() })
     }
 
-    fn roofline(&self, shape: &str, dtype: Dtype) -> anyhow::Result<Roofline> {
-        let threads = self.threads.to_string();
-        let dx: &[&str] = if self.dx { &["--dx"] } else { &[] };
-        let args = ["roofline", "--threads", &threads, "--synthetic", shape, "--dtype", dtype.name()];
-        Ok(serde_json::from_slice(&self.softmax(&[&args, dx].concat(), &[])?)?)
-    }
-
-    fn backend(&self, name: &str, problem: &Path) -> (Command, PathBuf) {
-        let answer = self.folder.join(format!("{name}.npz"));
-        let mut command = Command::new(self.program);
-        command.args(["workbench", "worker", "--backend", name, "--threads", &self.threads.to_string()]);
-        command.arg("--data").arg(problem).arg("--answer").arg(&answer);
-        command.args(self.dx.then_some("--dx"));
-        (command, answer)
-    }
-
-    fn peer(&self, python: &Path, name: &str, problem: &Path) -> (Command, PathBuf) {
-        let answer = self.folder.join(format!("{name}.npz"));
-        let mut command = Command::new(python);
-        command
-            .args(["benches/peers/worker.py", name])
-            .arg(problem)
-            .arg(&answer)
-            .arg(self.threads.to_string());
-        command.args(self.dx.then_some("--dx"));
-        (command, answer)
-    }
-
-    fn judge(&self, problem: &Path, answers: &[&Path]) -> anyhow::Result<Vec<record::Errors>> {
-        if answers.is_empty() {
-            return Ok(Vec::new());
+    /// What is known already, or else is measured now, and written down.
+    fn measure(
+        &mut self,
+        is_this: impl Fn(&Found) -> bool,
+        measure: impl FnOnce() -> anyhow::Result<Found>,
+    ) -> anyhow::Result<()> {
+        if let Some(record) = self.known.iter().find(|record| is_this(&record.found)) {
+            self.records.push(record.clone());
+            return Ok(());
         }
-        let answers = answers.iter().map(|answer| ("--answer", *answer));
-        let output =
-            self.softmax(&["judge"], &[("--data", problem)].into_iter().chain(answers).collect::<Vec<_>>())?;
-        let text = String::from_utf8(output)?;
-        Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
-    }
-
-    fn softmax(&self, args: &[&str], paths: &[(&str, &Path)]) -> anyhow::Result<Vec<u8>> {
-        let mut command = Command::new(self.program);
-        command.arg("workbench").args(args);
-        for (flag, path) in paths {
-            command.arg(flag).arg(path);
-        }
-        let output = command.output()?;
-        anyhow::ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
-        Ok(output.stdout)
+        let record =
+            Record { machine: self.machine.clone(), command: self.command.clone(), found: measure()? };
+        record.append(self.output)?;
+        self.records.push(record);
+        Ok(())
     }
 }

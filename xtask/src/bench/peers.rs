@@ -8,24 +8,43 @@ use std::process::Command;
 pub(crate) const LIBRARIES: [&str; 6] =
     ["numpy", "scikit-learn", "torch-eager", "torch-compile", "torch-linear-cross-entropy", "jax"];
 
-/// A Python that has them: the one given, or that of the virtual environment, which is made if it is not there.
-pub(crate) fn python(given: Option<&Path>) -> anyhow::Result<PathBuf> {
+const REQUIREMENTS: &str = "benches/peers/requirements.txt";
+
+/// A Python that has them: the one given, or that of the virtual environment, which is made if it is not there. What can't
+/// be installed is said here, and missed where it is to be timed.
+pub(crate) fn python(given: Option<&Path>) -> PathBuf {
     if let Some(python) = given {
-        return Ok(python.to_owned());
+        return python.to_owned();
     }
-    let folder = Path::new("target/peers");
-    let python = folder.join("bin/python");
-    if !folder.join("complete").exists() {
-        let run = |program: &Path, args: &[&str]| -> anyhow::Result<()> {
-            eprintln!("$ {} {}", program.display(), args.join(" "));
-            let status = Command::new(program).args(args).status();
-            let status = status.with_context(|| program.display().to_string())?;
-            anyhow::ensure!(status.success(), "{} {} failed", program.display(), args.join(" "));
-            Ok(())
-        };
-        run(Path::new("python3"), &["-m", "venv", "target/peers"])?;
-        run(&python, &["-m", "pip", "install", "--quiet", "-r", "benches/peers/requirements.txt"])?;
-        std::fs::write(folder.join("complete"), "")?;
+    if let Err(error) = install() {
+        eprintln!("xtask: other libraries: {error:#}");
     }
-    Ok(python)
+    PathBuf::from("target/peers/bin/python")
+}
+
+fn install() -> anyhow::Result<()> {
+    let installed = Path::new("target/peers/installed.txt");
+    let wanted = std::fs::read_to_string(REQUIREMENTS).context(REQUIREMENTS)?;
+    if std::fs::read_to_string(installed).is_ok_and(|text| text == wanted) {
+        return Ok(());
+    }
+    run("python3", &["-m", "venv", "target/peers"])?;
+    let pip = |args: &[&str]| {
+        run("target/peers/bin/python", &[&["-m", "pip", "install", "--quiet"], args].concat())
+    };
+    if let Err(error) = pip(&["-r", REQUIREMENTS]) {
+        // One by one, for those that can be had.
+        eprintln!("xtask: {error:#}");
+        let lines = wanted.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
+        let failed = lines.filter(|line| pip(&[line]).is_err()).collect::<Vec<_>>();
+        anyhow::ensure!(failed.is_empty(), "could not install {}", failed.join(", "));
+    }
+    Ok(std::fs::write(installed, wanted)?)
+}
+
+fn run(program: &str, args: &[&str]) -> anyhow::Result<()> {
+    eprintln!("$ {program} {}", args.join(" "));
+    let status = Command::new(program).args(args).status().with_context(|| program.to_owned())?;
+    anyhow::ensure!(status.success(), "{program} {} failed", args.join(" "));
+    Ok(())
 }

@@ -4,17 +4,26 @@ use anyhow::Context;
 use serde::Deserialize;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
 
+/// How long one process goes on before it is another's turn, and how often at most.
+const TURN_S: f64 = 0.1;
+const MOST_OF_A_TURN: usize = 50;
+
+#[derive(Debug)]
 pub(crate) struct Worker {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
-    pub(crate) version: String,
+    pub(crate) ready: Ready,
 }
 
-#[derive(Deserialize)]
-struct Ready {
-    version: String,
+/// What it says when it has warmed up.
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct Ready {
+    pub(crate) version: String,
+    /// Memory that evaluating took beyond inputs and outputs.
+    pub(crate) extra_bytes: Option<u64>,
 }
 
 impl Worker {
@@ -39,12 +48,30 @@ impl Worker {
             anyhow::ensure!(status.code() != Some(3), "does not do this");
             anyhow::bail!("{status}: {last}");
         }
-        let ready: Ready = serde_json::from_str(&line)?;
-        Ok(Worker { child, input, output, version: ready.version })
+        let ready = serde_json::from_str(&line).with_context(|| format!("a worker began with {line:?}"))?;
+        Ok(Worker { child, input, output, ready })
+    }
+
+    /// As many evaluations as a turn has time for, one at least: their seconds. Where there is time for more, the first,
+    /// with what another process left of the caches, does not count.
+    pub(crate) fn take_turn(&mut self, seconds: &mut Vec<f64>) -> anyhow::Result<()> {
+        let first = self.time()?;
+        if first > TURN_S {
+            seconds.push(first);
+            return Ok(());
+        }
+        let start = Instant::now();
+        for _ in 0..MOST_OF_A_TURN {
+            seconds.push(self.time()?);
+            if start.elapsed().as_secs_f64() > TURN_S {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The seconds of one more evaluation.
-    pub(crate) fn time(&mut self) -> anyhow::Result<f64> {
+    fn time(&mut self) -> anyhow::Result<f64> {
         self.input.write_all(b"\n")?;
         self.input.flush()?;
         let mut line = String::new();
