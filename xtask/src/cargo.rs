@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use std::env;
+use std::fs;
 use std::process::{Command, Stdio};
 
 /// Something that is not on every machine.
@@ -9,14 +10,25 @@ use std::process::{Command, Stdio};
 pub(crate) enum Extra {
     /// OpenBLAS, for softmax-openblas
     Openblas,
+    /// A Vulkan driver, if only in software, for Burn's graphics devices
+    Vulkan,
 }
 
 impl Extra {
-    pub(crate) const ALL: [Extra; 1] = [Extra::Openblas];
+    pub(crate) const ALL: [Extra; 2] = [Extra::Openblas, Extra::Vulkan];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Extra::Openblas => "openblas",
+            Extra::Vulkan => "vulkan",
+        }
+    }
+
+    /// What is left out without it.
+    pub(crate) fn brings(self) -> &'static str {
+        match self {
+            Extra::Openblas => "the openblas backend",
+            Extra::Vulkan => "burn-wgpu",
         }
     }
 
@@ -24,14 +36,32 @@ impl Extra {
     pub(crate) fn packages(self) -> &'static str {
         match self {
             Extra::Openblas => "libopenblas-dev pkg-config",
+            Extra::Vulkan => "mesa-vulkan-drivers",
         }
     }
 
     pub(crate) fn is_here(self) -> bool {
         match self {
             Extra::Openblas => succeeds("pkg-config", &["--exists", "openblas"]),
+            Extra::Vulkan => ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"]
+                .iter()
+                .any(|folder| fs::read_dir(folder).is_ok_and(|mut drivers| drivers.next().is_some())),
         }
     }
+
+    /// The feature of the workspace's packages that needs it.
+    fn feature(self) -> &'static str {
+        match self {
+            Extra::Openblas => "softmax-cli/openblas",
+            Extra::Vulkan => "softmax-cli/wgpu",
+        }
+    }
+}
+
+/// The features of a build of everything that this machine can build: one, so that burn is compiled once.
+pub(crate) fn features() -> String {
+    let here = Extra::ALL.into_iter().filter(|extra| extra.is_here()).map(Extra::feature);
+    here.chain(["softmax-burn/fused"]).collect::<Vec<_>>().join(",")
 }
 
 /// Refuses to go on without what is required.

@@ -1,6 +1,6 @@
 //! `cargo xtask lint`.
 
-use crate::cargo::{Extra, cargo, require};
+use crate::cargo::{Extra, cargo, features, require};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -14,13 +14,13 @@ pub(crate) fn run(args: &LintArgs) -> anyhow::Result<()> {
     require(&args.require)?;
     cargo(&["fmt", "--all", "--check"], &[])?;
     // In the release profile, whose build scripts and macros the tests need too.
-    let workspace: &[&str] = if Extra::Openblas.is_here() {
-        &["--workspace", "--features", "softmax-cli/openblas"]
-    } else {
-        &["--workspace", "--exclude", "softmax-openblas"]
-    };
-    let clippy = [&["clippy", "--release", "--all-targets"], workspace, &["--", "-D", "warnings"]].concat();
+    let features = features();
+    let mut workspace = vec!["--workspace", "--features", &features];
+    if !Extra::Openblas.is_here() {
+        workspace.extend(["--exclude", "softmax-openblas"]);
+    }
+    let clippy = [&["clippy", "--release", "--all-targets"], &*workspace, &["--", "-D", "warnings"]].concat();
     cargo(&clippy, &[])?;
-    let doc = [&["doc", "--release", "--no-deps"], workspace].concat();
+    let doc = [&["doc", "--release", "--no-deps"], &*workspace].concat();
     cargo(&doc, &[("RUSTDOCFLAGS", "-D warnings")])
 }

@@ -4,10 +4,15 @@
 
 mod bench;
 mod cargo;
+mod documents;
+mod features;
+mod fuzz;
 mod lint;
+mod memcheck;
 mod records;
 mod regress;
 mod report;
+mod soak;
 mod test;
 mod units;
 
@@ -33,6 +38,14 @@ enum Command {
     Report(report::ReportArgs),
     /// Count the instructions of the kernels, and fail where they have risen
     Regress(regress::RegressArgs),
+    /// Evaluate random problems in a row, and watch memory
+    Soak(soak::SoakArgs),
+    /// Run valgrind over the kernels' tests
+    Memcheck(memcheck::MemcheckArgs),
+    /// Run the fuzz targets
+    Fuzz(fuzz::FuzzArgs),
+    /// Build each crate by itself, with each of its features
+    Features(features::FeaturesArgs),
 }
 
 fn main() -> ExitCode {
@@ -42,6 +55,10 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Regress(args) => regress::run(&args),
+        Command::Soak(args) => soak::run(&args),
+        Command::Memcheck(args) => memcheck::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
+        Command::Features(args) => features::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

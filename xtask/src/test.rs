@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 
-use crate::cargo::{Extra, cargo, require};
+use crate::cargo::{Extra, cargo, features, require};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -17,21 +17,22 @@ const OWN_PRODUCTS: [&str; 4] =
 
 pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
     require(&args.require)?;
-    // Optimised, like the program, and with OpenBLAS in the one build of burn where it is there: burn takes
-    // minutes.
+    // Optimised, like the program, and with all that is here in the one build of burn, which takes minutes.
+    let features = features();
     if Extra::Openblas.is_here() {
         let (mut linked, mut unlinked) = (vec!["--workspace"], vec![]);
         for package in OWN_PRODUCTS {
             linked.extend(["--exclude", package]);
             unlinked.extend(["-p", package]);
         }
-        cargo(&[&["test", "--release"], &*linked, &["--features", "softmax-cli/openblas"]].concat(), &[])?;
+        cargo(&[&["test", "--release", "--features", &features], &*linked].concat(), &[])?;
         cargo(&[&["test", "--release"], &*unlinked].concat(), &[])?;
     } else {
-        cargo(&["test", "--release", "--workspace", "--exclude", "softmax-openblas"], &[])?;
+        let all = ["test", "--release", "--features", &features, "--workspace", "--exclude", "softmax-openblas"];
+        cargo(&all, &[])?;
     }
     for extra in Extra::ALL.into_iter().filter(|extra| !extra.is_here()) {
-        println!("left out: the {} backend (apt-get install {})", extra.name(), extra.packages());
+        println!("left out: {} (apt-get install {})", extra.brings(), extra.packages());
     }
     Ok(())
 }

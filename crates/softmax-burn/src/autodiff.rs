@@ -1,7 +1,9 @@
-use crate::closed_form::{evaluate_nothing, flex_descriptor};
-use crate::forward::{Forward, l2_penalty};
-use crate::transfer::{Tensors, count_correct, download_matrix, download_vector, total_weight};
-use burn::tensor::{Device, Tensor};
+use crate::devices;
+use crate::forward::Forward;
+use crate::host::{Place, evaluate_nothing, l2_penalty, write};
+use crate::problem::Inputs;
+use crate::transfer::{count_correct, download_matrix, download_vector, total_weight, upload};
+use burn::tensor::Tensor;
 use softmax_core::{Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
 
 const NAME: &str = "burn-autodiff";
@@ -9,19 +11,21 @@ const NAME: &str = "burn-autodiff";
 /// The backend `burn-autodiff`: gradients from Burn's autodiff of the forward pass.
 #[derive(Clone, Debug)]
 pub struct BurnAutodiff {
-    device: Device,
+    place: Place,
 }
 
 impl BurnAutodiff {
     /// On Burn's Flex device: the CPU, with SIMD and rayon's global pool.
     pub fn flex() -> Self {
-        BurnAutodiff { device: Device::flex().autodiff() }
+        let mut place = devices::flex(NAME);
+        place.device = place.device.autodiff();
+        BurnAutodiff { place }
     }
 }
 
 impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
     fn descriptor(&self) -> Descriptor {
-        flex_descriptor(NAME)
+        self.place.descriptor()
     }
 
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
@@ -30,29 +34,30 @@ impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
         if problem.n_samples() == 0 {
             return Ok(evaluate_nothing(problem, outputs, total_weight));
         }
-        let mut tensors = Tensors::upload(problem, &self.device);
+        let mut inputs = Inputs::new(&upload(problem, &self.place.device));
         if outputs.weights_gradient.is_some() {
-            tensors.weights = tensors.weights.require_grad();
+            inputs.weights = inputs.weights.require_grad();
         }
         if outputs.features_gradient.is_some() {
-            tensors.features = tensors.features.require_grad();
+            inputs.features = inputs.features.require_grad();
         }
         if outputs.bias_gradient.is_some() {
-            let [_, c] = tensors.weights.dims();
-            let zero = || tensors.sample_weights.zeros_like().slice([0..1, 0..1]).expand([1, c]);
-            tensors.bias = Some(tensors.bias.take().unwrap_or_else(zero).require_grad());
+            let [_, c] = inputs.weights.dims();
+            let zero = || inputs.sample_weights.zeros_like().slice([0..1, 0..1]).expand([1, c]);
+            inputs.bias = Some(inputs.bias.take().unwrap_or_else(zero).require_grad());
         }
 
-        let forward = Forward::new(&tensors, problem.objective());
-        let (loss_sum, predicted) = forward.write(outputs, NAME)?;
-        let loss = loss_sum / total_weight + l2_penalty(&tensors, problem, NAME)?;
+        let forward = Forward::new(&inputs, problem.objective());
+        let (losses, lse, best) = (forward.losses.clone(), forward.lse.clone(), forward.best.clone());
+        let (loss_sum, predicted) = write(losses, lse, best, outputs, NAME)?;
+        let loss = loss_sum / total_weight + l2_penalty(&inputs.weights, problem, NAME)?;
         if outputs.wants_gradient() {
             let mut objective = forward.losses.sum() * (1.0 / total_weight);
             if problem.objective().l2 != 0.0 {
                 objective =
-                    objective + tensors.weights.clone().square().sum() * (problem.objective().l2 / 2.0);
+                    objective + inputs.weights.clone().square().sum() * (problem.objective().l2 / 2.0);
             }
-            write_gradients(&objective, &tensors, outputs)?;
+            write_gradients(&objective, &inputs, outputs)?;
         }
         Ok(Evaluation { loss, total_weight, correct: count_correct(problem, &predicted) })
     }
@@ -60,25 +65,25 @@ impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
 
 fn write_gradients<T: Element>(
     objective: &Tensor<1>,
-    tensors: &Tensors,
+    inputs: &Inputs,
     outputs: &mut Outputs<'_, T>,
 ) -> Result<()> {
     // Without features nothing depends on the weights, and a constant has no backward pass.
     let mut gradients = objective.is_tracked().then(|| objective.backward());
     let mut gradient = |tensor: &Tensor<2>| gradients.as_mut().and_then(|g| tensor.grad_remove(g));
     if let Some(dw) = &mut outputs.weights_gradient {
-        match gradient(&tensors.weights) {
+        match gradient(&inputs.weights) {
             Some(gradient) => download_matrix(gradient, dw, NAME)?,
             None => dw.fill(T::zero()),
         }
     }
     if let Some(dx) = &mut outputs.features_gradient {
-        match gradient(&tensors.features) {
+        match gradient(&inputs.features) {
             Some(gradient) => download_matrix(gradient, dx, NAME)?,
             None => dx.fill(T::zero()),
         }
     }
-    if let (Some(db), Some(bias)) = (&mut outputs.bias_gradient, &tensors.bias) {
+    if let (Some(db), Some(bias)) = (&mut outputs.bias_gradient, &inputs.bias) {
         match gradient(bias) {
             Some(gradient) => download_vector(gradient, db, NAME)?,
             None => db.fill(T::zero()),

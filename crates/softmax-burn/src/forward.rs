@@ -2,9 +2,9 @@
 //! largest score m has more than half of the probability, its own terms, which are constant, are left out and
 //! m varies, so that its slope is the sum of the others'; elsewhere m is a constant, and its slope is its own.
 
-use crate::transfer::{TargetMass, Tensors, download_classes, download_f64, download_vector};
+use crate::problem::{Inputs, TargetMass};
 use burn::tensor::{Bool, Int, Tensor};
-use softmax_core::{Element, Objective, Outputs, Problem, Result};
+use softmax_core::Objective;
 
 /// What the forward pass gives, N×C and N×1.
 pub(crate) struct Forward {
@@ -23,8 +23,8 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    pub(crate) fn new(tensors: &Tensors, objective: &Objective) -> Self {
-        let (scores, slopes) = scores(tensors, objective);
+    pub(crate) fn new(inputs: &Inputs, objective: &Objective) -> Self {
+        let (scores, slopes) = scores(inputs, objective);
         let [n, c] = scores.dims();
         let (_, best) = scores.clone().detach().max_dim_with_indices(1);
         let classes = Tensor::<1, Int>::arange(0..c as i64, &scores.device()).reshape([1, c]).expand([n, c]);
@@ -53,48 +53,27 @@ impl Forward {
         let log_rest = rest.clone().log1p();
         let lse = anchor + log_rest.clone();
 
-        let mut losses = tensors.mass.total.clone() * log_rest - cross(&tensors.mass, shifted, &left_out);
+        let mut losses = inputs.mass.total.clone() * log_rest - cross(&inputs.mass, shifted, &left_out);
         if objective.z_loss != 0.0 {
             losses = losses + lse.clone() * lse.clone() * objective.z_loss;
         }
-        losses = losses * tensors.sample_weights.clone();
-        if let Some(ignored) = &tensors.ignored {
-            losses = losses.mask_fill(ignored.clone().equal_elem(1.0), 0.0);
+        losses = losses * inputs.sample_weights.clone();
+        if let Some(ignored) = &inputs.ignored {
+            losses = losses.mask_fill(ignored.clone(), 0.0);
         }
         Forward { other_exps, slopes, best, at_best, rest, lse, losses }
-    }
-
-    /// Writes the outputs that the forward pass has, and gives the sum of the losses in f64 and the predicted
-    /// classes.
-    pub(crate) fn write<T: Element>(
-        &self,
-        outputs: &mut Outputs<'_, T>,
-        backend: &str,
-    ) -> Result<(f64, Vec<usize>)> {
-        let losses = download_f64::<T>(self.losses.clone(), backend)?;
-        let predicted = download_classes(self.best.clone(), backend)?;
-        if let Some(out) = &mut outputs.sample_losses {
-            out.iter_mut().zip(&losses).for_each(|(out, &loss)| *out = T::narrow(loss));
-        }
-        if let Some(out) = &mut outputs.log_sum_exp {
-            download_vector(self.lse.clone(), out, backend)?;
-        }
-        if let Some(out) = &mut outputs.predicted {
-            out.iter_mut().zip(&predicted).for_each(|(out, &class)| *out = class);
-        }
-        Ok((losses.iter().sum(), predicted))
     }
 }
 
 /// (1) and (2).
-fn scores(tensors: &Tensors, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
-    let ([n, d], [_, c]) = (tensors.features.dims(), tensors.weights.dims());
+fn scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
+    let ([n, d], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
     let mut scores = if d == 0 {
-        tensors.sample_weights.zeros_like().expand([n, c])
+        inputs.sample_weights.zeros_like().expand([n, c])
     } else {
-        tensors.features.clone().matmul(tensors.weights.clone())
+        inputs.features.clone().matmul(inputs.weights.clone())
     };
-    if let Some(bias) = &tensors.bias {
+    if let Some(bias) = &inputs.bias {
         scores = scores + bias.clone();
     }
     // Multiplied by reciprocals: Burn 0.22's autodiff takes the gradient of a division by a number in f32,
@@ -136,18 +115,4 @@ fn cross(mass: &TargetMass, shifted: Tensor<2>, left_out: &Tensor<2, Bool>) -> T
         sum = sum + (dense * kept.mask_fill(without_mass, 0.0)).sum_dim(1);
     }
     sum
-}
-
-/// (λ/2)·‖W‖²: columns are summed on the device, and their sums on the host in f64.
-pub(crate) fn l2_penalty<T: Element>(
-    tensors: &Tensors,
-    problem: &Problem<'_, T>,
-    backend: &str,
-) -> Result<f64> {
-    let lambda = problem.objective().l2;
-    if lambda == 0.0 || problem.n_features() == 0 {
-        return Ok(0.0);
-    }
-    let squares = tensors.weights.clone().detach().square().sum_dim(0);
-    Ok(lambda / 2.0 * download_f64::<T>(squares, backend)?.iter().sum::<f64>())
 }

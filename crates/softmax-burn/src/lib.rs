@@ -1,8 +1,12 @@
 //! The linear softmax loss as [Burn](https://burn.dev) tensors, on any Burn device, in f32 and f64.
 //!
-//! Two backends, one forward pass. [`Burn`] computes the gradients in closed form, formulas (8) and (9) of
-//! [`softmax_core`]; [`BurnAutodiff`] leaves them to Burn's autodiff and so checks the derivation. Both store
-//! the N×C scores several times over, as any composition of tensor operations does.
+//! **For a Burn model**, [`LinearCrossEntropyLoss`] is its last linear layer and its cross-entropy in one module, with label
+//! smoothing, class and sample weights, an ignored label, z-loss, softcap and temperature, which never holds the N×C scores.
+//! [`evaluate`] is what it calls: tensors in, loss and gradients out, on the device.
+//!
+//! **As backends** of [`softmax_core`] there are two, with one forward pass: [`Burn`] carries a problem to its device, calls
+//! the same, and carries the outputs back; [`BurnAutodiff`] leaves the gradients to Burn's autodiff and so checks the
+//! derivation.
 //!
 //! ```
 //! use softmax_burn::{Burn, Problem, SoftmaxBackend, ndarray::array};
@@ -14,14 +18,30 @@
 //! assert!((Burn::flex().loss(&problem)? - 0.7960856).abs() < 1e-6);
 //! # Ok::<(), softmax_burn::Error>(())
 //! ```
+//!
+//! Devices are features: Flex, the CPU, is always there; `wgpu` and `vulkan` add graphics devices, on which f64 is
+//! [`Error::Unsupported`] where the device has none. `fused` puts [`softmax_fused`](https://docs.rs/softmax-fused)'s kernels
+//! under the module on Flex.
 
 #![forbid(unsafe_code)]
 
 mod autodiff;
 mod closed_form;
+mod devices;
 mod forward;
+mod gradient;
+mod host;
+mod known_gradients;
+mod loss;
+mod native;
+#[cfg(feature = "fused")]
+mod on_flex;
+mod problem;
 mod transfer;
 
 pub use autodiff::BurnAutodiff;
 pub use closed_form::Burn;
+pub use loss::{LinearCrossEntropyLoss, LinearCrossEntropyLossConfig, LossReduction};
+pub use native::{DeviceOutputs, evaluate};
+pub use problem::{DeviceProblem, DeviceTargets};
 pub use softmax_core::*;

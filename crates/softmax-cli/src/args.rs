@@ -76,6 +76,8 @@ pub(crate) enum WorkbenchCommand {
     Kernels(KernelsArgs),
     /// Evaluate a synthetic problem so many times, and nothing else
     Repeat(RepeatArgs),
+    /// Evaluate random problems in a row, and watch memory
+    Soak(SoakArgs),
 }
 
 #[derive(Debug, Args)]
@@ -151,6 +153,16 @@ pub(crate) struct RepeatArgs {
     pub(crate) dx: bool,
     #[arg(long, value_name = "COUNT")]
     pub(crate) times: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SoakArgs {
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub(crate) backends: Vec<String>,
+    #[arg(long, value_name = "N", value_parser = parse_count)]
+    pub(crate) count: usize,
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]

@@ -47,8 +47,8 @@ pub(crate) fn run(
         }
     };
     let listing = Listing {
-        backends: registry.entries().iter().map(available).collect(),
-        absent: registry.absent().iter().map(|a| Missing { name: a.name, remedy: a.remedy }).collect(),
+        backends: registry.entries().map(available).collect(),
+        absent: registry.absent().map(|a| Missing { name: a.name, remedy: a.remedy }).collect(),
     };
     match args.format {
         Format::Json => report::write_json(&listing, out)?,

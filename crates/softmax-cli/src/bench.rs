@@ -22,7 +22,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     let entries = registry.select(&args.backends)?;
-    let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
+    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let threads = match args.threads.as_slice() {
         [] => vec![rayon::current_num_threads()],
         threads => threads.to_vec(),

@@ -1,7 +1,7 @@
 //! `softmax compare`: every backend is checked against the oracle, then all are timed side by side.
 
 use crate::args::{CompareArgs, TimingArgs};
-use crate::measure::{self, Time};
+use crate::measure::{self, Time, Timed};
 use crate::progress::Progress;
 use crate::registry::{BackendEntry, CliElement, Registry, Setup};
 use crate::source::{self, Source};
@@ -59,6 +59,8 @@ pub(crate) struct Measured {
     pub(crate) errors: BTreeMap<String, f64>,
     /// None for a backend that disagrees: a wrong answer is not timed.
     pub(crate) time: Option<Time>,
+    /// The median of what a device took of that, without transfers, where there is a device.
+    pub(crate) device_s: Option<f64>,
     /// The baseline's time over this one's.
     pub(crate) speedup: Option<f64>,
     /// The peak of heap that the first call held beyond inputs and outputs.
@@ -99,7 +101,7 @@ pub(crate) fn run(
 ) -> anyhow::Result<Verdict> {
     let entries = registry.select(&args.backends)?;
     if let Some(name) = args.baseline.as_deref().filter(|name| !entries.iter().any(|e| e.name == *name)) {
-        let names: Vec<&str> = entries.iter().map(|entry| entry.name).collect();
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
         anyhow::bail!(
             "--baseline: expected one of the backends compared, {}, found {name}",
             names.join(", ")
@@ -157,7 +159,7 @@ pub(crate) fn compare<T: CliElement>(
     for (k, entry) in entries.iter().enumerate() {
         if interrupt::requested() {
             let reason = "interrupted".to_owned();
-            skipped.push(Skipped { name: entry.name.to_owned(), reason, estimate_s: None });
+            skipped.push(Skipped { name: entry.name.clone(), reason, estimate_s: None });
             continue;
         }
         progress.doing(format!("checking {}", entry.name));
@@ -165,13 +167,13 @@ pub(crate) fn compare<T: CliElement>(
         let mut trial = T::make(entry, Setup { threads });
         match worth_running(trial.as_mut(), &owned, set, plan.timing.time_budget) {
             Err(mut reason) => {
-                reason.name = entry.name.to_owned();
+                reason.name = entry.name.clone();
                 skipped.push(reason);
             }
             Ok(()) => {
                 drop(trial);
                 let make = || T::make(entry, Setup { threads });
-                let (measured, backend) = check_backend(entry.name, make, &problem, set, &reference)?;
+                let (measured, backend) = check_backend(&entry.name, make, &problem, set, &reference)?;
                 checked.push(measured);
                 backends.push(backend);
             }
@@ -261,6 +263,7 @@ fn check_backend<T: CliElement>(
         loss_error: error_of(&|e| e.output == "loss"),
         gradient_error: error_of(&|e| e.output.ends_with("gradient")),
         time: None,
+        device_s: None,
         speedup: None,
         extra_bytes,
         gflops: None,
@@ -291,12 +294,13 @@ fn time_those_that_agree<T: CliElement>(
         * problem.n_samples() as f64
         * problem.n_features() as f64
         * problem.n_classes() as f64;
-    let baseline = agrees.iter().zip(&times).find_map(|(&k, time)| match plan.baseline {
+    let baseline = agrees.iter().zip(&times).find_map(|(&k, timed)| match plan.baseline {
         Some(name) if checked[k].name != name => None,
-        _ => *time,
+        _ => timed.time,
     });
-    for (&k, &time) in agrees.iter().zip(&times) {
+    for (&k, &Timed { time, device_s }) in agrees.iter().zip(&times) {
         checked[k].time = time;
+        checked[k].device_s = device_s;
         checked[k].gflops = time.map(|time| work / time.median_s / 1e9);
         checked[k].speedup = baseline.zip(time).map(|(baseline, time)| baseline.median_s / time.median_s);
     }

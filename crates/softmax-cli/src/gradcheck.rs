@@ -105,7 +105,7 @@ fn check<T: CliElement>(
     // NaN is the worst of all.
     entries.sort_by(|a, b| b.relative_error.total_cmp(&a.relative_error));
     Ok(Gradcheck {
-        backend: entry.name.to_owned(),
+        backend: entry.name.clone(),
         dtype: T::DTYPE.to_string(),
         source: origin,
         tolerance,

@@ -17,6 +17,7 @@ mod plot;
 mod progress;
 mod registry;
 mod report;
+mod soak;
 mod source;
 mod style;
 mod units;

@@ -28,6 +28,13 @@ pub(crate) struct Time {
     pub(crate) rounds: usize,
 }
 
+/// A backend's times, and the median of what its device took of them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timed {
+    pub(crate) time: Option<Time>,
+    pub(crate) device_s: Option<f64>,
+}
+
 impl Time {
     /// None of no seconds.
     fn new(mut seconds: Vec<f64>) -> Option<Self> {
@@ -118,9 +125,9 @@ pub(crate) fn interleave<T: Element>(
     set: OutputSet,
     timing: &TimingArgs,
     progress: &Progress,
-) -> softmax_core::Result<Vec<Option<Time>>> {
+) -> softmax_core::Result<Vec<Timed>> {
     let mut outputs = OwnedOutputs::zeros(problem, set);
-    let mut seconds = vec![Vec::new(); backends.len()];
+    let mut seconds = vec![(Vec::new(), Vec::new()); backends.len()];
     let budget = Duration::from_secs_f64(timing.time_budget);
     let start = Instant::now();
     'rounds: for round in 0.. {
@@ -136,7 +143,7 @@ pub(crate) fn interleave<T: Element>(
             Some(rounds) => progress.at(round, rounds as usize),
             None => progress.at(elapsed.min(budget).as_millis() as usize, budget.as_millis() as usize),
         }
-        for (backend, seconds) in backends.iter_mut().zip(&mut seconds) {
+        for (backend, (seconds, on_device)) in backends.iter_mut().zip(&mut seconds) {
             if interrupt::requested() {
                 break 'rounds;
             }
@@ -144,7 +151,12 @@ pub(crate) fn interleave<T: Element>(
             let start = Instant::now();
             backend.evaluate(problem, &mut views)?;
             seconds.push(start.elapsed().as_secs_f64());
+            on_device.extend(backend.device_time().map(|time| time.as_secs_f64()));
         }
     }
-    Ok(seconds.into_iter().map(Time::new).collect())
+    let timed = |(seconds, on_device)| Timed {
+        time: Time::new(seconds),
+        device_s: Time::new(on_device).map(|time| time.median_s),
+    };
+    Ok(seconds.into_iter().map(timed).collect())
 }

@@ -1,6 +1,9 @@
 //! Which backends there are, by name, and how one is made.
 
+use softmax_burn::Burn;
 use softmax_core::{Element, SoftmaxBackend};
+use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 /// What a backend is made with.
 #[derive(Clone, Copy, Debug)]
@@ -10,22 +13,36 @@ pub struct Setup {
 }
 
 /// Makes a backend for one element type.
-pub(crate) type Factory<T> = fn(Setup) -> Box<dyn SoftmaxBackend<T>>;
+pub(crate) type Factory<T> = Arc<dyn Fn(Setup) -> Box<dyn SoftmaxBackend<T>> + Send + Sync>;
 
 /// A backend by name.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) struct BackendEntry {
     /// Its name on the command line.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     /// Makes it for f32.
     pub(crate) f32: Factory<f32>,
     /// Makes it for f64.
     pub(crate) f64: Factory<f64>,
 }
 
+impl fmt::Debug for BackendEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackendEntry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// The backends of a program, in the order in which they are shown.
 #[derive(Clone, Debug)]
 pub struct Registry {
+    entries: Vec<BackendEntry>,
+    absent: Vec<Absent>,
+    devices: OnceLock<Devices>,
+}
+
+/// What a look at the machine's devices found.
+#[derive(Clone, Debug, Default)]
+struct Devices {
     entries: Vec<BackendEntry>,
     absent: Vec<Absent>,
 }
@@ -58,12 +75,12 @@ impl CliElement for f64 {
 impl Registry {
     /// What this build has.
     pub fn built_in() -> Self {
-        use softmax_burn::{Burn, BurnAutodiff};
+        use softmax_burn::BurnAutodiff;
         use softmax_fused::Fused;
         use softmax_naive::Naive;
         use softmax_ndarray::NdArray;
 
-        let mut registry = Registry { entries: Vec::new(), absent: Vec::new() };
+        let mut registry = Registry { entries: Vec::new(), absent: Vec::new(), devices: OnceLock::new() };
         registry.add("naive", |_| Box::new(Naive::new()), |_| Box::new(Naive::new()));
         registry.add(
             "ndarray",
@@ -81,12 +98,13 @@ impl Registry {
     /// Adds a backend, in place of any of that name, by what makes it for f32 and for f64.
     pub fn add(
         &mut self,
-        name: &'static str,
-        f32: fn(Setup) -> Box<dyn SoftmaxBackend<f32>>,
-        f64: fn(Setup) -> Box<dyn SoftmaxBackend<f64>>,
+        name: impl Into<String>,
+        f32: impl Fn(Setup) -> Box<dyn SoftmaxBackend<f32>> + Send + Sync + 'static,
+        f64: impl Fn(Setup) -> Box<dyn SoftmaxBackend<f64>> + Send + Sync + 'static,
     ) {
+        let name = name.into();
         self.entries.retain(|entry| entry.name != name);
-        self.entries.push(BackendEntry { name, f32, f64 });
+        self.entries.push(BackendEntry { name, f32: Arc::new(f32), f64: Arc::new(f64) });
     }
 
     #[cfg(feature = "openblas")]
@@ -105,18 +123,44 @@ impl Registry {
         self.absent.push(Absent { name: "openblas", remedy });
     }
 
-    pub(crate) fn entries(&self) -> &[BackendEntry] {
-        &self.entries
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &BackendEntry> {
+        self.entries.iter().chain(&self.devices().entries)
     }
 
-    pub(crate) fn absent(&self) -> &[Absent] {
-        &self.absent
+    pub(crate) fn absent(&self) -> impl Iterator<Item = &Absent> {
+        self.absent.iter().chain(&self.devices().absent)
+    }
+
+    /// Burn on the graphics devices that this build can use and this machine has. Loading their drivers takes time and
+    /// memory, so that it is not done before someone asks.
+    fn devices(&self) -> &Devices {
+        self.devices.get_or_init(|| {
+            let mut devices = Devices::default();
+            for burn in Burn::on_graphics_devices() {
+                let (name, again) = (burn.name().to_owned(), burn.clone());
+                devices.entries.push(BackendEntry {
+                    name,
+                    f32: Arc::new(move |_| Box::new(burn.clone())),
+                    f64: Arc::new(move |_| Box::new(again.clone())),
+                });
+            }
+            for (name, is_built, feature) in [
+                ("burn-wgpu", cfg!(feature = "wgpu"), "build with --features wgpu"),
+                ("burn-vulkan", cfg!(feature = "vulkan"), "build with --features vulkan"),
+            ] {
+                if !devices.entries.iter().any(|entry| entry.name == name) {
+                    let none = "no such device is found (Debian: mesa-vulkan-drivers has one in software)";
+                    devices.absent.push(Absent { name, remedy: if is_built { none } else { feature } });
+                }
+            }
+            devices
+        })
     }
 
     /// The named backends, or all of them for no name.
     pub(crate) fn select(&self, names: &[String]) -> anyhow::Result<Vec<&BackendEntry>> {
         if names.is_empty() {
-            return Ok(self.entries.iter().collect());
+            return Ok(self.entries().collect());
         }
         let mut selected: Vec<&BackendEntry> = Vec::new();
         for name in names {
@@ -129,13 +173,17 @@ impl Registry {
     }
 
     pub(crate) fn find(&self, name: &str) -> anyhow::Result<&BackendEntry> {
-        if let Some(entry) = self.entries.iter().find(|entry| entry.name == name) {
+        let mut known = self.entries.iter();
+        if let Some(entry) = known.find(|entry| entry.name == name) {
             return Ok(entry);
         }
-        if let Some(absent) = self.absent.iter().find(|absent| absent.name == name) {
-            anyhow::bail!("backend {name} is not in this build: {}", absent.remedy);
+        if let Some(entry) = self.entries().find(|entry| entry.name == name) {
+            return Ok(entry);
         }
-        let names: Vec<&str> = self.entries.iter().map(|entry| entry.name).collect();
+        if let Some(absent) = self.absent().find(|absent| absent.name == name) {
+            anyhow::bail!("backend {name} is not here: {}", absent.remedy);
+        }
+        let names: Vec<&str> = self.entries().map(|entry| entry.name.as_str()).collect();
         anyhow::bail!("backend: expected one of {}, found {name}", names.join(", "))
     }
 }

@@ -75,6 +75,7 @@ fn write_csv(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
         "speedup",
         "extra_bytes",
         "gflops",
+        "device_s",
         "note",
     ])?;
     let [n, d, c, threads] = [problem.n, problem.d, problem.c, problem.threads].map(|x| x.to_string());
@@ -103,12 +104,13 @@ fn write_csv(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
             &backend.speedup.map_or(String::new(), |x| x.to_string()),
             &backend.extra_bytes.to_string(),
             &backend.gflops.map_or(String::new(), |x| x.to_string()),
+            &backend.device_s.map_or(String::new(), |x| x.to_string()),
             &notes.join("; "),
         ])?;
     }
     for skipped in &comparison.skipped {
         let mut row = vec![skipped.name.as_str(), &n, &d, &c, &problem.dtype, &threads];
-        row.resize(20, "");
+        row.resize(21, "");
         row.push(&skipped.reason);
         csv.write_record(row)?;
     }
@@ -180,14 +182,17 @@ fn rows(comparison: &Comparison) -> Table {
     rows
 }
 
-/// What was skipped, and what disagrees.
+/// What devices took, what was skipped, and what disagrees.
 fn remarks(comparison: &Comparison) -> Vec<String> {
+    let on_device = |b: &Measured| Some(format!("{} {}", b.name, units::seconds(b.device_s?)));
+    let on_device: Vec<String> = comparison.backends.iter().filter_map(on_device).collect();
+    let devices = (!on_device.is_empty()).then(|| format!("On the device, without transfers: {}.", on_device.join(", ")));
     let skipped = comparison.skipped.iter().map(|s| format!("{} was skipped: {}", s.name, s.reason));
     let failures = comparison
         .backends
         .iter()
         .flat_map(|b| b.failures.iter().map(move |failure| format!("{}: {}", b.name, failure.message)));
-    skipped.chain(failures).collect()
+    devices.into_iter().chain(skipped).chain(failures).collect()
 }
 
 fn row(backend: &Measured) -> [String; 8] {

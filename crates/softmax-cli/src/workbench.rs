@@ -6,7 +6,7 @@ use crate::args::{
 };
 use crate::progress::Progress;
 use crate::registry::{CliElement, Registry, Setup};
-use crate::{Verdict, machine, measure};
+use crate::{Verdict, machine, measure, soak};
 use anyhow::Context;
 use serde_json::json;
 use softmax_conformance::{check, reference};
@@ -38,6 +38,7 @@ pub(crate) fn run(
         },
         WorkbenchCommand::Roofline(args) => roofline(args, out)?,
         WorkbenchCommand::Kernels(args) => kernels(args, out)?,
+        WorkbenchCommand::Soak(args) => return soak::run(args, registry, out),
         WorkbenchCommand::Repeat(args) => match args.dtype.into() {
             Dtype::F32 => repeat::<f32>(args, registry)?,
             Dtype::F64 => repeat::<f64>(args, registry)?,
@@ -147,7 +148,7 @@ fn kernels(args: &KernelsArgs, out: &mut dyn Write) -> anyhow::Result<()> {
         }
         let progress = Progress::new(0);
         let times = measure::interleave(&mut backends, &problem, outputs(false), &args.timing, &progress)?;
-        let line = json!({ "classes": classes, "wide": times[0], "narrow": times.get(1) });
+        let line = json!({ "classes": classes, "wide": times[0].time, "narrow": times.get(1).and_then(|timed| timed.time) });
         writeln!(out, "{line}")?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 use crate::{Element, Outputs, Problem, Result};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// One way to compute the loss and its gradients. Object-safe.
 ///
@@ -17,6 +18,12 @@ pub trait SoftmaxBackend<T: Element> {
     /// [`Error::Unsupported`](crate::Error::Unsupported) where the backend does not do what is asked, and
     /// [`Error::Backend`](crate::Error::Backend) for failures of its own.
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation>;
+
+    /// How long the last evaluation computed on its device, without what it took to carry the problem there and the
+    /// outputs back. `None` for a backend that computes where the problem is.
+    fn device_time(&self) -> Option<Duration> {
+        None
+    }
 
     /// The loss alone.
     ///
@@ -50,6 +57,10 @@ impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for Box<B> {
 
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
         (**self).evaluate(problem, outputs)
+    }
+
+    fn device_time(&self) -> Option<Duration> {
+        (**self).device_time()
     }
 }
 

@@ -1,0 +1,31 @@
+//! Burn's devices, as far as this build has them and this machine does.
+
+use crate::host::Place;
+use burn::tensor::Device;
+#[cfg(feature = "wgpu")]
+use burn::tensor::DeviceType;
+
+pub(crate) fn flex(name: &str) -> Place {
+    Place { name: name.to_owned(), device: Device::flex(), description: "cpu (Burn Flex)".to_owned() }
+}
+
+/// Those of each feature that are found.
+pub(crate) fn graphics() -> Vec<Place> {
+    #[allow(unused_mut, reason = "without a device's feature there is nothing to add")]
+    let mut places = Vec::new();
+    #[cfg(feature = "wgpu")]
+    places.extend(enumerate("burn-wgpu", DeviceType::Wgpu));
+    #[cfg(feature = "vulkan")]
+    places.extend(enumerate("burn-vulkan", DeviceType::Vulkan));
+    places
+}
+
+#[cfg(feature = "wgpu")]
+fn enumerate(name: &str, kind: DeviceType) -> impl Iterator<Item = Place> {
+    let name = name.to_owned();
+    Device::enumerate(kind).into_vec().into_iter().enumerate().map(move |(k, device)| Place {
+        name: if k == 0 { name.clone() } else { format!("{name}-{}", k + 1) },
+        description: device.identity().map_or_else(|| format!("{device:?}"), |identity| identity.name),
+        device,
+    })
+}

@@ -1,0 +1,134 @@
+//! The native call: tensors in, tensors out.
+
+use crate::forward::Forward;
+use crate::gradient::score_gradient;
+use crate::problem::{DeviceProblem, Inputs};
+use burn::tensor::{Int, Tensor};
+use softmax_core::{Objective, OutputKind, OutputSet};
+
+/// Bytes of scores that are held at once; some ten times as much is held in all, by the operations that they go through.
+const SCORES_BYTES: usize = 16 << 20;
+
+/// What [`evaluate`] gives, on the problem's device and in its type; of the outputs those that were asked for.
+#[derive(Clone, Debug)]
+pub struct DeviceOutputs {
+    /// The loss (1).
+    pub loss: Tensor<1>,
+    /// dW (D×C).
+    pub weights_gradient: Option<Tensor<2>>,
+    /// dX (N×D).
+    pub features_gradient: Option<Tensor<2>>,
+    /// db (C).
+    pub bias_gradient: Option<Tensor<1>>,
+    /// ℓ (N).
+    pub sample_losses: Option<Tensor<1>>,
+    /// Log-sum-exp of the scores (N).
+    pub log_sum_exp: Option<Tensor<1>>,
+    /// The class with the largest score (N).
+    pub predicted: Option<Tensor<1, Int>>,
+}
+
+/// The loss, and of its gradients and other outputs those that are asked for: formulas (1) to (9) of [`softmax_core`], a
+/// chunk of rows after the other, so that no N×C scores are held. Nothing crosses to the host.
+///
+/// # Panics
+/// As Burn's operations do, where shapes, devices or types do not fit, or there are no samples.
+pub fn evaluate(problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
+    let problem = problem.without_autodiff();
+    let inputs = Inputs::new(&problem);
+    let results = by_chunks(&inputs, &problem.objective, wanted, None);
+    let mut loss = (results.losses.clone().sum_dim(0) / inputs.total_weight.clone()).reshape([1]);
+    if problem.objective.l2 != 0.0 {
+        loss = loss + problem.weights.square().sum() * (problem.objective.l2 / 2.0);
+    }
+    let [n, _, c] = [results.losses.dims()[0], 0, inputs.weights.dims()[1]];
+    let vector = |kind: OutputKind, column: Tensor<2>| wanted.contains(kind).then(|| column.reshape([n]));
+    DeviceOutputs {
+        loss,
+        weights_gradient: results.weights_gradient,
+        features_gradient: results.features_gradient,
+        bias_gradient: results.bias_gradient.map(|row| row.reshape([c])),
+        sample_losses: vector(OutputKind::SampleLosses, results.losses),
+        log_sum_exp: vector(OutputKind::LogSumExp, results.lse),
+        predicted: wanted.contains(OutputKind::Predicted).then(|| results.best.reshape([n])),
+    }
+}
+
+/// What the chunks give together: columns N×1, a row 1×C, and matrices.
+pub(crate) struct Results {
+    pub(crate) losses: Tensor<2>,
+    pub(crate) lse: Tensor<2>,
+    pub(crate) best: Tensor<2, Int>,
+    pub(crate) weights_gradient: Option<Tensor<2>>,
+    pub(crate) features_gradient: Option<Tensor<2>>,
+    pub(crate) bias_gradient: Option<Tensor<2>>,
+}
+
+/// Chunks of so many `rows`, or of as many as are worth it. There is one sample at least.
+pub(crate) fn by_chunks(
+    inputs: &Inputs,
+    objective: &Objective,
+    wanted: OutputSet,
+    rows: Option<usize>,
+) -> Results {
+    let ([n, d], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
+    let worth = SCORES_BYTES / (size_of::<f32>() * c.max(1));
+    let rows = rows.unwrap_or(worth).clamp(1, n.max(1));
+    let wants = |kind| wanted.contains(kind);
+    let (wants_dw, wants_dx) =
+        (wants(OutputKind::WeightsGradient), wants(OutputKind::FeaturesGradient));
+    let wants_db = wants(OutputKind::BiasGradient);
+    let (mut losses, mut lse, mut best, mut dx) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut dw, mut db): (Option<Tensor<2>>, Option<Tensor<2>>) = (None, None);
+    for first in (0..n).step_by(rows) {
+        let end = (first + rows).min(n);
+        let part;
+        let chunk = if rows >= n {
+            inputs
+        } else {
+            part = inputs.rows(first..end);
+            &part
+        };
+        let forward = Forward::new(chunk, objective);
+        losses.push(forward.losses.clone());
+        lse.push(forward.lse.clone());
+        best.push(forward.best.clone());
+        if !(wants_dw || wants_dx || wants_db) {
+            continue;
+        }
+        let gradient = score_gradient(forward, chunk, objective);
+        if wants_db {
+            add(&mut db, gradient.clone().sum_dim(0));
+        }
+        if wants_dx && d > 0 {
+            dx.push(gradient.clone().matmul(inputs.weights.clone().transpose()));
+        }
+        if wants_dw && d > 0 {
+            add(&mut dw, chunk.features.clone().transpose().matmul(gradient));
+        }
+    }
+    if let (Some(dw), true) = (&mut dw, objective.l2 != 0.0) {
+        *dw = dw.clone() + inputs.weights.clone() * objective.l2;
+    }
+    // Without features there is nothing to multiply by.
+    let none = || inputs.features.zeros_like();
+    Results {
+        losses: together(losses),
+        lse: together(lse),
+        best: if best.len() == 1 { best.remove(0) } else { Tensor::cat(best, 0) },
+        weights_gradient: wants_dw.then(|| dw.unwrap_or_else(|| inputs.weights.zeros_like())),
+        features_gradient: wants_dx.then(|| if dx.is_empty() { none() } else { together(dx) }),
+        bias_gradient: db,
+    }
+}
+
+fn add(sum: &mut Option<Tensor<2>>, part: Tensor<2>) {
+    *sum = Some(match sum.take() {
+        None => part,
+        Some(sum) => sum + part,
+    });
+}
+
+fn together(mut parts: Vec<Tensor<2>>) -> Tensor<2> {
+    if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 0) }
+}

@@ -1,0 +1,137 @@
+//! The Flex device's memory under softmax-fused's kernels.
+
+use crate::native::DeviceOutputs;
+use crate::problem::{DeviceProblem, DeviceTargets};
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{DType, Int, Tensor, TensorData};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use softmax_core::{Element, OutputSet, OwnedOutputs, Problem, SoftmaxBackend, ndarray};
+use softmax_fused::Fused;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The kernels, and the memory that they keep from call to call.
+#[derive(Clone, Debug)]
+pub(crate) struct OnFlex(Arc<Mutex<Fused>>);
+
+impl Default for OnFlex {
+    fn default() -> Self {
+        OnFlex(Arc::new(Mutex::new(Fused::detect())))
+    }
+}
+
+impl OnFlex {
+    /// What the kernels give, where the problem is theirs: on the Flex device, in f32 or f64, right in itself.
+    pub(crate) fn evaluate(&self, problem: &DeviceProblem, wanted: OutputSet) -> Option<DeviceOutputs> {
+        match problem.features.dtype() {
+            DType::F32 => self.evaluate_as::<f32>(problem, wanted),
+            DType::F64 => self.evaluate_as::<f64>(problem, wanted),
+            _ => None,
+        }
+    }
+
+    fn evaluate_as<T: FlexElement>(&self, problem: &DeviceProblem, wanted: OutputSet) -> Option<DeviceOutputs>
+    where
+        Fused: SoftmaxBackend<T>,
+    {
+        let [n, d, c] = problem.sizes();
+        let features = flex(problem.features.clone())?;
+        let weights = flex(problem.weights.clone())?;
+        let vector = |tensor: &Option<Tensor<1>>| match tensor {
+            None => Some(None),
+            Some(tensor) => Some(Some(flex(tensor.clone())?)),
+        };
+        let (bias, class_weights) = (vector(&problem.bias)?, vector(&problem.class_weights)?);
+        let sample_weights = vector(&problem.sample_weights)?;
+        let features = ArrayView2::from_shape((n, d), T::numbers(&features)?).ok()?;
+        let weights = ArrayView2::from_shape((d, c), T::numbers(&weights)?).ok()?;
+
+        let (labels, soft, soft_targets);
+        let mut objective = problem.objective;
+        let mut builder = match &problem.targets {
+            DeviceTargets::Labels(tensor) => {
+                // A label that is ignored and no class stands as the number of classes.
+                let label = |y: i64| if Some(y) == problem.ignore_index { Some(c) } else { usize::try_from(y).ok() };
+                let read: Vec<i64> = tensor.clone().without_autodiff().try_into_vec_as().ok()?;
+                labels = read.into_iter().map(label).collect::<Option<Array1<usize>>>()?;
+                objective.ignore_index = problem.ignore_index.map(|_| c);
+                Problem::builder(features, weights, labels.view())
+            }
+            DeviceTargets::Soft(tensor) => {
+                soft = flex(tensor.clone())?;
+                soft_targets = ArrayView2::from_shape((n, c), T::numbers(&soft)?).ok()?;
+                Problem::builder(features, weights, soft_targets)
+            }
+        };
+        builder = builder.objective(objective);
+        if let Some(bias) = &bias {
+            builder = builder.bias(ArrayView1::from(T::numbers(bias)?));
+        }
+        if let Some(class_weights) = &class_weights {
+            builder = builder.class_weights(ArrayView1::from(T::numbers(class_weights)?));
+        }
+        if let Some(sample_weights) = &sample_weights {
+            builder = builder.sample_weights(ArrayView1::from(T::numbers(sample_weights)?));
+        }
+        let view = builder.build().ok()?;
+        let mut outputs = OwnedOutputs::zeros(&view, wanted);
+        let mut fused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let evaluation = fused.evaluate(&view, &mut outputs.as_outputs()).ok()?;
+        let device = problem.features.clone().without_autodiff().device();
+        let tensor_of = |data: TensorData| (data, (&device, problem.features.dtype()));
+        let matrix = |array: Array2<T>| {
+            let shape = [array.nrows(), array.ncols()];
+            let (data, options) = tensor_of(T::data(array.into_raw_vec_and_offset().0, &shape));
+            Tensor::<2>::from_data(data, options)
+        };
+        let vector = |values: Vec<T>| {
+            let shape = [values.len()];
+            let (data, options) = tensor_of(T::data(values, &shape));
+            Tensor::<1>::from_data(data, options)
+        };
+        let classes = |classes: Array1<usize>| {
+            let classes: Vec<i64> = classes.iter().map(|&class| class as i64).collect();
+            Tensor::<1, Int>::from_data(TensorData::new(classes, [n]), &device)
+        };
+        Some(DeviceOutputs {
+            loss: vector(vec![T::narrow(evaluation.loss)]),
+            weights_gradient: outputs.weights_gradient.map(matrix),
+            features_gradient: outputs.features_gradient.map(matrix),
+            bias_gradient: outputs.bias_gradient.map(|db| vector(db.to_vec())),
+            sample_losses: outputs.sample_losses.map(|losses| vector(losses.to_vec())),
+            log_sum_exp: outputs.log_sum_exp.map(|lse| vector(lse.to_vec())),
+            predicted: outputs.predicted.map(classes),
+        })
+    }
+}
+
+/// Its memory, row by row, if it is the Flex device's.
+fn flex<const D: usize>(tensor: Tensor<D>) -> Option<FlexTensor> {
+    let tensor = tensor.without_autodiff().try_into_primitive::<Flex>().ok()?;
+    Some(if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() })
+}
+
+/// An element type of both.
+trait FlexElement: Element {
+    /// The numbers of a tensor of this type.
+    fn numbers(tensor: &FlexTensor) -> Option<&[Self]>;
+
+    fn data(values: Vec<Self>, shape: &[usize]) -> TensorData;
+}
+
+macro_rules! flex_element {
+    ($type:ty, $dtype:expr) => {
+        impl FlexElement for $type {
+            fn numbers(tensor: &FlexTensor) -> Option<&[Self]> {
+                (tensor.dtype() == $dtype).then(|| tensor.as_slice())?
+            }
+
+            fn data(values: Vec<Self>, shape: &[usize]) -> TensorData {
+                TensorData::new(values, shape.to_vec())
+            }
+        }
+    };
+}
+
+flex_element!(f32, DType::F32);
+flex_element!(f64, DType::F64);

@@ -1,0 +1,65 @@
+//! Time and memory of a language model's last layer, loss and both gradients: `LinearCrossEntropyLoss` beside Burn's own
+//! `Linear` and `CrossEntropyLoss`.
+//!
+//! `cargo run --release -p softmax-burn --features fused --example vocabulary -- 1024x1024x32768`
+
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
+use peak_alloc::PeakAlloc;
+use softmax_burn::LinearCrossEntropyLossConfig;
+use std::time::Instant;
+
+#[global_allocator]
+static MEMORY: PeakAlloc = PeakAlloc;
+
+const ROUNDS: usize = 3;
+
+fn main() {
+    let sizes = std::env::args().nth(1).unwrap_or_else(|| "1024x1024x32768".to_owned());
+    let sizes: Option<Vec<usize>> = sizes.split('x').map(|size| size.parse().ok()).collect();
+    let Some([n, d, c]) = sizes.and_then(|sizes| <[usize; 3]>::try_from(sizes).ok()) else {
+        eprintln!("expected NxDxC, such as 1024x1024x32768");
+        std::process::exit(2);
+    };
+    let device = Device::flex().autodiff();
+    let features = Tensor::<2>::random([n, d], Distribution::Normal(0.0, 1.0), &device).require_grad();
+    let weights = Tensor::<2>::random([d, c], Distribution::Normal(0.0, 0.02), &device).require_grad();
+    let labels: Vec<i64> = (0..n).map(|i| (i * 7919 % c) as i64).collect();
+    let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [n]), &device);
+
+    let module = LinearCrossEntropyLossConfig::new().init(&device);
+    let operations = module.clone().by_tensor_operations();
+    let own = CrossEntropyLossConfig::new().init(&device);
+    type Loss<'a> = Box<dyn Fn() -> Tensor<1> + 'a>;
+    let mut losses: Vec<(&str, Loss<'_>)> = Vec::new();
+    if cfg!(feature = "fused") {
+        let loss = || module.forward(features.clone(), weights.clone(), labels.clone());
+        losses.push(("LinearCrossEntropyLoss, fused", Box::new(loss)));
+    }
+    let loss = || operations.forward(features.clone(), weights.clone(), labels.clone());
+    losses.push(("LinearCrossEntropyLoss", Box::new(loss)));
+    let loss = || own.forward(features.clone().matmul(weights.clone()), labels.clone());
+    losses.push(("Linear and CrossEntropyLoss", Box::new(loss)));
+
+    // In turns, so that a machine that gets slower gets slower for all; the best of each.
+    let mut results = vec![(f64::INFINITY, 0, f32::NAN); losses.len()];
+    for _ in 0..ROUNDS {
+        for ((_, loss), (seconds, peak, value)) in losses.iter().zip(&mut results) {
+            let before = MEMORY.current_usage();
+            MEMORY.reset_peak_usage();
+            let start = Instant::now();
+            let loss = loss();
+            let gradients = loss.backward();
+            let both = [features.grad(&gradients), weights.grad(&gradients)];
+            assert!(both.iter().all(Option::is_some), "both gradients");
+            *seconds = start.elapsed().as_secs_f64().min(*seconds);
+            *peak = MEMORY.peak_usage().saturating_sub(before).max(*peak);
+            *value = loss.into_scalar::<f32>();
+        }
+    }
+    let outputs = (n * d + d * c) * size_of::<f32>();
+    println!("{n}×{d}×{c}, gradients {} MiB; best time and peak memory of {ROUNDS}", outputs >> 20);
+    for ((name, _), (seconds, peak, value)) in losses.iter().zip(results) {
+        println!("{name:30} loss {value:.6}  {seconds:7.3} s  {:6} MiB, with the gradients", peak >> 20);
+    }
+}

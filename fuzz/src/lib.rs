@@ -1,0 +1,67 @@
+//! What the targets do. A reader must refuse or read whatever bytes it is given; a backend must give what the oracle says, or
+//! refuse, whatever small problem it is given.
+
+#![forbid(unsafe_code)]
+
+mod plan;
+
+pub use plan::Plan;
+
+use softmax_conformance::{check, reference};
+use softmax_core::{Element, OutputSet, OwnedOutputs, OwnedProblem, SoftmaxBackend};
+use softmax_data::{Format, ReadOptions};
+use softmax_fused::Fused;
+use softmax_naive::Naive;
+use softmax_ndarray::NdArray;
+use std::fs;
+use std::path::PathBuf;
+
+/// Where a target's input lies for the reader: in memory, where there is such a folder.
+fn file(name: &str, data: &[u8]) -> PathBuf {
+    let folder = if PathBuf::from("/dev/shm").is_dir() { PathBuf::from("/dev/shm") } else { std::env::temp_dir() };
+    let path = folder.join(format!("softmax-fuzz-{}-{name}", std::process::id()));
+    fs::write(&path, data).expect("a place for the input");
+    path
+}
+
+/// Reads a data set; what was read holds together, and makes a problem or an error.
+pub fn read(format: Format, data: &[u8]) {
+    let path = file("data", data);
+    // The labels of formats that have none are any that fit: of IDX, which is read too.
+    let labels = matches!(format, Format::Npy | Format::Idx).then(|| file("labels", &[0, 0, 8, 1, 0, 0, 0, 2, 0, 1]));
+    for limit in [None, Some(2)] {
+        let options = ReadOptions { format: Some(format), labels: labels.clone(), limit, ..ReadOptions::default() };
+        if let Ok(dataset) = softmax_data::read::<f32>(&path, &options) {
+            let dataset = dataset.standardize().with_bias_column();
+            if let Ok(problem) = dataset.into_problem(Default::default(), None, 0) {
+                let _ = problem.problem();
+            }
+        }
+    }
+}
+
+/// Reads weights.
+pub fn read_weights(data: &[u8]) {
+    let path = file("weights.npz", data);
+    let _ = softmax_data::read_weights::<f64>(&path);
+}
+
+/// Puts a problem to the backends that compile in seconds, and each answer to the oracle.
+pub fn evaluate(plan: Plan) {
+    let problem = plan.problem();
+    hold::<f64>(&problem, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::detect())]);
+    let narrowed = plan.narrowed(&problem);
+    hold::<f32>(&narrowed, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::detect())]);
+}
+
+fn hold<T: Element>(owned: &OwnedProblem<T>, backends: [Box<dyn SoftmaxBackend<T>>; 3]) {
+    let Ok(problem) = owned.problem() else { return };
+    let expected = reference(&problem, OutputSet::ALL);
+    for mut backend in backends {
+        let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
+        let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs()).expect("these do everything");
+        for error in check(&evaluation, &outputs, &expected) {
+            assert!(error.is_within_bound(), "{}: {error}", backend.descriptor().name);
+        }
+    }
+}

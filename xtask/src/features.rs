@@ -1,0 +1,48 @@
+//! `cargo xtask features`: each crate by itself, with each of its features.
+
+use crate::cargo::{Extra, cargo};
+use anyhow::Context;
+use clap::Args;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::process::Command;
+
+#[derive(Debug, Args)]
+pub(crate) struct FeaturesArgs {}
+
+/// The crates that must do without a C compiler.
+const WITHOUT_C: [&str; 2] = ["softmax-core", "softmax-naive"];
+
+/// Of `cargo metadata`.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    features: BTreeMap<String, Vec<String>>,
+}
+
+pub(crate) fn run(_args: &FeaturesArgs) -> anyhow::Result<()> {
+    let output = Command::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
+    let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    for package in &metadata.packages {
+        let name = package.name.as_str();
+        if name == "softmax-openblas" && !Extra::Openblas.is_here() {
+            println!("left out: {name} (apt-get install {})", Extra::Openblas.packages());
+            continue;
+        }
+        let alone: &[(&str, &str)] = if WITHOUT_C.contains(&name) { &[("CC", "false")] } else { &[] };
+        cargo(&["check", "--release", "-p", name, "--no-default-features"], alone)?;
+        for feature in package.features.keys().filter(|feature| *feature != "default") {
+            if feature == "openblas" && !Extra::Openblas.is_here() {
+                println!("left out: {name}'s openblas");
+                continue;
+            }
+            cargo(&["check", "--release", "-p", name, "--features", feature], alone)?;
+        }
+    }
+    Ok(())
+}

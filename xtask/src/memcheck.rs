@@ -1,0 +1,41 @@
+//! `cargo xtask memcheck`: valgrind over the tests of softmax-fused's kernels.
+
+use crate::cargo::cargo;
+use anyhow::Context;
+use clap::Args;
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::process::Command;
+
+#[derive(Debug, Args)]
+pub(crate) struct MemcheckArgs {
+    /// The conformance suite's cases with this in their names too, at every level; all of them take an hour
+    #[arg(long, value_name = "TEXT", default_value = "sizes/")]
+    filter: String,
+}
+
+/// A line of `cargo test --message-format json`.
+#[derive(Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+}
+
+pub(crate) fn run(args: &MemcheckArgs) -> anyhow::Result<()> {
+    let build = ["test", "--release", "-p", "softmax-fused", "--no-run"];
+    cargo(&build, &[])?;
+    let output = Command::new("cargo").args(build).args(["--message-format", "json"]).output()?;
+    let text = String::from_utf8(output.stdout)?;
+    let messages = text.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
+    let tests: Vec<PathBuf> = messages.filter_map(|message| message.executable).collect();
+    anyhow::ensure!(!tests.is_empty(), "expected tests of softmax-fused, found none");
+    for test in tests {
+        eprintln!("$ valgrind {}", test.display());
+        let mut command = Command::new("valgrind");
+        command.args(["--quiet", "--error-exitcode=9"]).arg(&test).args(["--test-threads", "1"]);
+        // What goes through every number of a type takes days here.
+        command.args(["--skip", "every_finite"]).env("SOFTMAX_CONFORMANCE_FILTER", &args.filter);
+        let status = command.status().context("valgrind (Debian: apt-get install valgrind)")?;
+        anyhow::ensure!(status.success(), "{}: {status}", test.display());
+    }
+    Ok(())
+}

@@ -1,0 +1,28 @@
+//! `cargo xtask soak`: the release program evaluates random problems in a row, and watches itself.
+
+use crate::bench;
+use clap::Args;
+use std::process::Command;
+
+#[derive(Debug, Args)]
+pub(crate) struct SoakArgs {
+    /// How many evaluations
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    count: usize,
+    /// Which backends [default: all that are here]
+    #[arg(long, value_name = "NAMES")]
+    backends: Option<String>,
+    /// The seed of the problems
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
+    let mut command = Command::new(bench::build()?);
+    command.args(["workbench", "soak", "--count", &args.count.to_string(), "--seed", &args.seed.to_string()]);
+    if let Some(backends) = &args.backends {
+        command.args(["--backends", backends]);
+    }
+    anyhow::ensure!(command.status()?.success(), "the soak failed");
+    Ok(())
+}
