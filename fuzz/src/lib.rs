@@ -48,10 +48,9 @@ pub fn read_weights(data: &[u8]) {
 
 /// Puts a problem to the backends that compile in seconds, and each answer to the oracle.
 pub fn evaluate(plan: Plan) {
-    let problem = plan.problem();
-    hold::<f64>(&problem, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::detect())]);
-    let narrowed = plan.narrowed(&problem);
-    hold::<f32>(&narrowed, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::detect())]);
+    let (double, single) = plan.problems();
+    hold::<f64>(&double, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::detect())]);
+    hold::<f32>(&single, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::detect())]);
 }
 
 fn hold<T: Element>(owned: &OwnedProblem<T>, backends: [Box<dyn SoftmaxBackend<T>>; 3]) {

@@ -55,12 +55,9 @@ fn matrix(bytes: &mut Unstructured<'_>, rows: usize, columns: usize) -> Result<A
 }
 
 impl Plan {
-    pub(crate) fn problem(&self) -> OwnedProblem<f64> {
-        self.0.clone()
-    }
-
-    /// The same in f32.
-    pub(crate) fn narrowed(&self, problem: &OwnedProblem<f64>) -> OwnedProblem<f32> {
-        Case::new("fuzz", problem.clone()).narrowed()
+    /// As it is, and in f32.
+    pub(crate) fn problems(self) -> (OwnedProblem<f64>, OwnedProblem<f32>) {
+        let single = Case::new("fuzz", self.0.clone()).narrowed();
+        (self.0, single)
     }
 }

@@ -24,7 +24,11 @@ pub(crate) fn run(args: &FuzzArgs) -> anyhow::Result<()> {
     let all = TARGETS.map(str::to_owned);
     let targets = if args.targets.is_empty() { &all[..] } else { &args.targets };
     for target in targets {
-        anyhow::ensure!(all.contains(target), "--targets: expected one of {}, found {target}", TARGETS.join(", "));
+        anyhow::ensure!(
+            all.contains(target),
+            "--targets: expected one of {}, found {target}",
+            TARGETS.join(", ")
+        );
     }
     let seconds = (args.minutes * 60.0).ceil();
     for target in targets {
@@ -39,7 +43,9 @@ pub(crate) fn run(args: &FuzzArgs) -> anyhow::Result<()> {
             command.args([corpus, seeds]);
         }
         command.args(["--", &format!("-max_total_time={seconds}"), &format!("-rss_limit_mb={MEMORY_MIB}")]);
-        let status = command.status().context("cargo fuzz (cargo install cargo-fuzz; rustup toolchain install nightly)")?;
+        let status = command
+            .status()
+            .context("cargo fuzz (cargo install cargo-fuzz; rustup toolchain install nightly)")?;
         anyhow::ensure!(status.success(), "{target}: the input that fails is in fuzz/artifacts/{target}");
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! `cargo xtask lint`.
 
 use crate::cargo::{Extra, cargo, features, require};
+use crate::doc;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -21,6 +22,5 @@ pub(crate) fn run(args: &LintArgs) -> anyhow::Result<()> {
     }
     let clippy = [&["clippy", "--release", "--all-targets"], &*workspace, &["--", "-D", "warnings"]].concat();
     cargo(&clippy, &[])?;
-    let doc = [&["doc", "--release", "--no-deps"], &*workspace].concat();
-    cargo(&doc, &[("RUSTDOCFLAGS", "-D warnings")])
+    doc::build(&[])
 }

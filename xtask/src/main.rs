@@ -4,6 +4,7 @@
 
 mod bench;
 mod cargo;
+mod doc;
 mod documents;
 mod features;
 mod fuzz;
@@ -32,6 +33,8 @@ enum Command {
     Test(test::TestArgs),
     /// Check the format, clippy and the documentation, with warnings as errors
     Lint(lint::LintArgs),
+    /// Build the documentation, with its formulas typeset
+    Doc(doc::DocArgs),
     /// Time the backends, and with --peers other libraries, side by side
     Bench(bench::BenchArgs),
     /// Make a page of what bench measured
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Test(args) => test::run(&args),
         Command::Lint(args) => lint::run(&args),
+        Command::Doc(args) => doc::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Regress(args) => regress::run(&args),

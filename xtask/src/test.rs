@@ -28,7 +28,8 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
         cargo(&[&["test", "--release", "--features", &features], &*linked].concat(), &[])?;
         cargo(&[&["test", "--release"], &*unlinked].concat(), &[])?;
     } else {
-        let all = ["test", "--release", "--features", &features, "--workspace", "--exclude", "softmax-openblas"];
+        let all =
+            ["test", "--release", "--features", &features, "--workspace", "--exclude", "softmax-openblas"];
         cargo(&all, &[])?;
     }
     for extra in Extra::ALL.into_iter().filter(|extra| !extra.is_here()) {

@@ -4,7 +4,9 @@ use crate::native::by_chunks;
 use crate::problem::Inputs;
 use crate::transfer::{count_correct, download_matrix, download_vector, total_weight, upload};
 use burn::tensor::Device;
-use softmax_core::{Descriptor, Element, Error, Evaluation, OutputKind, OutputSet, Outputs, Problem, Result, SoftmaxBackend};
+use softmax_core::{
+    Descriptor, Element, Error, Evaluation, OutputKind, OutputSet, Outputs, Problem, Result, SoftmaxBackend,
+};
 use std::time::{Duration, Instant};
 
 /// The backend `burn`: gradients in closed form, a chunk of rows after the other.

@@ -6,7 +6,11 @@ use burn::tensor::Device;
 use burn::tensor::DeviceType;
 
 pub(crate) fn flex(name: &str) -> Place {
-    Place { name: name.to_owned(), device: Device::flex(), description: "cpu (Burn Flex)".to_owned() }
+    Place::new(name, Device::flex(), "cpu (Burn Flex)")
+}
+
+pub(crate) fn is_flex(device: &Device) -> bool {
+    *device == Device::flex()
 }
 
 /// Those of each feature that are found.
@@ -23,9 +27,8 @@ pub(crate) fn graphics() -> Vec<Place> {
 #[cfg(feature = "wgpu")]
 fn enumerate(name: &str, kind: DeviceType) -> impl Iterator<Item = Place> {
     let name = name.to_owned();
-    Device::enumerate(kind).into_vec().into_iter().enumerate().map(move |(k, device)| Place {
-        name: if k == 0 { name.clone() } else { format!("{name}-{}", k + 1) },
-        description: device.identity().map_or_else(|| format!("{device:?}"), |identity| identity.name),
-        device,
+    Device::enumerate(kind).into_vec().into_iter().enumerate().map(move |(k, device)| {
+        let description = device.identity().map_or_else(|| format!("{device:?}"), |identity| identity.name);
+        Place::new(if k == 0 { name.clone() } else { format!("{name}-{}", k + 1) }, device, description)
     })
 }

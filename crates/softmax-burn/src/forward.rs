@@ -2,6 +2,7 @@
 //! largest score m has more than half of the probability, its own terms, which are constant, are left out and
 //! m varies, so that its slope is the sum of the others'; elsewhere m is a constant, and its slope is its own.
 
+use crate::functions::{exp, log1p, tanh};
 use crate::problem::{Inputs, TargetMass};
 use burn::tensor::{Bool, Int, Tensor};
 use softmax_core::Objective;
@@ -42,7 +43,7 @@ impl Forward {
         let shifted = scores - anchor.clone();
         // 0, or NaN where the maximum is not finite and m − m is not 0.
         let defect = max.clone().detach() - max.detach();
-        let exps = shifted.clone().exp();
+        let exps = exp(shifted.clone());
         let other_exps = exps.clone().mask_fill(at_best.clone(), 0.0);
         let mut rest = other_exps.clone().sum_dim(1) + defect;
         if tracked {
@@ -50,7 +51,7 @@ impl Forward {
             let own = exps.mask_fill(left_out.clone(), 1.0).gather(1, best.clone()) - 1.0;
             rest = rest + own;
         }
-        let log_rest = rest.clone().log1p();
+        let log_rest = log1p(rest.clone());
         let lse = anchor + log_rest.clone();
 
         let mut losses = inputs.mass.total.clone() * log_rest - cross(&inputs.mass, shifted, &left_out);
@@ -86,9 +87,9 @@ fn scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Option<Tensor<2
         Some(cap) => {
             let z = scores * (1.0 / cap);
             // sech² = 4e/(1 + e)² with e = exp(−2|z|): 1 − tanh² without its cancellation.
-            let e = (z.clone().detach().abs() * -2.0).exp();
+            let e = exp(z.clone().detach().abs() * -2.0);
             let slopes = e.clone() * 4.0 / ((e.clone() + 1.0) * (e + 1.0));
-            (z.tanh() * cap, Some(slopes))
+            (tanh(z) * cap, Some(slopes))
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What the backends share: a problem from the host, and outputs back to it.
 
-use crate::transfer::{count_correct, download_classes, download_f64, download_vector, dtype};
-use burn::tensor::{Device, Int, Tensor};
-use softmax_core::{Descriptor, Element, Error, Evaluation, Outputs, Problem, Result};
+use crate::devices::is_flex;
+use crate::transfer::{count_correct, download_classes, download_f64, download_vector};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+use softmax_core::{Descriptor, Dtype, Element, Error, Evaluation, Outputs, Problem, Result};
+use std::sync::{Arc, OnceLock};
 
 /// A device, and what it is called.
 #[derive(Clone, Debug)]
@@ -11,12 +13,18 @@ pub(crate) struct Place {
     pub(crate) name: String,
     pub(crate) device: Device,
     /// What computes.
-    pub(crate) description: String,
+    description: String,
+    /// What is wrong with its f64, once it was looked at.
+    f64_fault: Arc<OnceLock<Option<String>>>,
 }
 
 impl Place {
+    pub(crate) fn new(name: impl Into<String>, device: Device, description: impl Into<String>) -> Self {
+        Place { name: name.into(), device, description: description.into(), f64_fault: Arc::default() }
+    }
+
     pub(crate) fn descriptor(&self) -> Descriptor {
-        let is_flex = self.description.contains("Flex");
+        let is_flex = is_flex(&self.device);
         Descriptor {
             name: self.name.clone().into(),
             device: self.description.clone().into(),
@@ -29,14 +37,37 @@ impl Place {
     /// # Errors
     /// [`Error::Unsupported`] where the device does not compute in this type.
     pub(crate) fn check_type<T: Element>(&self) -> Result<()> {
-        if self.device.supports_dtype(dtype::<T>()) {
-            return Ok(());
-        }
+        let fault = match T::DTYPE {
+            Dtype::F32 => return Ok(()),
+            Dtype::F64 => self.f64_fault.get_or_init(|| f64_fault(&self.device)),
+        };
+        let Some(fault) = fault else { return Ok(()) };
         Err(Error::Unsupported {
             backend: self.name.clone(),
-            what: format!("{}: the device {} does not compute in it", T::DTYPE, self.description),
+            what: format!("f64: the device {} {fault}", self.description),
         })
     }
+}
+
+/// Devices may have f64 and yet no exponential of it: SPIR-V has none, and what then comes out is up to the driver.
+fn f64_fault(device: &Device) -> Option<String> {
+    if is_flex(device) {
+        return None;
+    }
+    if !device.supports_dtype(DType::F64) {
+        return Some("does not compute in it".to_owned());
+    }
+    let half = || Tensor::<1>::from_data(TensorData::new(vec![0.5f64], [1]), (device, DType::F64));
+    let functions = [
+        ("exp", half().exp(), 0.5f64.exp()),
+        ("log", half().log(), 0.5f64.ln()),
+        ("tanh", half().tanh(), 0.5f64.tanh()),
+    ];
+    functions.into_iter().find_map(|(name, result, expected)| {
+        let found = result.try_into_vec_as::<f64>().ok().and_then(|result| result.first().copied());
+        let is_right = found.is_some_and(|found| (found - expected).abs() <= 1e-14);
+        (!is_right).then(|| format!("has no {name} of it"))
+    })
 }
 
 /// Writes the outputs that the forward pass has, and gives the sum of the losses in f64 and the predicted classes.

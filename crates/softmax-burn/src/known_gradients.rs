@@ -14,14 +14,15 @@ pub(crate) type Known = (Tensor<2>, Tensor<2>);
 
 /// The value (1), with what it depends on as its parents.
 pub(crate) fn with_gradients(value: Tensor<1>, known: [Known; 3]) -> Tensor<1> {
-    let [(a, da), (b, db), (c, dc)] = known.map(|(input, gradient)| (input.into_dispatch(), gradient.into_dispatch()));
+    let [(a, da), (b, db), (c, dc)] =
+        known.map(|(input, gradient)| (input.into_dispatch(), gradient.into_dispatch()));
     let value = <Dispatch as KnownGradients>::with_gradients(value.into_dispatch(), a, b, c, da, db, dc);
     Tensor::from_dispatch(value)
 }
 
 /// The operation, on every backend that this crate has.
 #[backend_extension(Flex, Cube: cfg(feature = "wgpu"), Autodiff)]
-pub trait KnownGradients: Backend {
+pub(crate) trait KnownGradients: Backend {
     /// `value`, whose gradients by `a`, `b` and `c` are the other three. Without autodiff that is `value`.
     fn with_gradients(
         value: FloatTensor<Self>,

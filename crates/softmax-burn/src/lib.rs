@@ -6,7 +6,11 @@
 //!
 //! **As backends** of [`softmax_core`] there are two, with one forward pass: [`Burn`] carries a problem to its device, calls
 //! the same, and carries the outputs back; [`BurnAutodiff`] leaves the gradients to Burn's autodiff and so checks the
-//! derivation.
+//! derivation. Rows r of X go through it a chunk after the other:
+//!
+//! ```math
+//! S_r = X_r W + b \qquad G_r = (\operatorname{softmax}(S_r) - Y_r) / N \qquad dW = \sum_r X_r^T G_r \qquad dX_r = G_r W^T
+//! ```
 //!
 //! ```
 //! use softmax_burn::{Burn, Problem, SoftmaxBackend, ndarray::array};
@@ -29,6 +33,7 @@ mod autodiff;
 mod closed_form;
 mod devices;
 mod forward;
+mod functions;
 mod gradient;
 mod host;
 mod known_gradients;
@@ -45,3 +50,8 @@ pub use loss::{LinearCrossEntropyLoss, LinearCrossEntropyLossConfig, LossReducti
 pub use native::{DeviceOutputs, evaluate};
 pub use problem::{DeviceProblem, DeviceTargets};
 pub use softmax_core::*;
+
+/// The README's Rust.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

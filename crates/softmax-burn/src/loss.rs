@@ -1,9 +1,9 @@
 //! The loss as a Burn module.
 
-#[cfg(feature = "fused")]
-use crate::on_flex::OnFlex;
 use crate::known_gradients::with_gradients;
 use crate::native::{DeviceOutputs, evaluate};
+#[cfg(feature = "fused")]
+use crate::on_flex::OnFlex;
 use crate::problem::DeviceProblem;
 use burn::config::Config;
 use burn::module::Module;

@@ -75,8 +75,7 @@ pub(crate) fn by_chunks(
     let worth = SCORES_BYTES / (size_of::<f32>() * c.max(1));
     let rows = rows.unwrap_or(worth).clamp(1, n.max(1));
     let wants = |kind| wanted.contains(kind);
-    let (wants_dw, wants_dx) =
-        (wants(OutputKind::WeightsGradient), wants(OutputKind::FeaturesGradient));
+    let (wants_dw, wants_dx) = (wants(OutputKind::WeightsGradient), wants(OutputKind::FeaturesGradient));
     let wants_db = wants(OutputKind::BiasGradient);
     let (mut losses, mut lse, mut best, mut dx) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut dw, mut db): (Option<Tensor<2>>, Option<Tensor<2>>) = (None, None);

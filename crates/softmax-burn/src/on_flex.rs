@@ -51,7 +51,8 @@ impl OnFlex {
         let mut builder = match &problem.targets {
             DeviceTargets::Labels(tensor) => {
                 // A label that is ignored and no class stands as the number of classes.
-                let label = |y: i64| if Some(y) == problem.ignore_index { Some(c) } else { usize::try_from(y).ok() };
+                let label =
+                    |y: i64| if Some(y) == problem.ignore_index { Some(c) } else { usize::try_from(y).ok() };
                 let read: Vec<i64> = tensor.clone().without_autodiff().try_into_vec_as().ok()?;
                 labels = read.into_iter().map(label).collect::<Option<Array1<usize>>>()?;
                 objective.ignore_index = problem.ignore_index.map(|_| c);

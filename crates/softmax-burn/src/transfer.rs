@@ -1,7 +1,7 @@
 //! Arrays to tensors and back.
 
 use crate::problem::{DeviceProblem, DeviceTargets};
-use burn::tensor::{DType, Device, Tensor, TensorData, Int};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use softmax_core::{Dtype, Element, Error, Problem, Reduction, Result, Targets, ndarray};
 
@@ -18,7 +18,8 @@ pub(crate) fn upload<T: Element>(problem: &Problem<'_, T>, device: &Device) -> D
         }
         Targets::Soft(soft) => DeviceTargets::Soft(matrix(*soft, device)),
     };
-    let ignores = matches!(problem.targets(), Targets::Labels(labels) if labels.iter().any(|&y| problem.is_ignored(y)));
+    let ignores =
+        matches!(problem.targets(), Targets::Labels(labels) if labels.iter().any(|&y| problem.is_ignored(y)));
     let vector = |view: ArrayView1<'_, T>| tensor::<T, 1>(view.to_vec(), [view.len()], device);
     DeviceProblem {
         features: matrix(problem.features(), device),
@@ -60,7 +61,7 @@ pub(crate) fn count_correct<T: Element>(problem: &Problem<'_, T>, predicted: &[u
     }
 }
 
-pub(crate) fn dtype<T: Element>() -> DType {
+fn dtype<T: Element>() -> DType {
     match T::DTYPE {
         Dtype::F32 => DType::F32,
         Dtype::F64 => DType::F64,

@@ -47,9 +47,11 @@ fn fifty_steps_end_where_burns_own_loss_ends() {
     let device = device();
     let (features, labels) = data(&device);
     let layer = LinearConfig::new(D, C).init(&device);
-    let (ours, theirs) = (LinearCrossEntropyLossConfig::new().init(&device), CrossEntropyLossConfig::new().init(&device));
+    let (ours, theirs) =
+        (LinearCrossEntropyLossConfig::new().init(&device), CrossEntropyLossConfig::new().init(&device));
     let (a, loss_a) = train(layer.clone(), 0.5, |l| ours.forward_layer(features.clone(), l, labels.clone()));
-    let (b, loss_b) = train(layer.clone(), 0.5, |l| theirs.forward(l.forward(features.clone()), labels.clone()));
+    let (b, loss_b) =
+        train(layer.clone(), 0.5, |l| theirs.forward(l.forward(features.clone()), labels.clone()));
     assert!((loss_a - loss_b).abs() < 1e-5, "{loss_a} {loss_b}");
     let close = Tolerance::<f32>::absolute(1e-4);
     a.weight.val().into_data().assert_approx_eq(&b.weight.val().into_data(), close);

@@ -66,7 +66,7 @@ fn write_table(listing: &Listing, palette: Palette, out: &mut dyn Write) -> anyh
     }
     writeln!(out, "{}", report::render(&table, palette))?;
     for absent in &listing.absent {
-        writeln!(out, "\n{} is not in this build: {}", absent.name, absent.remedy)?;
+        writeln!(out, "\n{} is not here: {}", absent.name, absent.remedy)?;
     }
     Ok(())
 }

@@ -10,7 +10,9 @@ use crate::{Verdict, interrupt, machine, plot, report, units};
 use anyhow::Context;
 use serde::Serialize;
 use softmax_conformance::{OutputError, Precision, Reference, check, reference};
-use softmax_core::{Dtype, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, Problem, SoftmaxBackend};
+use softmax_core::{
+    Dtype, Error, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, Problem, SoftmaxBackend,
+};
 use softmax_data::write_atomically;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -173,9 +175,17 @@ pub(crate) fn compare<T: CliElement>(
             Ok(()) => {
                 drop(trial);
                 let make = || T::make(entry, Setup { threads });
-                let (measured, backend) = check_backend(&entry.name, make, &problem, set, &reference)?;
-                checked.push(measured);
-                backends.push(backend);
+                match check_backend(&entry.name, make, &problem, set, &reference) {
+                    Ok((measured, backend)) => {
+                        checked.push(measured);
+                        backends.push(backend);
+                    }
+                    Err(error @ Error::Unsupported { .. }) => {
+                        let (name, reason) = (entry.name.clone(), error.to_string());
+                        skipped.push(Skipped { name, reason, estimate_s: None });
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
     }
@@ -234,7 +244,7 @@ fn check_backend<T: CliElement>(
     problem: &Problem<'_, T>,
     set: OutputSet,
     reference: &Reference,
-) -> anyhow::Result<(Measured, Box<dyn SoftmaxBackend<T>>)> {
+) -> Result<(Measured, Box<dyn SoftmaxBackend<T>>), Error> {
     let mut outputs = OwnedOutputs::zeros(problem, set);
     let first_call = || {
         let mut backend = make();

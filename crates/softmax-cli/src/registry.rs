@@ -199,3 +199,39 @@ fn with_blas_threads<T: Element>(
     let _ = setup;
     Box::new(backend)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use softmax_conformance::{check, reference};
+    use softmax_core::{OutputSet, OwnedOutputs};
+    use std::thread;
+
+    /// Each thread has its own; what they share (pools, devices, a BLAS) must not mix their answers.
+    #[test]
+    fn every_backend_works_in_many_threads_at_once() {
+        let registry = Registry::built_in();
+        let (entries, data) = (registry.entries(), softmax_data::digits::<f32>().limit(100));
+        let owned = data.into_problem(Default::default(), None, 0).unwrap();
+        let problem = owned.problem().unwrap();
+        let expected = reference(&problem, OutputSet::ALL);
+        thread::scope(|scope| {
+            for entry in entries {
+                for _ in 0..4 {
+                    let (owned, expected) = (&owned, &expected);
+                    scope.spawn(move || {
+                        let problem = owned.problem().unwrap();
+                        let mut backend = (entry.f32)(Setup { threads: 2 });
+                        for _ in 0..10 {
+                            let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
+                            let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs()).unwrap();
+                            for error in check(&evaluation, &outputs, expected) {
+                                assert!(error.is_within_bound(), "{}: {error}", entry.name);
+                            }
+                        }
+                    });
+                }
+            }
+        });
+    }
+}

@@ -186,7 +186,8 @@ fn rows(comparison: &Comparison) -> Table {
 fn remarks(comparison: &Comparison) -> Vec<String> {
     let on_device = |b: &Measured| Some(format!("{} {}", b.name, units::seconds(b.device_s?)));
     let on_device: Vec<String> = comparison.backends.iter().filter_map(on_device).collect();
-    let devices = (!on_device.is_empty()).then(|| format!("On the device, without transfers: {}.", on_device.join(", ")));
+    let devices = (!on_device.is_empty())
+        .then(|| format!("On the device, without transfers: {}.", on_device.join(", ")));
     let skipped = comparison.skipped.iter().map(|s| format!("{} was skipped: {}", s.name, s.reason));
     let failures = comparison
         .backends

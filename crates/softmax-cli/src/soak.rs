@@ -43,7 +43,9 @@ pub(crate) fn run(args: &SoakArgs, registry: &Registry, out: &mut dyn Write) -> 
         } else {
             double[place].evaluate(&mut random, k == 0)?
         };
-        wrong.extend(failures.into_iter().map(|failure| format!("problem {k}, {}: {failure}", entries[place].name)));
+        wrong.extend(
+            failures.into_iter().map(|failure| format!("problem {k}, {}: {failure}", entries[place].name)),
+        );
         if k == args.count / 10 {
             held = PeakAlloc.current_usage();
         }
@@ -54,7 +56,11 @@ pub(crate) fn run(args: &SoakArgs, registry: &Registry, out: &mut dyn Write) -> 
         writeln!(out, "{failure}")?;
     }
     let (count, wrong_count, grown) = (args.count, wrong.len(), units::bytes(growth));
-    writeln!(out, "{count} evaluations by {} backends, {wrong_count} wrong, memory grew by {grown}", entries.len())?;
+    writeln!(
+        out,
+        "{count} evaluations by {} backends, {wrong_count} wrong, memory grew by {grown}",
+        entries.len()
+    )?;
     let right = wrong.is_empty() && growth <= GROWTH;
     Ok(if right { Verdict::AllAgree } else { Verdict::Disagreement })
 }
@@ -88,7 +94,8 @@ impl<'e, T: CliElement> Backend<'e, T> {
 
 /// Of any size and with any options.
 fn problem<T: CliElement>(random: &mut ChaCha8Rng, largest: bool) -> OwnedProblem<T> {
-    let [n, d, c] = [SAMPLES, FEATURES, CLASSES].map(|most| if largest { most } else { random.random_range(0..=most) });
+    let [n, d, c] =
+        [SAMPLES, FEATURES, CLASSES].map(|most| if largest { most } else { random.random_range(0..=most) });
     let c = c.max(1);
     let spread = [0.01, 1.0, 30.0][random.random_range(0..3)];
     let features = matrix(random, n, d, 1.0);

@@ -5,17 +5,18 @@
 //!
 //! For features X (N×D), weights W (D×C), bias b (C) and a target mass a (N×C), per sample i and class c:
 //!
-//! ```text
-//! raw_ic = (X_i · W_:,c + b_c) / τ                      (1)  temperature τ
-//! s_ic   = κ · tanh(raw_ic / κ)   or raw_ic             (2)  logit softcap κ
-//! m_i    = max_c s_ic                                   (3)  the row's own maximum
-//! lse_i  = m_i + log Σ_c exp(s_ic − m_i)                (4)
-//! p_ic   = exp(s_ic − lse_i)                            (5)
-//! ℓ_i    = u_i · (A_i·lse_i − Σ_c a_ic·s_ic + ζ·lse_i²) (6)  sample weight u, z-loss ζ
-//! loss   = (1/Ω)·Σ_i ℓ_i + (λ/2)·‖W‖²                   (7)  L2 λ; the bias is not penalised
-//!
-//! G_ic   = (u_i/Ω) · ((A_i + 2ζ·lse_i)·p_ic − a_ic) · (∂s_ic/∂raw_ic) / τ    (8)
-//! dW = Xᵀ·G + λ·W      dX = G·Wᵀ      db = Σ_i G_i                           (9)
+//! ```math
+//! \begin{aligned}
+//! \raw_{ic}     &= (X_i \cdot W_{:,c} + b_c) / τ                       && (1)\quad\text{temperature } τ \\
+//! s_{ic}       &= κ \tanh(\raw_{ic} / κ) \text{ or } \raw_{ic}          && (2)\quad\text{logit softcap } κ \\
+//! m_i          &= \max_c s_{ic}                                      && (3)\quad\text{the row's own maximum} \\
+//! \lse_i        &= m_i + \log \sum_c \exp(s_{ic} - m_i)               && (4) \\
+//! p_{ic}       &= \exp(s_{ic} - \lse_i)                               && (5) \\
+//! ℓ_i          &= u_i (A_i \lse_i - \sum_c a_{ic} s_{ic} + ζ \lse_i^2) && (6)\quad\text{sample weight } u, \text{ z-loss } ζ \\
+//! \text{loss}  &= (1/Ω) \sum_i ℓ_i + (λ/2) \lVert W \rVert^2         && (7)\quad\text{L2 } λ\text{; the bias is not penalised} \\[1em]
+//! G_{ic}       &= (u_i/Ω) \, ((A_i + 2 ζ \lse_i) p_{ic} - a_{ic}) \, (∂s_{ic}/∂\raw_{ic}) / τ && (8) \\
+//! dW &= X^T G + λ W \qquad dX = G W^T \qquad db = \sum_i G_i         && (9)
+//! \end{aligned}
 //! ```
 //!
 //! * **Target mass.** A_i = Σ_c a_ic. A hard label y with class weights w and label smoothing ε has

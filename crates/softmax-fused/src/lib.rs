@@ -14,6 +14,13 @@
 //!
 //! # Two regimes
 //!
+//! Both take a block of rows r from scores to gradient while it is in cache, and then forget it:
+//!
+//! ```math
+//! S_r = X_r W \;\to\; E_r = \exp(S_r - m_r) \;\to\; G_r = (E_r / \textstyle\sum E_r - Y_r) / N
+//! \qquad dW = \sum_r X_r^T G_r \qquad dX_r = G_r W^T
+//! ```
+//!
 //! **Up to 64 classes** both products have the features in the vector lanes, so that ten classes are ten and not
 //! sixteen. Wᵀ is packed once per call; a panel of up to 60 rows of X is read for the scores and, from cache, for dW.
 //! Rows are shared out in at most 32 tasks, a power of two, whose parts of dW are added in order.

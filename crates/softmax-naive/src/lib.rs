@@ -3,8 +3,8 @@
 //!
 //! The gradient it accumulates is, for plain labels and one sample,
 //!
-//! ```text
-//! ∂ℓ_i/∂W_:,j = (p_ij − [j = y_i]) · X_i
+//! ```math
+//! ∂ℓ_i/∂W_{:,j} = (p_{ij} - [j = y_i]) \, X_i
 //! ```
 //!
 //! so each sample adds a multiple of its features to every column of dW. The constant log k = −m_i that is

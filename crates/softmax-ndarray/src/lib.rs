@@ -1,5 +1,9 @@
 //! The linear softmax loss as matrix algebra on ndarray: every step of the formula of [`softmax_core`] is one
-//! operation on a whole array, and the three products are ndarray's.
+//! operation on a whole array, and the three products are ndarray's. For plain labels, with Y the one-hot ones:
+//!
+//! ```math
+//! S = X W \qquad P = \operatorname{softmax}(S) \qquad G = (P - Y) / N \qquad dW = X^T G \qquad dX = G W^T
+//! ```
 //!
 //! It stores the N×C scores, in which probabilities and then ∂loss/∂scores replace each other, and one more
 //! N×C array each for soft targets and for the slopes of a softcap. One thread, and the SIMD of ndarray's own

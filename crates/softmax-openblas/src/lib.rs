@@ -2,6 +2,10 @@
 //! [`ndarray_linalg`] linked to the system's OpenBLAS, and everything between them happens in place, a row at
 //! a time, in one N×C array that is kept from call to call.
 //!
+//! ```math
+//! S = X W \;\to\; \exp(S_i - m_i) \;\to\; G_i \qquad dW = X^T G \qquad dX = G W^T
+//! ```
+//!
 //! It needs OpenBLAS on the system (Debian: `libopenblas-dev` and `pkg-config`). It also turns ndarray's BLAS
 //! on for every crate of the build that it is part of, which is why it is a crate of its own.
 //!

@@ -1,5 +1,6 @@
 //! The built program, as a person runs it.
 
+mod documents;
 mod formats;
 mod malformed;
 mod verbs;
@@ -21,6 +22,8 @@ struct Run {
 /// Runs the program in a folder.
 fn softmax(args: &[&str], folder: &Path) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
+    // Without a place for its socket Wayland's library complains wherever a device is looked for.
+    command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
     let output = command.args(args).current_dir(folder).output().unwrap();
     Run {
         code: output.status.code(),

@@ -1,0 +1,107 @@
+//! The commands of the documents, as they stand there.
+
+use super::{arrays, save_all};
+use flate2::{Compression, write::GzEncoder};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+const DOCUMENTS: [&str; 5] =
+    ["README.md", "CONTRIBUTING.md", "docs/DERIVATION.md", "benches/METHODOLOGY.md", "ARCHITECTURE.md"];
+
+/// What runs these tests, or what they are part of; and what needs a program that is not everywhere.
+const RUN_ELSEWHERE: [&str; 4] = [
+    ".ci/run",
+    "cargo test -p softmax-fused",
+    "cargo bench -p softmax-benches --bench fused",
+    "cargo deny --offline check bans licenses sources",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The lines of the `sh` blocks, without their comments.
+fn commands() -> Vec<String> {
+    let mut commands = Vec::new();
+    for document in DOCUMENTS {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        for block in text.split("```sh\n").skip(1) {
+            let block = block.split_once("```").expect("the block ends").0;
+            let lines = block.lines().map(|line| line.split_once(" #").map_or(line, |(command, _)| command));
+            commands.extend(lines.map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()));
+        }
+    }
+    commands
+}
+
+/// A folder with the files that the commands name.
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    let mut arrays = arrays();
+    arrays.y[2] = 1;
+    save_all(&folder.path().join("p.npz"), &arrays);
+    let gzip = |name: &str, header: &[u8], data: &[u8]| {
+        let mut file = GzEncoder::new(File::create(folder.path().join(name)).unwrap(), Compression::fast());
+        file.write_all(&[header, data].concat()).unwrap();
+        file.finish().unwrap();
+    };
+    let images: Vec<u8> = (0..40 * 9).map(|k| (k * k % 251) as u8).collect();
+    let labels: Vec<u8> = (0..40).map(|k| k % 10).collect();
+    gzip("train-images-idx3-ubyte.gz", &[0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 3, 0, 0, 0, 3], &images);
+    gzip("train-labels-idx1-ubyte.gz", &[0, 0, 8, 1, 0, 0, 0, 40], &labels);
+    folder
+}
+
+/// The arguments, where the command runs the program.
+fn of_the_program(command: &str) -> Option<&str> {
+    let rest = command.strip_prefix("cargo run --release ")?;
+    rest.strip_prefix("--features openblas ").unwrap_or(rest).strip_prefix("-- ")
+}
+
+#[test]
+fn every_command_runs() {
+    let folder = folder();
+    let mut count = 0;
+    for command in commands() {
+        if let Some(args) = of_the_program(&command) {
+            run(Command::new("sh").args(["-c", &format!("\"$SOFTMAX\" {args}")]).current_dir(folder.path()));
+        } else if command.starts_with("cargo xtask ") {
+            // Its arguments are understood; some of what it does takes an hour.
+            let mut words = command.split(' ').skip(1).collect::<Vec<_>>();
+            words.push("--help");
+            run(Command::new(env!("CARGO")).args(words).current_dir(root()));
+        } else if let Some((package, example)) = example(&command) {
+            let manifest = fs::read_to_string(root().join(package).join("Cargo.toml")).unwrap();
+            let section =
+                manifest.split("[[example]]").find(|s| s.contains(&format!("name = \"{example}\"")));
+            assert!(section.is_some_and(|s| s.contains("test = true")), "{command}: no tested example");
+        } else {
+            assert!(RUN_ELSEWHERE.contains(&command.as_str()), "{command}: nothing runs this");
+        }
+        count += 1;
+    }
+    assert!(count > 15, "{count} commands");
+}
+
+/// The folder of its package and the name, where the command runs an example.
+fn example(command: &str) -> Option<(&str, &str)> {
+    let mut words = command.strip_prefix("cargo run --release -p ")?.split(' ');
+    let package = match words.next()? {
+        "softmax-examples" => "examples",
+        "softmax-burn" => "crates/softmax-burn",
+        _ => return None,
+    };
+    words.find(|word| *word == "--example")?;
+    Some((package, words.next()?))
+}
+
+fn run(command: &mut Command) {
+    // The whole suite has tests of its own.
+    command.env("SOFTMAX_CONFORMANCE_FILTER", "closed/");
+    let output = command.env("SOFTMAX", env!("CARGO_BIN_EXE_softmax")).output().unwrap();
+    let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, text.concat());
+}

@@ -1,0 +1,112 @@
+//! Trains a softmax classifier on the handwritten digits by plain gradient descent, to over 95% of those that it has not
+//! seen, and draws the learning curve:
+//! `cargo run --release -p softmax-examples --example gradient_descent -- learning-curve.svg`.
+
+use indicatif::ProgressBar;
+use plotters::prelude::*;
+use softmax_core::ndarray::{Array2, Axis};
+use softmax_core::{Objective, Outputs, OwnedProblem, OwnedTargets, SoftmaxBackend};
+use softmax_fused::Fused;
+use std::error::Error;
+use std::fs;
+
+const STEPS: usize = 400;
+const RATE: f32 = 1.0;
+
+/// Every fifth digit is for testing, so that all writers are in both halves.
+fn split() -> Result<(OwnedProblem<f32>, OwnedProblem<f32>), Box<dyn Error>> {
+    let digits =
+        softmax_data::digits::<f32>().with_bias_column().into_problem(Objective::default(), None, 0)?;
+    let part = |is_test: bool| {
+        let rows: Vec<usize> = (0..digits.features.nrows()).filter(|row| (row % 5 == 0) == is_test).collect();
+        let OwnedTargets::Labels(labels) = &digits.targets else { panic!("the digits have labels") };
+        let targets = OwnedTargets::Labels(labels.select(Axis(0), &rows));
+        OwnedProblem::new(
+            digits.features.select(Axis(0), &rows),
+            Array2::zeros(digits.weights.dim()),
+            targets,
+        )
+    };
+    Ok((part(false), part(true)))
+}
+
+/// What a step knows: the losses of both parts, and the share of the test part that is classified rightly.
+struct Step {
+    loss: f64,
+    test_loss: f64,
+    accuracy: f64,
+}
+
+fn train(progress: &ProgressBar) -> Result<Vec<Step>, Box<dyn Error>> {
+    let (mut digits, mut test) = split()?;
+    let mut backend = Fused::detect();
+    let mut curve = Vec::with_capacity(STEPS);
+    for _ in 0..STEPS {
+        let gradients = backend.gradients(&digits.problem()?)?;
+        digits.weights.scaled_add(-RATE, &gradients.weights);
+        test.weights.assign(&digits.weights);
+        let evaluation = backend.evaluate(&test.problem()?, &mut Outputs::default())?;
+        let accuracy = evaluation.correct.unwrap_or(0) as f64 / test.features.nrows() as f64;
+        curve.push(Step { loss: gradients.loss, test_loss: evaluation.loss, accuracy });
+        progress.inc(1);
+    }
+    Ok(curve)
+}
+
+/// The losses of both parts, step by step.
+fn draw(curve: &[Step]) -> Result<String, Box<dyn Error>> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, (640, 400)).into_drawing_area();
+        area.fill(&WHITE)?;
+        let top = curve.iter().map(|step| step.loss).fold(0.0, f64::max);
+        let mut chart = ChartBuilder::on(&area)
+            .caption("Digits, by gradient descent", ("sans-serif", 18))
+            .margin(12)
+            .x_label_area_size(36)
+            .y_label_area_size(48)
+            .build_cartesian_2d(0..curve.len(), 0.0..top)?;
+        chart.configure_mesh().x_desc("step").y_desc("loss").draw()?;
+        type Loss = fn(&Step) -> f64;
+        let lines: [(&str, RGBColor, Loss); 2] =
+            [("training", BLUE, |step| step.loss), ("test", RED, |step| step.test_loss)];
+        for (name, color, loss) in lines {
+            let points = curve.iter().enumerate().map(|(k, step)| (k, loss(step)));
+            let line = chart.draw_series(LineSeries::new(points, color))?;
+            line.label(name).legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color));
+        }
+        chart.configure_series_labels().background_style(WHITE).border_style(BLACK).draw()?;
+        area.present()?;
+    }
+    Ok(svg)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let path = std::env::args().nth(1).unwrap_or_else(|| "learning-curve.svg".to_owned());
+    let progress = ProgressBar::new(STEPS as u64);
+    let curve = train(&progress)?;
+    progress.finish_and_clear();
+    for (k, step) in curve.iter().enumerate().filter(|(k, _)| (k + 1) % 50 == 0) {
+        let (k, percent) = (k + 1, step.accuracy * 100.0);
+        println!(
+            "step {k:3}: loss {:.4}, test loss {:.4}, test accuracy {percent:.1}%",
+            step.loss, step.test_loss
+        );
+    }
+    fs::write(&path, draw(&curve)?).map_err(|error| format!("{path}: {error}"))?;
+    println!("{path}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn learns_over_95_percent_and_draws_it() {
+        let curve = train(&ProgressBar::hidden()).unwrap();
+        let accuracy = curve.last().unwrap().accuracy;
+        assert!(accuracy > 0.95, "{accuracy}");
+        assert!(draw(&curve).unwrap().contains("<polyline"));
+    }
+}
