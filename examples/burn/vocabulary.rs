@@ -1,5 +1,5 @@
-//! Time and memory of a language model's last layer, loss and both gradients: `LinearCrossEntropyLoss` beside Burn's own
-//! `Linear` and `CrossEntropyLoss`.
+//! Time and memory of a language model's last layer: `LinearCrossEntropyLoss` beside Burn's own `Linear` and
+//! `CrossEntropyLoss`, with the gradient by the weights, and by the features too.
 //!
 //! `cargo run --release -p softmax-burn --features fused --example vocabulary -- 1024x1024x32768`
 
@@ -22,9 +22,10 @@ struct Measured {
     peak: usize,
 }
 
-fn measure(n: usize, d: usize, c: usize) -> Vec<Measured> {
+fn measure([n, d, c]: [usize; 3], with_features: bool) -> Vec<Measured> {
     let device = Device::flex().autodiff();
-    let features = Tensor::<2>::random([n, d], Distribution::Normal(0.0, 1.0), &device).require_grad();
+    let features = Tensor::<2>::random([n, d], Distribution::Normal(0.0, 1.0), &device);
+    let features = if with_features { features.require_grad() } else { features };
     let weights = Tensor::<2>::random([d, c], Distribution::Normal(0.0, 0.02), &device).require_grad();
     let labels: Vec<i64> = (0..n).map(|i| (i * 7919 % c) as i64).collect();
     let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [n]), &device);
@@ -54,8 +55,9 @@ fn measure(n: usize, d: usize, c: usize) -> Vec<Measured> {
             let start = Instant::now();
             let loss = loss();
             let gradients = loss.backward();
-            let both = [features.grad(&gradients), weights.grad(&gradients)];
-            assert!(both.iter().all(Option::is_some), "both gradients");
+            let given =
+                [weights.grad(&gradients), features.grad(&gradients)].map(|gradient| gradient.is_some());
+            assert_eq!(given, [true, with_features], "gradients");
             result.seconds = start.elapsed().as_secs_f64().min(result.seconds);
             result.peak = MEMORY.peak_usage().saturating_sub(before).max(result.peak);
             result.loss = loss.into_scalar::<f32>();
@@ -67,14 +69,16 @@ fn measure(n: usize, d: usize, c: usize) -> Vec<Measured> {
 fn main() {
     let sizes = std::env::args().nth(1).unwrap_or_else(|| "1024x1024x32768".to_owned());
     let sizes: Option<Vec<usize>> = sizes.split('x').map(|size| size.parse().ok()).collect();
-    let Some([n, d, c]) = sizes.and_then(|sizes| <[usize; 3]>::try_from(sizes).ok()) else {
+    let Some(sizes @ [n, d, c]) = sizes.and_then(|sizes| <[usize; 3]>::try_from(sizes).ok()) else {
         eprintln!("expected NxDxC, such as 1024x1024x32768");
         std::process::exit(2);
     };
-    let outputs = (n * d + d * c) * size_of::<f32>();
-    println!("{n}×{d}×{c}, gradients {} MiB; best time and peak memory of {ROUNDS}", outputs >> 20);
-    for Measured { name, loss, seconds, peak } in measure(n, d, c) {
-        println!("{name:30} loss {loss:.6}  {seconds:7.3} s  {:6} MiB, with the gradients", peak >> 20);
+    println!("{n}×{d}×{c}; best time and peak memory, gradients included, of {ROUNDS}");
+    for (gradients, with_features) in [("dW", false), ("dW and dX", true)] {
+        println!("loss and {gradients}");
+        for Measured { name, loss, seconds, peak } in measure(sizes, with_features) {
+            println!("  {name:30} loss {loss:.6}  {seconds:7.3} s  {:6} MiB", peak >> 20);
+        }
     }
 }
 
@@ -82,10 +86,12 @@ fn main() {
 mod tests {
     #[test]
     fn all_ways_lead_to_the_same_loss() {
-        let results = super::measure(40, 16, 3000);
-        assert!(results.len() >= 2);
-        for result in &results {
-            assert!((result.loss - results[0].loss).abs() < 1e-4, "{}: {}", result.name, result.loss);
+        for with_features in [false, true] {
+            let results = super::measure([40, 16, 3000], with_features);
+            assert!(results.len() >= 2);
+            for result in &results {
+                assert!((result.loss - results[0].loss).abs() < 1e-4, "{}: {}", result.name, result.loss);
+            }
         }
     }
 }

@@ -12,9 +12,9 @@
 //! m_i          &= \max_c s_{ic}                                      && (3)\quad\text{the row's own maximum} \\
 //! \lse_i        &= m_i + \log \sum_c \exp(s_{ic} - m_i)               && (4) \\
 //! p_{ic}       &= \exp(s_{ic} - \lse_i)                               && (5) \\
-//! ℓ_i          &= u_i (A_i \lse_i - \sum_c a_{ic} s_{ic} + ζ \lse_i^2) && (6)\quad\text{sample weight } u, \text{ z-loss } ζ \\
+//! ℓ_i          &= u_i (A_i \, \lse_i - \sum_c a_{ic} s_{ic} + ζ \, \lse_i^2) && (6)\quad\text{sample weight } u, \text{ z-loss } ζ \\
 //! \text{loss}  &= (1/Ω) \sum_i ℓ_i + (λ/2) \lVert W \rVert^2         && (7)\quad\text{L2 } λ\text{; the bias is not penalised} \\[1em]
-//! G_{ic}       &= (u_i/Ω) \, ((A_i + 2 ζ \lse_i) p_{ic} - a_{ic}) \, (∂s_{ic}/∂\raw_{ic}) / τ && (8) \\
+//! G_{ic}       &= (u_i/Ω) \, ((A_i + 2 ζ \, \lse_i) p_{ic} - a_{ic}) \, (∂s_{ic}/∂\raw_{ic}) / τ && (8) \\
 //! dW &= X^T G + λ W \qquad dX = G W^T \qquad db = \sum_i G_i         && (9)
 //! \end{aligned}
 //! ```
