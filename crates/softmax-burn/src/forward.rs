@@ -1,23 +1,16 @@
-//! From tensors to losses: formulas (1) to (6). Written so that autodiff of it keeps every digit too. Where the
-//! largest score m has more than half of the probability, its own terms, which are constant, are left out and
-//! m varies, so that its slope is the sum of the others'; elsewhere m is a constant, and its slope is its own.
+//! From tensors to losses for Burn's autodiff: formulas (1) to (6), written so that autodiff of it keeps every digit too.
+//! Where the largest score m has more than half of the probability, its own terms, which are constant, are left out and m
+//! varies, so that its slope is the sum of the others'; elsewhere m is a constant, and its slope is its own.
 
-use crate::functions::{exp, log1p, tanh};
 use crate::problem::{Inputs, TargetMass};
+use crate::scores::scores;
 use burn::tensor::{Bool, Int, Tensor};
 use softmax_core::Objective;
 
-/// What the forward pass gives, N×C and N×1.
+/// What the forward pass gives (N×1).
 pub(crate) struct Forward {
-    /// exp(s − m), and 0 instead of 1 at the largest score.
-    pub(crate) other_exps: Tensor<2>,
-    /// ∂s/∂raw, where there is a softcap.
-    pub(crate) slopes: Option<Tensor<2>>,
-    /// argmax_c s, and where it is.
+    /// argmax_c s.
     pub(crate) best: Tensor<2, Int>,
-    pub(crate) at_best: Tensor<2, Bool>,
-    /// Σ other_exps.
-    pub(crate) rest: Tensor<2>,
     pub(crate) lse: Tensor<2>,
     /// ℓ.
     pub(crate) losses: Tensor<2>,
@@ -25,33 +18,24 @@ pub(crate) struct Forward {
 
 impl Forward {
     pub(crate) fn new(inputs: &Inputs, objective: &Objective) -> Self {
-        let (scores, slopes) = scores(inputs, objective);
+        let (scores, _) = scores(inputs, objective);
         let [n, c] = scores.dims();
         let (_, best) = scores.clone().detach().max_dim_with_indices(1);
         let classes = Tensor::<1, Int>::arange(0..c as i64, &scores.device()).reshape([1, c]).expand([n, c]);
         let at_best = classes.equal(best.clone().expand([n, c]));
 
         let max = scores.clone().gather(1, best.clone());
-        let (anchor, left_out) = if scores.is_tracked() {
-            let confident = is_confident(&scores.clone().detach(), &max.clone().detach(), &at_best);
-            let anchor = max.clone().detach().mask_where(confident.clone(), max.clone());
-            (anchor, at_best.clone().bool_and(confident.expand([n, c])))
-        } else {
-            (max.clone(), at_best.clone())
-        };
-        let tracked = scores.is_tracked();
+        let confident = is_confident(&scores.clone().detach(), &max.clone().detach(), &at_best);
+        let anchor = max.clone().detach().mask_where(confident.clone(), max.clone());
+        let left_out = at_best.clone().bool_and(confident.expand([n, c]));
         let shifted = scores - anchor.clone();
         // 0, or NaN where the maximum is not finite and m − m is not 0.
         let defect = max.clone().detach() - max.detach();
-        let exps = exp(shifted.clone());
-        let other_exps = exps.clone().mask_fill(at_best.clone(), 0.0);
-        let mut rest = other_exps.clone().sum_dim(1) + defect;
-        if tracked {
-            // exp(0) − 1 at the largest score: nothing, but for its slope.
-            let own = exps.mask_fill(left_out.clone(), 1.0).gather(1, best.clone()) - 1.0;
-            rest = rest + own;
-        }
-        let log_rest = log1p(rest.clone());
+        let exps = shifted.clone().exp();
+        // exp(0) − 1 at the largest score: nothing, but for its slope.
+        let own = exps.clone().mask_fill(left_out.clone(), 1.0).gather(1, best.clone()) - 1.0;
+        let rest = exps.mask_fill(at_best, 0.0).sum_dim(1) + defect + own;
+        let log_rest = rest.log1p();
         let lse = anchor + log_rest.clone();
 
         let mut losses = inputs.mass.total.clone() * log_rest - cross(&inputs.mass, shifted, &left_out);
@@ -62,35 +46,7 @@ impl Forward {
         if let Some(ignored) = &inputs.ignored {
             losses = losses.mask_fill(ignored.clone(), 0.0);
         }
-        Forward { other_exps, slopes, best, at_best, rest, lse, losses }
-    }
-}
-
-/// (1) and (2).
-fn scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
-    let ([n, d], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
-    let mut scores = if d == 0 {
-        inputs.sample_weights.zeros_like().expand([n, c])
-    } else {
-        inputs.features.clone().matmul(inputs.weights.clone())
-    };
-    if let Some(bias) = &inputs.bias {
-        scores = scores + bias.clone();
-    }
-    // Multiplied by reciprocals: Burn 0.22's autodiff takes the gradient of a division by a number in f32,
-    // whatever the tensor's type.
-    if objective.temperature != 1.0 {
-        scores = scores * (1.0 / objective.temperature);
-    }
-    match objective.softcap {
-        None => (scores, None),
-        Some(cap) => {
-            let z = scores * (1.0 / cap);
-            // sech² = 4e/(1 + e)² with e = exp(−2|z|): 1 − tanh² without its cancellation.
-            let e = exp(z.clone().detach().abs() * -2.0);
-            let slopes = e.clone() * 4.0 / ((e.clone() + 1.0) * (e + 1.0));
-            (tanh(z) * cap, Some(slopes))
-        }
+        Forward { best, lse, losses }
     }
 }
 

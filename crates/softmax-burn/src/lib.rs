@@ -30,11 +30,11 @@
 #![forbid(unsafe_code)]
 
 mod autodiff;
+mod chunk;
 mod closed_form;
 mod devices;
 mod forward;
 mod functions;
-mod gradient;
 mod host;
 mod known_gradients;
 mod loss;
@@ -42,6 +42,7 @@ mod native;
 #[cfg(feature = "fused")]
 mod on_flex;
 mod problem;
+mod scores;
 mod transfer;
 
 pub use autodiff::BurnAutodiff;

@@ -1,7 +1,6 @@
 //! The native call: tensors in, tensors out.
 
-use crate::forward::Forward;
-use crate::gradient::score_gradient;
+use crate::chunk::Chunk;
 use crate::problem::{DeviceProblem, Inputs};
 use burn::tensor::{Int, Tensor};
 use softmax_core::{Objective, OutputKind, OutputSet};
@@ -88,14 +87,14 @@ pub(crate) fn by_chunks(
             part = inputs.rows(first..end);
             &part
         };
-        let forward = Forward::new(chunk, objective);
-        losses.push(forward.losses.clone());
-        lse.push(forward.lse.clone());
-        best.push(forward.best.clone());
+        let scored = Chunk::new(chunk, objective);
+        losses.push(scored.losses.clone());
+        lse.push(scored.lse.clone());
+        best.push(scored.best.clone());
         if !(wants_dw || wants_dx || wants_db) {
             continue;
         }
-        let gradient = score_gradient(forward, chunk, objective);
+        let gradient = scored.score_gradient(chunk, objective);
         if wants_db {
             add(&mut db, gradient.clone().sum_dim(0));
         }

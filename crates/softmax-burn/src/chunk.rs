@@ -1,0 +1,103 @@
+//! Some rows in closed form: formulas (3) to (8), in as few operations on all of their scores as there can be. What concerns
+//! the largest score and the label alone is done in columns.
+
+use crate::functions::{exp, log1p};
+use crate::problem::{Inputs, TargetMass};
+use crate::scores::scores;
+use burn::tensor::{IndexingUpdateOp, Int, Tensor};
+use softmax_core::Objective;
+
+/// What is known of the rows once they are scored, N×C and N×1.
+pub(crate) struct Chunk {
+    /// exp(s − m), and 0 instead of 1 at the largest score.
+    other_exps: Tensor<2>,
+    /// Σ other_exps.
+    rest: Tensor<2>,
+    /// ∂s/∂raw, where there is a softcap.
+    slopes: Option<Tensor<2>>,
+    /// argmax_c s.
+    pub(crate) best: Tensor<2, Int>,
+    pub(crate) lse: Tensor<2>,
+    /// ℓ.
+    pub(crate) losses: Tensor<2>,
+}
+
+impl Chunk {
+    /// (1) to (6).
+    pub(crate) fn new(inputs: &Inputs, objective: &Objective) -> Self {
+        let (scores, slopes) = scores(inputs, objective);
+        let (_, best) = scores.clone().max_dim_with_indices(1);
+        let max = scores.clone().gather(1, best.clone());
+        let shifted = scores - max.clone();
+        let cross = cross(&inputs.mass, &shifted);
+        let other_exps = exp(shifted).scatter(1, best.clone(), max.zeros_like(), IndexingUpdateOp::Assign);
+        // 0, or NaN where the maximum is not finite.
+        let defect = max.clone() - max.clone();
+        let rest = other_exps.clone().sum_dim(1) + defect;
+        let log_rest = log1p(rest.clone());
+        let lse = max + log_rest.clone();
+
+        let mut losses = inputs.mass.total.clone() * log_rest - cross;
+        if objective.z_loss != 0.0 {
+            losses = losses + lse.clone() * lse.clone() * objective.z_loss;
+        }
+        losses = losses * inputs.sample_weights.clone();
+        if let Some(ignored) = &inputs.ignored {
+            losses = losses.mask_fill(ignored.clone(), 0.0);
+        }
+        Chunk { other_exps, rest, slopes, best, lse, losses }
+    }
+
+    /// (8): G (N×C).
+    pub(crate) fn score_gradient(self, inputs: &Inputs, objective: &Objective) -> Tensor<2> {
+        let Chunk { other_exps, rest, slopes, best, lse, .. } = self;
+        let total_mass = inputs.mass.total.clone();
+        let sum = rest.clone() + 1.0;
+        let z_slopes = lse * (2.0 * objective.z_loss);
+        let scale = inputs.sample_weights.clone() / (inputs.total_weight.clone() * objective.temperature);
+
+        let of_exps = (total_mass.clone() + z_slopes.clone()) / sum.clone() * scale.clone();
+        let mut gradient = other_exps * of_exps.clone();
+        if let Some(dense) = &inputs.mass.dense {
+            gradient = gradient - dense.clone() * scale.clone();
+        }
+        if let Some((labels, masses)) = &inputs.mass.point {
+            let of_label = -(masses.clone() * scale.clone());
+            gradient = gradient.scatter(1, labels.clone(), of_label, IndexingUpdateOp::Add);
+        }
+        // Where p is above one half, A·p − a is the difference of the other classes' sums, which has its digits.
+        let mass = inputs.mass.at(&best);
+        let confident =
+            total_mass.clone() - mass.clone() - total_mass * (rest.clone() / sum.clone()) + z_slopes / sum;
+        let at_best = of_exps - mass * scale.clone();
+        let at_best = at_best.mask_where(rest.lower_elem(1.0), confident * scale);
+        gradient = gradient.scatter(1, best, at_best, IndexingUpdateOp::Assign);
+
+        if let Some(slopes) = slopes {
+            gradient = gradient * slopes;
+        }
+        match &inputs.ignored {
+            None => gradient,
+            Some(ignored) => {
+                let shape = gradient.dims();
+                gradient.mask_fill(ignored.clone().expand(shape), 0.0)
+            }
+        }
+    }
+}
+
+/// Σ_c a_c·(s_c − m) (N×1), without the entries that have no mass.
+fn cross(mass: &TargetMass, shifted: &Tensor<2>) -> Tensor<2> {
+    let mut sum = mass.total.zeros_like();
+    if let Some((labels, masses)) = &mass.point {
+        let without_mass = masses.clone().equal_elem(0.0);
+        let at_label = shifted.clone().gather(1, labels.clone()).mask_fill(without_mass, 0.0);
+        sum = sum + masses.clone() * at_label;
+    }
+    if let Some(dense) = &mass.dense {
+        let dense = dense.clone().expand(shifted.dims());
+        let without_mass = dense.clone().equal_elem(0.0);
+        sum = sum + (dense * shifted.clone().mask_fill(without_mass, 0.0)).sum_dim(1);
+    }
+    sum
+}
