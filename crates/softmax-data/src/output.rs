@@ -1,15 +1,25 @@
 use crate::error::{DataError, Result};
-use std::io::{self, BufWriter, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, Cursor, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// Writes a file whole or not at all: into a temporary file beside it, which takes its name at the end.
+/// Writes a file whole or not at all: into a temporary file beside it, which takes its name at the end. What is no file, such
+/// as `/dev/stdout`, is written to as it is, once everything is known.
 ///
 /// # Errors
 /// [`DataError::Io`] naming `path`, which is then as it was before.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>) -> Result<()> {
-    let in_folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let attempt = || -> io::Result<()> {
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            let mut whole = Cursor::new(Vec::new());
+            write(&mut whole)?;
+            return OpenOptions::new().write(true).open(path)?.write_all(whole.get_ref());
+        }
+        // Behind a link it is the file that changes, and not the link.
+        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let in_folder =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut file = BufWriter::new(NamedTempFile::new_in(in_folder)?);
         write(&mut file)?;
         file.flush()?;
@@ -38,3 +48,25 @@ fn set_usual_permissions(_: &NamedTempFile) -> io::Result<()> {
 pub trait WriteSeek: Write + io::Seek {}
 
 impl<W: Write + io::Seek> WriteSeek for W {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_stays_and_a_device_is_not_replaced() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "before").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        write_atomically(&link, |out| out.write_all(b"after")).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"after");
+
+        let device = folder.path().join("null");
+        std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+        write_atomically(&device, |out| out.write_all(b"gone")).unwrap();
+        assert!(device.is_symlink() && !fs::metadata("/dev/null").unwrap().is_file());
+        assert!(write_atomically(folder.path(), |out| out.write_all(b"")).is_err(), "a folder is no file");
+    }
+}

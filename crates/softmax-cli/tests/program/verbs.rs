@@ -207,3 +207,27 @@ fn an_interruption_leaves_what_was_measured() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(json["backends"][1]["time"]["rounds"].as_u64().unwrap() > 1);
 }
+
+/// What has no room or may not be written to.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_and_a_place_to_read_only_are_one_line() {
+    let (folder, _) = super::folder();
+    let eval = |out: &str| {
+        refusal(
+            &words(&format!("eval --backend naive --data p.npz --ignore-index -100 --out {out}")),
+            folder.path(),
+        )
+    };
+    let line = eval("/dev/full");
+    assert!(line.contains("/dev/full: No space left"), "{line}");
+    let line = eval("/proc/g.npz");
+    assert!(line.contains("/proc/g.npz: "), "{line}");
+
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
+    let output = command.args(words(QUICK)).stdout(full).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("No space left"), "{said}");
+}
