@@ -11,7 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use softmax_conformance::{check, reference};
 use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{
-    Objective, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Reduction, SoftmaxBackend,
+    Objective, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Problem, Reduction,
+    SoftmaxBackend, Targets,
 };
 use std::io::Write;
 
@@ -88,8 +89,25 @@ impl<'e, T: CliElement> Backend<'e, T> {
             Err(error) => return Ok(vec![format!("{}: {error}", self.entry.name)]),
         };
         let errors = check(&evaluation, &outputs, &reference(&problem, set));
-        Ok(errors.iter().filter(|error| !error.is_within_bound()).map(ToString::to_string).collect())
+        let wrong = errors.iter().filter(|error| !error.is_within_bound());
+        Ok(wrong.map(|error| format!("{}: {error}", describe(&problem))).collect())
     }
+}
+
+/// Its sizes and options, for a message.
+fn describe<T: CliElement>(problem: &Problem<'_, T>) -> String {
+    let [n, d, c] = [problem.n_samples(), problem.n_features(), problem.n_classes()];
+    let mut text = format!("{n}x{d}x{c} {}", T::DTYPE);
+    for (name, is_there) in [
+        ("soft targets", matches!(problem.targets(), Targets::Soft(_))),
+        ("bias", problem.bias().is_some()),
+        ("class weights", problem.class_weights().is_some()),
+        ("sample weights", problem.sample_weights().is_some()),
+    ] {
+        text.push_str(if is_there { ", " } else { "" });
+        text.push_str(if is_there { name } else { "" });
+    }
+    format!("{text}, {:?}", problem.objective())
 }
 
 /// Of any size and with any options.
