@@ -61,13 +61,8 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
         let l2 = T::narrow(problem.objective().l2);
         let total_weight = total_weight(problem);
 
-        // The sums of (9) start at the penalty's λ·W, or at zero.
         if let Some(dw) = &mut outputs.weights_gradient {
-            if l2 == T::zero() {
-                dw.fill(T::zero());
-            } else {
-                dw.zip_mut_with(&weights, |g, &w| *g = l2 * w);
-            }
+            dw.fill(T::zero());
         }
         if let Some(db) = &mut outputs.bias_gradient {
             db.fill(T::zero());
@@ -121,9 +116,12 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
             }
         }
 
-        // (7)
+        // (7), and the penalty's part of (9). It comes last: a sum that begins at λ·W rounds at its size N times.
         let mut loss = loss_sum / total_weight;
         if l2 != T::zero() {
+            if let Some(dw) = &mut outputs.weights_gradient {
+                dw.zip_mut_with(&weights, |g, &w| *g += l2 * w);
+            }
             let squares: f64 = weights.iter().map(|w| w.widen() * w.widen()).sum();
             loss += problem.objective().l2 / 2.0 * squares;
         }
@@ -143,7 +141,7 @@ impl<T: Element> HessianVectorProduct<T> for Naive {
         let features = problem.features();
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let l2 = T::narrow(problem.objective().l2);
-        product.zip_mut_with(&direction, |h, &v| *h = if l2 == T::zero() { T::zero() } else { l2 * v });
+        product.fill(T::zero());
 
         let total_weight = total_weight(problem);
         let mut sample = Sample::new(c);
@@ -163,6 +161,9 @@ impl<T: Element> HessianVectorProduct<T> for Naive {
                     product[[k, j]] += change[j] * features[[i, k]];
                 }
             }
+        }
+        if l2 != T::zero() {
+            product.zip_mut_with(&direction, |h, &v| *h += l2 * v);
         }
         Ok(())
     }

@@ -66,7 +66,7 @@ impl RowBounds {
         };
         let mean_score_error = weighted(&|c| score_errors[c]);
         let mean_shift_error = weighted(&|c| u * distance(c));
-        let others = 1.0 - p[row.best].min(1.0);
+        let others = others_of(&p, row.best);
         let sum_error = (classes as f64 + FEW) * u;
 
         // (4)
@@ -135,13 +135,12 @@ impl RowBounds {
         let z_slope = 2.0 * objective.z_loss * lse_value;
         let z_slope_error = 2.0 * objective.z_loss * lse;
         let swing = total_mass + z_slope.abs();
-        let all_p_errors: f64 = p_errors.iter().sum();
         bounds.gradient = (0..classes)
             .map(|c| {
                 let own = swing * p_errors[c] + p[c] * z_slope_error;
                 let error = if hard && mass[c] != 0.0 {
                     let rest = others_of(&p, c);
-                    total_mass * (all_p_errors - p_errors[c] + sum_error * rest + classes as f64 * tiny)
+                    total_mass * (others_of(&p_errors, c) + sum_error * rest + classes as f64 * tiny)
                         + z_slope.abs() * p_errors[c]
                         + p[c] * z_slope_error
                         + FEW * u * (total_mass * rest + z_slope.abs() * p[c])
@@ -162,9 +161,9 @@ impl RowBounds {
     }
 }
 
-/// Σ p over the classes other than `c`.
-fn others_of(p: &[f64], c: usize) -> f64 {
-    p.iter().enumerate().filter(|&(k, _)| k != c).map(|(_, p)| p).sum()
+/// The sum over the classes other than `c`, which may be far smaller than the part of `c`.
+fn others_of(parts: &[f64], c: usize) -> f64 {
+    parts.iter().enumerate().filter(|&(k, _)| k != c).map(|(_, part)| part).sum()
 }
 
 /// The error of (∂s/∂raw)/τ = (1 − (s/κ)²)/τ. Computing it just so is allowed: an absolute error of some u.

@@ -459,6 +459,19 @@ mod tests {
         }
     }
 
+    /// Of two classes both gradients are as uncertain as each other, however small they are.
+    #[test]
+    fn a_confident_label_has_the_bound_of_the_other_class() {
+        let features = ndarray::array![[1.0, 1.0]];
+        let weights = ndarray::array![[100.0, 60.0], [-50.0, -60.0]];
+        let (labels, bias) = (ndarray::array![0], ndarray::array![0.0, 0.0]);
+        let problem = Problem::builder(features.view(), weights.view(), labels.view()).bias(bias.view());
+        let reference = reference(&problem.build().unwrap(), OutputSet::ALL);
+        let (_, db) = reference.outputs.iter().find(|(kind, _)| *kind == OutputKind::BiasGradient).unwrap();
+        assert!(db.values[0] < 0.0 && db.values[0] == -db.values[1]);
+        assert!(db.bounds[0] >= db.bounds[1], "{:e} and {:e}", db.bounds[0], db.bounds[1]);
+    }
+
     #[test]
     fn its_gradients_are_its_differences() {
         let mut entries = 0;
