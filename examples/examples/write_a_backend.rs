@@ -4,6 +4,7 @@
 //! This one does plain labels under the mean or the sum, and says so of everything else.
 
 use softmax_conformance::{Report, Runner, Suite};
+use softmax_core::ndarray::{Array1, Array2, ArrayView1};
 use softmax_core::{
     Descriptor, Element, Error, Evaluation, Objective, Outputs, Problem, Reduction, Result, SoftmaxBackend,
     Targets,
@@ -34,7 +35,10 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let total_weight = if problem.objective().reduction == Reduction::Sum { 1.0 } else { n as f64 };
         let (mut loss, mut correct) = (0.0, 0);
-        let (mut dw, mut dx, mut db) = (vec![0.0; d * c], vec![0.0; n * d], vec![0.0; c]);
+        // What is not asked for is not computed.
+        let mut dw = outputs.weights_gradient.is_some().then(|| Array2::<f64>::zeros((d, c)));
+        let mut dx = outputs.features_gradient.is_some().then(|| Array2::<f64>::zeros((n, d)));
+        let mut db = outputs.bias_gradient.is_some().then(|| Array1::<f64>::zeros(c));
         for i in 0..n {
             self.scores.clear();
             self.scores
@@ -52,17 +56,23 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
             let sample_loss = rest.ln_1p() + (max - self.scores[labels[i]]);
             loss += sample_loss;
             correct += usize::from(best == labels[i]);
-            for j in 0..c {
+            for j in (0..c).filter(|_| outputs.wants_gradient()) {
                 let g = if j == labels[i] {
                     -(others(j, &self.scores) / (1.0 + rest))
                 } else {
                     (self.scores[j] - max).exp() / (1.0 + rest)
                 };
                 let g = g / total_weight;
-                db[j] += g;
+                if let Some(db) = &mut db {
+                    db[j] += g;
+                }
                 for k in 0..d {
-                    dw[k * c + j] += g * x[[i, k]].widen();
-                    dx[i * d + k] += g * w[[k, j]].widen();
+                    if let Some(dw) = &mut dw {
+                        dw[[k, j]] += g * x[[i, k]].widen();
+                    }
+                    if let Some(dx) = &mut dx {
+                        dx[[i, k]] += g * w[[k, j]].widen();
+                    }
                 }
             }
             if let Some(out) = &mut outputs.sample_losses {
@@ -75,23 +85,20 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
                 out[i] = best;
             }
         }
-        let narrow = |(out, &g): (&mut T, &f64)| *out = T::narrow(g);
-        if let Some(out) = &mut outputs.weights_gradient {
-            out.iter_mut().zip(&dw).for_each(narrow);
+        if let (Some(out), Some(dw)) = (&mut outputs.weights_gradient, dw) {
+            out.assign(&dw.mapv(T::narrow));
         }
-        if let Some(out) = &mut outputs.features_gradient {
-            out.iter_mut().zip(&dx).for_each(narrow);
+        if let (Some(out), Some(dx)) = (&mut outputs.features_gradient, dx) {
+            out.assign(&dx.mapv(T::narrow));
         }
-        if let Some(out) = &mut outputs.bias_gradient {
-            out.iter_mut().zip(&db).for_each(narrow);
+        if let (Some(out), Some(db)) = (&mut outputs.bias_gradient, db) {
+            out.assign(&db.mapv(T::narrow));
         }
         Ok(Evaluation { loss: loss / total_weight, total_weight, correct: Some(correct) })
     }
 }
 
-fn plain_labels<'a, T: Element>(
-    problem: &Problem<'a, T>,
-) -> Result<softmax_core::ndarray::ArrayView1<'a, usize>> {
+fn plain_labels<'a, T: Element>(problem: &Problem<'a, T>) -> Result<ArrayView1<'a, usize>> {
     let objective = Objective { reduction: problem.objective().reduction, ..Objective::default() };
     if *problem.objective() != objective || problem.bias().is_some() {
         return Err(unsupported("options"));

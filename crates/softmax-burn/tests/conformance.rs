@@ -1,41 +1,32 @@
 //! The full conformance suite.
 
 use softmax_burn::{Burn, BurnAutodiff};
-use softmax_conformance::{Report, Runner, Suite};
-
-/// A built-in backend does everything: what it does not support fails here.
-fn assert_complete(report: &Report) {
-    report.assert_success();
-    assert!(report.ran() > 500, "{} cases", report.ran());
-    let unsupported: Vec<_> =
-        report.skipped.iter().filter(|s| s.reason.contains("does not support")).collect();
-    assert!(unsupported.is_empty(), "{unsupported:?}");
-}
+use softmax_conformance::{Runner, Suite};
 
 #[test]
 fn burn_f32() {
-    assert_complete(&Runner::new().run(&Suite::<f32>::full(), || Box::new(Burn::flex())));
+    Runner::new().run(&Suite::<f32>::full(), || Box::new(Burn::flex())).assert_complete();
 }
 
 #[test]
 fn burn_f64() {
-    assert_complete(&Runner::new().run(&Suite::<f64>::full(), || Box::new(Burn::flex())));
+    Runner::new().run(&Suite::<f64>::full(), || Box::new(Burn::flex())).assert_complete();
 }
 
 /// Chunks that no case divides into evenly.
 #[test]
 fn burn_by_chunks_f32() {
-    assert_complete(&Runner::new().run(&Suite::<f32>::full(), || Box::new(Burn::flex().chunk_rows(5))));
+    Runner::new().run(&Suite::<f32>::full(), || Box::new(Burn::flex().chunk_rows(5))).assert_complete();
 }
 
 #[test]
 fn burn_autodiff_f32() {
-    assert_complete(&Runner::new().run(&Suite::<f32>::full(), || Box::new(BurnAutodiff::flex())));
+    Runner::new().run(&Suite::<f32>::full(), || Box::new(BurnAutodiff::flex())).assert_complete();
 }
 
 #[test]
 fn burn_autodiff_f64() {
-    assert_complete(&Runner::new().run(&Suite::<f64>::full(), || Box::new(BurnAutodiff::flex())));
+    Runner::new().run(&Suite::<f64>::full(), || Box::new(BurnAutodiff::flex())).assert_complete();
 }
 
 /// On each graphics device that there is; a build that has them is for a machine that has one, if only in software.
@@ -55,7 +46,7 @@ mod graphics {
     fn f32() {
         for burn in devices() {
             println!("{}", burn.name());
-            assert_complete(&Runner::new().run(&Suite::<f32>::full(), || Box::new(burn.clone())));
+            Runner::new().run(&Suite::<f32>::full(), || Box::new(burn.clone())).assert_complete();
         }
     }
 
@@ -67,7 +58,7 @@ mod graphics {
         for mut burn in devices() {
             match burn.loss(&problem) {
                 Ok(_) => {
-                    assert_complete(&Runner::new().run(&Suite::<f64>::full(), || Box::new(burn.clone())));
+                    Runner::new().run(&Suite::<f64>::full(), || Box::new(burn.clone())).assert_complete();
                 }
                 Err(Error::Unsupported { backend, what }) => {
                     assert_eq!(backend, burn.name());

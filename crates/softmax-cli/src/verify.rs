@@ -31,7 +31,7 @@ pub(crate) fn run(
             both.iter().any(|report| refused_type(report).is_none()),
             "backend {}: expected a type that it computes in, found none: {}",
             entry.name,
-            both[0].skipped[0].reason
+            both[0].unsupported[0].reason
         );
         reports.extend(both);
     }
@@ -45,9 +45,9 @@ pub(crate) fn run(
 
 /// Why the backend does nothing in this type, if it says so of every case.
 fn refused_type(report: &Report) -> Option<&str> {
-    let reason = &report.skipped.first()?.reason;
+    let reason = &report.unsupported.first()?.reason;
     let is_the_type = reason.contains(&format!("does not support {}", report.dtype));
-    let says_no_more = report.ran() == 0 && report.skipped.iter().all(|skipped| skipped.reason == *reason);
+    let says_no_more = report.ran() == 0 && report.unsupported.iter().all(|case| case.reason == *reason);
     (is_the_type && says_no_more).then_some(reason)
 }
 
@@ -70,7 +70,7 @@ fn write_table(reports: &[Report], palette: Palette, out: &mut dyn Write) -> any
             report.backend.clone(),
             report.dtype.clone(),
             report.ran().to_string(),
-            report.skipped.len().to_string(),
+            (report.skipped.len() + report.unsupported.len()).to_string(),
             report.failures.len().to_string(),
             format!("{:.3}", report.worst_over_bound()),
         ]);
@@ -81,6 +81,9 @@ fn write_table(reports: &[Report], palette: Palette, out: &mut dyn Write) -> any
         if let Some(reason) = refused_type(report) {
             writeln!(out, "{whose}: {reason}")?;
             continue;
+        }
+        for unsupported in &report.unsupported {
+            writeln!(out, "{whose} {}: {}", unsupported.name, unsupported.reason)?;
         }
         for skipped in &report.skipped {
             writeln!(out, "{whose} skipped {}: {}", skipped.name, skipped.reason)?;

@@ -12,9 +12,9 @@ pub struct HessianReport {
     pub problems: usize,
     /// Against differences of gradients.
     pub difference: f64,
-    /// |uᵀHv − vᵀHu|, over |u||H v|.
+    /// |uᵀHv − vᵀHu|, over |u||H v| + |v||H u|.
     pub asymmetry: f64,
-    /// −vᵀHv where it is negative, over |v||H v|. Only of objectives that are convex: no softcap, no z-loss.
+    /// −vᵀHv where it is negative, over |u||H v| + |v||H u|. Only of objectives that are convex: no softcap, no z-loss.
     pub negativity: f64,
 }
 

@@ -30,9 +30,9 @@
 //! 2. [`SoftmaxBackend`](softmax_core::SoftmaxBackend) for it: check the outputs, refuse with
 //!    [`Error::Unsupported`](softmax_core::Error::Unsupported) what it does not do, compute, write what is asked
 //!    for.
-//! 3. A test that runs the suite as above. What is refused shows as skipped, with the reason.
+//! 3. A test that runs the suite as above. What is refused shows as unsupported, with the reason; [`Report::assert_complete`] admits nothing of it.
 //!
-//! `examples/write_a_backend.rs` in the repository is such a backend, whole.
+//! `examples/examples/write_a_backend.rs` in the repository is such a backend, whole.
 //!
 //! # What the suite holds a backend to
 //!

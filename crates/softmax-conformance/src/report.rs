@@ -16,8 +16,10 @@ pub struct Report {
     pub failures: Vec<CaseFailure>,
     /// Cases that failed as expected.
     pub expected_failures: Vec<Skipped>,
-    /// Cases that did not run: left out, not supported, or not applicable.
+    /// Cases that did not run: left out, or not applicable.
     pub skipped: Vec<Skipped>,
+    /// Cases that the backend says it does not do: [`Error::Unsupported`](softmax_core::Error::Unsupported).
+    pub unsupported: Vec<Skipped>,
     /// What is wrong with the run itself: a skip that matches no case, no case at all.
     pub misuse: Vec<String>,
     /// Per output, the largest error over its bound among the cases that passed.
@@ -63,6 +65,7 @@ impl Serialize for Report {
             "failures": self.failures,
             "expected_failures": self.expected_failures,
             "skipped": self.skipped,
+            "unsupported": self.unsupported,
             "misuse": self.misuse,
             "worst": self.worst,
         });
@@ -111,6 +114,7 @@ impl Report {
             failures: Vec::new(),
             expected_failures: Vec::new(),
             skipped: Vec::new(),
+            unsupported: Vec::new(),
             misuse: Vec::new(),
             worst: Vec::new(),
         }
@@ -141,6 +145,16 @@ impl Report {
         println!("{self}");
     }
 
+    /// As [`assert_success`](Self::assert_success), for a backend that does everything.
+    ///
+    /// # Panics
+    /// If it is not a success, or there is anything that the backend does not do.
+    #[track_caller]
+    pub fn assert_complete(&self) {
+        self.assert_success();
+        assert!(self.unsupported.is_empty(), "expected a backend that does everything: {self}");
+    }
+
     /// The report as JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("names and numbers can be written as JSON")
@@ -154,16 +168,20 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} {}: {} cases ran, {} failed, {} skipped; worst error {:.3} of its bound",
+            "{} {}: {} cases ran, {} failed, {} unsupported, {} skipped; worst error {:.3} of its bound",
             self.backend,
             self.dtype,
             self.ran(),
             self.failures.len(),
+            self.unsupported.len(),
             self.skipped.len(),
             self.worst_over_bound()
         )?;
         for worst in self.worst.iter().filter(|worst| worst.over_bound > 0.0) {
             writeln!(f, "  {:<18} {:.3} of its bound, in {}", worst.output, worst.over_bound, worst.case)?;
+        }
+        for unsupported in self.unsupported.iter().take(SHOWN) {
+            writeln!(f, "  unsupported {}: {}", unsupported.name, unsupported.reason)?;
         }
         for skipped in self.skipped.iter().take(SHOWN) {
             writeln!(f, "  skipped {}: {}", skipped.name, skipped.reason)?;

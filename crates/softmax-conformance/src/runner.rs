@@ -122,6 +122,7 @@ impl Runner {
         let expected = reason_for(&self.expected_failures, &name);
         match (outcome, expected) {
             (Outcome::NotApplicable(reason), _) => report.skipped.push(Skipped { name, reason }),
+            (Outcome::Unsupported(reason), _) => report.unsupported.push(Skipped { name, reason }),
             (Outcome::Passed(errors), None) => {
                 report.passed += 1;
                 for error in errors {

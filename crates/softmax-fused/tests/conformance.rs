@@ -1,23 +1,14 @@
 //! The full conformance suite, at every level that this machine has, each a backend of its own.
 
-use softmax_conformance::{Report, Runner, Suite, check, reference};
+use softmax_conformance::{Runner, Suite, check, reference};
 use softmax_fused::ndarray::{Array1, Array2};
 use softmax_fused::{Element, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
-
-/// A built-in backend does everything: what it does not support fails here.
-fn assert_complete(report: &Report) {
-    report.assert_success();
-    assert!(report.ran() > 500, "{} cases", report.ran());
-    let unsupported: Vec<_> =
-        report.skipped.iter().filter(|s| s.reason.contains("does not support")).collect();
-    assert!(unsupported.is_empty(), "{unsupported:?}");
-}
 
 #[test]
 fn every_level_f32() {
     for level in Level::available() {
         println!("level {}", level.name());
-        assert_complete(&Runner::new().run(&Suite::<f32>::full(), || Box::new(Fused::with_level(level))));
+        Runner::new().run(&Suite::<f32>::full(), || Box::new(Fused::with_level(level))).assert_complete();
     }
 }
 
@@ -25,7 +16,7 @@ fn every_level_f32() {
 fn every_level_f64() {
     for level in Level::available() {
         println!("level {}", level.name());
-        assert_complete(&Runner::new().run(&Suite::<f64>::full(), || Box::new(Fused::with_level(level))));
+        Runner::new().run(&Suite::<f64>::full(), || Box::new(Fused::with_level(level))).assert_complete();
     }
 }
 
@@ -33,7 +24,19 @@ fn every_level_f64() {
 #[test]
 fn little_memory_is_enough() {
     let suite = Suite::<f64>::full();
-    assert_complete(&Runner::new().run(&suite, || Box::new(Fused::detect().memory(1))));
+    Runner::new().run(&suite, || Box::new(Fused::detect().memory(1))).assert_complete();
+}
+
+/// Where memory is short, it is shared out alike whatever is asked for, in both kernels.
+#[test]
+fn what_is_asked_for_changes_no_bit_where_memory_is_short() {
+    for kibibytes in [40, 80, 120, 160, 200, 300] {
+        for classes in [0, Fused::MOST_NARROW_CLASSES] {
+            let backend = || Fused::detect().memory(kibibytes << 10).narrow_up_to(classes);
+            let suite = Suite::<f32>::full();
+            Runner::new().filter("behaviour/fewer").run(&suite, || Box::new(backend())).assert_complete();
+        }
+    }
 }
 
 /// No samples, after some: what is kept from call to call is in no answer.

@@ -3,7 +3,8 @@
 use super::inputs::Inputs;
 use super::real::{DoubleDouble, Real};
 use super::{Oracle, Precision};
-use softmax_core::{Dtype, Element, OutputKind, Problem};
+use ndarray::ArrayView1;
+use softmax_core::{Dtype, Element, OutputKind, Problem, ndarray};
 
 /// One entry of a gradient as a central difference of the double-double loss, good to some 12 digits of the
 /// gradient's size. `None` for an output that is no gradient.
@@ -12,10 +13,23 @@ pub fn central_difference<T: Element>(
     gradient: OutputKind,
     index: &[usize],
 ) -> Option<f64> {
-    // With 31 digits in the loss, truncation (h²) and rounding (1e-31/h) are both far below 1e-12.
+    // With 31 digits in the loss, rounding (1e-31/h) is far below 1e-12; so is truncation, (h·size)²/6, with a step of
+    // 2⁻²⁶ in the scores: what is moved is multiplied by entries of this size.
     const H: f64 = 1.0 / (1u64 << 26) as f64;
     debug_assert_eq!(DoubleDouble::PRECISION, Precision::DoubleDouble);
     let inputs = Inputs::new(problem);
+    let largest = |entries: ArrayView1<'_, f64>| entries.iter().fold(1.0, |max: f64, x| max.max(x.abs()));
+    let (entry, size) = match (gradient, index) {
+        (OutputKind::WeightsGradient, &[k, c]) => {
+            (inputs.weights[[k, c]], largest(inputs.features.column(k)))
+        }
+        (OutputKind::FeaturesGradient, &[i, k]) => (inputs.features[[i, k]], largest(inputs.weights.row(k))),
+        (OutputKind::BiasGradient, &[c]) => (inputs.bias[c], 1.0),
+        _ => return None,
+    };
+    // And one that moves an f64 at all.
+    const LEAST: f64 = 1.0 / (1u64 << 48) as f64;
+    let step = (H / size.min(f64::MAX).log2().ceil().exp2()).max(LEAST * entry.abs());
     let at = |step: f64| {
         let mut moved = inputs.clone();
         match (gradient, index) {
@@ -31,6 +45,6 @@ pub fn central_difference<T: Element>(
         };
         Some((Oracle::<DoubleDouble>::new(&moved, Dtype::F64, false).loss(), moved_by))
     };
-    let ((after, up), (before, down)) = (at(H)?, at(-H)?);
+    let ((after, up), (before, down)) = (at(step)?, at(-step)?);
     Some((after - before).value() / (up - down))
 }

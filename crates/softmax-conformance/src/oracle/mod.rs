@@ -472,6 +472,21 @@ mod tests {
         assert!(db.bounds[0] >= db.bounds[1], "{:e} and {:e}", db.bounds[0], db.bounds[1]);
     }
 
+    /// Features and weights that no one has scaled.
+    #[test]
+    fn differences_are_as_good_where_numbers_are_large() {
+        let features = ndarray::array![[1e5, -3e4], [2e5, 1.5e5]];
+        let weights = ndarray::array![[1e-6, -2e-6, 0.0], [3e-6, 0.0, 1e-6]];
+        let labels = ndarray::array![0, 2];
+        let turned = Problem::builder(features.t(), weights.view(), labels.view()).build().unwrap();
+        for (k, c) in [(0, 0), (1, 2)] {
+            let reference = reference(&turned, OutputSet::NONE.with(OutputKind::WeightsGradient));
+            let value = reference.outputs[0].1.values[[k, c]];
+            let difference = central_difference(&turned, OutputKind::WeightsGradient, &[k, c]).unwrap();
+            assert!((difference - value).abs() < 1e-11 * value.abs(), "{difference:e} and {value:e}");
+        }
+    }
+
     #[test]
     fn its_gradients_are_its_differences() {
         let mut entries = 0;

@@ -10,14 +10,20 @@ use softmax_core::{
 };
 
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
-    vec![
-        Test::new("behaviour/repeat", repeat),
-        Test::new("behaviour/same-again", same_again),
-        Test::new("behaviour/threads", threads),
-        Test::new("behaviour/fewer-outputs", fewer_outputs),
-        Test::new("behaviour/writes-only-its-outputs", writes_only_its_outputs),
-        Test::new("behaviour/refuses-wrong-shapes", refuses_wrong_shapes),
-    ]
+    let mut tests = vec![Test::new("behaviour/repeat", repeat)];
+    // Of a plain problem, for backends that do no others, and of one with options.
+    for (suffix, large) in [("", plain as fn() -> OwnedProblem<T>), ("-options", with_options)] {
+        let mut test = |name: &str, body: fn(&Subject<'_, T>, &OwnedProblem<T>) -> Outcome| {
+            let body = move |subject: &Subject<'_, T>| body(subject, &large());
+            tests.push(Test::new(format!("behaviour/{name}{suffix}"), body));
+        };
+        test("same-again", same_again);
+        test("threads", threads);
+        test("fewer-outputs", fewer_outputs);
+        test("writes-only-its-outputs", writes_only_its_outputs);
+        test("refuses-wrong-shapes", refuses_wrong_shapes);
+    }
+    tests
 }
 
 /// One instance, problems of different shapes and options in a row: what was left from one must not show in
@@ -25,7 +31,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
 fn repeat<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     let mut backend = subject.make();
     let mut messages = Vec::new();
-    let mut unsupported = None;
+    let (mut passed, mut refused) = (0, None);
     for case in cases().iter().step_by(7) {
         let owned = case.narrowed::<T>();
         let Ok(problem) = owned.problem() else { continue };
@@ -34,32 +40,40 @@ fn repeat<T: Element>(subject: &Subject<'_, T>) -> Outcome {
             Err(error) => error.into(),
         };
         match outcome {
-            Outcome::Passed(_) => {}
-            Outcome::NotApplicable(reason) => unsupported = Some(reason),
+            Outcome::Passed(_) => passed += 1,
+            outcome @ (Outcome::Unsupported(_) | Outcome::NotApplicable(_)) => refused = Some(outcome),
             Outcome::Failed(faults) => messages.extend(faults.iter().map(|m| format!("{}: {m}", case.name))),
         }
     }
-    match unsupported {
-        Some(reason) if messages.is_empty() => Outcome::NotApplicable(reason),
+    match refused {
+        Some(refused) if messages.is_empty() && passed == 0 => refused,
         _ => Outcome::of(messages),
     }
 }
 
 /// A problem with enough rows to be shared among threads.
-fn large<T: Element>() -> OwnedProblem<T> {
-    let mut g = Generator::new(6);
+fn plain<T: Element>() -> OwnedProblem<T> {
+    Case::new("", Generator::new(6).problem(700, 37, 19)).narrowed()
+}
+
+/// And one with most of what a problem can have.
+fn with_options<T: Element>() -> OwnedProblem<T> {
+    let mut g = Generator::new(9);
     let mut problem = g.problem(700, 37, 19);
     problem.bias = Some(g.vector(19, -1.0, 1.0));
+    problem.class_weights = Some(g.vector(19, 0.5, 2.0));
+    problem.sample_weights = Some(g.vector(700, 0.0, 2.0));
+    let options = Objective { label_smoothing: 0.1, l2: 0.01, z_loss: 1e-3, ..Objective::default() };
+    problem.objective = Objective { softcap: Some(5.0), temperature: 1.5, ignore_index: Some(3), ..options };
     Case::new("", problem).narrowed()
 }
 
 /// The same problem twice gives the same bits, from a backend that says it is deterministic.
-fn same_again<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+fn same_again<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     let mut backend = subject.make();
     if !backend.descriptor().deterministic {
         return Outcome::NotApplicable("the backend does not say that it is deterministic".to_owned());
     }
-    let owned = large::<T>();
     let answers = owned.problem().and_then(|problem| {
         let first = evaluate(backend.as_mut(), &problem, OutputSet::ALL)?;
         Ok((first, evaluate(backend.as_mut(), &problem, OutputSet::ALL)?))
@@ -72,11 +86,10 @@ fn same_again<T: Element>(subject: &Subject<'_, T>) -> Outcome {
 }
 
 /// The same bits in pools of 1, 2, 3 and 8 threads, from a backend that says it is deterministic.
-fn threads<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+fn threads<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     if !subject.make().descriptor().deterministic {
         return Outcome::NotApplicable("the backend does not say that it is deterministic".to_owned());
     }
-    let owned = large::<T>();
     let mut first = None;
     let mut messages = Vec::new();
     for count in [1, 2, 3, 8] {
@@ -100,8 +113,7 @@ fn threads<T: Element>(subject: &Subject<'_, T>) -> Outcome {
 
 /// Leaving outputs out does not change the others: not a bit, or for a backend that does not say that it is
 /// deterministic, not beyond the bounds.
-fn fewer_outputs<T: Element>(subject: &Subject<'_, T>) -> Outcome {
-    let owned = large::<T>();
+fn fewer_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     let deterministic = subject.make().descriptor().deterministic;
     let attempt = || -> Result<Vec<String>, Error> {
         let problem = owned.problem()?;
@@ -149,8 +161,7 @@ fn merge<T: Element>(fewer: &OwnedOutputs<T>, all: &OwnedOutputs<T>) -> OwnedOut
 }
 
 /// Gradients go into strided views; what lies between their entries is left alone.
-fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>) -> Outcome {
-    let owned = large::<T>();
+fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     let sentinel = T::narrow(-12345.0);
     let attempt = || -> Result<Vec<String>, Error> {
         let problem = owned.problem()?;
@@ -199,8 +210,7 @@ fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>) -> Outcome {
 }
 
 /// An output of a wrong shape is an error, not a panic and not an answer.
-fn refuses_wrong_shapes<T: Element>(subject: &Subject<'_, T>) -> Outcome {
-    let owned = large::<T>();
+fn refuses_wrong_shapes<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     let Ok(problem) = owned.problem() else {
         return Outcome::Failed(vec!["the problem was refused".to_owned()]);
     };
@@ -209,6 +219,8 @@ fn refuses_wrong_shapes<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     smaller.targets = OwnedTargets::Labels(Generator::new(7).labels(3, 2));
     smaller.weights = owned.weights.slice_axis(Axis(1), Slice::from(..2)).to_owned();
     smaller.bias = None;
+    smaller.class_weights = None;
+    smaller.sample_weights = None;
     smaller.objective = Objective::default();
     let Ok(small) = smaller.problem() else {
         return Outcome::Failed(vec!["the problem was refused".to_owned()]);

@@ -2,8 +2,8 @@
 
 use super::{Outcome, Subject, Test};
 use crate::case::{Case, Generator};
-use softmax_core::ndarray::{Array1, Array2, ArrayView2, Axis, ShapeBuilder, Slice};
-use softmax_core::{Element, OwnedProblem, OwnedTargets, Problem, Targets};
+use softmax_core::ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, ShapeBuilder, Slice};
+use softmax_core::{Element, OwnedProblem, OwnedTargets, Problem, ProblemBuilder};
 
 /// How a matrix lies in memory.
 #[derive(Clone, Copy, Debug)]
@@ -26,10 +26,12 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     for x in LAYOUTS {
         for w in LAYOUTS {
             let name = format!("layouts/x-{x:?}-w-{w:?}").to_lowercase();
-            tests.push(Test::new(name, move |subject: &Subject<'_, T>| judge(subject, x, w)));
+            tests.push(Test::new(name, move |subject: &Subject<'_, T>| matrices(subject, x, w)));
         }
     }
-    tests.push(Test::new("layouts/broadcast", broadcast));
+    tests.push(Test::new("layouts/vectors-reversed", vectors_reversed));
+    tests.push(Test::new("layouts/broadcast", |subject: &Subject<'_, T>| broadcast(subject, false)));
+    tests.push(Test::new("layouts/broadcast-weights", |subject: &Subject<'_, T>| broadcast(subject, true)));
     tests
 }
 
@@ -83,27 +85,47 @@ impl<T: Element> Stored<T> {
     }
 }
 
-fn judge<T: Element>(subject: &Subject<'_, T>, x: Layout, w: Layout) -> Outcome {
-    let mut g = Generator::new(4);
-    let owned = Case::new("", OwnedProblem { bias: Some(g.vector(11, -1.0, 1.0)), ..g.problem(21, 13, 11) });
-    let owned = owned.narrowed::<T>();
-    let OwnedTargets::Labels(labels) = &owned.targets else { unreachable!("the generator gives labels") };
-    // Labels and bias backwards too.
-    let backwards: Array1<usize> = labels.iter().rev().copied().collect();
-    let mut labels = backwards.view();
-    labels.invert_axis(Axis(0));
-    let bias = owned.bias.as_ref().map(|b| b.iter().rev().copied().collect::<Array1<T>>());
-    let mut bias = bias.as_ref().expect("it was set above").view();
-    bias.invert_axis(Axis(0));
+fn matrices<T: Element>(subject: &Subject<'_, T>, x: Layout, w: Layout) -> Outcome {
+    let owned = Case::new("", Generator::new(4).problem(21, 13, 11)).narrowed::<T>();
+    let labels = hard_labels(&owned);
     let (x, w) = (Stored::new(&owned.features, x), Stored::new(&owned.weights, w));
-    match Problem::builder(x.view(), w.view(), Targets::Labels(labels)).bias(bias).build() {
+    judge(subject, Problem::builder(x.view(), w.view(), labels.view()))
+}
+
+/// Labels, bias and weights that run backwards.
+fn vectors_reversed<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let mut g = Generator::new(4);
+    let owned = Case::new("", g.problem(21, 13, 11)).narrowed::<T>();
+    let labels = hard_labels(&owned);
+    let [bias, class_weights] = [(); 2].map(|()| g.vector(11, 0.5, 1.5).mapv(T::narrow));
+    let sample_weights = g.vector(21, 0.5, 1.5).mapv(T::narrow);
+    let builder = Problem::builder(owned.features.view(), owned.weights.view(), reversed(&labels));
+    let builder = builder.bias(reversed(&bias)).class_weights(reversed(&class_weights));
+    judge(subject, builder.sample_weights(reversed(&sample_weights)))
+}
+
+fn hard_labels<T: Element>(owned: &OwnedProblem<T>) -> &Array1<usize> {
+    match &owned.targets {
+        OwnedTargets::Labels(labels) => labels,
+        OwnedTargets::Soft(_) => unreachable!("the generator gives labels"),
+    }
+}
+
+fn reversed<A>(vector: &Array1<A>) -> ArrayView1<'_, A> {
+    let mut view = vector.view();
+    view.invert_axis(Axis(0));
+    view
+}
+
+fn judge<T: Element>(subject: &Subject<'_, T>, builder: ProblemBuilder<'_, T>) -> Outcome {
+    match builder.build() {
         Ok(problem) => subject.judge(&problem),
         Err(error) => error.into(),
     }
 }
 
 /// One row of features for all samples, one column of weights for all classes, one weight for all.
-fn broadcast<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+fn broadcast<T: Element>(subject: &Subject<'_, T>, weighted: bool) -> Outcome {
     let mut g = Generator::new(5);
     let row = g.matrix(1, 6, -1.0, 1.0).mapv(T::narrow);
     let column = g.matrix(6, 1, -1.0, 1.0).mapv(T::narrow);
@@ -114,8 +136,6 @@ fn broadcast<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     let (Some(features), Some(weights), Some(u)) = (features, weights, sample_weights) else {
         unreachable!("axes of length one broadcast")
     };
-    match Problem::builder(features, weights, labels.view()).sample_weights(u).build() {
-        Ok(problem) => subject.judge(&problem),
-        Err(error) => error.into(),
-    }
+    let builder = Problem::builder(features, weights, labels.view());
+    judge(subject, if weighted { builder.sample_weights(u) } else { builder })
 }

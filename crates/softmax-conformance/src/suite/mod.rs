@@ -40,6 +40,8 @@ pub(crate) struct Subject<'a, T> {
 pub(crate) enum Outcome {
     Passed(Vec<OutputError>),
     Failed(Vec<String>),
+    /// The backend says that it does not do this.
+    Unsupported(String),
     NotApplicable(String),
 }
 
@@ -50,11 +52,11 @@ impl Outcome {
     }
 }
 
-/// What is not supported is not applicable; any other error is a failure.
+/// What is not supported is no failure; any other error is one.
 impl From<Error> for Outcome {
     fn from(error: Error) -> Self {
         match error {
-            Error::Unsupported { .. } => Outcome::NotApplicable(error.to_string()),
+            Error::Unsupported { .. } => Outcome::Unsupported(error.to_string()),
             error => Outcome::Failed(vec![error.to_string()]),
         }
     }
