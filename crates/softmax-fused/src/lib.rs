@@ -31,12 +31,13 @@
 //! over the rows in order.
 //!
 //! Neither partition depends on the number of threads, nor does any sum. The limit of 64 was measured: at 8192×784 in
-//! f32 the first takes 0.85 of the second's time at 64 classes and 0.6 at 32 (see the crate's ARCHITECTURE.md).
+//! f32 the first takes 0.95 of the second's time at 64 classes and 0.55 at 40 (see the crate's ARCHITECTURE.md).
 //!
 //! # Memory
 //!
 //! Beyond inputs and outputs, at most what [`Fused::memory`] says, by default 64 MiB, and the copy of W. It is kept from
-//! call to call. What a call still allocates is a few words for each helping thread.
+//! call to call, for each element type and either kernel of its own: an instance that takes turns with f32 and f64, or with
+//! few classes and many, keeps as much for each. What a call still allocates is a few words for each helping thread.
 //!
 //! # Instruction sets
 //!

@@ -1,4 +1,5 @@
-//! Where things lie, and how much there is of them: all of it follows from sizes, none from threads.
+//! Where things lie, and how much there is of them: all of it follows from the problem and
+//! the memory allowed, none from threads.
 
 use crate::columns::ROWS;
 use crate::kernel::lanes::{FusedElement, Level};

@@ -63,7 +63,8 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     let wants_dw = outputs.weights_gradient.is_some();
     let wants_db = outputs.bias_gradient.is_some();
     let tiles = Tiles::new(problem, layout, terms.has_slopes(), outputs.features_gradient.is_some());
-    let task_size = tiles.total() + if wants_dw { size } else { 0 } + c;
+    // As if everything were asked for, so that no bit depends on what is.
+    let task_size = Tiles::new(problem, layout, terms.has_slopes(), true).total() + size + c;
     let (count, rows) = layout::tasks(n, memory / size_of::<T>() / task_size);
     let layout = layout.with_even_panels(rows);
 

@@ -36,16 +36,16 @@ impl Layout {
         problem: &Problem<'_, T>,
         memory: usize,
         slopes: bool,
-        dx: bool,
     ) -> Self {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let width = 2 * T::lanes(level);
         let panels = c.div_ceil(width);
         let group = (panels / TASKS).clamp(1, GROUP);
-        // What a row costs: scores, slopes, two copies of its features, dX, and its share of the sums.
+        // What a row costs: scores, slopes, two copies of its features, dX, and its share of the sums. As if dX were asked
+        // for, so that no bit depends on whether it is.
         let scores = panels * width * if slopes { 2 } else { 1 };
         let sums = panels + panels.div_ceil(group) * (width + 2);
-        let per_row = scores + (if dx { 3 } else { 2 }) * (d + width) + sums + 16;
+        let per_row = scores + 3 * (d + width) + sums + 16;
         let affordable = memory / size_of::<T>() / per_row;
         let cached = BLOCK_BYTES / CHUNK / size_of::<T>();
         let most = cached.min(affordable).max(TILE);

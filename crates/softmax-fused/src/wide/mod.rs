@@ -51,8 +51,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     outputs: &mut Outputs<'_, T>,
     memory: usize,
 ) -> (f64, usize) {
-    let dx = outputs.features_gradient.is_some();
-    let layout = Layout::new(level, problem, memory, terms.has_slopes(), dx);
+    let layout = Layout::new(level, problem, memory, terms.has_slopes());
     let n = problem.n_samples();
     pack_weights(problem, &mut scratch.weights, layout);
     if let Some(db) = &mut outputs.bias_gradient {
