@@ -6,7 +6,7 @@ use crate::machine;
 use crate::registry::{CliElement, Registry, Setup};
 use anyhow::Context;
 use softmax_core::{Dtype, OutputSet, OwnedOutputs};
-use softmax_data::{DataError, float_type_of_npz, read_npz, write_npz};
+use softmax_data::{DataError, float_type_of_npz, read_npz, write_evaluation_npz};
 
 pub(crate) fn run(args: &EvalArgs, registry: &Registry) -> anyhow::Result<Verdict> {
     let dtype = match args.dtype {
@@ -35,6 +35,6 @@ fn run_as<T: CliElement>(args: &EvalArgs, registry: &Registry) -> anyhow::Result
     let mut backend = T::make(entry, Setup { threads });
     let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
     let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
-    write_npz(&args.out, &evaluation, &outputs)?;
+    write_evaluation_npz(&args.out, &evaluation, &outputs)?;
     Ok(Verdict::AllAgree)
 }

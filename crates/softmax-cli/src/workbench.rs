@@ -11,7 +11,9 @@ use anyhow::Context;
 use serde_json::json;
 use softmax_conformance::{check, reference};
 use softmax_core::{Dtype, Evaluation, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, SoftmaxBackend};
-use softmax_data::{float_type_of_npz, read_answer_npz, read_npz, synthetic, write_npz, write_problem_npz};
+use softmax_data::{
+    float_type_of_npz, read_evaluation_npz, read_npz, synthetic, write_evaluation_npz, write_problem_npz,
+};
 use softmax_fused::Fused;
 use softmax_roofline::{Roofline, Work};
 use std::io::{BufRead, Write, stdin};
@@ -79,7 +81,7 @@ fn worker<T: CliElement>(args: &WorkerArgs, registry: &Registry, out: &mut dyn W
     let (first, extra_bytes) = measure::extra_bytes(first);
     first?;
     let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
-    write_npz(&args.answer, &evaluation, &outputs)?;
+    write_evaluation_npz(&args.answer, &evaluation, &outputs)?;
     let (version, simd) = (env!("CARGO_PKG_VERSION"), backend.descriptor().simd);
     writeln!(out, "{}", json!({ "version": version, "simd": simd, "extra_bytes": extra_bytes }))?;
     out.flush()?;
@@ -99,7 +101,7 @@ fn judge<T: CliElement>(args: &JudgeArgs, out: &mut dyn Write) -> anyhow::Result
     let owned = load::<T>(&args.data)?;
     let problem = owned.problem().with_context(|| args.data.display().to_string())?;
     let answers: Vec<(f64, OwnedOutputs<T>)> =
-        args.answers.iter().map(|path| read_answer_npz(path)).collect::<Result<_, _>>()?;
+        args.answers.iter().map(|path| read_evaluation_npz(path)).collect::<Result<_, _>>()?;
     let set = outputs(answers.iter().any(|(_, outputs)| outputs.features_gradient.is_some()));
     let reference = reference(&problem, set);
     for (path, (loss, outputs)) in args.answers.iter().zip(&answers) {

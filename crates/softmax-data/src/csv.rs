@@ -16,10 +16,12 @@ const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
 
 /// Reads a table of numbers. Its first line is a header if no field of it is a number; the label's column is `column`,
 /// by name, or by place from 0, or from the end if negative; else one that is named `label`, `class`, `target`, `y` or
-/// `species`; else the last. Labels that are no integers are names, and their classes go by the alphabet.
+/// `species`; else the last. Labels that are no integers are names, and their classes go by the alphabet. Where there are
+/// `labels` from elsewhere, they are the ones, and the last column is one of features.
 pub(crate) fn read_csv<T: Element>(
     path: &Path,
     column: Option<&str>,
+    labels: Option<Array1<i64>>,
     limit: Option<usize>,
 ) -> Result<Dataset<T>> {
     let origin = path.display().to_string();
@@ -54,7 +56,8 @@ pub(crate) fn read_csv<T: Element>(
     }
     let name = |k: usize| header.as_ref().and_then(|h| h.get(k)).map_or(k.to_string(), str::to_owned);
     let width = header.as_ref().map_or(record.len(), StringRecord::len);
-    let label = label_column(column, header.as_ref(), width).ok_or_else(|| {
+    let last = width.checked_sub(1).filter(|_| labels.is_none());
+    let label = label_column(column, header.as_ref(), width, last).map_err(|()| {
         let named = header
             .as_ref()
             .map_or(String::new(), |h| format!(": {}", h.iter().collect::<Vec<_>>().join(", ")));
@@ -65,11 +68,14 @@ pub(crate) fn read_csv<T: Element>(
         )
     })?;
 
-    let (mut features, mut labels) = (Vec::new(), Vec::new());
-    while more && limit.is_none_or(|limit| labels.len() < limit) {
+    let (mut rows, mut features, mut texts) = (0, Vec::new(), Vec::new());
+    while more && limit.is_none_or(|limit| rows < limit) {
+        rows += 1;
         for (k, text) in record.iter().enumerate() {
-            if k == label {
-                labels.push(text.to_owned());
+            if Some(k) == label {
+                if labels.is_none() {
+                    texts.push(text.to_owned());
+                }
                 continue;
             }
             let number = text.parse().ok().map(T::narrow).filter(|number| number.is_finite());
@@ -81,7 +87,6 @@ pub(crate) fn read_csv<T: Element>(
         }
         more = reader.read_record(&mut record).map_err(refuse)?;
     }
-    let rows = labels.len();
     if rows == 0 {
         return Err(DataError::File {
             path: path.to_owned(),
@@ -89,12 +94,16 @@ pub(crate) fn read_csv<T: Element>(
             found: "found none".to_owned(),
         });
     }
-    let labels = classes(labels)
-        .map_err(|found| field(format!("column {}", name(label)), "labels: integers, or names", &found))?;
-    let features = Array2::from_shape_vec((rows, width - 1), features);
+    let labels = match (labels, label) {
+        (None, Some(label)) => classes(texts).map(Array1::from).map_err(|found| {
+            field(format!("column {}", name(label)), "labels: integers, or names", &found)
+        })?,
+        (labels, _) => labels.unwrap_or_default(),
+    };
+    let features = Array2::from_shape_vec((rows, width - usize::from(label.is_some())), features);
     let features =
         features.map_err(|error| field("table".to_owned(), "rows of one length", &error.to_string()))?;
-    Ok(Dataset::new(origin, features, Labels::Hard(Array1::from(labels))))
+    Ok(Dataset::new(origin, features, Labels::Hard(labels)))
 }
 
 /// Whichever of comma, semicolon and tab the first line has most of.
@@ -105,16 +114,24 @@ fn delimiter(start: &[u8]) -> u8 {
     *[b'\t', b';', b','].iter().max_by_key(|&&delimiter| count(delimiter)).unwrap_or(&b',')
 }
 
-fn label_column(asked: Option<&str>, header: Option<&StringRecord>, width: usize) -> Option<usize> {
+/// The column that is asked for, or is named like one of labels, or else `otherwise`. An error if there is none of what is
+/// asked for.
+fn label_column(
+    asked: Option<&str>,
+    header: Option<&StringRecord>,
+    width: usize,
+    otherwise: Option<usize>,
+) -> Result<Option<usize>, ()> {
     let named = |name: &str| header?.iter().position(|field| field.eq_ignore_ascii_case(name));
     let Some(asked) = asked else {
-        return LABEL_NAMES.iter().find_map(|name| named(name)).or_else(|| width.checked_sub(1));
+        return Ok(LABEL_NAMES.iter().find_map(|name| named(name)).or(otherwise));
     };
-    named(asked).or_else(|| {
+    let placed = || {
         let place: i64 = asked.parse().ok()?;
-        let from_start = if place < 0 { place + width as i64 } else { place };
+        let from_start = if place < 0 { place.checked_add(width as i64)? } else { place };
         usize::try_from(from_start).ok().filter(|&place| place < width)
-    })
+    };
+    named(asked).or_else(placed).map(Some).ok_or(())
 }
 
 /// Integers as they are, names by the alphabet; what is a number and no integer is refused.

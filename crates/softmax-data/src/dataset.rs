@@ -151,18 +151,20 @@ impl<T: Element> Dataset<T> {
         })
     }
 
-    /// The problem of this data under `objective`, whose ignored label is given as files write it, in
-    /// `ignored`. Where the data has no weights, they are small and random, from `seed`.
+    /// The problem of this data under `objective`. The ignored label is the one in `ignored`, as files write it, or if there
+    /// is none the objective's. Where the data has no weights, they are small and random, from `seed`.
     ///
     /// # Errors
-    /// [`DataError::Field`] for a negative label that is not the ignored one, and where there is neither a
-    /// class nor a way to tell how many there are.
+    /// [`DataError::Field`] for a label that is neither a class nor the ignored one, and for one that stands for more classes
+    /// than can be meant.
     pub fn into_problem(
         self,
         objective: Objective,
         ignored: Option<i64>,
         seed: u64,
     ) -> Result<OwnedProblem<T>> {
+        let ignored =
+            ignored.or_else(|| objective.ignore_index.map(|index| i64::try_from(index).unwrap_or(i64::MAX)));
         let classes = self.n_classes(ignored);
         self.check_classes(ignored)?;
         let targets = match self.labels {

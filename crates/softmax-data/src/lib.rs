@@ -27,7 +27,7 @@ mod synthetic;
 pub use dataset::{Dataset, Labels};
 pub use digits::digits;
 pub use error::{DataError, Result};
-pub use npz::{float_type_of_npz, read_answer_npz, read_npz, write_npz, write_problem_npz};
+pub use npz::{float_type_of_npz, read_evaluation_npz, read_npz, write_evaluation_npz, write_problem_npz};
 pub use output::{WriteSeek, write_atomically};
 pub use read::{Format, ReadOptions, read, read_weights};
 pub use synthetic::{random_weights, synthetic};

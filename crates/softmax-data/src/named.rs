@@ -56,14 +56,20 @@ pub(crate) trait NamedArrays {
     }
 }
 
-/// All that a data set can have.
-pub(crate) fn dataset<T: Element>(file: &mut impl NamedArrays) -> Result<Dataset<T>> {
+/// All that a data set can have, with its own labels if there are no `labels` from elsewhere.
+pub(crate) fn dataset<T: Element>(
+    file: &mut impl NamedArrays,
+    labels: Option<Array1<i64>>,
+) -> Result<Dataset<T>> {
     let features = file.require::<T, Ix2>("X", false)?;
-    let labels = match (file.has("y"), file.has("Y")) {
-        (true, true) => return Err(file.field("y and Y", "one of the two", "both")),
-        (true, false) => Labels::Hard(file.integers("y")?),
-        (false, true) => Labels::Soft(file.require::<T, Ix2>("Y", false)?),
-        (false, false) => return Err(file.field("y or Y", "labels or soft targets", &file.inventory())),
+    let labels = match (labels, file.has("y"), file.has("Y")) {
+        (Some(labels), _, _) => Labels::Hard(labels),
+        (None, true, true) => return Err(file.field("y and Y", "one of the two", "both")),
+        (None, true, false) => Labels::Hard(file.integers("y")?),
+        (None, false, true) => Labels::Soft(file.require::<T, Ix2>("Y", false)?),
+        (None, false, false) => {
+            return Err(file.field("y or Y", "labels or soft targets", &file.inventory()));
+        }
     };
     let mut dataset = Dataset::new(file.origin(), features, labels);
     dataset.weights = file.optional::<T, Ix2>("W", false)?;

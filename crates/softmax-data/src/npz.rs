@@ -23,7 +23,7 @@ use zip::result::ZipError;
 /// number of axes or an element type that is no real number, an entry is not finite (a bias may be −∞), or
 /// the file is not an npz or is cut short.
 pub fn read_npz<T: Element>(path: &Path) -> Result<Dataset<T>> {
-    dataset(&mut NpzFile::open(path)?)
+    dataset(&mut NpzFile::open(path)?, None)
 }
 
 /// The element type that the file's X suggests: f64 for NumPy's float64, f32 for anything else.
@@ -40,7 +40,11 @@ pub fn float_type_of_npz(path: &Path) -> Result<Dtype> {
 ///
 /// # Errors
 /// [`DataError::Io`] naming the file.
-pub fn write_npz<T: Element>(path: &Path, evaluation: &Evaluation, outputs: &OwnedOutputs<T>) -> Result<()> {
+pub fn write_evaluation_npz<T: Element>(
+    path: &Path,
+    evaluation: &Evaluation,
+    outputs: &OwnedOutputs<T>,
+) -> Result<()> {
     write_atomically(path, |file| {
         let mut npz = NpzWriter::new(file);
         let mut write = || -> Result<(), WriteNpzError> {
@@ -61,21 +65,24 @@ pub fn write_npz<T: Element>(path: &Path, evaluation: &Evaluation, outputs: &Own
     })
 }
 
-/// Writes a problem with hard labels as [`read_npz`] reads it: X, W and y (int64). The file appears whole or not at
-/// all.
+/// Writes a problem's arrays as [`read_npz`] reads them: X, W, y (int64) or Y, and of b, class_weight and sample_weight those
+/// that there are; the objective's numbers have no place there. The file appears whole or not at all.
 ///
 /// # Errors
-/// [`DataError::Io`] naming the file; its source says so where the targets are soft.
+/// [`DataError::Io`] naming the file.
 pub fn write_problem_npz<T: Element>(path: &Path, problem: &OwnedProblem<T>) -> Result<()> {
     write_atomically(path, |file| {
-        let OwnedTargets::Labels(labels) = &problem.targets else {
-            return Err(io::Error::other("expected hard labels"));
-        };
         let mut npz = NpzWriter::new(file);
         let mut write = || -> Result<(), WriteNpzError> {
             add(&mut npz, "X", Some(&problem.features))?;
             add(&mut npz, "W", Some(&problem.weights))?;
-            npz.add_array("y", &labels.mapv(|label| label as i64))
+            add(&mut npz, "b", problem.bias.as_ref())?;
+            add(&mut npz, "class_weight", problem.class_weights.as_ref())?;
+            add(&mut npz, "sample_weight", problem.sample_weights.as_ref())?;
+            match &problem.targets {
+                OwnedTargets::Labels(labels) => npz.add_array("y", &labels.mapv(|label| label as i64)),
+                OwnedTargets::Soft(soft) => add(&mut npz, "Y", Some(soft)),
+            }
         };
         write().map_err(io::Error::other)?;
         npz.finish().map_err(io::Error::other)?;
@@ -83,11 +90,11 @@ pub fn write_problem_npz<T: Element>(path: &Path, problem: &OwnedProblem<T>) -> 
     })
 }
 
-/// Reads back what [`write_npz`] wrote, or another program like it: the loss, dW, and dX where there is one.
+/// Reads back what [`write_evaluation_npz`] wrote, or another program like it: the loss, dW, and dX where there is one.
 ///
 /// # Errors
 /// As [`read_npz`].
-pub fn read_answer_npz<T: Element>(path: &Path) -> Result<(f64, OwnedOutputs<T>)> {
+pub fn read_evaluation_npz<T: Element>(path: &Path) -> Result<(f64, OwnedOutputs<T>)> {
     let mut file = NpzFile::open(path)?;
     let loss: Array0<f64> = file.require("loss", true)?;
     let outputs = OwnedOutputs {

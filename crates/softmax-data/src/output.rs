@@ -20,28 +20,29 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> i
         let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let in_folder =
             path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = BufWriter::new(NamedTempFile::new_in(in_folder)?);
+        let mut file = BufWriter::new(new_file(in_folder)?);
         write(&mut file)?;
         file.flush()?;
         let file = file.into_inner().map_err(|error| error.into_error())?;
         file.as_file().sync_all()?;
-        set_usual_permissions(&file)?;
+        if let Ok(before) = fs::metadata(path) {
+            file.as_file().set_permissions(before.permissions())?;
+        }
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
     attempt().map_err(|source| DataError::Io { path: path.to_owned(), source })
 }
 
-/// Temporary files are private to their owner; results are as readable as any new file.
-#[cfg(unix)]
-fn set_usual_permissions(file: &NamedTempFile) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn set_usual_permissions(_: &NamedTempFile) -> io::Result<()> {
-    Ok(())
+/// Temporary files are private to their owner; a result is as readable as the process's mask lets any new file be.
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
 }
 
 /// What a file is to its writer.
@@ -52,6 +53,20 @@ impl<W: Write + io::Seek> WriteSeek for W {}
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_keeps_who_may_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::TempDir::new().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (new, usual) = (folder.path().join("new"), folder.path().join("usual"));
+        fs::write(&usual, "").unwrap();
+        write_atomically(&new, |out| out.write_all(b"1")).unwrap();
+        assert_eq!(mode(&new), mode(&usual));
+        fs::set_permissions(&new, fs::Permissions::from_mode(0o600)).unwrap();
+        write_atomically(&new, |out| out.write_all(b"2")).unwrap();
+        assert_eq!(mode(&new), 0o600);
+    }
 
     #[test]
     fn a_link_stays_and_a_device_is_not_replaced() {

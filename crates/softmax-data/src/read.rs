@@ -8,7 +8,7 @@ use crate::error::{DataError, Result};
 use crate::idx::{read_idx, read_idx_labels};
 use crate::named::{dataset, weights};
 use crate::npy::{read_npy, read_npy_labels};
-use crate::npz::{NpzFile, read_npz};
+use crate::npz::NpzFile;
 use crate::safetensors::SafetensorsFile;
 use crate::svmlight::read_svmlight;
 use ndarray::{Array1, Array2};
@@ -83,25 +83,30 @@ pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>
                    or .safetensors)",
         found: "and no --data-format was given".to_owned(),
     })?;
-    let mut labels = options.labels.as_deref().map(read_labels).transpose()?;
+    let labels = options.labels.as_deref().map(read_labels).transpose()?;
     let limit = options.limit;
+    // Labels in another file stand in for those that this one has, or need not have.
     let mut dataset = match format {
-        Format::Npz => read_npz(path)?,
-        Format::Npy => read_npy(path, labels.take())?,
-        Format::Csv => read_csv(path, options.label_column.as_deref(), limit)?,
-        Format::Idx => read_idx(path, labels.take(), limit)?,
-        Format::Cifar10 => read_cifar(path, limit)?,
-        Format::Svmlight => read_svmlight(path, limit)?,
-        Format::Safetensors => dataset(&mut SafetensorsFile::open(path)?)?,
+        Format::Npz => dataset(&mut NpzFile::open(path)?, labels)?,
+        Format::Npy => read_npy(path, labels)?,
+        Format::Csv => read_csv(path, options.label_column.as_deref(), labels, limit)?,
+        Format::Idx => read_idx(path, labels, limit)?,
+        Format::Cifar10 => with_labels(read_cifar(path, limit)?, labels),
+        Format::Svmlight => with_labels(read_svmlight(path, limit)?, labels),
+        Format::Safetensors => dataset(&mut SafetensorsFile::open(path)?, labels)?,
     };
-    if let Some(labels) = labels {
-        dataset.labels = Labels::Hard(labels);
-    }
     if let Some(limit) = limit {
         dataset = dataset.limit(limit);
     }
     dataset.check_lengths()?;
     Ok(dataset)
+}
+
+fn with_labels<T>(mut dataset: Dataset<T>, labels: Option<Array1<i64>>) -> Dataset<T> {
+    if let Some(labels) = labels {
+        dataset.labels = Labels::Hard(labels);
+    }
+    dataset
 }
 
 fn read_labels(path: &Path) -> Result<Array1<i64>> {

@@ -12,6 +12,9 @@ use softmax_core::{Element, ndarray};
 /// uniform labels.
 ///
 /// The f32 numbers of a seed are its f64 numbers, rounded.
+///
+/// # Panics
+/// With samples, and no class to label them with.
 pub fn synthetic<T: Element>(n: usize, d: usize, c: usize, seed: u64) -> Dataset<T> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let features = normal(&mut rng, n, d, 1.0);

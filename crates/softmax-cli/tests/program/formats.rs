@@ -59,6 +59,9 @@ fn every_format_gives_the_same_problem() {
     });
     x.mapv(|x| x as f32).write_npy(File::create(at("x.npy")).unwrap()).unwrap();
     y.mapv(|y| y as u16).write_npy(File::create(at("y.npy")).unwrap()).unwrap();
+    save(&at("features.npz"), |npz| npz.add_array("X", &x).unwrap());
+    let features: String = (0..SAMPLES).map(|i| row(i, ",") + "\n").collect();
+    fs::write(at("features.csv"), features).unwrap();
     let plain: String = (0..SAMPLES).map(|i| format!("{},{}\n", row(i, ","), y[i])).collect();
     fs::write(at("plain.csv"), &plain).unwrap();
     gzip(&at("plain.csv"));
@@ -107,6 +110,9 @@ fn every_format_gives_the_same_problem() {
         "--data t-images-idx3-ubyte",
         "--data t-images-idx3-ubyte.gz --labels t-labels-idx1-ubyte",
         "--data t-images-idx3-ubyte --data-format idx --labels y.npy",
+        "--data features.csv --labels y.npy",
+        "--data header.csv --labels y.npy",
+        "--data features.npz --labels y.npy",
         "--data d.svm",
         "--data f16.safetensors",
         "--data bf16.safetensors",
