@@ -7,6 +7,7 @@ use softmax_core::{Dtype, Objective, Reduction};
 use softmax_data::Format as DataFormat;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// Compare implementations of the linear softmax loss: right, fast, lean, on your data.
 #[derive(Debug, Parser)]
@@ -493,8 +494,8 @@ impl FromStr for Shape {
 }
 
 fn parse_seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|s: &f64| s.is_finite() && *s > 0.0);
-    seconds.ok_or_else(|| "expected a number of seconds above 0".to_owned())
+    let seconds = text.parse().ok().filter(|&s| s > 0.0 && Duration::try_from_secs_f64(s).is_ok());
+    seconds.ok_or_else(|| "expected a number of seconds above 0, and of a length that ends".to_owned())
 }
 
 fn parse_count(text: &str) -> Result<usize, String> {

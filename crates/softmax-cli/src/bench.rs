@@ -29,12 +29,12 @@ pub(crate) fn run(
     };
     interrupt::listen();
     let (known, mut file) = open(args)?;
-    let mut agree = true;
+    let mut agree = known.iter().all(|known| known.agree);
     for &shape in &args.shapes {
         for &dtype in &args.dtypes {
             for &threads in &threads {
                 let key = Key::new(shape, dtype.into(), threads, args.dx, args.seed, &names);
-                if known.contains(&key) {
+                if known.iter().any(|known| known.key == key) {
                     continue;
                 }
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
@@ -92,8 +92,14 @@ impl Key {
     }
 }
 
+/// A record that is there already.
+struct Known {
+    key: Key,
+    agree: bool,
+}
+
 /// The records that are there already, and the file at the end of which the next goes.
-fn open(args: &BenchArgs) -> anyhow::Result<(Vec<Key>, File)> {
+fn open(args: &BenchArgs) -> anyhow::Result<(Vec<Known>, File)> {
     let path = &args.output;
     let context = || path.display().to_string();
     if !args.resume {
@@ -119,14 +125,18 @@ fn open(args: &BenchArgs) -> anyhow::Result<(Vec<Key>, File)> {
         anyhow::bail!("{}: expected records of softmax bench, found something else", path.display());
     }
     let known =
-        text[..whole].lines().enumerate().map(|(k, line)| key_of(path, k, line)).collect::<Result<_, _>>()?;
+        text[..whole].lines().enumerate().map(|(k, line)| known(path, k, line)).collect::<Result<_, _>>()?;
     file.set_len(whole as u64).with_context(context)?;
     Ok((known, file))
 }
 
-fn key_of(path: &Path, line: usize, text: &str) -> anyhow::Result<Key> {
+fn known(path: &Path, line: usize, text: &str) -> anyhow::Result<Known> {
     let record: Option<Value> = serde_json::from_str(text).ok();
-    record.and_then(|mut record| record.get_mut("asked").map(Value::take)).map(Key).with_context(|| {
+    let known = record.and_then(|mut record| {
+        let agree = record.get("agree")?.as_bool()?;
+        Some(Known { key: Key(record.get_mut("asked")?.take()), agree })
+    });
+    known.with_context(|| {
         format!(
             "{}: line {}: expected a record of softmax bench, found something else",
             path.display(),

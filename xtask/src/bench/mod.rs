@@ -15,9 +15,13 @@ use clap::{Args, ValueEnum};
 use contest::Contest;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 /// Where records go, and where reports are made from.
 pub(crate) const RECORDS: &str = "target/bench/records.jsonl";
+
+/// Where problems and answers lie meanwhile.
+const FILES: &str = "target/bench/files";
 
 /// The backends that are worth a vocabulary's time.
 const BACKENDS: &str = "fused,ndarray,burn";
@@ -56,7 +60,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
     /// Seconds of timing for each problem [default: 20, or 5 with --quick]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     seconds: Option<f64>,
     /// Where the records go, a line of JSON each, as they are made; a file that is there is kept as FILE.previous
     #[arg(long, value_name = "FILE", default_value = RECORDS)]
@@ -88,15 +92,22 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let baseline = args.baseline.as_deref().map(records::read).transpose()?;
     let program = build()?;
     let python = args.peers.then(|| peers::python(args.python.as_deref()));
-    let folder = args.output.parent().unwrap_or(Path::new(""));
+    let folder =
+        args.output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    std::fs::create_dir_all(FILES).context(FILES)?;
 
     let mut backends = args.backends.clone();
     if backends.is_empty() {
         backends = list(BACKENDS);
         backends.extend(Extra::Openblas.is_here().then(|| "openblas".to_owned()));
     }
-    let contest = Contest { program: &program, python: python.as_deref(), backends: &backends, folder };
+    let contest = Contest {
+        program: &program,
+        python: python.as_deref(),
+        backends: &backends,
+        folder: Path::new(FILES),
+    };
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let mut session = Session::begin(args, Machine::read(threads, simd(&program)?))?;
     let seconds = args.seconds.unwrap_or(if args.quick { 5.0 } else { 20.0 });
@@ -126,7 +137,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
             session.measure(is_this, || kind.measure(&contest, asked.clone(), seconds))?;
         }
     }
-    clean(folder)?;
+    std::fs::remove_dir_all(FILES).context(FILES)?;
 
     println!("{}", tables::summary(&session.records).markdown());
     if let Some(baseline) = baseline {
@@ -134,6 +145,11 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     }
     eprintln!("{}; `cargo xtask report` makes a page of it", args.output.display());
     Ok(())
+}
+
+fn parse_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|&s| Duration::try_from_secs_f64(s).is_ok());
+    seconds.ok_or_else(|| "expected a number of seconds".to_owned())
 }
 
 /// The release program, with OpenBLAS where it is there.
@@ -170,17 +186,6 @@ fn simd(program: &Path) -> anyhow::Result<String> {
     let backends = listing["backends"].as_array().context("softmax backends: expected a list")?;
     let fused = backends.iter().find(|backend| backend["name"] == "fused");
     Ok(fused.and_then(|fused| fused["simd"].as_str()).unwrap_or("unknown").to_owned())
-}
-
-/// The last problem and its answers.
-fn clean(folder: &Path) -> anyhow::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "npz") {
-            std::fs::remove_file(path)?;
-        }
-    }
-    Ok(())
 }
 
 /// What this run has, and the file that it goes to.
