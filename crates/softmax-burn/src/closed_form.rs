@@ -43,7 +43,8 @@ impl Burn {
         &self.place.device
     }
 
-    /// Goes through so many samples at a time. By default as many as have 16 MiB of scores.
+    /// Goes through so many samples at a time. By default as many as have 16 MiB of scores in f32 (32 MiB in
+    /// f64).
     #[must_use]
     pub fn chunk_rows(mut self, rows: usize) -> Self {
         self.chunk_rows = Some(rows);

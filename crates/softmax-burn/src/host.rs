@@ -29,7 +29,7 @@ impl Place {
             name: self.name.clone().into(),
             device: self.description.clone().into(),
             simd: if is_flex { "Flex picks" } else { "the device's" }.into(),
-            threads: if is_flex { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 },
+            threads: if is_flex { rayon::current_num_threads() } else { 1 },
             deterministic: false,
         }
     }

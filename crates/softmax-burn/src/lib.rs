@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Devices are features: Flex, the CPU, is always there; `wgpu` and `vulkan` add graphics devices, on which f64 is
-//! [`Error::Unsupported`] where the device has none. `fused` puts [`softmax_fused`](https://docs.rs/softmax-fused)'s kernels
+//! [`Error::Unsupported`] where the device has none. `fused` puts `softmax-fused`'s kernels
 //! under the module on Flex.
 
 #![forbid(unsafe_code)]

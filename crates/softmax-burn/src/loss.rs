@@ -87,7 +87,7 @@ impl LinearCrossEntropyLossConfig {
 /// [`softmax_core`], and kept until the backward pass: D×C and N×D numbers. Confident samples keep their digits, where
 /// a log-softmax rounds their losses to 0.
 ///
-/// With the feature `fused` the work is done by [`softmax_fused`](https://docs.rs/softmax-fused) where the tensors are on
+/// With the feature `fused` the work is done by `softmax-fused` where the tensors are on
 /// the Flex device.
 ///
 /// ```

@@ -50,12 +50,16 @@ impl OnFlex {
         let mut objective = problem.objective;
         let mut builder = match &problem.targets {
             DeviceTargets::Labels(tensor) => {
-                // A label that is ignored and no class stands as the number of classes.
-                let label =
-                    |y: i64| if Some(y) == problem.ignore_index { Some(c) } else { usize::try_from(y).ok() };
+                // A label that is ignored may be negative; in its place stands one that no other can be.
+                const IGNORED: usize = usize::MAX;
+                let ignored = problem.ignored_label();
+                let label = |y: i64| match ignored {
+                    Some(ignored) if y == ignored => Some(IGNORED),
+                    _ => usize::try_from(y).ok(),
+                };
                 let read: Vec<i64> = tensor.clone().without_autodiff().try_into_vec_as().ok()?;
                 labels = read.into_iter().map(label).collect::<Option<Array1<usize>>>()?;
-                objective.ignore_index = problem.ignore_index.map(|_| c);
+                objective.ignore_index = ignored.map(|_| IGNORED);
                 Problem::builder(features, weights, labels.view())
             }
             DeviceTargets::Soft(tensor) => {

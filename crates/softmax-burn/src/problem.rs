@@ -18,8 +18,8 @@ pub struct DeviceProblem {
     pub class_weights: Option<Tensor<1>>,
     /// u (N), or 1 for every sample.
     pub sample_weights: Option<Tensor<1>>,
-    /// A label whose samples count for nothing. (That of the [`objective`](Self::objective) is not looked at: it can't be
-    /// negative.)
+    /// A label whose samples count for nothing, which may be negative; that of the [`objective`](Self::objective) if none is
+    /// here.
     pub ignore_index: Option<i64>,
     /// The options of the loss.
     pub objective: Objective,
@@ -47,6 +47,11 @@ impl DeviceProblem {
             ignore_index: None,
             objective: Objective::default(),
         }
+    }
+
+    /// The label whose samples count for nothing.
+    pub(crate) fn ignored_label(&self) -> Option<i64> {
+        self.ignore_index.or_else(|| self.objective.ignore_index.and_then(|index| i64::try_from(index).ok()))
     }
 
     /// N, D and C.
@@ -120,7 +125,7 @@ impl Inputs {
         let (mass, ignored, weight_sum) = match &problem.targets {
             DeviceTargets::Labels(labels) => {
                 let labels = labels.clone().reshape([n, 1]);
-                let ignored = problem.ignore_index.map(|index| labels.clone().equal_elem(index));
+                let ignored = problem.ignored_label().map(|index| labels.clone().equal_elem(index));
                 let labels = match &ignored {
                     None => labels,
                     Some(ignored) => labels.mask_fill(ignored.clone(), 0),

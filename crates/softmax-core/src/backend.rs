@@ -62,6 +62,14 @@ impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for Box<B> {
     fn device_time(&self) -> Option<Duration> {
         (**self).device_time()
     }
+
+    fn loss(&mut self, problem: &Problem<'_, T>) -> Result<f64> {
+        (**self).loss(problem)
+    }
+
+    fn gradients(&mut self, problem: &Problem<'_, T>) -> Result<Gradients<T>> {
+        (**self).gradients(problem)
+    }
 }
 
 /// The second derivative of the loss, for Newton-CG and the like. Not every backend has it.

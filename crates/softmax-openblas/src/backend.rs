@@ -51,11 +51,13 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
 
         let terms = Terms::new(problem);
         let mut slopes = Array1::ones(if objective.softcap.is_some() { shape.1 } else { 0 });
+        let gradient = outputs.wants_gradient();
         let mut loss_sum = 0.0;
         let mut correct = 0;
         for (i, mut row) in self.scores.rows_mut().into_iter().enumerate() {
-            let summary = terms.process(problem, i, row.view_mut(), slopes.view_mut(), total_weight);
-            if objective.softcap.is_some() {
+            let summary =
+                terms.process(problem, i, row.view_mut(), slopes.view_mut(), total_weight, gradient);
+            if gradient && objective.softcap.is_some() {
                 row *= &slopes;
             }
             loss_sum += summary.loss.widen();

@@ -38,8 +38,8 @@ impl<'a, T: Element> Terms<'a, T> {
         Terms { objective, class_weights, kept, spread, total_spread: spread * total }
     }
 
-    /// Turns the products X_i·W into G_i, but for the softcap's slopes, which are left in `slopes`. An ignored
-    /// sample's G_i and loss are zero.
+    /// Turns the products X_i·W into G_i, if `gradient` says so, but for the softcap's slopes, which are left in `slopes`. An
+    /// ignored sample's G_i and loss are zero.
     pub(crate) fn process(
         &self,
         problem: &Problem<'_, T>,
@@ -47,6 +47,7 @@ impl<'a, T: Element> Terms<'a, T> {
         mut row: ArrayViewMut1<'_, T>,
         slopes: ArrayViewMut1<'_, T>,
         total_weight: f64,
+        gradient: bool,
     ) -> Summary<T> {
         self.cap(problem, &mut row, slopes);
         let best = argmax(row.view());
@@ -79,6 +80,11 @@ impl<'a, T: Element> Terms<'a, T> {
             loss += T::narrow(self.objective.z_loss) * lse * lse;
         }
 
+        let loss = sample_weight * loss;
+        if !gradient {
+            return Summary { lse, best, loss };
+        }
+
         // (8). Where p is above one half, A·p − a is taken as Σ a − A·Σ p over the other classes.
         let scale = T::narrow(sample_weight.widen() / total_weight / self.objective.temperature);
         let z_slope = T::narrow(2.0 * self.objective.z_loss) * lse;
@@ -93,7 +99,7 @@ impl<'a, T: Element> Terms<'a, T> {
             row[best] = confident;
         }
         row *= scale;
-        Summary { lse, best, loss: sample_weight * loss }
+        Summary { lse, best, loss }
     }
 
     /// Bias, temperature and softcap: raw scores to s.
