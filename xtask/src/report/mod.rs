@@ -37,7 +37,8 @@ pub(crate) struct ReportArgs {
 pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let read = |path: &Path| records::read(path).context("run cargo xtask bench first");
     let records = read(&args.records)?;
-    let first = records.first().with_context(|| format!("{}: expected records", args.records.display()))?;
+    let setting =
+        setting(&records).with_context(|| format!("{}: expected records", args.records.display()))?;
     let baseline = args.baseline.as_deref().map(records::read).transpose()?;
     let page = page(&records, baseline.as_deref())?;
 
@@ -56,8 +57,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.splice {
         let table = tables::summary(&records).markdown();
         let block = format!(
-            "{}\n\n{table}\nWritten by `{}` and `cargo xtask report --splice {}`.",
-            machine(&first.machine),
+            "{setting}\n\n{table}\nWritten by `{}` and `cargo xtask report --splice {}`.",
             commands(&records).join("`, `"),
             path.display()
         );
@@ -69,6 +69,16 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
 fn machine(machine: &Machine) -> String {
     let Machine { cpu, simd, threads, rustc, commit, date } = machine;
     format!("{cpu}, {simd}, {threads} threads; {rustc}; commit {commit}, {date}.")
+}
+
+/// The machine, and what the program was built with.
+fn setting(records: &[Record]) -> Option<String> {
+    let machine = machine(&records.first()?.machine);
+    let entries = records.iter().filter_map(Record::problem).flat_map(|problem| &problem.entries);
+    let has_blas = entries.into_iter().any(|entry| entry.name == "openblas" && entry.absent.is_none());
+    let blas =
+        if has_blas { " In this build `ndarray` multiplies with OpenBLAS, as `openblas` does." } else { "" };
+    Some(format!("{machine}{blas}"))
 }
 
 /// The commands that made the records, each once.

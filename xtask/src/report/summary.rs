@@ -60,5 +60,5 @@ fn memory(sweep: &Sweep) -> Option<String> {
 }
 
 fn machine(records: &[Record]) -> Option<String> {
-    Some(format!("Machine: {}", super::machine(&records.first()?.machine)))
+    Some(format!("Machine: {}", super::setting(records)?))
 }
