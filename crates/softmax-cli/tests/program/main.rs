@@ -170,6 +170,10 @@ fn bad_usage_is_one_line() {
         let line = refusal(&["compare", "--synthetic", shape], folder.path());
         assert!(line.contains("--synthetic"), "{line}");
     }
+    for seconds in ["0", "nan", "1e20", "soon"] {
+        let line = refusal(&["compare", "--time-budget", seconds], folder.path());
+        assert!(line.contains("--time-budget") && line.contains("seconds"), "{line}");
+    }
     assert!(refusal(&["compare", "--nonsense"], folder.path()).contains("--nonsense"));
 }
 

@@ -128,6 +128,10 @@ fn bench_writes_a_line_per_problem_and_resumes_where_it_was_cut() {
     success(&words(&format!("{args} --resume")), folder.path());
     assert_eq!(fs::read_to_string(&path).unwrap(), resumed);
 
+    // One that disagreed before disagrees still.
+    fs::write(&path, resumed.replacen("\"agree\":true", "\"agree\":false", 1)).unwrap();
+    assert_eq!(softmax(&words(&format!("{args} --resume")), folder.path()).code, Some(1));
+
     fs::write(folder.path().join("letter.txt"), "Dear Sir,\nyours").unwrap();
     let line = refusal(&words(&args.replace("r.json", "letter.txt --resume")), folder.path());
     assert!(line.contains("letter.txt"), "{line}");
