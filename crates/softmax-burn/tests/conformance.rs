@@ -32,7 +32,6 @@ fn burn_autodiff_f64() {
 /// On each graphics device that there is; a build that has them is for a machine that has one, if only in software.
 #[cfg(feature = "wgpu")]
 mod graphics {
-    use super::assert_complete;
     use softmax_burn::{Burn, Error, Problem, SoftmaxBackend, ndarray::array};
     use softmax_conformance::{Runner, Suite};
 

@@ -109,7 +109,7 @@ fn compare(output: &'static str, found: &ArrayD<f64>, expected: &Expected) -> Ou
     for ((index, &value), (&bound, &found)) in
         expected.values.indexed_iter().zip(expected.bounds.iter().zip(found.iter()))
     {
-        let error = entry_error(value, found);
+        let error = entry_error(value, found, bound);
         let over_bound = if error == 0.0 { 0.0 } else { nan_is_infinite(error / bound) };
         largest = largest.max(if value.is_finite() { value.abs() } else { 0.0 });
         largest_error = largest_error.max(error);
@@ -138,10 +138,11 @@ fn has_shape(found: &ArrayD<f64>, expected: &Expected) -> bool {
         })
 }
 
-/// |found − value|, where equal infinities and two NaNs are no error, and any other meeting with a number that
-/// is not finite is an infinite one.
-fn entry_error(value: f64, found: f64) -> f64 {
-    if value == found || (value.is_nan() && found.is_nan()) {
+/// |found − value|, where equal infinities and two NaNs are no error, nor are two that are not finite where the bound is not,
+/// and any other meeting with a number that is not finite is an infinite one.
+fn entry_error(value: f64, found: f64, bound: f64) -> f64 {
+    let neither_is_finite = !value.is_finite() && !found.is_finite();
+    if value == found || (value.is_nan() && found.is_nan()) || (neither_is_finite && bound == f64::INFINITY) {
         0.0
     } else {
         nan_is_infinite((found - value).abs())

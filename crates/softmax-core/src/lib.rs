@@ -26,6 +26,8 @@
 //! * **Ignored samples** (label equal to [`Objective::ignore_index`]) add nothing to loss, Ω or gradients.
 //!   Their lse and predicted class are still given; their sample loss is 0. If every sample is ignored under
 //!   `Mean`, the loss is NaN, as in PyTorch, and the gradients are λ·W for the weights and zero otherwise.
+//!   Where Ω is 0 although samples count, since weights are zero, loss and gradients are not finite: whether
+//!   infinite or NaN is no part of the contract.
 //! * **Confident predictions** keep full relative accuracy: with hard labels and ε = 0 a backend computes
 //!   A·p_y − a_y as −A·Σ_{c≠y} p_c, and ℓ from m − s_y and log1p of the sum over the other classes.
 //! * **Non-finite values** follow IEEE 754: NaN in, NaN out. A bias of −∞ masks its class: p = 0 and gradient

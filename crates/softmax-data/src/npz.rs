@@ -3,10 +3,10 @@
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::named::{NamedArrays, dataset, one_line};
-use crate::npy::read_array;
+use crate::npy::{read_array, with_short_header};
 use crate::npy_elements::{Integer, Number, Unread};
 use crate::output::write_atomically;
-use crate::source::most_inflated;
+use crate::source::{ALWAYS_FREE_ARRAY, most_inflated};
 use ndarray::{Array, Array0, Array1, Dimension, Ix1, IxDyn};
 use ndarray_npy::{NpzWriter, ReadNpyError, ReadNpyExt, WriteNpzError};
 use softmax_core::{Dtype, Element, Evaluation, OwnedOutputs, OwnedProblem, OwnedTargets, ndarray};
@@ -139,7 +139,7 @@ impl NpzFile {
         for k in 0..zip.len() {
             let entry = zip.by_index_raw(k).map_err(not_npz)?;
             let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_owned();
-            if entry.size() > most_inflated(entry.compressed_size()) {
+            if entry.size() > most_inflated(entry.compressed_size(), ALWAYS_FREE_ARRAY) {
                 let (from, to) = (entry.compressed_size(), entry.size());
                 return Err(refuse(format!("{name} is to inflate from {from} to {to} bytes")));
             }
@@ -153,10 +153,20 @@ impl NpzFile {
         if !self.has(name) {
             return Err(self.field(name, "an array", &self.inventory()));
         }
-        let entry = self.entry(name)?;
+        let origin = self.origin();
+        let refuse = |found: String| DataError::Field {
+            origin,
+            field: name.to_owned(),
+            expected: "an array".to_owned(),
+            found,
+        };
+        let entry = match with_short_header(self.entry(name)?) {
+            Ok(entry) => entry,
+            Err(found) => return Err(refuse(found)),
+        };
         match Array::<Unread, IxDyn>::read_npy(entry) {
             Err(ReadNpyError::WrongDescriptor(name)) => Ok(name.to_string().replace('\'', "")),
-            Err(error) => Err(self.field(name, "an array", &one_line(&error.to_string()))),
+            Err(error) => Err(refuse(one_line(&error.to_string()))),
             Ok(_) => Ok(String::new()),
         }
     }

@@ -6,14 +6,19 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-/// What is inflated may be this much larger than the file, and 64 MiB in any case: deflate itself stops at about 1032. Sorted
-/// labels and weights of one value come to 700, but hardly to more than that in bytes.
+/// What is inflated may be this much larger than the file: deflate itself stops at about 1032, and text stays far below
+/// that.
 const MOST_INFLATION: u64 = 500;
-const ALWAYS_FREE: u64 = 64 << 20;
 
-/// To how many bytes so many are believed to inflate.
-pub(crate) fn most_inflated(compressed: u64) -> u64 {
-    ALWAYS_FREE.max(compressed.saturating_mul(MOST_INFLATION))
+/// Bytes of text that may come out of any file: as numbers they take a few times as much.
+const ALWAYS_FREE: u64 = 8 << 20;
+
+/// And of binary arrays: sorted labels and weights of one value inflate 700 times.
+pub(crate) const ALWAYS_FREE_ARRAY: u64 = 64 << 20;
+
+/// To how many bytes so many are believed to inflate, where some are `free` in any case.
+pub(crate) fn most_inflated(compressed: u64, free: u64) -> u64 {
+    free.max(compressed.saturating_mul(MOST_INFLATION))
 }
 
 /// The bytes of a file, and how many there can be.
@@ -42,7 +47,7 @@ pub(crate) fn open(path: &Path) -> Result<Source> {
         let at_most = if metadata.is_file() { length } else { u64::MAX };
         return Ok(Source { reader: Box::new(reader), at_most });
     }
-    let at_most = most_inflated(length);
+    let at_most = most_inflated(length, ALWAYS_FREE);
     let inflated = Bounded { reader: MultiGzDecoder::new(reader), left: at_most };
     Ok(Source { reader: Box::new(BufReader::new(inflated)), at_most })
 }

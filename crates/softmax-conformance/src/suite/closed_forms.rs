@@ -47,6 +47,15 @@ pub(super) fn cases() -> Vec<Case> {
     };
     cases.push(plain("all-ignored", with_objective(all_ignored.clone(), everything)));
     cases.push(plain("all-ignored-l2", with_objective(all_ignored, Objective { l2: 0.5, ..everything })));
+    let weightless = OwnedProblem {
+        targets: labels(&[1, 0]),
+        class_weights: Some(array![0.0, 0.0, 2.0]),
+        ..problem_of_scores(array![[1.0, 2.0, -1.0], [3.0, 4.0, 0.0]], &[0, 0])
+    };
+    cases.push(plain(
+        "weightless",
+        with_objective(weightless, Objective { z_loss: 0.5, ..Objective::default() }),
+    ));
     let mut nan = g.problem(3, 2, 4);
     nan.features[[1, 0]] = f64::NAN;
     cases.push(plain("nan-feature", nan));
