@@ -11,11 +11,12 @@ use tempfile::TempDir;
 const DOCUMENTS: [&str; 5] =
     ["README.md", "CONTRIBUTING.md", "docs/DERIVATION.md", "benches/METHODOLOGY.md", "ARCHITECTURE.md"];
 
-/// What runs these tests, or what they are part of; and what needs a program that is not everywhere.
-const RUN_ELSEWHERE: [&str; 4] = [
+/// What runs these tests, or what they are part of; and what needs a program or a network that is not everywhere.
+const RUN_ELSEWHERE: [&str; 5] = [
     ".ci/run",
     "cargo test -p softmax-fused",
     "cargo bench -p softmax-benches --bench fused",
+    "cargo fetch",
     "cargo deny --offline check bans licenses sources",
 ];
 
