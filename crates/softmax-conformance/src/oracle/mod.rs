@@ -220,7 +220,7 @@ impl<'a, R: Real> Oracle<'a, R> {
         let f64_sums = n as f64 * f64::EPSILON;
         let bound = loss.bound / omega
             + (FEW_SUMS * u + f64_sums) * data.value().abs()
-            + (d as f64 + FEW_SUMS) * u * l2.value();
+            + ((d as f64 + FEW_SUMS) * u + (d * c) as f64 * f64::EPSILON) * l2.value();
         let hard = matches!(self.inputs.targets, InputTargets::Labels(_));
         let mut loss = Expected::scalar((data + l2).value(), bound);
         if omega == 0.0 && (0..n).any(|i| !self.inputs.is_ignored(i)) {
