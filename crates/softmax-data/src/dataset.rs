@@ -130,14 +130,14 @@ impl<T: Element> Dataset<T> {
     /// # Errors
     /// [`DataError::Field`] naming the largest class.
     pub fn check_classes(&self, ignored: Option<i64>) -> Result<()> {
-        const ALWAYS: usize = 1 << 20;
+        // Weights for so many classes and features, and so many classes for each sample.
+        const ALWAYS: usize = 1 << 26;
         const PER_SAMPLE: usize = 64;
         let classes = self.n_classes(ignored);
         let (samples, features) = self.features.dim();
-        let has_address =
-            features.checked_mul(classes).is_some_and(|entries| entries <= isize::MAX as usize / 8);
-        let is_given = self.weights.is_some();
-        if is_given || has_address && classes <= ALWAYS.max(samples.saturating_mul(PER_SAMPLE)) {
+        let entries = features.max(1).saturating_mul(classes);
+        let is_meant = entries <= ALWAYS || classes <= samples.saturating_mul(PER_SAMPLE);
+        if self.weights.is_some() || is_meant && entries <= isize::MAX as usize / 8 {
             return Ok(());
         }
         Err(DataError::Field {

@@ -105,6 +105,10 @@ pub(crate) fn finish<T: FusedElement, L: Lanes<T>>(
         let at = |j: usize| k * place.width + j;
         columns.subtract_mass(terms, k, place.first_class, place.classes, tile, at);
     }
+    if place.classes < place.width {
+        // What is no class is multiplied by zeros for dX, and factors may be infinite.
+        tile.chunks_exact_mut(place.width).for_each(|row| row[place.classes..].fill(T::zero()));
+    }
     for (g, &slope) in tile.iter_mut().zip(slopes) {
         *g *= slope;
     }

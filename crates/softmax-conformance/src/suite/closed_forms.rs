@@ -47,6 +47,9 @@ pub(super) fn cases() -> Vec<Case> {
     };
     cases.push(plain("all-ignored", with_objective(all_ignored.clone(), everything)));
     cases.push(plain("all-ignored-l2", with_objective(all_ignored, Objective { l2: 0.5, ..everything })));
+    let options = Objective { label_smoothing: 0.1, softcap: Some(0.5), z_loss: 0.1, ..everything };
+    let all_ignored = OwnedProblem { targets: labels(&[usize::MAX; 3]), ..g.problem(3, 2, 70) };
+    cases.push(plain("all-ignored-options", with_objective(all_ignored, options)));
     let weightless = OwnedProblem {
         targets: labels(&[1, 0]),
         class_weights: Some(array![0.0, 0.0, 2.0]),
