@@ -16,6 +16,9 @@ use softmax_ndarray::NdArray;
 use std::fs;
 use std::path::PathBuf;
 
+/// Weights that a target makes.
+const MOST_WEIGHTS: usize = 1 << 24;
+
 /// Where a target's input lies for the reader: in memory, where there is such a folder.
 fn file(name: &str, data: &[u8]) -> PathBuf {
     let folder = if PathBuf::from("/dev/shm").is_dir() { PathBuf::from("/dev/shm") } else { std::env::temp_dir() };
@@ -33,6 +36,10 @@ pub fn read(format: Format, data: &[u8]) {
         let options = ReadOptions { format: Some(format), labels: labels.clone(), limit, ..ReadOptions::default() };
         if let Ok(dataset) = softmax_data::read::<f32>(&path, &options) {
             let dataset = dataset.standardize().with_bias_column();
+            // Labels and features that are wide, and right, may ask for more weights than a target has time for.
+            if dataset.features.ncols().saturating_mul(dataset.n_classes(None)) > MOST_WEIGHTS {
+                continue;
+            }
             if let Ok(problem) = dataset.into_problem(Default::default(), None, 0) {
                 let _ = problem.problem();
             }
