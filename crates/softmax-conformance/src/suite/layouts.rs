@@ -99,7 +99,7 @@ fn vectors_reversed<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     let labels = hard_labels(&owned);
     let [bias, class_weights] = [(); 2].map(|()| g.vector(11, 0.5, 1.5).mapv(T::narrow));
     let sample_weights = g.vector(21, 0.5, 1.5).mapv(T::narrow);
-    let builder = Problem::builder(owned.features.view(), owned.weights.view(), reversed(&labels));
+    let builder = Problem::builder(owned.features.view(), owned.weights.view(), reversed(labels));
     let builder = builder.bias(reversed(&bias)).class_weights(reversed(&class_weights));
     judge(subject, builder.sample_weights(reversed(&sample_weights)))
 }
