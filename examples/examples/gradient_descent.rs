@@ -1,6 +1,6 @@
 //! Trains a softmax classifier on the handwritten digits by plain gradient descent, to over 95% of those that it has not
 //! seen, and draws the learning curve:
-//! `cargo run --release -p softmax-examples --example gradient_descent -- learning-curve.svg`.
+//! `cargo run --release -p softmax-examples --example gradient_descent -- curve.svg`.
 
 use indicatif::ProgressBar;
 use plotters::prelude::*;
@@ -9,6 +9,7 @@ use softmax_core::{Objective, Outputs, OwnedProblem, OwnedTargets, SoftmaxBacken
 use softmax_fused::Fused;
 use std::error::Error;
 use std::fs;
+use std::path::PathBuf;
 
 const STEPS: usize = 400;
 const RATE: f32 = 1.0;
@@ -42,12 +43,12 @@ fn train(progress: &ProgressBar) -> Result<Vec<Step>, Box<dyn Error>> {
     let mut backend = Fused::detect();
     let mut curve = Vec::with_capacity(STEPS);
     for _ in 0..STEPS {
-        let gradients = backend.gradients(&digits.problem()?)?;
-        digits.weights.scaled_add(-RATE, &gradients.weights);
         test.weights.assign(&digits.weights);
+        let gradients = backend.gradients(&digits.problem()?)?;
         let evaluation = backend.evaluate(&test.problem()?, &mut Outputs::default())?;
         let accuracy = evaluation.correct.unwrap_or(0) as f64 / test.features.nrows() as f64;
         curve.push(Step { loss: gradients.loss, test_loss: evaluation.loss, accuracy });
+        digits.weights.scaled_add(-RATE, &gradients.weights);
         progress.inc(1);
     }
     Ok(curve)
@@ -82,7 +83,8 @@ fn draw(curve: &[Step]) -> Result<String, Box<dyn Error>> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let path = std::env::args().nth(1).unwrap_or_else(|| "learning-curve.svg".to_owned());
+    let in_temporary = || std::env::temp_dir().join("learning-curve.svg");
+    let path = std::env::args_os().nth(1).map_or_else(in_temporary, PathBuf::from);
     let progress = ProgressBar::new(STEPS as u64);
     let curve = train(&progress)?;
     progress.finish_and_clear();
@@ -93,8 +95,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             step.loss, step.test_loss
         );
     }
-    fs::write(&path, draw(&curve)?).map_err(|error| format!("{path}: {error}"))?;
-    println!("{path}");
+    fs::write(&path, draw(&curve)?).map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("the curve is in {}", path.display());
     Ok(())
 }
 

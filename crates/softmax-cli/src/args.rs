@@ -48,7 +48,9 @@ pub(crate) enum Command {
     /// Compare backends on shapes, element types and numbers of threads, a record each.
     ///
     /// The file has a line of JSON per problem, as `compare --format json` has it, written as soon as it is known.
-    #[command(after_help = "Example: softmax bench --shapes 500x3073x10,1024x512x1000 --output records.json")]
+    #[command(
+        after_help = "Example: softmax bench --shapes 500x3073x10,1024x512x1000 --output records.jsonl"
+    )]
     Bench(BenchArgs),
     /// Print a shell's completions.
     #[command(
@@ -158,7 +160,7 @@ pub(crate) struct RepeatArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SoakArgs {
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    #[arg(long, alias = "backend", value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backends: Vec<String>,
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) count: usize,
@@ -169,7 +171,7 @@ pub(crate) struct SoakArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
     /// Backends, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    #[arg(long, alias = "backend", value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backends: Vec<String>,
     #[command(flatten)]
     pub(crate) problem: ProblemArgs,
@@ -221,7 +223,7 @@ pub(crate) struct EvalArgs {
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
     /// Backends, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    #[arg(long, alias = "backend", value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backends: Vec<String>,
     /// Only the cases whose names contain this
     #[arg(long, value_name = "TEXT")]
@@ -269,7 +271,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_enum, value_delimiter = ',', default_value = "f32")]
     pub(crate) dtypes: Vec<DtypeArg>,
     /// Backends, separated by commas [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    #[arg(long, alias = "backend", value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backends: Vec<String>,
     /// How many threads to use, one number or several [default: all]
     #[arg(long, value_delimiter = ',', value_name = "N", value_parser = parse_threads)]
@@ -283,7 +285,7 @@ pub(crate) struct BenchArgs {
     #[command(flatten)]
     pub(crate) timing: TimingArgs,
     /// Where the records go; must be new, unless --resume is given
-    #[arg(long, value_name = "FILE.json")]
+    #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) output: PathBuf,
     /// Keep the records that the file has, and add those that it has not
     #[arg(long)]

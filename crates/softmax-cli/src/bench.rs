@@ -30,11 +30,13 @@ pub(crate) fn run(
     interrupt::listen();
     let (known, mut file) = open(args)?;
     let mut agree = known.iter().all(|known| known.agree);
+    let mut kept = 0;
     for &shape in &args.shapes {
         for &dtype in &args.dtypes {
             for &threads in &threads {
                 let key = Key::new(shape, dtype.into(), threads, args.dx, args.seed, &names);
                 if known.iter().any(|known| known.key == key) {
+                    kept += 1;
                     continue;
                 }
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
@@ -54,6 +56,9 @@ pub(crate) fn run(
             }
         }
     }
+    if kept > 0 {
+        writeln!(out, "{}: {kept} of the records asked for were there already.", args.output.display())?;
+    }
     Ok(if agree { Verdict::AllAgree } else { Verdict::Disagreement })
 }
 
@@ -68,7 +73,7 @@ fn one<T: CliElement>(
     let origin = dataset.origin.clone();
     let problem = dataset.into_problem(Default::default(), None, args.seed)?;
     let plan = Plan { dx: args.dx, timing: &args.timing, baseline: None, threads };
-    compare::compare(Source { origin, problem }, entries, &plan)
+    compare::compare(Source::new(origin, problem), entries, &plan)
 }
 
 /// What makes a record the one that was asked for.

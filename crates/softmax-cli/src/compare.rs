@@ -35,6 +35,8 @@ pub(crate) struct ProblemRecord {
     pub(crate) n: usize,
     pub(crate) d: usize,
     pub(crate) c: usize,
+    /// Where nothing but a file's labels says how many classes there are: a stray one makes many.
+    pub(crate) classes_without_samples: usize,
     pub(crate) dtype: String,
     pub(crate) source: String,
     pub(crate) threads: usize,
@@ -147,7 +149,7 @@ pub(crate) fn compare<T: CliElement>(
     entries: &[&BackendEntry],
     plan: &Plan<'_>,
 ) -> anyhow::Result<Comparison> {
-    let Source { origin, problem: owned } = source;
+    let Source { origin, problem: owned, classes_without_samples } = source;
     let problem = owned.problem().with_context(|| origin.clone())?;
     let threads = plan.threads;
     let set = source::gradients(&problem, plan.dx);
@@ -196,6 +198,7 @@ pub(crate) fn compare<T: CliElement>(
             n: problem.n_samples(),
             d: problem.n_features(),
             c: problem.n_classes(),
+            classes_without_samples,
             dtype: T::DTYPE.to_string(),
             source: origin,
             threads,

@@ -68,7 +68,7 @@ fn check<T: CliElement>(
 ) -> anyhow::Result<Gradcheck> {
     let entry = registry.find(&args.backend)?;
     let tolerance = args.tolerance.unwrap_or(tolerance);
-    let Source { origin, problem: owned } = source::load::<T>(&args.problem, &args.objective)?;
+    let Source { origin, problem: owned, .. } = source::load::<T>(&args.problem, &args.objective)?;
     let problem = owned.problem().with_context(|| origin.clone())?;
     let threads = machine::set_threads(None)?;
     interrupt::listen();

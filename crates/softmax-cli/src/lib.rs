@@ -25,6 +25,7 @@ mod verify;
 mod workbench;
 
 use args::{Cli, Command};
+use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 pub use registry::{Registry, Setup};
 use std::ffi::OsString;
@@ -100,6 +101,13 @@ fn refuse_usage(error: &clap::Error, palette: Palette, out: &mut dyn Write, err:
         let text = error.render();
         let _ = if palette.is_colored() { write!(out, "{}", text.ansi()) } else { write!(out, "{text}") };
         return ExitCode::SUCCESS;
+    }
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        let cli = Cli::command();
+        let names: Vec<&str> =
+            cli.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name()).collect();
+        let _ = writeln!(err, "softmax: expected a command: {} (try --help)", names.join(", "));
+        return ExitCode::from(2);
     }
     let text = error.render().to_string();
     let said = text.lines().map(str::trim).filter(|line| !line.is_empty());

@@ -120,8 +120,8 @@ fn write_csv(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
 /// The same table as for a terminal, in Markdown.
 fn write_markdown(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()> {
     let problem = &comparison.problem;
-    let (threads, gradients) = (problem.threads, problem.gradients.join(", "));
-    writeln!(out, "{}, {threads} threads; loss and {gradients}.\n", headline(problem))?;
+    let (threads, gradients) = (units::threads(problem.threads), problem.gradients.join(", "));
+    writeln!(out, "{}, {threads}; loss and {gradients}.\n", headline(problem))?;
     let mut rows = rows(comparison);
     rows.load_style(presets::ASCII_MARKDOWN);
     writeln!(out, "{rows}")?;
@@ -135,7 +135,8 @@ fn write_markdown(comparison: &Comparison, out: &mut dyn Write) -> io::Result<()
 pub(crate) fn write_table(comparison: &Comparison, palette: Palette, out: &mut dyn Write) -> io::Result<()> {
     let problem = &comparison.problem;
     writeln!(out, "{}", headline(problem))?;
-    writeln!(out, "{}, {} threads; loss and {}", problem.cpu, problem.threads, problem.gradients.join(", "))?;
+    let (threads, gradients) = (units::threads(problem.threads), problem.gradients.join(", "));
+    writeln!(out, "{}, {threads}; loss and {gradients}", problem.cpu)?;
     writeln!(
         out,
         "reference: {}, loss {:.10}\n",
@@ -170,7 +171,11 @@ pub(crate) fn write_table(comparison: &Comparison, palette: Palette, out: &mut d
 
 fn headline(problem: &ProblemRecord) -> String {
     let ProblemRecord { source, n, d, c, dtype, .. } = problem;
-    format!("{source}: {n} samples × {d} features × {c} classes, {dtype}")
+    let empty = match problem.classes_without_samples {
+        0 => String::new(),
+        count => format!(" ({count} of them without a sample)"),
+    };
+    format!("{source}: {n} samples × {d} features × {c} classes{empty}, {dtype}")
 }
 
 fn rows(comparison: &Comparison) -> Table {

@@ -98,14 +98,15 @@ impl<'e, T: CliElement> Backend<'e, T> {
 fn describe<T: CliElement>(problem: &Problem<'_, T>) -> String {
     let [n, d, c] = [problem.n_samples(), problem.n_features(), problem.n_classes()];
     let mut text = format!("{n}x{d}x{c} {}", T::DTYPE);
-    for (name, is_there) in [
+    let parts = [
         ("soft targets", matches!(problem.targets(), Targets::Soft(_))),
         ("bias", problem.bias().is_some()),
         ("class weights", problem.class_weights().is_some()),
         ("sample weights", problem.sample_weights().is_some()),
-    ] {
-        text.push_str(if is_there { ", " } else { "" });
-        text.push_str(if is_there { name } else { "" });
+    ];
+    for (name, _) in parts.into_iter().filter(|(_, is_there)| *is_there) {
+        text.push_str(", ");
+        text.push_str(name);
     }
     format!("{text}, {:?}", problem.objective())
 }

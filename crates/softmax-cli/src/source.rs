@@ -2,14 +2,23 @@
 
 use crate::args::{ObjectiveArgs, ProblemArgs, Shape};
 use crate::{machine, units};
-use softmax_core::{Element, OutputKind, OutputSet, OwnedProblem, Problem};
+use softmax_core::{Element, OutputKind, OutputSet, OwnedProblem, OwnedTargets, Problem};
 use softmax_data::{ReadOptions, digits, read, read_weights, synthetic};
 
-/// A problem and a word on its origin.
+/// A problem and what is known of its origin.
 #[derive(Debug)]
 pub(crate) struct Source<T> {
     pub(crate) origin: String,
     pub(crate) problem: OwnedProblem<T>,
+    /// Classes that are there only since a file's labels go beyond them.
+    pub(crate) classes_without_samples: usize,
+}
+
+impl<T: Element> Source<T> {
+    /// One whose number of classes was given.
+    pub(crate) fn new(origin: String, problem: OwnedProblem<T>) -> Self {
+        Source { origin, problem, classes_without_samples: 0 }
+    }
 }
 
 pub(crate) fn load<T: Element>(args: &ProblemArgs, objective: &ObjectiveArgs) -> anyhow::Result<Source<T>> {
@@ -49,8 +58,25 @@ pub(crate) fn load<T: Element>(args: &ProblemArgs, objective: &ObjectiveArgs) ->
         let (d, c) = (dataset.features.ncols(), dataset.n_classes(objective.ignore_index));
         check_room::<T>(&origin, Shape { n: 0, d, c })?;
     }
+    let is_counted = args.data.is_some()
+        && dataset.weights.is_none()
+        && dataset.bias.is_none()
+        && dataset.class_weights.is_none();
     let problem = dataset.into_problem(objective.objective(), objective.ignore_index, args.seed)?;
-    Ok(Source { origin, problem })
+    let source = Source::new(origin, problem);
+    let classes_without_samples = if is_counted { classes_without_samples(&source.problem) } else { 0 };
+    Ok(Source { classes_without_samples, ..source })
+}
+
+fn classes_without_samples<T: Element>(problem: &OwnedProblem<T>) -> usize {
+    match &problem.targets {
+        OwnedTargets::Labels(labels) => {
+            let mut is_there = vec![false; problem.weights.ncols()];
+            labels.iter().filter_map(|&y| is_there.get_mut(y).map(|there| *there = true)).for_each(drop);
+            is_there.iter().filter(|there| !**there).count()
+        }
+        OwnedTargets::Soft(_) => 0,
+    }
 }
 
 /// Refuses a problem whose arrays this machine has no memory for.

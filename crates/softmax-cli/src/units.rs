@@ -42,6 +42,11 @@ pub(crate) fn factor(factor: f64) -> String {
     format!("{}×", three_digits(factor))
 }
 
+/// So many threads, or the one.
+pub(crate) fn threads(threads: usize) -> String {
+    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
+}
+
 fn three_digits(x: f64) -> String {
     match x {
         x if x >= 99.95 => format!("{x:.0}"),

@@ -39,7 +39,9 @@ impl fmt::Display for OutputError {
         }
         write!(f, ": expected {:e}, found {:e}", self.expected, self.found)?;
         if self.bound > 0.0 && self.over_bound.is_finite() {
-            write!(f, ", off by {:.3} times the bound of {:.1e}", self.over_bound, self.bound)?;
+            let times = self.over_bound;
+            let times = if times < 1e6 { format!("{times:.3}") } else { format!("{times:.1e}") };
+            write!(f, ", off by {times} times the bound of {:.1e}", self.bound)?;
         }
         Ok(())
     }

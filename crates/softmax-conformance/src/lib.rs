@@ -1,6 +1,6 @@
 //! A judge for implementations of the linear softmax loss: an oracle that evaluates the formula of
 //! [`softmax_core`] to some 31 digits, bounds derived from a rounding analysis of each problem, and a suite of
-//! over 500 cases per element type that any backend can be put to.
+//! over 600 cases per element type that any backend can be put to.
 //!
 //! # Is my backend right?
 //!
@@ -26,11 +26,41 @@
 //!
 //! # Write a backend
 //!
-//! 1. A type that owns its scratch, and a crate that depends on `softmax-core` (and, to test, on this crate).
+//! 1. A type that owns its scratch, in a crate with these lines:
+//!
+//!    ```toml
+//!    [dependencies]
+//!    softmax-core = { path = "../softmax/crates/softmax-core" }
+//!
+//!    [dev-dependencies]
+//!    softmax-conformance = { path = "../softmax/crates/softmax-conformance" }
+//!    ```
+//!
 //! 2. [`SoftmaxBackend`](softmax_core::SoftmaxBackend) for it: check the outputs, refuse with
 //!    [`Error::Unsupported`](softmax_core::Error::Unsupported) what it does not do, compute, write what is asked
 //!    for.
-//! 3. A test that runs the suite as above. What is refused shows as unsupported, with the reason; [`Report::assert_complete`] admits nothing of it.
+//! 3. A test, for `cargo test --release` (the oracle takes minutes without):
+//!
+//!    ```no_run
+//!    # use softmax_core::{Descriptor, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
+//!    # #[derive(Default)]
+//!    # struct Mine;
+//!    # impl SoftmaxBackend<f64> for Mine {
+//!    #     fn descriptor(&self) -> Descriptor { unimplemented!() }
+//!    #     fn evaluate(&mut self, _: &Problem<'_, f64>, _: &mut Outputs<'_, f64>) -> Result<Evaluation> { unimplemented!() }
+//!    # }
+//!    #[test]
+//!    fn conforms() {
+//!        use softmax_conformance::{Runner, Suite};
+//!
+//!        let report = Runner::new().run(&Suite::<f64>::full(), || Box::new(Mine::default()));
+//!        report.assert_success();
+//!        // What Mine refuses does not fail: hold on to what it does.
+//!        assert!(report.passed >= 60, "{report}");
+//!    }
+//!    ```
+//!
+//!    What is refused shows as unsupported, by reasons. [`Report::assert_complete`] admits nothing of it.
 //!
 //! `examples/examples/write_a_backend.rs` in the repository is such a backend, whole.
 //!
@@ -41,6 +71,11 @@
 //!   be off by n·u·Σ|t|, with u the unit roundoff, so that bounds grow with D, C and N; loss and total weight
 //!   are summed in f64, so that theirs do not grow with N. The report says how close to its bounds a backend
 //!   came. In `golden/` the answers are also known to 50 digits from another program.
+//! * **Confident predictions**: where a sample's own class has nearly all of the probability, the loss is
+//!   about Σ_{c≠y} exp(s_c − s_y), and a loss of 1e-20 must have its digits, too. The textbook's
+//!   `(Σ exp(s − m)).ln() + m − s_y` and `p_y − 1` round them away. Leave the largest term out and take
+//!   `ln_1p` of the sum of the others; and for the label's entry of ∂loss/∂S take −Σ of the other p,
+//!   not p_y − 1.
 //! * **Properties**: of the loss as a function, on random problems that shrink when they fail.
 //! * **Behaviour**: the same answers from one instance after other problems, for every choice of outputs,
 //!   and, from a backend that says it is deterministic, the same bits for any number of threads.

@@ -161,7 +161,7 @@ impl Report {
     }
 }
 
-/// How many of a kind of line are shown.
+/// How many lines of a kind are shown.
 const SHOWN: usize = 20;
 
 impl fmt::Display for Report {
@@ -177,18 +177,7 @@ impl fmt::Display for Report {
             self.skipped.len(),
             self.worst_over_bound()
         )?;
-        for worst in self.worst.iter().filter(|worst| worst.over_bound > 0.0) {
-            writeln!(f, "  {:<18} {:.3} of its bound, in {}", worst.output, worst.over_bound, worst.case)?;
-        }
-        for unsupported in self.unsupported.iter().take(SHOWN) {
-            writeln!(f, "  unsupported {}: {}", unsupported.name, unsupported.reason)?;
-        }
-        for skipped in self.skipped.iter().take(SHOWN) {
-            writeln!(f, "  skipped {}: {}", skipped.name, skipped.reason)?;
-        }
-        for expected in &self.expected_failures {
-            writeln!(f, "  failed as expected {}: {}", expected.name, expected.reason)?;
-        }
+        self.misuse.iter().try_for_each(|misuse| writeln!(f, "  ERROR {misuse}"))?;
         for failure in self.failures.iter().take(SHOWN) {
             for message in &failure.messages {
                 writeln!(f, "  FAILED {}: {message}", failure.name)?;
@@ -197,6 +186,30 @@ impl fmt::Display for Report {
         if self.failures.len() > SHOWN {
             writeln!(f, "  … and {} more failed", self.failures.len() - SHOWN)?;
         }
-        self.misuse.iter().try_for_each(|misuse| writeln!(f, "  ERROR {misuse}"))
+        for worst in self.worst.iter().filter(|worst| worst.over_bound > 0.0) {
+            writeln!(f, "  {:<18} {:.3} of its bound, in {}", worst.output, worst.over_bound, worst.case)?;
+        }
+        write_by_reason(f, "unsupported", &self.unsupported)?;
+        write_by_reason(f, "skipped", &self.skipped)?;
+        write_by_reason(f, "failed as expected", &self.expected_failures)
     }
+}
+
+/// A line for each reason, with the number of its cases and the first of them.
+fn write_by_reason(f: &mut fmt::Formatter<'_>, what: &str, cases: &[Skipped]) -> fmt::Result {
+    let mut reasons: Vec<(&Skipped, usize)> = Vec::new();
+    for case in cases {
+        match reasons.iter_mut().find(|(first, _)| first.reason == case.reason) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((case, 1)),
+        }
+    }
+    for (first, count) in reasons.iter().take(SHOWN) {
+        let more = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        writeln!(f, "  {what} {}{more}: {}", first.name, first.reason)?;
+    }
+    if reasons.len() > SHOWN {
+        writeln!(f, "  … and {} more reasons", reasons.len() - SHOWN)?;
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use softmax_conformance::{Runner, Suite};
 use softmax_core::ndarray::{Array1, Array2, Axis};
 use softmax_core::{
-    Descriptor, Element, Evaluation, Outputs, OwnedProblem, OwnedTargets, Problem, Reduction, Result,
+    Descriptor, Element, Error, Evaluation, Outputs, OwnedProblem, OwnedTargets, Problem, Reduction, Result,
     SoftmaxBackend, Targets,
 };
 use softmax_naive::Naive;
@@ -280,8 +280,8 @@ fn the_right_one_passes() {
         Runner::new().run(&Suite::<f32>::full(), || Wrong::<f32>::boxed(Mistake::None)),
         Runner::new().run(&Suite::<f64>::full(), || Wrong::<f64>::boxed(Mistake::None)),
     ] {
-        report.assert_success();
-        assert!(report.ran() > 500, "{} cases", report.ran());
+        report.assert_complete();
+        assert!(report.ran() > 600, "{} cases", report.ran());
     }
 }
 
@@ -294,6 +294,37 @@ fn each_wrong_backend_is_caught() {
         .map(|(mistake, dtype, _)| format!("{mistake:?} in {dtype}"))
         .collect();
     assert!(escaped.is_empty(), "not caught: {}", escaped.join(", "));
+}
+
+/// Refuses whatever it is asked.
+struct Refuses;
+
+impl SoftmaxBackend<f64> for Refuses {
+    fn descriptor(&self) -> Descriptor {
+        let text = |text: &str| text.to_owned().into();
+        Descriptor {
+            name: text("refuses"),
+            device: text(""),
+            simd: text(""),
+            threads: 1,
+            deterministic: true,
+        }
+    }
+
+    fn evaluate(&mut self, problem: &Problem<'_, f64>, outputs: &mut Outputs<'_, f64>) -> Result<Evaluation> {
+        outputs.check(problem)?;
+        Err(Error::Unsupported { backend: "refuses".to_owned(), what: "anything".to_owned() })
+    }
+}
+
+#[test]
+fn to_refuse_everything_is_no_success() {
+    let suite = Suite::<f64>::full();
+    let report = Runner::new().run(&suite, || Box::new(Refuses));
+    assert_eq!(report.misuse, ["no case ran"], "{report}");
+    assert_eq!(report.unsupported.len() + report.skipped.len(), suite.len());
+    let line = format!("unsupported closed/zero-weights and {} more: ", suite.len() - 1);
+    assert!(report.to_string().contains(&line), "{report}");
 }
 
 #[test]

@@ -51,7 +51,11 @@ pub(crate) trait NamedArrays {
     fn require<T: Element, D: Dimension>(&mut self, name: &str, masks: bool) -> Result<Array<T, D>> {
         match self.optional(name, masks)? {
             Some(array) => Ok(array),
-            None => Err(self.field(name, &format!("an array of {}", axes(D::NDIM)), &self.inventory())),
+            None => Err(self.field(
+                name,
+                &format!("an array of this name, with {}", axes(D::NDIM)),
+                &self.inventory(),
+            )),
         }
     }
 }

@@ -151,7 +151,7 @@ impl NpzFile {
     /// NumPy's name of an array's element type, such as `<f4`.
     fn type_name(&mut self, name: &str) -> Result<String> {
         if !self.has(name) {
-            return Err(self.field(name, "an array", &self.inventory()));
+            return Err(self.field(name, "an array of this name", &self.inventory()));
         }
         let origin = self.origin();
         let refuse = |found: String| DataError::Field {

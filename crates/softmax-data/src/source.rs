@@ -62,8 +62,7 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
         self.left = self.left.checked_sub(count as u64).ok_or_else(|| {
-            let message =
-                format!("it inflates to more than {MOST_INFLATION} times its size, as no data does");
+            let message = format!("it inflates to more than {MOST_INFLATION} times its size");
             io::Error::new(io::ErrorKind::InvalidData, message)
         })?;
         Ok(count)

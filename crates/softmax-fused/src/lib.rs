@@ -2,13 +2,25 @@
 //! the same problem gives the same bits whatever the number of threads.
 //!
 //! ```
-//! use softmax_fused::{Fused, Problem, SoftmaxBackend, ndarray::array};
+//! use softmax_fused::ndarray::{Array1, Array2, array};
+//! use softmax_fused::{Fused, Outputs, Problem, SoftmaxBackend};
 //!
 //! let features = array![[1.0f32, 0.0], [0.0, 2.0]];
 //! let weights = array![[0.5, -0.5, 0.0], [0.1, 0.2, 0.3]];
 //! let labels = array![0, 2];
 //! let problem = Problem::builder(features.view(), weights.view(), labels.view()).build()?;
-//! assert!((Fused::detect().loss(&problem)? - 0.7960856).abs() < 1e-6);
+//! let mut backend = Fused::detect();
+//! assert!((backend.loss(&problem)? - 0.7960856).abs() < 1e-6);
+//!
+//! // Any outputs, into arrays of yours; what is not asked for is not computed.
+//! let (mut dx, mut losses) = (Array2::zeros((2, 2)), Array1::zeros(2));
+//! let mut outputs = Outputs {
+//!     features_gradient: Some(dx.view_mut()),
+//!     sample_losses: Some(losses.view_mut()),
+//!     ..Outputs::default()
+//! };
+//! let evaluation = backend.evaluate(&problem, &mut outputs)?;
+//! assert_eq!(evaluation.correct, Some(2));
 //! # Ok::<(), softmax_fused::Error>(())
 //! ```
 //!

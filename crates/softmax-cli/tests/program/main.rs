@@ -129,7 +129,7 @@ fn bad_input_is_one_line_that_names_file_field_and_expectation() {
     fs::write(at("truncated.npz"), &bytes[..bytes.len() / 2]).unwrap();
 
     for (file, expected) in [
-        ("no-x.npz", &["X", "an array", "only W"][..]),
+        ("no-x.npz", &["X", "an array of this name", "only W"][..]),
         ("shape.npz", &["weights", "expected 2 features, found 5"]),
         ("label.npz", &["y", "classes from 0 to 2", "3 at row 1"]),
         ("negative.npz", &["y", "classes from 0 to 2", "-1 at row 1"]),
@@ -175,6 +175,23 @@ fn bad_usage_is_one_line() {
         assert!(line.contains("--time-budget") && line.contains("seconds"), "{line}");
     }
     assert!(refusal(&["compare", "--nonsense"], folder.path()).contains("--nonsense"));
+    let line = refusal(&[], folder.path());
+    assert!(line.contains("compare, eval, verify") && !line.contains("workbench"), "{line}");
+}
+
+#[test]
+fn a_stray_label_is_told_by_the_classes_that_it_makes() {
+    let folder = TempDir::new().unwrap();
+    let compare = "compare --data t.csv --backends naive,ndarray --repeat 1 --threads 1";
+    fs::write(folder.path().join("t.csv"), "1.5,2,0\n0.5,1,1\n").unwrap();
+    let text = success(&words(compare), folder.path());
+    assert!(text.contains("2 features × 2 classes, f32\n") && text.contains(", 1 thread; "), "{text}");
+    fs::write(folder.path().join("t.csv"), "1.5,2,0\n0.5,1,1\n2,2,11\n").unwrap();
+    let text = success(&words(compare), folder.path());
+    assert!(text.contains("× 12 classes (9 of them without a sample), f32\n"), "{text}");
+    let json = success(&words(&format!("{compare} --format json")), folder.path());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["problem"]["classes_without_samples"], 9);
 }
 
 #[test]

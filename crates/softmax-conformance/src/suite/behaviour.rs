@@ -225,6 +225,10 @@ fn refuses_wrong_shapes<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProbl
     let Ok(small) = smaller.problem() else {
         return Outcome::Failed(vec!["the problem was refused".to_owned()]);
     };
+    // What is refused whatever the shapes is no refusal of shapes.
+    if let Err(error) = subject.make().loss(&problem) {
+        return error.into();
+    }
     let mut messages = Vec::new();
     for kind in OutputKind::ALL {
         let mut outputs = OwnedOutputs::zeros(&small, OutputSet::NONE.with(kind));

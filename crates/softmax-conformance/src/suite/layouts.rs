@@ -26,10 +26,11 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     for x in LAYOUTS {
         for w in LAYOUTS {
             let name = format!("layouts/x-{x:?}-w-{w:?}").to_lowercase();
+            let vectors = format!("{name}-vectors");
             tests.push(Test::new(name, move |subject: &Subject<'_, T>| matrices(subject, x, w)));
+            tests.push(Test::new(vectors, move |subject: &Subject<'_, T>| with_vectors(subject, x, w)));
         }
     }
-    tests.push(Test::new("layouts/vectors-reversed", vectors_reversed));
     tests.push(Test::new("layouts/broadcast", |subject: &Subject<'_, T>| broadcast(subject, false)));
     tests.push(Test::new("layouts/broadcast-weights", |subject: &Subject<'_, T>| broadcast(subject, true)));
     tests
@@ -92,14 +93,15 @@ fn matrices<T: Element>(subject: &Subject<'_, T>, x: Layout, w: Layout) -> Outco
     judge(subject, Problem::builder(x.view(), w.view(), labels.view()))
 }
 
-/// Labels, bias and weights that run backwards.
-fn vectors_reversed<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+/// With labels, bias and weights that run backwards.
+fn with_vectors<T: Element>(subject: &Subject<'_, T>, x: Layout, w: Layout) -> Outcome {
     let mut g = Generator::new(4);
     let owned = Case::new("", g.problem(21, 13, 11)).narrowed::<T>();
     let labels = hard_labels(&owned);
     let [bias, class_weights] = [(); 2].map(|()| g.vector(11, 0.5, 1.5).mapv(T::narrow));
     let sample_weights = g.vector(21, 0.5, 1.5).mapv(T::narrow);
-    let builder = Problem::builder(owned.features.view(), owned.weights.view(), reversed(labels));
+    let (x, w) = (Stored::new(&owned.features, x), Stored::new(&owned.weights, w));
+    let builder = Problem::builder(x.view(), w.view(), reversed(labels));
     let builder = builder.bias(reversed(&bias)).class_weights(reversed(&class_weights));
     judge(subject, builder.sample_weights(reversed(&sample_weights)))
 }

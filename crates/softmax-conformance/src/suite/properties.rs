@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use softmax_core::ndarray::{Array2, ArrayView1, Axis, concatenate};
 use softmax_core::{
-    Element, Error, Evaluation, Objective, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Reduction,
+    Element, Error, Evaluation, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Reduction,
 };
 
 /// Random problems per property.
@@ -20,10 +20,18 @@ struct Recipe {
     d: usize,
     c: usize,
     seed: u64,
+    /// With a bias, weights and smoothing, or with features, weights and labels alone.
+    options: bool,
 }
 
-fn recipes() -> impl Strategy<Value = Recipe> {
-    (1usize..20, 1usize..12, 1usize..12, 0u64..1 << 32).prop_map(|(n, d, c, seed)| Recipe { n, d, c, seed })
+fn recipes(options: bool) -> impl Strategy<Value = Recipe> {
+    (1usize..20, 1usize..12, 1usize..12, 0u64..1 << 32).prop_map(move |(n, d, c, seed)| Recipe {
+        n,
+        d,
+        c,
+        seed,
+        options,
+    })
 }
 
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
@@ -41,8 +49,10 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     ];
     properties
         .into_iter()
-        .map(|(name, property)| {
-            Test::new(format!("properties/{name}"), move |s: &Subject<'_, T>| run(s, property))
+        .flat_map(|(name, property)| [(name, "", property), (name, "-options", property)])
+        .map(|(name, suffix, property)| {
+            let name = format!("properties/{name}{suffix}");
+            Test::new(name, move |s: &Subject<'_, T>| run(s, property, !suffix.is_empty()))
         })
         .collect()
 }
@@ -61,12 +71,12 @@ impl From<Error> for Fault {
     }
 }
 
-fn run<T: Element>(subject: &Subject<'_, T>, property: Property<T>) -> Outcome {
+fn run<T: Element>(subject: &Subject<'_, T>, property: Property<T>, options: bool) -> Outcome {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     // The same problems on every machine and every day.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let unsupported = std::cell::RefCell::new(None);
-    let result = runner.run(&recipes(), |recipe| match property(subject, &recipe) {
+    let result = runner.run(&recipes(options), |recipe| match property(subject, &recipe) {
         Ok(()) => Ok(()),
         Err(Fault::Error(error @ Error::Unsupported { .. })) => {
             *unsupported.borrow_mut() = Some(error.to_string());
@@ -80,21 +90,22 @@ fn run<T: Element>(subject: &Subject<'_, T>, property: Property<T>) -> Outcome {
             Outcome::Failed(vec![format!("{message}, for {recipe:?}")])
         }
         (Err(TestError::Abort(message)), _) => Outcome::Failed(vec![message.to_string()]),
-        (Ok(()), Some(reason)) => Outcome::NotApplicable(reason),
+        (Ok(()), Some(reason)) => Outcome::Unsupported(reason),
         (Ok(()), None) => Outcome::Passed(Vec::new()),
     }
 }
 
-/// A random problem with bias and weights, all multiples of 1/64, so that f32 has them exactly and small
-/// sums of them too.
+/// A random problem of multiples of 1/64, so that f32 has them exactly and small sums of them too.
 fn random<T: Element>(recipe: &Recipe) -> (OwnedProblem<T>, Generator) {
     let mut g = Generator::new(recipe.seed);
     let (n, d, c) = (recipe.n, recipe.d, recipe.c);
     let mut problem = g.problem(n, d, c);
-    problem.bias = Some(g.vector(c, -1.0, 1.0));
-    problem.class_weights = Some(g.vector(c, 0.25, 2.0));
-    problem.sample_weights = Some(g.vector(n, 0.25, 2.0));
-    problem.objective.label_smoothing = [0.0, 0.125][g.below(2)];
+    if recipe.options {
+        problem.bias = Some(g.vector(c, -1.0, 1.0));
+        problem.class_weights = Some(g.vector(c, 0.25, 2.0));
+        problem.sample_weights = Some(g.vector(n, 0.25, 2.0));
+        problem.objective.label_smoothing = [0.0, 0.125][g.below(2)];
+    }
     let dyadic = |x: f64| (x * 64.0).round() / 64.0;
     problem.features.mapv_inplace(dyadic);
     problem.weights.mapv_inplace(dyadic);
@@ -170,10 +181,12 @@ fn require_same_gradient<T: Element>(
 }
 
 fn shift_of_scores<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
-    let (problem, mut g) = random::<T>(recipe);
-    let shift = T::narrow(g.number(-20.0, 20.0).round());
+    // A feature that is 1 adds its row of W to the scores of every sample.
+    let (mut problem, mut g) = random::<T>(recipe);
+    problem.features = concatenate![Axis(1), problem.features, Array2::ones((recipe.n, 1))];
+    problem.weights = concatenate![Axis(0), problem.weights, Array2::zeros((1, recipe.c))];
     let mut shifted = problem.clone();
-    shifted.bias = shifted.bias.map(|b| b + shift);
+    shifted.weights.row_mut(recipe.d).fill(T::narrow(g.number(-20.0, 20.0).round()));
     let (a, b) = (Answer::new(subject, &problem)?, Answer::new(subject, &shifted)?);
     require_same_loss(&a, &b)?;
     require_same_gradient(subject, &a, &b, |c| c)
@@ -313,7 +326,7 @@ fn convex_along_lines<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> 
     Err(Fault::Broken(format!("the loss between, {:e}, is above the chord, {chord:e}", m.evaluation.loss)))
 }
 
-/// 1/L for the largest curvature L that softmax may have: half the weighted mean of ‖x‖².
+/// 1/L for the largest curvature L that the sum of losses may have: half the weighted sum of ‖x‖².
 fn safe_step<T: Element>(problem: &OwnedProblem<T>) -> f64 {
     let weight = |i: usize| {
         let class_weight =
@@ -331,8 +344,13 @@ fn safe_step<T: Element>(problem: &OwnedProblem<T>) -> f64 {
 
 fn descent_never_rises<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
     let (mut problem, _) = random::<T>(recipe);
-    problem.objective = Objective { reduction: Reduction::Sum, ..problem.objective };
-    let step = T::narrow(safe_step(&problem));
+    let mut step = safe_step(&problem);
+    if recipe.options {
+        problem.objective.reduction = Reduction::Sum;
+    } else {
+        step *= recipe.n as f64;
+    }
+    let step = T::narrow(step);
     let mut last: Option<Answer<T>> = None;
     for _ in 0..6 {
         let answer = Answer::new(subject, &problem)?;
