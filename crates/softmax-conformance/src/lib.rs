@@ -39,7 +39,7 @@
 //! 2. [`SoftmaxBackend`](softmax_core::SoftmaxBackend) for it: check the outputs, refuse with
 //!    [`Error::Unsupported`](softmax_core::Error::Unsupported) what it does not do, compute, write what is asked
 //!    for.
-//! 3. A test, for `cargo test --release` (the oracle takes minutes without):
+//! 3. A test, for `cargo test --release` (without, the oracle takes twenty times as long):
 //!
 //!    ```no_run
 //!    # use softmax_core::{Descriptor, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
