@@ -30,10 +30,10 @@ fn little_memory_is_enough() {
 /// Where memory is short, it is shared out alike whatever is asked for, in both kernels.
 #[test]
 fn what_is_asked_for_changes_no_bit_where_memory_is_short() {
+    let suite = Suite::<f32>::full();
     for kibibytes in [40, 80, 120, 160, 200, 300] {
         for classes in [0, Fused::MOST_NARROW_CLASSES] {
             let backend = || Fused::detect().memory(kibibytes << 10).narrow_up_to(classes);
-            let suite = Suite::<f32>::full();
             Runner::new().filter("behaviour/fewer").run(&suite, || Box::new(backend())).assert_complete();
         }
     }
