@@ -78,6 +78,7 @@ impl<T: Element> SoftmaxBackend<T> for Burn {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
         outputs.check(problem)?;
         self.place.check_type::<T>()?;
+        self.device_time = None;
         let total_weight = total_weight(problem);
         if problem.n_samples() == 0 {
             return Ok(evaluate_nothing(problem, outputs, total_weight));

@@ -4,9 +4,9 @@
 //! smoothing, class and sample weights, an ignored label, z-loss, softcap and temperature, which never holds the N×C scores.
 //! [`evaluate`] is what it calls: tensors in, loss and gradients out, on the device.
 //!
-//! **As backends** of [`softmax_core`] there are two, with one forward pass: [`Burn`] carries a problem to its device, calls
-//! the same, and carries the outputs back; [`BurnAutodiff`] leaves the gradients to Burn's autodiff and so checks the
-//! derivation. Rows r of X go through it a chunk after the other:
+//! **As backends** of [`softmax_core`] there are two: [`Burn`] carries a problem to its device, calls
+//! the same, and carries the outputs back; [`BurnAutodiff`] takes all rows at once, leaves the gradients to Burn's autodiff
+//! and so checks the derivation. In the first, rows r of X go through it a chunk after the other:
 //!
 //! ```math
 //! S_r = X_r W + b \qquad G_r = (\operatorname{softmax}(S_r) - Y_r) / N \qquad dW = \sum_r X_r^T G_r \qquad dX_r = G_r W^T

@@ -404,7 +404,8 @@ pub(crate) struct TimingArgs {
     /// Rounds, in each of which every backend is timed once [default: as the budget allows]
     #[arg(long, value_name = "ROUNDS", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: Option<u32>,
-    /// Seconds to spend on timing a problem, all backends together
+    /// Seconds to spend on timing a problem, all backends together; one that takes four times as long for a call is
+    /// left out
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = parse_seconds)]
     pub(crate) time_budget: f64,
 }

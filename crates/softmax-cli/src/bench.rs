@@ -27,6 +27,15 @@ pub(crate) fn run(
         [] => vec![rayon::current_num_threads()],
         threads => threads.to_vec(),
     };
+    // Before there is a file.
+    for &shape in &args.shapes {
+        for &dtype in &args.dtypes {
+            match dtype {
+                DtypeArg::F32 => source::check_room::<f32>("--shapes", shape)?,
+                DtypeArg::F64 => source::check_room::<f64>("--shapes", shape)?,
+            }
+        }
+    }
     interrupt::listen();
     let (known, mut file) = open(args)?;
     let mut agree = known.iter().all(|known| known.agree);
@@ -68,7 +77,6 @@ fn one<T: CliElement>(
     threads: usize,
     entries: &[&BackendEntry],
 ) -> anyhow::Result<Comparison> {
-    source::check_room::<T>("--shapes", shape)?;
     let dataset = synthetic::<T>(shape.n, shape.d, shape.c, args.seed);
     let origin = dataset.origin.clone();
     let problem = dataset.into_problem(Default::default(), None, args.seed)?;
@@ -107,6 +115,7 @@ struct Known {
 fn open(args: &BenchArgs) -> anyhow::Result<(Vec<Known>, File)> {
     let path = &args.output;
     let context = || path.display().to_string();
+    anyhow::ensure!(!path.is_dir(), "{}: expected a file, found a folder", path.display());
     if !args.resume {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error
             .kind()

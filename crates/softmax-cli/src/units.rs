@@ -26,8 +26,11 @@ pub(crate) fn bytes(bytes: usize) -> String {
     format!("{} {}", three_digits(scaled), UNITS[unit])
 }
 
-/// A loss with seven digits: `2.303788`.
+/// A loss with seven digits: `2.303788`, or `1.234567e20`.
 pub(crate) fn loss(loss: f64) -> String {
+    if loss.is_finite() && loss.abs() >= 1e12 {
+        return format!("{loss:.6e}");
+    }
     let whole = loss.abs().log10().floor().clamp(0.0, 6.0) as usize;
     format!("{loss:.*}", 6 - whole)
 }
@@ -70,6 +73,7 @@ mod tests {
         assert_eq!(loss(2.3037876), "2.303788");
         assert_eq!(loss(4137.7937), "4137.794");
         assert_eq!(loss(0.0), "0.000000");
+        assert_eq!(loss(1.5e300), "1.500000e300");
         assert_eq!(error(0.0), "0");
         assert_eq!(error(1.26e-7), "1.3e-7");
     }

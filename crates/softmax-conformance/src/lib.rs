@@ -77,7 +77,7 @@
 //!   `ln_1p` of the sum of the others; and for the label's entry of ∂loss/∂S take −Σ of the other p,
 //!   not p_y − 1.
 //! * **Properties**: of the loss as a function, on random problems that shrink when they fail.
-//! * **Behaviour**: the same answers from one instance after other problems, for every choice of outputs,
+//! * **Behaviour**: the same answers from one instance after other problems, with fewer outputs (none, each alone, all but one),
 //!   and, from a backend that says it is deterministic, the same bits for any number of threads.
 
 #![forbid(unsafe_code)]

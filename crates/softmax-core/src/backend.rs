@@ -20,7 +20,7 @@ pub trait SoftmaxBackend<T: Element> {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation>;
 
     /// How long the last evaluation computed on its device, without what it took to carry the problem there and the
-    /// outputs back. `None` for a backend that computes where the problem is.
+    /// outputs back. `None` for a backend that computes on the caller's arrays.
     fn device_time(&self) -> Option<Duration> {
         None
     }

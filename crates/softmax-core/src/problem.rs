@@ -1,8 +1,8 @@
 use crate::{Element, Error, Objective, Result};
 use ndarray::{Array1, Array2, ArrayView, ArrayView1, ArrayView2, Dimension};
 
-/// One evaluation's inputs, checked: shapes agree, labels are in range, weights are finite and not negative,
-/// options are in their ranges, and there is at least one class. Backends rely on all of it.
+/// One evaluation's inputs, checked: shapes agree, labels are in range; class weights, sample weights and soft
+/// targets are finite and not negative; options are in their ranges, also when they are rounded to `T`; and there is at least one class. Backends rely on all of it.
 ///
 /// It borrows its arrays, contiguous or not, in any memory order. Features, weights and bias may hold any
 /// number, NaN and infinities too; N and D may be zero.
@@ -142,6 +142,7 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
         let problem = self.0;
         problem.check_shapes()?;
         problem.objective.check()?;
+        check_rounded::<T>(&problem.objective)?;
         problem.check_targets()?;
         if let Some(class_weights) = problem.class_weights {
             check_weights("class weights", class_weights)?;
@@ -151,6 +152,24 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
         }
         Ok(problem)
     }
+}
+
+/// Refuses options that `T` does not hold: as infinity, or as a divisor that is next to nothing.
+fn check_rounded<T: Element>(objective: &Objective) -> Result<()> {
+    let require = |option, found, holds, expected| {
+        if holds { Ok(()) } else { Err(Error::Option { option, expected, found }) }
+    };
+    for (option, value) in [("l2", objective.l2), ("z_loss", objective.z_loss)] {
+        let holds = T::narrow(value).is_finite();
+        require(option, value, holds, "a number that is finite in the element type")?;
+    }
+    for (option, value) in
+        [("softcap", objective.softcap.unwrap_or(1.0)), ("temperature", objective.temperature)]
+    {
+        let holds = T::narrow(value).is_normal();
+        require(option, value, holds, "a normal number of the element type")?;
+    }
+    Ok(())
 }
 
 impl<'a, T: Element> Problem<'a, T> {

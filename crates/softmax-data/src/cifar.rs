@@ -37,6 +37,13 @@ pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Resul
             features.extend(pixels.iter().map(|&pixel| T::narrow(f64::from(pixel))));
         }
     }
+    if labels.is_empty() {
+        return Err(DataError::File {
+            path: path.to_owned(),
+            expected: EXPECTED,
+            found: "found none".to_owned(),
+        });
+    }
     let features = Array2::from_shape_vec((labels.len(), PIXELS), features).map_err(|error| {
         DataError::File { path: path.to_owned(), expected: EXPECTED, found: error.to_string() }
     })?;

@@ -68,6 +68,15 @@ pub(crate) fn read_csv<T: Element>(
         )
     })?;
 
+    // One column is what a table looks like that is separated by something else.
+    if width == 1 && label.is_some() {
+        return Err(field(
+            "table".to_owned(),
+            "a label and features in columns, separated by commas, semicolons or tabs",
+            "1 column",
+        ));
+    }
+
     let (mut rows, mut features, mut texts) = (0, Vec::new(), Vec::new());
     while more && limit.is_none_or(|limit| rows < limit) {
         rows += 1;
@@ -82,7 +91,11 @@ pub(crate) fn read_csv<T: Element>(
             features.push(number.ok_or_else(|| {
                 let line = record.position().map_or(0, |position| position.line());
                 let found = if text.is_empty() { "nothing" } else { text };
-                field(format!("line {line}, column {}", name(k)), "a finite number", found)
+                let expected = match (line, &header) {
+                    (1, None) => "a finite number (a header is a first line in which nothing is a number)",
+                    _ => "a finite number",
+                };
+                field(format!("line {line}, column {}", name(k)), expected, found)
             })?);
         }
         more = reader.read_record(&mut record).map_err(refuse)?;

@@ -151,6 +151,26 @@ impl<T: Element> Dataset<T> {
         })
     }
 
+    /// Refuses weights for another number of features: else their number of classes would be blamed on the labels.
+    ///
+    /// # Errors
+    /// [`DataError::Field`] naming W.
+    pub fn check_weights(&self) -> Result<()> {
+        let features = self.features.ncols();
+        let Some((rows, columns)) =
+            self.weights.as_ref().map(|w| w.dim()).filter(|&(rows, _)| rows != features)
+        else {
+            return Ok(());
+        };
+        let hint = if columns == features { ": is it turned?" } else { "" };
+        Err(DataError::Field {
+            origin: self.origin.clone(),
+            field: "W".to_owned(),
+            expected: format!("{features} rows, one for each feature"),
+            found: format!("{rows} rows of {columns}{hint}"),
+        })
+    }
+
     /// The problem of this data under `objective`. The ignored label is the one in `ignored`, as files write it, or if there
     /// is none the objective's. Where the data has no weights, they are small and random, from `seed`.
     ///
@@ -167,6 +187,7 @@ impl<T: Element> Dataset<T> {
             ignored.or_else(|| objective.ignore_index.map(|index| i64::try_from(index).unwrap_or(i64::MAX)));
         let classes = self.n_classes(ignored);
         self.check_classes(ignored)?;
+        self.check_weights()?;
         let targets = match self.labels {
             Labels::Soft(soft) => OwnedTargets::Soft(soft),
             Labels::Hard(labels) => {

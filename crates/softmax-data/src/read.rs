@@ -112,7 +112,12 @@ fn with_labels<T>(mut dataset: Dataset<T>, labels: Option<Array1<i64>>) -> Datas
 fn read_labels(path: &Path) -> Result<Array1<i64>> {
     match Format::of_name(path) {
         Some(Format::Npy) => read_npy_labels(path),
-        _ => read_idx_labels(path),
+        Some(Format::Idx) | None => read_idx_labels(path),
+        Some(_) => Err(DataError::File {
+            path: path.to_owned(),
+            expected: "labels in an .npy or an IDX file",
+            found: "found a name of another format".to_owned(),
+        }),
     }
 }
 

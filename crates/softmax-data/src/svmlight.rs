@@ -54,6 +54,13 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
         }
     }
 
+    if labels.is_empty() {
+        return Err(DataError::File {
+            path: path.to_owned(),
+            expected: "lines of svmlight text",
+            found: "found none".to_owned(),
+        });
+    }
     let base = if entries.iter().any(|&(_, index, _)| index == 0) { 0 } else { 1 };
     let (n, d) = (labels.len(), entries.iter().map(|e| e.1 as usize + 1 - base).max().unwrap_or(0));
     let dense = (n as u64).saturating_mul(d as u64).saturating_mul(size_of::<T>() as u64);

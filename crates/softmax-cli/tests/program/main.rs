@@ -130,7 +130,7 @@ fn bad_input_is_one_line_that_names_file_field_and_expectation() {
 
     for (file, expected) in [
         ("no-x.npz", &["X", "an array of this name", "only W"][..]),
-        ("shape.npz", &["weights", "expected 2 features, found 5"]),
+        ("shape.npz", &["W", "expected 2 rows, one for each feature, found 5 rows of 3"]),
         ("label.npz", &["y", "classes from 0 to 2", "3 at row 1"]),
         ("negative.npz", &["y", "classes from 0 to 2", "-1 at row 1"]),
         ("nan.npz", &["X", "finite", "NaN at row 1, column 0"]),
@@ -169,6 +169,12 @@ fn bad_usage_is_one_line() {
     for shape in ["3x4", "3x4x0", "axbxc", "99999999999x99999999999x2"] {
         let line = refusal(&["compare", "--synthetic", shape], folder.path());
         assert!(line.contains("--synthetic"), "{line}");
+    }
+    // A number that f64 has and f32 has not.
+    for option in ["--temperature 1e-60", "--softcap 1e-60", "--l2 1e60", "--z-loss 1e60"] {
+        let line = refusal(&words(&format!("compare --backends naive {option}")), folder.path());
+        assert!(line.contains("of the element type") || line.contains("in the element type"), "{line}");
+        success(&words(&format!("compare --backends naive --repeat 1 {option} --dtype f64")), folder.path());
     }
     for seconds in ["0", "nan", "1e20", "soon"] {
         let line = refusal(&["compare", "--time-budget", seconds], folder.path());

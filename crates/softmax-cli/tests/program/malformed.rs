@@ -1,6 +1,6 @@
 //! Files that are wrong, by accident or on purpose: exit 2, one line that says what, and little memory.
 
-use super::{save, success, words};
+use super::{refusal, save, success, words};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::{Array1, Array2};
 use std::fs;
@@ -98,6 +98,7 @@ const CASES: &[Case] = &[
     ("nan.npz", "", &["X", "finite", "NaN", "row 1"]),
     ("no-labels.npz", "", &["y or Y", "only X"]),
     ("flat.npz", "", &["X", "2 axes", "1 axis"]),
+    ("turned.npz", "", &["W", "2 rows, one for each feature", "3 rows of 2", "turned"]),
     ("wide.npz", "", &["wide.npz", "class"]),
     ("huge-class.npz", "", &["y", "class 1099511627776"]),
     ("short.npy", "--labels y.npy", &["array", "end of the file"]),
@@ -112,6 +113,8 @@ const CASES: &[Case] = &[
     ("column.csv", "--label-column nowhere", &["--label-column", "a, b, c", "nowhere"]),
     ("regression.csv", "", &["column 3", "0.5"]),
     ("only-header.csv", "", &["rows"]),
+    ("spaces.csv", "", &["table", "commas, semicolons or tabs", "1 column"]),
+    ("half-header.csv", "", &["line 1, column 0", "a header is", "label"]),
     ("bytes.csv", "", &["UTF-8"]),
     ("bomb.csv.gz", "", &["inflates"]),
     ("cut.csv.gz", "", &["cut.csv.gz"]),
@@ -124,6 +127,8 @@ const CASES: &[Case] = &[
     ("bomb-idx3-ubyte.gz", "--labels l-idx1-ubyte", &["IDX", "can hold"]),
     ("cut.bin", "", &["CIFAR-10", "3073"]),
     ("label.bin", "", &["record 0", "0 to 9", "10"]),
+    ("empty.bin", "", &["CIFAR-10", "found none"]),
+    ("empty.svm", "", &["svmlight", "found none"]),
     ("pair.svm", "", &["line 1", "index:value", "oops"]),
     ("index.svm", "", &["line 1", "index", "99999999999"]),
     ("sparse.svm", "", &["sparse", "4294967295"]),
@@ -179,6 +184,11 @@ fn write_files(folder: &Path) {
         npz.add_array("y", &Array1::<i64>::zeros(0)).unwrap();
         npz.add_array("class_weight", &Array1::<f64>::ones(10)).unwrap();
     });
+    save(&folder.join("turned.npz"), |npz| {
+        npz.add_array("X", &x).unwrap();
+        npz.add_array("W", &Array2::<f64>::zeros((3, 2))).unwrap();
+        npz.add_array("y", &labels([0, 1, 2])).unwrap();
+    });
     npz("huge-class.npz", &x, &labels([0, 1, 1 << 40]));
 
     put("y.npy", &npy_of("(3,)", "|u1", &[0, 1, 2]));
@@ -195,6 +205,11 @@ fn write_files(folder: &Path) {
     put("column.csv", b"a,b,c\n1,2,0\n");
     put("regression.csv", b"1,2,3,0.5\n1,2,3,0.75\n");
     put("only-header.csv", b"a,b,c\n");
+    put("spaces.csv", b"x y z\n1 2 0\n");
+    put("half-header.csv", b"label,0,1\n1,2,3\n");
+    put("x.csv", b"1\n2\n3\n");
+    put("empty.svm", b"");
+    put("empty.bin", b"");
     put("bytes.csv", b"1,2,0\n\xff\xfe,3,1\n");
     put("bomb.csv.gz", &gzipped(&[], b'0', 40 << 20));
     let cut = gzipped(b"1,2,0\n4,5,1\n4,7,1\n", 0, 0);
@@ -227,6 +242,20 @@ fn write_files(folder: &Path) {
     let overflow = claims("[18446744073709551615,18446744073709551615]", 4);
     put("overflow.safetensors", &safetensors(overflow.len() as u64, &overflow, &[0; 4]));
     put("what.xyz", b"1,2,3");
+}
+
+#[test]
+fn the_file_at_fault_is_the_one_that_is_named() {
+    let folder = TempDir::new().unwrap();
+    write_files(folder.path());
+    for (args, expected) in [
+        ("--labels x.csv", "x.csv: expected labels in an .npy or an IDX file"),
+        ("--weights turned.npz", "turned.npz: W: expected 2 rows, one for each feature"),
+    ] {
+        let line =
+            refusal(&words(&format!("compare --backends naive --data good.npz {args}")), folder.path());
+        assert!(line.contains(expected), "{line}");
+    }
 }
 
 #[test]

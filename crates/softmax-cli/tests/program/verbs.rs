@@ -135,6 +135,12 @@ fn bench_writes_a_line_per_problem_and_resumes_where_it_was_cut() {
     fs::write(&path, resumed.replacen("\"agree\":true", "\"agree\":false", 1)).unwrap();
     assert_eq!(softmax(&words(&format!("{args} --resume")), folder.path()).code, Some(1));
 
+    // What is refused leaves no file in the way of what is right.
+    let line = refusal(&words("bench --shapes 99999999x999999x10 --output new.jsonl"), folder.path());
+    assert!(line.contains("memory") && !folder.path().join("new.jsonl").exists(), "{line}");
+    let line = refusal(&words(&args.replace("r.json", ".")), folder.path());
+    assert!(line.contains("found a folder"), "{line}");
+
     fs::write(folder.path().join("letter.txt"), "Dear Sir,\nyours").unwrap();
     let line = refusal(&words(&args.replace("r.json", "letter.txt --resume")), folder.path());
     assert!(line.contains("letter.txt"), "{line}");
