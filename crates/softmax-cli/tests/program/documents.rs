@@ -1,7 +1,8 @@
 //! The commands of the documents, as they stand there.
 
-use super::{arrays, save_all};
+use super::{arrays, save_all, success, words};
 use flate2::{Compression, write::GzEncoder};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,33 @@ fn every_command_runs() {
         count += 1;
     }
     assert!(count > 15, "{count} commands");
+}
+
+/// Each key of an object, and of the objects in it.
+fn keys(value: &serde_json::Value, within: &str, keys_found: &mut BTreeSet<String>) {
+    for (key, value) in value.as_object().unwrap() {
+        let path = format!("{within}{key}");
+        match value {
+            serde_json::Value::Object(_) if within.is_empty() => keys(value, &format!("{path}."), keys_found),
+            serde_json::Value::Array(items) if key == "backends" => {
+                keys(&items[0], &format!("{path}."), keys_found);
+            }
+            _ => assert!(keys_found.insert(path)),
+        }
+    }
+}
+
+#[test]
+fn every_key_of_a_record_is_explained() {
+    let json = success(&words("compare --backends naive --repeat 1 --format json"), &root());
+    let mut found = BTreeSet::new();
+    keys(&serde_json::from_str(&json).unwrap(), "", &mut found);
+    let text = fs::read_to_string(root().join("benches/METHODOLOGY.md")).unwrap();
+    let section = text.split("\n## ").find(|section| section.starts_with("The record")).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let names = rows.flat_map(|row| row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2));
+    let explained: BTreeSet<String> = names.map(str::to_owned).collect();
+    assert_eq!(found, explained);
 }
 
 /// The folder of its package and the name, where the command runs an example.
