@@ -46,7 +46,7 @@ pub(crate) enum Verdict {
 
 /// Runs the program: results to `out`, everything else to `err`.
 ///
-/// The exit code is 0 when all agree, 1 when a backend disagrees or a case fails, and 2 for bad usage or bad
+/// The exit code is 0 when all agree, 1 when a backend disagrees, a case fails or nothing ran, and 2 for bad usage or bad
 /// input, with one line on `err`; 130 after an interruption.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
