@@ -6,19 +6,10 @@
 //!
 //! ```
 //! use softmax_conformance::{Runner, Suite};
-//! # use softmax_core::{Descriptor, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
-//! # struct Mine;
-//! # impl SoftmaxBackend<f64> for Mine {
-//! #     fn descriptor(&self) -> Descriptor {
-//! #         Descriptor { name: "mine".into(), device: "".into(), simd: "".into(), threads: 1, deterministic: true }
-//! #     }
-//! #     fn evaluate(&mut self, _: &Problem<'_, f64>, _: &mut Outputs<'_, f64>) -> Result<Evaluation> {
-//! #         Ok(Evaluation { loss: 0.0, total_weight: 1.0, correct: None })
-//! #     }
-//! # }
-//! let report = Runner::new().run(&Suite::<f64>::full(), || Box::new(Mine));
+//! # type Mine = softmax_naive::Naive;
+//! let report = Runner::new().run(&Suite::<f64>::full(), || Box::new(Mine::default()));
 //! println!("{report}");
-//! # assert!(!report.is_success());
+//! # assert!(report.is_success());
 //! ```
 //!
 //! `report.assert_success()` makes a test of it; with the feature `libtest` each case is a test of its own
@@ -41,14 +32,8 @@
 //!    for.
 //! 3. A test, for `cargo test --release` (without, the oracle takes twenty times as long):
 //!
-//!    ```no_run
-//!    # use softmax_core::{Descriptor, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
-//!    # #[derive(Default)]
-//!    # struct Mine;
-//!    # impl SoftmaxBackend<f64> for Mine {
-//!    #     fn descriptor(&self) -> Descriptor { unimplemented!() }
-//!    #     fn evaluate(&mut self, _: &Problem<'_, f64>, _: &mut Outputs<'_, f64>) -> Result<Evaluation> { unimplemented!() }
-//!    # }
+//!    ```
+//!    # type Mine = softmax_naive::Naive;
 //!    #[test]
 //!    fn conforms() {
 //!        use softmax_conformance::{Runner, Suite};
