@@ -1,6 +1,7 @@
 use crate::{Error, Result};
 
-/// The options of the loss. Plain data; its ranges are checked when a problem is built with it.
+/// The options of the loss. Plain data; its ranges are checked when a problem is built with it, where
+/// κ and τ must also be normal numbers of the element type, and λ and ζ finite in it.
 ///
 /// The default is the plain mean of −log p of the labels.
 ///

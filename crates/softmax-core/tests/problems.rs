@@ -41,6 +41,26 @@ fn options_out_of_range_are_named() {
 }
 
 #[test]
+fn options_that_f32_does_not_hold_are_for_f64() {
+    let plain = Objective::default;
+    for (objective, option) in [
+        (Objective { l2: 1e60, ..plain() }, "l2"),
+        (Objective { z_loss: 1e60, ..plain() }, "z_loss"),
+        (Objective { softcap: Some(1e-60), ..plain() }, "softcap"),
+        (Objective { temperature: 1e60, ..plain() }, "temperature"),
+    ] {
+        let wide = OwnedProblem { objective, ..sound() };
+        assert!(wide.problem().is_ok());
+        let labels = OwnedTargets::Labels(array![0]);
+        let mut narrow = OwnedProblem::<f32>::new(Array2::ones((1, 2)), Array2::ones((2, 3)), labels);
+        assert!(narrow.problem().is_ok());
+        narrow.objective = objective;
+        let message = narrow.problem().expect_err("f32 does not hold it").to_string();
+        assert!(message.starts_with(option), "{message}");
+    }
+}
+
+#[test]
 fn weights_and_masses_are_finite_and_not_negative() {
     for bad in [-1.0, f64::NAN, f64::INFINITY] {
         let message = refusal(|p| p.class_weights = Some(array![1.0, bad, 1.0]));
