@@ -160,7 +160,7 @@ pub(crate) struct RepeatArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct SoakArgs {
-    #[arg(long, alias = "backend", value_delimiter = ',', value_name = "NAMES")]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backends: Vec<String>,
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) count: usize,

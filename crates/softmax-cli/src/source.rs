@@ -51,9 +51,7 @@ pub(crate) fn load<T: Element>(args: &ProblemArgs, objective: &ObjectiveArgs) ->
         let (weights, bias) = read_weights(path)?;
         dataset.weights = Some(weights);
         dataset.bias = bias.or(dataset.bias);
-        let origin = std::mem::replace(&mut dataset.origin, path.display().to_string());
-        dataset.check_weights()?;
-        dataset.origin = origin;
+        dataset.check_weights(&path.display().to_string())?;
     }
     let origin = dataset.origin.clone();
     dataset.check_classes(objective.ignore_index)?;

@@ -151,20 +151,21 @@ impl<T: Element> Dataset<T> {
         })
     }
 
-    /// Refuses weights for another number of features: else their number of classes would be blamed on the labels.
+    /// Refuses weights for another number of features: else their number of classes would be blamed on the labels. `origin`
+    /// is where the weights came from.
     ///
     /// # Errors
     /// [`DataError::Field`] naming W.
-    pub fn check_weights(&self) -> Result<()> {
+    pub fn check_weights(&self, origin: &str) -> Result<()> {
         let features = self.features.ncols();
         let Some((rows, columns)) =
             self.weights.as_ref().map(|w| w.dim()).filter(|&(rows, _)| rows != features)
         else {
             return Ok(());
         };
-        let hint = if columns == features { ": is it turned?" } else { "" };
+        let hint = if columns == features { ": is it transposed?" } else { "" };
         Err(DataError::Field {
-            origin: self.origin.clone(),
+            origin: origin.to_owned(),
             field: "W".to_owned(),
             expected: format!("{features} rows, one for each feature"),
             found: format!("{rows} rows of {columns}{hint}"),
@@ -187,7 +188,7 @@ impl<T: Element> Dataset<T> {
             ignored.or_else(|| objective.ignore_index.map(|index| i64::try_from(index).unwrap_or(i64::MAX)));
         let classes = self.n_classes(ignored);
         self.check_classes(ignored)?;
-        self.check_weights()?;
+        self.check_weights(&self.origin)?;
         let targets = match self.labels {
             Labels::Soft(soft) => OwnedTargets::Soft(soft),
             Labels::Hard(labels) => {

@@ -98,7 +98,7 @@ const CASES: &[Case] = &[
     ("nan.npz", "", &["X", "finite", "NaN", "row 1"]),
     ("no-labels.npz", "", &["y or Y", "only X"]),
     ("flat.npz", "", &["X", "2 axes", "1 axis"]),
-    ("turned.npz", "", &["W", "2 rows, one for each feature", "3 rows of 2", "turned"]),
+    ("transposed.npz", "", &["W", "2 rows, one for each feature", "3 rows of 2", "transposed"]),
     ("wide.npz", "", &["wide.npz", "class"]),
     ("huge-class.npz", "", &["y", "class 1099511627776"]),
     ("short.npy", "--labels y.npy", &["array", "end of the file"]),
@@ -184,7 +184,7 @@ fn write_files(folder: &Path) {
         npz.add_array("y", &Array1::<i64>::zeros(0)).unwrap();
         npz.add_array("class_weight", &Array1::<f64>::ones(10)).unwrap();
     });
-    save(&folder.join("turned.npz"), |npz| {
+    save(&folder.join("transposed.npz"), |npz| {
         npz.add_array("X", &x).unwrap();
         npz.add_array("W", &Array2::<f64>::zeros((3, 2))).unwrap();
         npz.add_array("y", &labels([0, 1, 2])).unwrap();
@@ -250,7 +250,7 @@ fn the_file_at_fault_is_the_one_that_is_named() {
     write_files(folder.path());
     for (args, expected) in [
         ("--labels x.csv", "x.csv: expected labels in an .npy or an IDX file"),
-        ("--weights turned.npz", "turned.npz: W: expected 2 rows, one for each feature"),
+        ("--weights transposed.npz", "transposed.npz: W: expected 2 rows, one for each feature"),
     ] {
         let line =
             refusal(&words(&format!("compare --backends naive --data good.npz {args}")), folder.path());
