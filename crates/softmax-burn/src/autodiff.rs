@@ -1,10 +1,11 @@
 use crate::devices;
 use crate::forward::Forward;
-use crate::host::{Place, evaluate_nothing, l2_penalty, write};
+use crate::host::{evaluate_nothing, loss, write};
+use crate::place::Place;
 use crate::problem::Inputs;
-use crate::transfer::{count_correct, download_matrix, download_vector, total_weight, upload};
+use crate::transfer::{count_correct, download_matrix, download_vector, l2, upload};
 use burn::tensor::Tensor;
-use softmax_core::{Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
+use softmax_core::{Backend, Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
 
 const NAME: &str = "burn-autodiff";
 
@@ -16,25 +17,33 @@ pub struct BurnAutodiff {
 
 impl BurnAutodiff {
     /// On Burn's Flex device: the CPU, with SIMD and rayon's global pool.
-    pub fn flex() -> Self {
+    pub fn new() -> Self {
         let mut place = devices::flex(NAME);
         place.device = place.device.autodiff();
         BurnAutodiff { place }
     }
 }
 
-impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
+impl Default for BurnAutodiff {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for BurnAutodiff {
     fn descriptor(&self) -> Descriptor {
         self.place.descriptor()
     }
+}
 
+impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        outputs.check(problem)?;
-        let total_weight = total_weight(problem);
+        self.check(problem, outputs)?;
+        let total_weight = problem.total_weight();
         if problem.n_samples() == 0 {
-            return Ok(evaluate_nothing(problem, outputs, total_weight));
+            return Ok(evaluate_nothing(problem, outputs));
         }
-        let mut inputs = Inputs::new(&upload(problem, &self.place.device));
+        let mut inputs = Inputs::new(&upload(problem, &self.place.device, NAME)?);
         if outputs.weights_gradient.is_some() {
             inputs.weights = inputs.weights.require_grad();
         }
@@ -50,12 +59,13 @@ impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
         let forward = Forward::new(&inputs, problem.objective());
         let (losses, lse, best) = (forward.losses.clone(), forward.lse.clone(), forward.best.clone());
         let (loss_sum, predicted) = write(losses, lse, best, outputs, NAME)?;
-        let loss = loss_sum / total_weight + l2_penalty(&inputs.weights, problem, NAME)?;
+        let loss = loss(loss_sum, &inputs.weights, problem, NAME)?;
         if outputs.wants_gradient() {
-            let mut objective = forward.losses.sum() * (1.0 / total_weight);
-            if problem.objective().l2 != 0.0 {
-                objective =
-                    objective + inputs.weights.clone().square().sum() * (problem.objective().l2 / 2.0);
+            // Without targets there is no loss, and its sum of zeros has a gradient of zero.
+            let share = if total_weight == 0.0 && !problem.has_targets() { 0.0 } else { 1.0 / total_weight };
+            let mut objective = forward.losses.sum() * share;
+            if l2(problem) != 0.0 {
+                objective = objective + inputs.weights.clone().square().sum() * (l2(problem) / 2.0);
             }
             write_gradients(&objective, &inputs, outputs)?;
         }
@@ -70,22 +80,25 @@ fn write_gradients<T: Element>(
 ) -> Result<()> {
     // Without features nothing depends on the weights, and a constant has no backward pass.
     let mut gradients = objective.is_tracked().then(|| objective.backward());
+    let accumulate = outputs.accumulate;
     let mut gradient = |tensor: &Tensor<2>| gradients.as_mut().and_then(|g| tensor.grad_remove(g));
     if let Some(dw) = &mut outputs.weights_gradient {
         match gradient(&inputs.weights) {
-            Some(gradient) => download_matrix(gradient, dw, NAME)?,
+            Some(gradient) => download_matrix(gradient, dw, accumulate, NAME)?,
+            None if accumulate => {}
             None => dw.fill(T::zero()),
         }
     }
     if let Some(dx) = &mut outputs.features_gradient {
         match gradient(&inputs.features) {
-            Some(gradient) => download_matrix(gradient, dx, NAME)?,
+            Some(gradient) => download_matrix(gradient, dx, false, NAME)?,
             None => dx.fill(T::zero()),
         }
     }
     if let (Some(db), Some(bias)) = (&mut outputs.bias_gradient, &inputs.bias) {
         match gradient(bias) {
-            Some(gradient) => download_vector(gradient, db, NAME)?,
+            Some(gradient) => download_vector(gradient, db, accumulate, NAME)?,
+            None if accumulate => {}
             None => db.fill(T::zero()),
         }
     }

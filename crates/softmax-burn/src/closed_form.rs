@@ -1,11 +1,13 @@
 use crate::devices;
-use crate::host::{Place, evaluate_nothing, l2_penalty, write};
+use crate::host::{evaluate_nothing, loss, write};
 use crate::native::by_chunks;
+use crate::place::Place;
 use crate::problem::Inputs;
-use crate::transfer::{count_correct, download_matrix, download_vector, total_weight, upload};
+use crate::transfer::{count_correct, download_matrix, download_vector, upload};
 use burn::tensor::Device;
 use softmax_core::{
-    Descriptor, Element, Error, Evaluation, OutputKind, OutputSet, Outputs, Problem, Result, SoftmaxBackend,
+    Backend, Descriptor, Element, Error, Evaluation, Feature, OutputKind, OutputSet, Outputs, Problem, Result,
+    SoftmaxBackend,
 };
 use std::time::{Duration, Instant};
 
@@ -19,7 +21,7 @@ pub struct Burn {
 
 impl Burn {
     /// On Burn's Flex device: the CPU, with SIMD and rayon's global pool.
-    pub fn flex() -> Self {
+    pub fn new() -> Self {
         Self::at(devices::flex("burn"))
     }
 
@@ -70,43 +72,51 @@ fn wanted<T: Element>(outputs: &Outputs<'_, T>) -> OutputSet {
     kinds.into_iter().filter(|(_, wanted)| *wanted).map(|(kind, _)| kind).collect()
 }
 
-impl<T: Element> SoftmaxBackend<T> for Burn {
+impl Default for Burn {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Backend for Burn {
     fn descriptor(&self) -> Descriptor {
         self.place.descriptor()
     }
 
+    /// Not f64 on a device that lacks it, or a function of it: SPIR-V has no exponential.
+    fn supports(&self, feature: Feature) -> bool {
+        !feature.is_storage() && (feature != Feature::F64 || self.place.has_f64())
+    }
+}
+
+impl<T: Element> SoftmaxBackend<T> for Burn {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        outputs.check(problem)?;
-        self.place.check_type::<T>()?;
+        self.check(problem, outputs)?;
         self.device_time = None;
-        let total_weight = total_weight(problem);
         if problem.n_samples() == 0 {
-            return Ok(evaluate_nothing(problem, outputs, total_weight));
+            return Ok(evaluate_nothing(problem, outputs));
         }
-        let uploaded = upload(problem, &self.place.device);
+        let uploaded = upload(problem, &self.place.device, &self.place.name)?;
         self.sync()?;
         let start = Instant::now();
-        let inputs = Inputs::new(&uploaded);
-        let results = by_chunks(&inputs, problem.objective(), wanted(outputs), self.chunk_rows);
+        let inputs = Inputs::new(&uploaded).with_total_weight(problem.total_weight());
+        let results = by_chunks(&inputs, &uploaded.objective, wanted(outputs), self.chunk_rows);
         self.sync()?;
         self.device_time = Some(start.elapsed());
 
         let name = self.place.name.as_str();
         let (loss_sum, predicted) = write(results.losses, results.lse, results.best, outputs, name)?;
-        let loss = loss_sum / total_weight + l2_penalty(&inputs.weights, problem, name)?;
+        let loss = loss(loss_sum, &inputs.weights, problem, name)?;
+        let accumulate = outputs.accumulate;
         if let (Some(dw), Some(gradient)) = (&mut outputs.weights_gradient, results.weights_gradient) {
-            download_matrix(gradient, dw, name)?;
+            download_matrix(gradient, dw, accumulate, name)?;
         }
         if let (Some(dx), Some(gradient)) = (&mut outputs.features_gradient, results.features_gradient) {
-            download_matrix(gradient, dx, name)?;
+            download_matrix(gradient, dx, false, name)?;
         }
         if let (Some(db), Some(gradient)) = (&mut outputs.bias_gradient, results.bias_gradient) {
-            download_vector(gradient, db, name)?;
+            download_vector(gradient, db, accumulate, name)?;
         }
-        Ok(Evaluation { loss, total_weight, correct: count_correct(problem, &predicted) })
-    }
-
-    fn device_time(&self) -> Option<Duration> {
-        self.device_time
+        Ok(Evaluation { loss, total_weight: problem.total_weight(), correct: count_correct(problem, &predicted) })
     }
 }

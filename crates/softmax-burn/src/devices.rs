@@ -1,16 +1,12 @@
 //! Burn's devices, as far as this build has them and this machine does.
 
-use crate::host::Place;
+use crate::place::Place;
 use burn::tensor::Device;
 #[cfg(feature = "wgpu")]
 use burn::tensor::DeviceType;
 
 pub(crate) fn flex(name: &str) -> Place {
     Place::new(name, Device::flex(), "cpu (Burn Flex)")
-}
-
-pub(crate) fn is_flex(device: &Device) -> bool {
-    *device == Device::flex()
 }
 
 /// Those of each feature that are found.

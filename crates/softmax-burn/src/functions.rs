@@ -2,7 +2,7 @@
 //! drivers compute it as 2 to the power of a rounded product; tanh whatever follows from that; and a logarithm near 0 an
 //! absolute 2⁻²¹. Elsewhere, and in f64, they are Burn's own.
 
-use crate::devices::is_flex;
+use crate::place::is_flex;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 
 fn has_its_own(x: &Tensor<2>) -> bool {

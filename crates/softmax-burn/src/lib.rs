@@ -19,7 +19,7 @@
 //! let weights = array![[0.5, -0.5, 0.0], [0.1, 0.2, 0.3]];
 //! let labels = array![0, 2];
 //! let problem = Problem::builder(features.view(), weights.view(), labels.view()).build()?;
-//! assert!((Burn::flex().loss(&problem)? - 0.7960856).abs() < 1e-6);
+//! assert!((Burn::new().loss(&problem)? - 0.7960856).abs() < 1e-6);
 //! # Ok::<(), softmax_burn::Error>(())
 //! ```
 //!
@@ -41,13 +41,14 @@ mod loss;
 mod native;
 #[cfg(feature = "fused")]
 mod on_flex;
+mod place;
 mod problem;
 mod scores;
 mod transfer;
 
 pub use autodiff::BurnAutodiff;
 pub use closed_form::Burn;
-pub use loss::{LinearCrossEntropyLoss, LinearCrossEntropyLossConfig, LossReduction};
+pub use loss::{LinearCrossEntropyLoss, LinearCrossEntropyLossConfig};
 pub use native::{DeviceOutputs, evaluate};
 pub use problem::{DeviceProblem, DeviceTargets};
 pub use softmax_core::*;

@@ -11,15 +11,6 @@ use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor};
 use softmax_core::{Objective, OutputKind, OutputSet, Reduction};
 
-/// What the sample losses are summed to.
-#[derive(Config, Debug, Copy, PartialEq, Eq)]
-pub enum LossReduction {
-    /// Their mean, weighted by sample and class weights.
-    Mean,
-    /// Their sum.
-    Sum,
-}
-
 /// Configuration of a [`LinearCrossEntropyLoss`].
 ///
 /// ```
@@ -46,8 +37,8 @@ pub struct LinearCrossEntropyLossConfig {
     #[config(default = 1.0)]
     pub temperature: f64,
     /// What the sample losses are summed to.
-    #[config(default = "LossReduction::Mean")]
-    pub reduction: LossReduction,
+    #[config(default = "Reduction::Mean")]
+    pub reduction: Reduction,
 }
 
 impl LinearCrossEntropyLossConfig {
@@ -61,10 +52,8 @@ impl LinearCrossEntropyLossConfig {
             z_loss: self.z_loss,
             softcap: self.softcap,
             temperature: self.temperature,
-            reduction: match self.reduction {
-                LossReduction::Mean => Reduction::Mean,
-                LossReduction::Sum => Reduction::Sum,
-            },
+            reduction: self.reduction,
+            ignore_index: self.ignore_index,
             ..Objective::default()
         };
         if let Err(error) = objective.check() {
@@ -72,7 +61,6 @@ impl LinearCrossEntropyLossConfig {
         }
         LinearCrossEntropyLoss {
             class_weights: self.class_weights.as_ref().map(|w| Tensor::from_floats(w.as_slice(), device)),
-            ignore_index: self.ignore_index,
             objective,
             #[cfg(feature = "fused")]
             on_flex: Some(OnFlex::default()),
@@ -107,8 +95,6 @@ impl LinearCrossEntropyLossConfig {
 #[derive(Module, Debug)]
 pub struct LinearCrossEntropyLoss {
     class_weights: Option<Tensor<1>>,
-    #[module(skip)]
-    ignore_index: Option<i64>,
     #[module(skip)]
     objective: Objective,
     /// The kernels, unless tensor operations are asked for.
@@ -153,7 +139,6 @@ impl LinearCrossEntropyLoss {
     /// As [`forward`](Self::forward).
     pub fn forward_problem(&self, mut problem: DeviceProblem) -> Tensor<1> {
         problem.objective = self.objective;
-        problem.ignore_index = self.ignore_index;
         problem.class_weights.clone_from(&self.class_weights);
         let is_tracked = [
             (OutputKind::WeightsGradient, problem.weights.is_tracked()),

@@ -102,7 +102,7 @@ pub(crate) fn by_chunks(
             dx.push(gradient.clone().matmul(inputs.weights.clone().transpose()));
         }
         if wants_dw && d > 0 {
-            add(&mut dw, chunk.features.clone().transpose().matmul(gradient));
+            add(&mut dw, chunk.counted_features().transpose().matmul(gradient));
         }
     }
     if let (Some(dw), true) = (&mut dw, objective.l2 != 0.0) {

@@ -16,7 +16,7 @@ pub(crate) struct OnFlex(Arc<Mutex<Fused>>);
 
 impl Default for OnFlex {
     fn default() -> Self {
-        OnFlex(Arc::new(Mutex::new(Fused::detect())))
+        OnFlex(Arc::new(Mutex::new(Fused::new())))
     }
 }
 
@@ -47,19 +47,9 @@ impl OnFlex {
         let weights = ArrayView2::from_shape((d, c), T::numbers(&weights)?).ok()?;
 
         let (labels, soft, soft_targets);
-        let mut objective = problem.objective;
         let mut builder = match &problem.targets {
             DeviceTargets::Labels(tensor) => {
-                // A label that is ignored may be negative; in its place stands one that no other can be.
-                const IGNORED: usize = usize::MAX;
-                let ignored = problem.ignored_label();
-                let label = |y: i64| match ignored {
-                    Some(ignored) if y == ignored => Some(IGNORED),
-                    _ => usize::try_from(y).ok(),
-                };
-                let read: Vec<i64> = tensor.clone().without_autodiff().try_into_vec_as().ok()?;
-                labels = read.into_iter().map(label).collect::<Option<Array1<usize>>>()?;
-                objective.ignore_index = ignored.map(|_| IGNORED);
+                labels = Array1::<i64>::from(tensor.clone().without_autodiff().try_into_vec_as().ok()?);
                 Problem::builder(features, weights, labels.view())
             }
             DeviceTargets::Soft(tensor) => {
@@ -68,7 +58,7 @@ impl OnFlex {
                 Problem::builder(features, weights, soft_targets)
             }
         };
-        builder = builder.objective(objective);
+        builder = builder.objective(problem.objective);
         if let Some(bias) = &bias {
             builder = builder.bias(ArrayView1::from(T::numbers(bias)?));
         }

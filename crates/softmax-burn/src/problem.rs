@@ -18,9 +18,6 @@ pub struct DeviceProblem {
     pub class_weights: Option<Tensor<1>>,
     /// u (N), or 1 for every sample.
     pub sample_weights: Option<Tensor<1>>,
-    /// A label whose samples count for nothing, which may be negative; that of the [`objective`](Self::objective) if none is
-    /// here.
-    pub ignore_index: Option<i64>,
     /// The options of the loss.
     pub objective: Objective,
 }
@@ -44,14 +41,8 @@ impl DeviceProblem {
             targets: DeviceTargets::Labels(labels),
             class_weights: None,
             sample_weights: None,
-            ignore_index: None,
             objective: Objective::default(),
         }
-    }
-
-    /// The label whose samples count for nothing.
-    pub(crate) fn ignored_label(&self) -> Option<i64> {
-        self.ignore_index.or_else(|| self.objective.ignore_index.and_then(|index| i64::try_from(index).ok()))
     }
 
     /// N, D and C.
@@ -73,7 +64,6 @@ impl DeviceProblem {
             },
             class_weights: inner(&self.class_weights),
             sample_weights: inner(&self.sample_weights),
-            ignore_index: self.ignore_index,
             objective: self.objective,
         }
     }
@@ -107,6 +97,17 @@ pub(crate) struct TargetMass {
 }
 
 impl Inputs {
+    /// The features, with zeros for samples that are ignored, whatever they hold: zero times NaN is not zero.
+    pub(crate) fn counted_features(&self) -> Tensor<2> {
+        match &self.ignored {
+            None => self.features.clone(),
+            Some(ignored) => {
+                let shape = self.features.dims();
+                self.features.clone().mask_fill(ignored.clone().expand(shape), 0.0)
+            }
+        }
+    }
+
     /// Of at least one sample. Ω is computed on the device, in its type.
     pub(crate) fn new(problem: &DeviceProblem) -> Self {
         let [n, _, c] = problem.sizes();
@@ -125,7 +126,7 @@ impl Inputs {
         let (mass, ignored, weight_sum) = match &problem.targets {
             DeviceTargets::Labels(labels) => {
                 let labels = labels.clone().reshape([n, 1]);
-                let ignored = problem.ignored_label().map(|index| labels.clone().equal_elem(index));
+                let ignored = objective.ignore_index.map(|index| labels.clone().equal_elem(index));
                 let labels = match &ignored {
                     None => labels,
                     Some(ignored) => labels.mask_fill(ignored.clone(), 0),
@@ -159,6 +160,11 @@ impl Inputs {
                 Reduction::Sum => one,
             },
         }
+    }
+
+    /// With a total weight Ω that is known in f64.
+    pub(crate) fn with_total_weight(self, total_weight: f64) -> Self {
+        Inputs { total_weight: self.total_weight.zeros_like() + total_weight, ..self }
     }
 
     /// Some of the samples.

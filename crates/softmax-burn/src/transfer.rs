@@ -2,63 +2,56 @@
 
 use crate::problem::{DeviceProblem, DeviceTargets};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
-use softmax_core::{Dtype, Element, Error, Problem, Reduction, Result, Targets, ndarray};
+use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use softmax_core::{Dtype, Element, Error, Objective, Problem, Result, Targets, ndarray};
 
 /// What stands for an ignored label on a device.
 const IGNORED: i64 = -1;
 
-pub(crate) fn upload<T: Element>(problem: &Problem<'_, T>, device: &Device) -> DeviceProblem {
-    let targets = match problem.targets() {
-        Targets::Labels(labels) => {
-            let label = |&y: &usize| if problem.is_ignored(y) { IGNORED } else { y as i64 };
-            let labels: Vec<i64> = labels.iter().map(label).collect();
-            let length = labels.len();
-            DeviceTargets::Labels(Tensor::<1, Int>::from_data(TensorData::new(labels, [length]), device))
+/// # Errors
+/// [`Error::Unsupported`] in the name of `backend` where features or weights are no arrays of `T`.
+pub(crate) fn upload<T: Element>(
+    problem: &Problem<'_, T>,
+    device: &Device,
+    backend: &str,
+) -> Result<DeviceProblem> {
+    let n = problem.n_samples();
+    let (targets, ignores) = match problem.targets() {
+        // Without targets no sample counts.
+        Targets::Labels(_) | Targets::None => {
+            let label = |i| problem.label(i).map_or(IGNORED, |y| y as i64);
+            let labels: Vec<i64> = (0..n).map(label).collect();
+            let ignores = labels.contains(&IGNORED);
+            let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [n]), device);
+            (DeviceTargets::Labels(labels), ignores)
         }
-        Targets::Soft(soft) => DeviceTargets::Soft(matrix(*soft, device)),
+        Targets::Soft(soft) => (DeviceTargets::Soft(matrix(*soft, device)), false),
     };
-    let ignores =
-        matches!(problem.targets(), Targets::Labels(labels) if labels.iter().any(|&y| problem.is_ignored(y)));
     let vector = |view: ArrayView1<'_, T>| tensor::<T, 1>(view.to_vec(), [view.len()], device);
-    DeviceProblem {
-        features: matrix(problem.features(), device),
-        weights: matrix(problem.weights(), device),
+    Ok(DeviceProblem {
+        features: matrix(problem.features().dense(backend)?, device),
+        weights: matrix(problem.weights().dense(backend)?, device),
         bias: problem.bias().map(vector),
         targets,
         class_weights: problem.class_weights().map(vector),
         sample_weights: problem.sample_weights().map(vector),
-        ignore_index: ignores.then_some(IGNORED),
-        objective: *problem.objective(),
-    }
+        objective: Objective {
+            ignore_index: ignores.then_some(IGNORED),
+            l2: l2(problem),
+            ..*problem.objective()
+        },
+    })
 }
 
-/// Ω, in f64, on the host.
-pub(crate) fn total_weight<T: Element>(problem: &Problem<'_, T>) -> f64 {
-    if problem.objective().reduction == Reduction::Sum {
-        return 1.0;
-    }
-    let sample_weight = |i: usize| problem.sample_weights().map_or(1.0, |u| u[i].widen());
-    let class_weight = |y: usize| problem.class_weights().map_or(1.0, |w| w[y].widen());
-    match problem.targets() {
-        Targets::Labels(labels) => labels
-            .indexed_iter()
-            .filter(|&(_, &y)| !problem.is_ignored(y))
-            .map(|(i, &y)| sample_weight(i) * class_weight(y))
-            .sum(),
-        Targets::Soft(_) => (0..problem.n_samples()).map(sample_weight).sum(),
-    }
+/// λ, but 0 without targets.
+pub(crate) fn l2<T: Element>(problem: &Problem<'_, T>) -> f64 {
+    if problem.has_targets() { problem.objective().l2 } else { 0.0 }
 }
 
 /// How many samples that count have their label as the predicted class.
 pub(crate) fn count_correct<T: Element>(problem: &Problem<'_, T>, predicted: &[usize]) -> Option<usize> {
-    match problem.targets() {
-        Targets::Labels(labels) => {
-            let right = |(y, predicted): &(&usize, &usize)| y == predicted && !problem.is_ignored(**y);
-            Some(labels.iter().zip(predicted).filter(right).count())
-        }
-        Targets::Soft(_) => None,
-    }
+    let is_right = |&i: &usize| problem.label(i) == Some(predicted[i]);
+    problem.has_labels().then(|| (0..predicted.len()).filter(is_right).count())
 }
 
 fn dtype<T: Element>() -> DType {
@@ -100,25 +93,29 @@ fn download<T: Element>(tensor: Tensor<2>, backend: &str) -> Result<Vec<T>> {
     }
 }
 
-/// Copies a tensor into a matrix of its shape.
+/// Copies a tensor into a matrix of its shape, or adds it.
 pub(crate) fn download_matrix<T: Element>(
     tensor: Tensor<2>,
     out: &mut ArrayViewMut2<'_, T>,
+    add: bool,
     backend: &str,
 ) -> Result<()> {
     let values = download::<T>(tensor, backend)?;
     let shape = out.dim();
-    out.assign(&ArrayView2::from_shape(shape, &values).expect("a tensor of the output's shape"));
+    let values = ArrayView2::from_shape(shape, &values).expect("a tensor of the output's shape");
+    if add { *out += &values } else { out.assign(&values) }
     Ok(())
 }
 
-/// Copies a column or row into a vector.
+/// Copies a column or row into a vector, or adds it.
 pub(crate) fn download_vector<T: Element>(
     tensor: Tensor<2>,
     out: &mut ArrayViewMut1<'_, T>,
+    add: bool,
     backend: &str,
 ) -> Result<()> {
-    out.assign(&ArrayView1::from(&download::<T>(tensor, backend)?));
+    let values = Array1::from(download::<T>(tensor, backend)?);
+    if add { *out += &values } else { out.assign(&values) }
     Ok(())
 }
 

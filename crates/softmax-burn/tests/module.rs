@@ -98,7 +98,7 @@ fn module_and_native_call_agree() {
     let dw = weights.grad(&loss.backward()).expect("a gradient");
 
     let mut problem = DeviceProblem::new(features, weights.clone(), labels);
-    problem.ignore_index = Some(3);
+    problem.objective.ignore_index = Some(3);
     let class_weights: Vec<f32> = (1..=C).map(|class| class as f32).collect();
     problem.class_weights = Some(Tensor::from_floats(class_weights.as_slice(), &Device::flex()));
     problem.objective.softcap = Some(5.0);

@@ -1,7 +1,6 @@
 //! A case: a problem with a name, in f64 until a run narrows it to the element type under test.
 
-use rand::{RngExt, SeedableRng};
-use rand_xorshift::XorShiftRng;
+use crate::storage::{Storage, StoredProblem};
 use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{Element, Objective, OwnedProblem, OwnedTargets};
 
@@ -12,15 +11,23 @@ pub struct Case {
     pub name: String,
     /// The problem in f64. A run in f32 rounds it first, so that the oracle sees what the backend sees.
     pub problem: OwnedProblem<f64>,
+    /// How features, weights and labels are stored.
+    pub storage: Storage,
 }
 
 impl Case {
-    /// A case of a suite.
+    /// A case of a suite, dense.
     pub fn new(name: impl Into<String>, problem: OwnedProblem<f64>) -> Self {
-        Case { name: name.into(), problem }
+        Case { name: name.into(), problem, storage: Storage::default() }
     }
 
-    /// The problem in the element type `T`.
+    /// The same case, stored so.
+    #[must_use]
+    pub fn stored_as(self, storage: Storage) -> Self {
+        Case { storage, ..self }
+    }
+
+    /// The problem in the element type `T`, dense.
     pub fn narrowed<T: Element>(&self) -> OwnedProblem<T> {
         let problem = &self.problem;
         OwnedProblem {
@@ -29,6 +36,7 @@ impl Case {
             targets: match &problem.targets {
                 OwnedTargets::Labels(labels) => OwnedTargets::Labels(labels.clone()),
                 OwnedTargets::Soft(soft) => OwnedTargets::Soft(soft.mapv(T::narrow)),
+                OwnedTargets::None => OwnedTargets::None,
             },
             bias: problem.bias.as_ref().map(|a| a.mapv(T::narrow)),
             class_weights: problem.class_weights.as_ref().map(|a| a.mapv(T::narrow)),
@@ -36,63 +44,15 @@ impl Case {
             objective: problem.objective,
         }
     }
-}
 
-/// Random problems of a shape, the same ones for the same seed.
-pub(crate) struct Generator(XorShiftRng);
-
-impl Generator {
-    pub(crate) fn new(seed: u64) -> Self {
-        Generator(XorShiftRng::seed_from_u64(seed))
-    }
-
-    /// A number from `low` to `high`.
-    pub(crate) fn number(&mut self, low: f64, high: f64) -> f64 {
-        low + (high - low) * self.0.random::<f64>()
-    }
-
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
-        self.0.random_range(0..limit)
-    }
-
-    pub(crate) fn vector(&mut self, length: usize, low: f64, high: f64) -> Array1<f64> {
-        Array1::from_shape_simple_fn(length, || self.number(low, high))
-    }
-
-    pub(crate) fn matrix(&mut self, rows: usize, columns: usize, low: f64, high: f64) -> Array2<f64> {
-        Array2::from_shape_simple_fn((rows, columns), || self.number(low, high))
-    }
-
-    pub(crate) fn labels(&mut self, samples: usize, classes: usize) -> Array1<usize> {
-        Array1::from_shape_simple_fn(samples, || self.below(classes))
-    }
-
-    /// Rows that sum to one, with a zero here and there.
-    pub(crate) fn soft_targets(&mut self, samples: usize, classes: usize) -> Array2<f64> {
-        let mut soft = self.matrix(samples, classes, -0.2, 1.0).mapv(|mass| mass.max(0.0));
-        for mut row in soft.rows_mut() {
-            let sum = row.sum();
-            if sum > 0.0 {
-                row /= sum;
-            } else {
-                row[0] = 1.0;
-            }
-        }
-        soft
-    }
-
-    /// Hard labels; scores of a few units whatever the shape.
-    pub(crate) fn problem(&mut self, n: usize, d: usize, c: usize) -> OwnedProblem<f64> {
-        let spread = 3.0 / (d.max(1) as f64).sqrt();
-        let features = self.matrix(n, d, -1.0, 1.0);
-        let weights = self.matrix(d, c, -spread, spread);
-        let labels = self.labels(n, c);
-        OwnedProblem::new(features, weights, OwnedTargets::Labels(labels))
+    /// The problem in the element type `T`, stored as the case says.
+    pub fn stored<T: Element>(&self) -> StoredProblem<T> {
+        StoredProblem::new(self.narrowed(), self.storage)
     }
 }
 
 /// Scores given outright: one-hot features pick rows of W. `scores` has a row per sample.
-pub(crate) fn problem_of_scores(scores: Array2<f64>, labels: &[usize]) -> OwnedProblem<f64> {
+pub(crate) fn problem_of_scores(scores: Array2<f64>, labels: &[i64]) -> OwnedProblem<f64> {
     let features = Array2::eye(scores.nrows());
     OwnedProblem::new(features, scores, OwnedTargets::Labels(Array1::from(labels.to_vec())))
 }

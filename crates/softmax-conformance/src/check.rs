@@ -1,15 +1,16 @@
 //! Comparing a backend's answer with the reference.
 
 use crate::oracle::{Expected, Reference};
+use crate::quantity::Quantity;
 use softmax_core::ndarray::ArrayD;
 use softmax_core::{Element, Evaluation, OutputKind, OwnedOutputs};
 use std::fmt;
 
-/// How one output of a backend compares with the reference.
+/// How one quantity of a backend's answer compares with the reference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputError {
-    /// `loss`, `total weight`, `correct`, or the name of an [`OutputKind`].
-    pub output: &'static str,
+    /// Which quantity.
+    pub quantity: Quantity,
     /// Where the error is worst in units of its bound: one index per axis, none for a number.
     pub index: Vec<usize>,
     /// The exact value there.
@@ -33,7 +34,7 @@ impl OutputError {
 
 impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.output)?;
+        write!(f, "{}", self.quantity)?;
         if !self.index.is_empty() {
             write!(f, " at {:?}", self.index)?;
         }
@@ -47,6 +48,8 @@ impl fmt::Display for OutputError {
     }
 }
 
+const PREDICTED: Quantity = Quantity::Output(OutputKind::Predicted);
+
 /// Compares every output that the reference has. One entry per output, the loss first.
 pub fn check<T: Element>(
     evaluation: &Evaluation,
@@ -54,20 +57,20 @@ pub fn check<T: Element>(
     reference: &Reference,
 ) -> Vec<OutputError> {
     let mut errors = vec![
-        compare_scalar("loss", evaluation.loss, &reference.loss),
-        compare_scalar("total weight", evaluation.total_weight, &reference.total_weight),
+        compare_scalar(Quantity::Loss, evaluation.loss, &reference.loss),
+        compare_scalar(Quantity::TotalWeight, evaluation.total_weight, &reference.total_weight),
         check_correct(evaluation.correct, reference.correct),
     ];
     for (kind, expected) in &reference.outputs {
         errors.push(match real_output(outputs, *kind) {
-            Some(found) => compare(kind.name(), &found, expected),
-            None => missing(kind.name()),
+            Some(found) => compare(Quantity::Output(*kind), &found, expected),
+            None => missing(Quantity::Output(*kind)),
         });
     }
     if let Some(candidates) = &reference.predicted {
         errors.push(match &outputs.predicted {
             Some(found) => check_predicted(found.as_slice().unwrap_or(&[]), candidates),
-            None => missing(OutputKind::Predicted.name()),
+            None => missing(PREDICTED),
         });
     }
     errors
@@ -87,15 +90,15 @@ pub(crate) fn real_output<T: Element>(outputs: &OwnedOutputs<T>, kind: OutputKin
     }
 }
 
-fn compare_scalar(output: &'static str, found: f64, expected: &Expected) -> OutputError {
+fn compare_scalar(quantity: Quantity, found: f64, expected: &Expected) -> OutputError {
     let found = ArrayD::from_elem(vec![1], found);
-    OutputError { index: Vec::new(), ..compare(output, &found, expected) }
+    OutputError { index: Vec::new(), ..compare(quantity, &found, expected) }
 }
 
-fn compare(output: &'static str, found: &ArrayD<f64>, expected: &Expected) -> OutputError {
+fn compare(quantity: Quantity, found: &ArrayD<f64>, expected: &Expected) -> OutputError {
     use softmax_core::ndarray::Axis;
     if !has_shape(found, expected) {
-        return missing(output);
+        return missing(quantity);
     }
     let sampled;
     let found = match &expected.sample {
@@ -105,7 +108,7 @@ fn compare(output: &'static str, found: &ArrayD<f64>, expected: &Expected) -> Ou
         }
         None => found,
     };
-    let mut worst = right(output);
+    let mut worst = right(quantity);
     worst.over_bound = -1.0;
     let (mut largest, mut largest_error) = (0.0f64, 0.0f64);
     for ((index, &value), (&bound, &found)) in
@@ -164,7 +167,7 @@ fn check_correct(found: Option<usize>, expected: Option<(usize, usize)>) -> Outp
     let entry = OutputError {
         expected: number(expected.map(|(least, _)| least)),
         found: number(found),
-        ..right("correct")
+        ..right(Quantity::Correct)
     };
     if holds {
         entry
@@ -174,29 +177,28 @@ fn check_correct(found: Option<usize>, expected: Option<(usize, usize)>) -> Outp
 }
 
 fn check_predicted(found: &[usize], candidates: &[Vec<usize>]) -> OutputError {
-    let name = OutputKind::Predicted.name();
     if found.len() != candidates.len() {
-        return missing(name);
+        return missing(PREDICTED);
     }
     let wrong = found
         .iter()
         .zip(candidates)
         .position(|(class, candidates)| !candidates.is_empty() && !candidates.contains(class));
     match wrong {
-        None => right(name),
+        None => right(PREDICTED),
         Some(i) => OutputError {
             index: vec![i],
             expected: candidates[i][0] as f64,
             found: found[i] as f64,
-            ..missing(name)
+            ..missing(PREDICTED)
         },
     }
 }
 
 /// The record of an output without a fault.
-fn right(output: &'static str) -> OutputError {
+fn right(quantity: Quantity) -> OutputError {
     OutputError {
-        output,
+        quantity,
         index: Vec::new(),
         expected: 0.0,
         found: 0.0,
@@ -207,12 +209,12 @@ fn right(output: &'static str) -> OutputError {
 }
 
 /// The record of an output that is not there, or not of the right shape.
-fn missing(output: &'static str) -> OutputError {
+fn missing(quantity: Quantity) -> OutputError {
     OutputError {
         expected: f64::NAN,
         found: f64::NAN,
         over_bound: f64::INFINITY,
         relative_error: f64::INFINITY,
-        ..right(output)
+        ..right(quantity)
     }
 }

@@ -1,6 +1,6 @@
 //! Hessian-vector products, held to differences of the backend's own gradients.
 
-use crate::case::Generator;
+use crate::generator::Generator;
 use crate::suite::cases;
 use softmax_core::ndarray::Array2;
 use softmax_core::{HessianVectorProduct, Outputs, OwnedProblem, Result};

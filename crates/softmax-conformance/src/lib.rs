@@ -69,20 +69,27 @@
 
 mod case;
 mod check;
+mod generator;
 mod hessian;
 #[cfg(feature = "libtest")]
 mod mimic;
 mod oracle;
+mod quantity;
 mod report;
 mod runner;
+mod storage;
 mod suite;
+mod test;
 
 pub use case::Case;
 pub use check::{OutputError, check};
+pub use generator::{Choices, Generator};
 pub use hessian::{HessianReport, check_hessian};
 #[cfg(feature = "libtest")]
 pub use mimic::{main, trials};
 pub use oracle::{DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, central_difference, reference};
-pub use report::{CaseFailure, Report, Skipped, Worst};
+pub use quantity::Quantity;
+pub use report::{CaseFailure, Report, Skipped, Unsupported, Worst};
 pub use runner::{FILTER_VARIABLE, Runner};
+pub use storage::{FeatureStorage, LabelStorage, Storage, StoredProblem, WeightStorage};
 pub use suite::{Suite, cases};

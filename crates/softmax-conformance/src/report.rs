@@ -1,6 +1,7 @@
+use crate::quantity::Quantity;
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use softmax_core::Dtype;
+use softmax_core::{Dtype, Feature};
 use std::fmt;
 
 /// What a run found. It serialises, and `Display` is for people.
@@ -8,8 +9,8 @@ use std::fmt;
 pub struct Report {
     /// The backend's name.
     pub backend: String,
-    /// `f32` or `f64`.
-    pub dtype: String,
+    /// The element type.
+    pub dtype: Dtype,
     /// How many cases passed.
     pub passed: usize,
     /// Cases that failed.
@@ -19,7 +20,7 @@ pub struct Report {
     /// Cases that did not run: left out, or not applicable.
     pub skipped: Vec<Skipped>,
     /// Cases that the backend says it does not do: [`Error::Unsupported`](softmax_core::Error::Unsupported).
-    pub unsupported: Vec<Skipped>,
+    pub unsupported: Vec<Unsupported>,
     /// What is wrong with the run itself: a skip that matches no case, no case at all.
     pub misuse: Vec<String>,
     /// Per output, the largest error over its bound among the cases that passed.
@@ -44,11 +45,20 @@ pub struct Skipped {
     pub reason: String,
 }
 
-/// The largest error over its bound of an output.
+/// A case that asks for something that the backend does not support.
+#[derive(Clone, Debug)]
+pub struct Unsupported {
+    /// Its name.
+    pub name: String,
+    /// What it asks for.
+    pub feature: Feature,
+}
+
+/// The largest error over its bound of a quantity.
 #[derive(Clone, Debug)]
 pub struct Worst {
-    /// The output's name.
-    pub output: &'static str,
+    /// Which quantity.
+    pub quantity: Quantity,
     /// Error over bound.
     pub over_bound: f64,
     /// The case where it was met.
@@ -60,7 +70,7 @@ impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = json!({
             "backend": self.backend,
-            "dtype": self.dtype,
+            "dtype": self.dtype.name(),
             "passed": self.passed,
             "failures": self.failures,
             "expected_failures": self.expected_failures,
@@ -85,16 +95,35 @@ impl Serialize for Skipped {
     }
 }
 
+impl Serialize for Unsupported {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        json!({ "name": self.name, "reason": self.reason() }).serialize(serializer)
+    }
+}
+
+impl Unsupported {
+    /// Why the case did not run.
+    pub fn reason(&self) -> String {
+        format!("the backend does not support {}", self.feature)
+    }
+}
+
 impl Serialize for Worst {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json!({ "output": self.output, "over_bound": self.over_bound, "case": self.case })
+        json!({ "output": self.quantity.name(), "over_bound": self.over_bound, "case": self.case })
             .serialize(serializer)
     }
 }
 
+impl Skipped {
+    fn with_reason(&self) -> (&String, String) {
+        (&self.name, self.reason.clone())
+    }
+}
+
 impl Worst {
-    pub(crate) fn none(output: &'static str) -> Self {
-        Worst { output, over_bound: 0.0, case: String::new() }
+    pub(crate) fn none(quantity: Quantity) -> Self {
+        Worst { quantity, over_bound: 0.0, case: String::new() }
     }
 
     pub(crate) fn update(&mut self, over_bound: f64, case: &str) {
@@ -109,7 +138,7 @@ impl Report {
     pub(crate) fn new(backend: String, dtype: Dtype) -> Self {
         Report {
             backend,
-            dtype: dtype.to_string(),
+            dtype,
             passed: 0,
             failures: Vec::new(),
             expected_failures: Vec::new(),
@@ -155,6 +184,17 @@ impl Report {
         assert!(self.unsupported.is_empty(), "expected a backend that does everything: {self}");
     }
 
+    /// As [`assert_complete`](Self::assert_complete), for a backend that does everything but what it `lacks`.
+    ///
+    /// # Panics
+    /// If it is not a success, or there is anything else that the backend does not do.
+    #[track_caller]
+    pub fn assert_complete_but(&self, lacks: impl Fn(Feature) -> bool) {
+        self.assert_success();
+        let other = self.unsupported.iter().find(|case| !lacks(case.feature));
+        assert!(other.is_none(), "expected a backend that does {other:?}: {self}");
+    }
+
     /// The report as JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("names and numbers can be written as JSON")
@@ -187,26 +227,31 @@ impl fmt::Display for Report {
             writeln!(f, "  … and {} more failed", self.failures.len() - SHOWN)?;
         }
         for worst in self.worst.iter().filter(|worst| worst.over_bound > 0.0) {
-            writeln!(f, "  {:<18} {:.3} of its bound, in {}", worst.output, worst.over_bound, worst.case)?;
+            writeln!(f, "  {:<18} {:.3} of its bound, in {}", worst.quantity, worst.over_bound, worst.case)?;
         }
-        write_by_reason(f, "unsupported", &self.unsupported)?;
-        write_by_reason(f, "skipped", &self.skipped)?;
-        write_by_reason(f, "failed as expected", &self.expected_failures)
+        let unsupported = self.unsupported.iter().map(|case| (&case.name, case.reason()));
+        write_by_reason(f, "unsupported", unsupported)?;
+                write_by_reason(f, "skipped", self.skipped.iter().map(Skipped::with_reason))?;
+        write_by_reason(f, "failed as expected", self.expected_failures.iter().map(Skipped::with_reason))
     }
 }
 
 /// A line for each reason, with the number of its cases and the first of them.
-fn write_by_reason(f: &mut fmt::Formatter<'_>, what: &str, cases: &[Skipped]) -> fmt::Result {
-    let mut reasons: Vec<(&Skipped, usize)> = Vec::new();
-    for case in cases {
-        match reasons.iter_mut().find(|(first, _)| first.reason == case.reason) {
-            Some((_, count)) => *count += 1,
-            None => reasons.push((case, 1)),
+fn write_by_reason<N: fmt::Display>(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    cases: impl Iterator<Item = (N, String)>,
+) -> fmt::Result {
+    let mut reasons: Vec<(String, N, usize)> = Vec::new();
+    for (name, reason) in cases {
+        match reasons.iter_mut().find(|(known, ..)| *known == reason) {
+            Some((.., count)) => *count += 1,
+            None => reasons.push((reason, name, 1)),
         }
     }
-    for (first, count) in reasons.iter().take(SHOWN) {
+    for (reason, first, count) in reasons.iter().take(SHOWN) {
         let more = if *count > 1 { format!(" and {} more", count - 1) } else { String::new() };
-        writeln!(f, "  {what} {}{more}: {}", first.name, first.reason)?;
+        writeln!(f, "  {what} {first}{more}: {reason}")?;
     }
     if reasons.len() > SHOWN {
         writeln!(f, "  … and {} more reasons", reasons.len() - SHOWN)?;

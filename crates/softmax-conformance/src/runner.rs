@@ -1,5 +1,6 @@
-use crate::report::{CaseFailure, Report, Skipped, Worst};
-use crate::suite::{Outcome, Subject, Suite, Test};
+use crate::report::{CaseFailure, Report, Skipped, Unsupported, Worst};
+use crate::suite::Suite;
+use crate::test::{Outcome, Subject, Test};
 use softmax_core::{Element, SoftmaxBackend};
 use std::collections::BTreeMap;
 use std::env;
@@ -25,7 +26,6 @@ pub const FILTER_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FILTER";
 pub struct Runner {
     skips: Vec<(String, String)>,
     expected_failures: Vec<(String, String)>,
-    tolerance: f64,
     filter: Option<String>,
 }
 
@@ -39,7 +39,7 @@ impl Runner {
     /// Runs everything, unless the variable [`FILTER_VARIABLE`] says otherwise.
     pub fn new() -> Self {
         let filter = env::var(FILTER_VARIABLE).ok().filter(|text| !text.is_empty());
-        Runner { skips: Vec::new(), expected_failures: Vec::new(), tolerance: 1.0, filter }
+        Runner { skips: Vec::new(), expected_failures: Vec::new(), filter }
     }
 
     /// Leaves out the cases whose names begin with `name`. It is an error if there are none.
@@ -52,12 +52,6 @@ impl Runner {
     /// none.
     pub fn expect_fail(mut self, name: impl Into<String>, reason: impl Into<String>) -> Self {
         self.expected_failures.push((name.into(), reason.into()));
-        self
-    }
-
-    /// Multiplies the bounds, for a backend that is less accurate by design. Default 1.
-    pub fn tolerance(mut self, factor: f64) -> Self {
-        self.tolerance = factor;
         self
     }
 
@@ -92,7 +86,7 @@ impl Runner {
         T: Element,
         F: Fn() -> Box<dyn SoftmaxBackend<T>> + Sync,
     {
-        let subject = Subject { factory: &factory, tolerance: self.tolerance };
+        let subject = Subject { factory: &factory };
         let mut report = Report::new(factory().descriptor().name.into_owned(), T::DTYPE);
         let mut worst = BTreeMap::new();
         let chosen: Vec<&Test<T>> = suite.tests().filter(|test| self.is_chosen(test.name())).collect();
@@ -122,11 +116,12 @@ impl Runner {
         let expected = reason_for(&self.expected_failures, &name);
         match (outcome, expected) {
             (Outcome::NotApplicable(reason), _) => report.skipped.push(Skipped { name, reason }),
-            (Outcome::Unsupported(reason), _) => report.unsupported.push(Skipped { name, reason }),
+            (Outcome::Unsupported(feature), _) => report.unsupported.push(Unsupported { name, feature }),
             (Outcome::Passed(errors), None) => {
                 report.passed += 1;
                 for error in errors {
-                    let record = worst.entry(error.output).or_insert_with(|| Worst::none(error.output));
+                    let quantity = error.quantity;
+                    let record = worst.entry(quantity.name()).or_insert_with(|| Worst::none(quantity));
                     record.update(error.over_bound, &name);
                 }
             }

@@ -1,28 +1,56 @@
-use crate::{Element, Outputs, Problem, Result};
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::outputs::Outputs;
+use crate::problem::Problem;
+use crate::support::Feature;
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// One way to compute the loss and its gradients. Object-safe.
-///
-/// A backend owns its scratch memory and may reuse it from call to call, hence `&mut self`; what it returns
-/// depends on the problem alone, never on the calls before.
-pub trait SoftmaxBackend<T: Element> {
+/// What a backend says of itself, whatever element type it computes in.
+pub trait Backend {
     /// What this is and what it runs on.
     fn descriptor(&self) -> Descriptor;
 
-    /// Computes the loss, and of the outputs those that are asked for.
+    /// Whether it does this. What it does not support, [`SoftmaxBackend::evaluate`] refuses.
     ///
-    /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) where an output does not fit the problem,
-    /// [`Error::Unsupported`](crate::Error::Unsupported) where the backend does not do what is asked, and
-    /// [`Error::Backend`](crate::Error::Backend) for failures of its own.
-    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation>;
+    /// By default it supports every option and output, and X and W as dense arrays of the element type.
+    fn supports(&self, feature: Feature) -> bool {
+        !feature.is_storage()
+    }
 
     /// How long the last evaluation computed on its device, without what it took to carry the problem there and the
     /// outputs back. `None` for a backend that computes on the caller's arrays.
     fn device_time(&self) -> Option<Duration> {
         None
+    }
+}
+
+/// One way to compute the loss and its gradients. Object-safe.
+///
+/// A backend owns its scratch memory and may reuse it from call to call, hence `&mut self`; what it returns
+/// depends on the problem alone, never on the calls before.
+pub trait SoftmaxBackend<T: Element>: Backend {
+    /// Computes the loss, and of the outputs those that are asked for. An implementation begins with
+    /// [`check`](Self::check).
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), and [`Error::Backend`] for failures of its own.
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation>;
+
+    /// Checks that the outputs fit the problem, and that the backend supports what is asked of it.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Unsupported`].
+    fn check(&self, problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> Result<()> {
+        outputs.check(problem)?;
+        let needs = problem.needs().union(outputs.needs(problem));
+        match needs.iter().find(|&feature| !self.supports(feature)) {
+            None => Ok(()),
+            Some(feature) => {
+                Err(Error::Unsupported { backend: self.descriptor().name.into_owned(), feature })
+            }
+        }
     }
 
     /// The loss alone.
@@ -38,7 +66,7 @@ pub trait SoftmaxBackend<T: Element> {
     /// # Errors
     /// As [`evaluate`](Self::evaluate).
     fn gradients(&mut self, problem: &Problem<'_, T>) -> Result<Gradients<T>> {
-        let mut weights = Array2::zeros(problem.weights().raw_dim());
+        let mut weights = Array2::zeros(problem.weights().dim());
         let mut bias = Array1::zeros(problem.n_classes());
         let mut outputs = Outputs {
             weights_gradient: Some(weights.view_mut()),
@@ -50,17 +78,27 @@ pub trait SoftmaxBackend<T: Element> {
     }
 }
 
-impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for Box<B> {
+impl<B: Backend + ?Sized> Backend for Box<B> {
     fn descriptor(&self) -> Descriptor {
         (**self).descriptor()
     }
 
-    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        (**self).evaluate(problem, outputs)
+    fn supports(&self, feature: Feature) -> bool {
+        (**self).supports(feature)
     }
 
     fn device_time(&self) -> Option<Duration> {
         (**self).device_time()
+    }
+}
+
+impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for Box<B> {
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+        (**self).evaluate(problem, outputs)
+    }
+
+    fn check(&self, problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> Result<()> {
+        (**self).check(problem, outputs)
     }
 
     fn loss(&mut self, problem: &Problem<'_, T>) -> Result<f64> {
@@ -96,7 +134,7 @@ pub struct Evaluation {
     /// Ω: what the sample losses were divided by.
     pub total_weight: f64,
     /// How many samples, not counting ignored ones, have their label as predicted class. `None` for soft
-    /// targets, where no one class is right.
+    /// targets, where no one class is right, and without targets.
     pub correct: Option<usize>,
 }
 

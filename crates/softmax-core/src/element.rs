@@ -1,5 +1,5 @@
+use crate::names::names;
 use ndarray::NdFloat;
-use std::fmt;
 
 mod sealed {
     pub trait Sealed {}
@@ -7,7 +7,7 @@ mod sealed {
     impl Sealed for f64 {}
 }
 
-/// The two element types of the library: `f32` and `f64`. Sealed.
+/// The two element types of computations and outputs: `f32` and `f64`. Sealed.
 pub trait Element: sealed::Sealed + NdFloat + Default + std::iter::Sum {
     /// Which of the two this is.
     const DTYPE: Dtype;
@@ -49,12 +49,15 @@ impl Element for f64 {
 
 /// The name of an element type at run time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "lowercase"))]
 pub enum Dtype {
     /// IEEE 754 binary32.
     F32,
     /// IEEE 754 binary64.
     F64,
 }
+
+names!(Dtype, "element type", F32 => "f32", F64 => "f64");
 
 impl Dtype {
     /// The unit roundoff u: 2⁻²⁴ or 2⁻⁵³, half the distance from 1 to the next number.
@@ -79,14 +82,5 @@ impl Dtype {
             Dtype::F32 => 4,
             Dtype::F64 => 8,
         }
-    }
-}
-
-impl fmt::Display for Dtype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Dtype::F32 => "f32",
-            Dtype::F64 => "f64",
-        })
     }
 }

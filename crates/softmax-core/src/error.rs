@@ -1,3 +1,4 @@
+use crate::support::Feature;
 use std::error::Error as StdError;
 
 /// A result whose error is the library's [`Error`].
@@ -31,14 +32,25 @@ pub enum Error {
         /// The first sample that has such a label.
         sample: usize,
         /// Its label.
-        label: usize,
+        label: i128,
         /// The number of classes C.
         classes: usize,
         /// The ignored value, if there is one.
-        ignore_index: Option<usize>,
+        ignore_index: Option<i64>,
     },
 
-    /// An entry that the formula does not admit, such as a negative weight.
+    /// Three slices that are no matrix in compressed sparse rows.
+    #[error("CSR features: expected {expected}, found {found} at row {row}")]
+    Csr {
+        /// The first row where it is wrong.
+        row: usize,
+        /// What is expected.
+        expected: &'static str,
+        /// The row pointer, the column or the length that is wrong.
+        found: usize,
+    },
+
+    /// An entry that the formula does not admit, such as a NaN among the weights of samples.
     #[error("{array}: expected {expected}, found {found} at index {index:?}")]
     Value {
         /// The array: `class weights`, `sample weights` or `soft targets`.
@@ -62,13 +74,13 @@ pub enum Error {
         found: f64,
     },
 
-    /// A backend does not do this. Never a wrong number instead.
-    #[error("backend {backend} does not support {what}")]
+    /// A backend does not do this, as [`Backend::supports`](crate::Backend::supports) says beforehand.
+    #[error("backend {backend} does not support {feature}")]
     Unsupported {
         /// The backend's name.
         backend: String,
         /// What was asked of it.
-        what: String,
+        feature: Feature,
     },
 
     /// A backend failed in its own way.

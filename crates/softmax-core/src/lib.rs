@@ -59,18 +59,36 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod csr;
 mod element;
 mod error;
+mod features;
+mod labels;
+mod names;
 mod objective;
 mod outputs;
+mod owned;
 mod problem;
+mod support;
+mod targets;
+mod weights;
 
-pub use backend::{Descriptor, Evaluation, Gradients, HessianVectorProduct, SoftmaxBackend};
+pub use backend::{Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, SoftmaxBackend};
+pub use csr::{Csr, OwnedCsr};
 pub use element::{Dtype, Element};
 pub use error::{Error, Result};
+pub use features::{FeatureRow, Features};
+pub use labels::Labels;
+pub use names::UnknownName;
 pub use objective::{Objective, Reduction};
 pub use outputs::{OutputKind, OutputSet, Outputs, OwnedOutputs};
-pub use problem::{OwnedProblem, OwnedTargets, Problem, ProblemBuilder, Targets};
+pub use owned::{OwnedProblem, OwnedTargets};
+pub use problem::{Problem, ProblemBuilder};
+pub use support::{Feature, FeatureSet};
+pub use targets::Targets;
+pub use weights::Weights;
 
+/// The crate of half-precision numbers that features and weights may hold.
+pub use half;
 /// The array crate whose views are in this interface.
 pub use ndarray;

@@ -1,4 +1,5 @@
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::names::names;
 
 /// The options of the loss. Plain data; its ranges are checked when a problem is built with it, where
 /// κ and τ must also be normal numbers of the element type, and λ and ζ finite in it.
@@ -16,8 +17,9 @@ pub struct Objective {
     pub reduction: Reduction,
     /// ε in \[0, 1\]: the share of the target mass that is spread evenly over the classes. Default 0.
     pub label_smoothing: f64,
-    /// A label whose samples count for nothing; it need not be a class. Default none.
-    pub ignore_index: Option<usize>,
+    /// A label whose samples count for nothing, whatever they hold; it need not be a class: PyTorch's is −100. Default
+    /// none.
+    pub ignore_index: Option<i64>,
     /// λ ≥ 0: adds (λ/2)·‖W‖² to the loss. Default 0.
     pub l2: f64,
     /// ζ ≥ 0: adds ζ·lse² to each sample's loss. Default 0.
@@ -44,6 +46,7 @@ impl Default for Objective {
 
 /// How sample losses become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum Reduction {
     /// The weighted mean: divided by the total weight Ω.
     #[default]
@@ -51,6 +54,8 @@ pub enum Reduction {
     /// The sum: Ω = 1.
     Sum,
 }
+
+names!(Reduction, "reduction", Mean => "mean", Sum => "sum");
 
 impl Objective {
     /// Checks each option's range.

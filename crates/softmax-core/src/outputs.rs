@@ -1,11 +1,15 @@
-use crate::{Element, Error, Problem, Result};
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::features::Features;
+use crate::names::names;
+use crate::problem::Problem;
+use crate::support::{Feature, FeatureSet};
 use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2};
-use std::fmt;
 
 /// Where a backend writes what is asked for: each output is a view that the caller owns, or `None`.
 ///
-/// A backend overwrites a view, never adds to it, and computes nothing that is not asked for. Views may have
-/// any strides. After an error their contents are unspecified.
+/// A backend overwrites a view, but for the gradients that it is asked to [accumulate](Self::accumulate), and computes
+/// nothing that is not asked for. Views may have any strides. After an error their contents are unspecified.
 #[derive(Debug)]
 pub struct Outputs<'a, T> {
     /// dW = ∂loss/∂W (D×C).
@@ -20,6 +24,9 @@ pub struct Outputs<'a, T> {
     pub log_sum_exp: Option<ArrayViewMut1<'a, T>>,
     /// argmax_c s_ic (N): the first of equals. Some class, unspecified, where the row holds a NaN.
     pub predicted: Option<ArrayViewMut1<'a, usize>>,
+    /// Adds dW and db to what their arrays hold, instead of overwriting it: for gradients over several batches. The other
+    /// outputs are of one batch's samples, and are overwritten.
+    pub accumulate: bool,
 }
 
 impl<T> Default for Outputs<'_, T> {
@@ -31,12 +38,13 @@ impl<T> Default for Outputs<'_, T> {
             sample_losses: None,
             log_sum_exp: None,
             predicted: None,
+            accumulate: false,
         }
     }
 }
 
 impl<T: Element> Outputs<'_, T> {
-    /// Checks each view's shape against the problem. A backend calls this first.
+    /// Checks each view's shape against the problem; part of [`SoftmaxBackend::check`](crate::SoftmaxBackend::check).
     ///
     /// # Errors
     /// [`Error::Shape`] names the output and the axis.
@@ -57,6 +65,20 @@ impl<T: Element> Outputs<'_, T> {
         require(OutputKind::SampleLosses, "samples", n, self.sample_losses.as_ref().map(|v| v.len()))?;
         require(OutputKind::LogSumExp, "samples", n, self.log_sum_exp.as_ref().map(|v| v.len()))?;
         require(OutputKind::Predicted, "samples", n, self.predicted.as_ref().map(|v| v.len()))
+    }
+
+    /// What a backend must support to write these.
+    pub fn needs(&self, problem: &Problem<'_, T>) -> FeatureSet {
+        let dx = self.features_gradient.is_some();
+        let of_csr = dx && matches!(problem.features(), Features::Csr(_));
+        FeatureSet::NONE
+            .with_if(dx, Feature::FeaturesGradient)
+            .with_if(of_csr, Feature::CsrFeaturesGradient)
+            .with_if(self.bias_gradient.is_some(), Feature::BiasGradient)
+            .with_if(self.sample_losses.is_some(), Feature::SampleLosses)
+            .with_if(self.log_sum_exp.is_some(), Feature::LogSumExp)
+            .with_if(self.predicted.is_some(), Feature::Predicted)
+            .with_if(self.accumulate, Feature::Accumulation)
     }
 
     /// Whether any of dW, dX and db is asked for.
@@ -82,33 +104,34 @@ pub enum OutputKind {
     Predicted,
 }
 
-impl OutputKind {
-    /// All of them, in the order of [`Outputs`].
-    pub const ALL: [OutputKind; 6] = [
-        OutputKind::WeightsGradient,
-        OutputKind::FeaturesGradient,
-        OutputKind::BiasGradient,
-        OutputKind::SampleLosses,
-        OutputKind::LogSumExp,
-        OutputKind::Predicted,
-    ];
+names!(OutputKind, "output",
+    WeightsGradient => "weights gradient",
+    FeaturesGradient => "features gradient",
+    BiasGradient => "bias gradient",
+    SampleLosses => "sample losses",
+    LogSumExp => "log-sum-exp",
+    Predicted => "predicted classes",
+);
 
-    /// In words, for messages.
-    pub const fn name(self) -> &'static str {
+impl OutputKind {
+    /// What the formulas and files call it: `dW`, `dX`, `db`, `sample_loss`, `lse`, `predicted`.
+    pub const fn symbol(self) -> &'static str {
         match self {
-            OutputKind::WeightsGradient => "weights gradient",
-            OutputKind::FeaturesGradient => "features gradient",
-            OutputKind::BiasGradient => "bias gradient",
-            OutputKind::SampleLosses => "sample losses",
-            OutputKind::LogSumExp => "log-sum-exp",
-            OutputKind::Predicted => "predicted classes",
+            OutputKind::WeightsGradient => "dW",
+            OutputKind::FeaturesGradient => "dX",
+            OutputKind::BiasGradient => "db",
+            OutputKind::SampleLosses => "sample_loss",
+            OutputKind::LogSumExp => "lse",
+            OutputKind::Predicted => "predicted",
         }
     }
-}
 
-impl fmt::Display for OutputKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+    /// Whether this is one of dW, dX and db.
+    pub const fn is_gradient(self) -> bool {
+        matches!(
+            self,
+            OutputKind::WeightsGradient | OutputKind::FeaturesGradient | OutputKind::BiasGradient
+        )
     }
 }
 
@@ -141,7 +164,7 @@ impl OutputSet {
 
     /// The chosen ones, in the order of [`OutputKind::ALL`].
     pub fn iter(self) -> impl Iterator<Item = OutputKind> {
-        OutputKind::ALL.into_iter().filter(move |&kind| self.contains(kind))
+        OutputKind::ALL.iter().copied().filter(move |&kind| self.contains(kind))
     }
 }
 
@@ -192,6 +215,7 @@ impl<T: Element> OwnedOutputs<T> {
             sample_losses: self.sample_losses.as_mut().map(|a| a.view_mut()),
             log_sum_exp: self.log_sum_exp.as_mut().map(|a| a.view_mut()),
             predicted: self.predicted.as_mut().map(|a| a.view_mut()),
+            accumulate: false,
         }
     }
 }

@@ -1,106 +1,31 @@
-use crate::{Element, Error, Objective, Result};
-use ndarray::{Array1, Array2, ArrayView, ArrayView1, ArrayView2, Dimension};
+use crate::element::{Dtype, Element};
+use crate::error::{Error, Result};
+use crate::features::Features;
+use crate::objective::{Objective, Reduction};
+use crate::support::{Feature, FeatureSet};
+use crate::targets::Targets;
+use crate::weights::Weights;
+use ndarray::{ArrayView, ArrayView1, ArrayView2, Axis, Dimension, Slice};
+use std::ops::Range;
 
-/// One evaluation's inputs, checked: shapes agree, labels are in range; class weights, sample weights and soft
-/// targets are finite and not negative; options are in their ranges, also when they are rounded to `T`; and there is at least one class. Backends rely on all of it.
+/// One evaluation's inputs, checked: shapes agree, labels are classes or the ignored value; class weights and sample
+/// weights are finite, and soft targets finite and not negative; options are in their ranges, also when they are rounded
+/// to `T`; and there is at least one class. Backends rely on all of it.
 ///
 /// It borrows its arrays, contiguous or not, in any memory order. Features, weights and bias may hold any
 /// number, NaN and infinities too; N and D may be zero.
 #[derive(Clone, Debug)]
 pub struct Problem<'a, T> {
-    features: ArrayView2<'a, T>,
-    weights: ArrayView2<'a, T>,
+    features: Features<'a, T>,
+    weights: Weights<'a, T>,
     targets: Targets<'a, T>,
     bias: Option<ArrayView1<'a, T>>,
     class_weights: Option<ArrayView1<'a, T>>,
     sample_weights: Option<ArrayView1<'a, T>>,
     objective: Objective,
-}
-
-/// A problem's arrays, owned: what a file or a generator gives. Nothing is checked until [`problem`](Self::problem).
-#[derive(Clone, Debug, PartialEq)]
-pub struct OwnedProblem<T> {
-    /// X (N×D).
-    pub features: Array2<T>,
-    /// W (D×C).
-    pub weights: Array2<T>,
-    /// Labels (N) or soft targets (N×C).
-    pub targets: OwnedTargets<T>,
-    /// b (C).
-    pub bias: Option<Array1<T>>,
-    /// w (C).
-    pub class_weights: Option<Array1<T>>,
-    /// u (N).
-    pub sample_weights: Option<Array1<T>>,
-    /// The options of the loss.
-    pub objective: Objective,
-}
-
-/// [`Targets`], owned.
-#[derive(Clone, Debug, PartialEq)]
-pub enum OwnedTargets<T> {
-    /// One class per sample (N), or the ignored value.
-    Labels(Array1<usize>),
-    /// A mass for every class (N×C).
-    Soft(Array2<T>),
-}
-
-impl<T: Element> OwnedProblem<T> {
-    /// Features, weights and targets, with no bias, unit weights and the plain objective.
-    pub fn new(features: Array2<T>, weights: Array2<T>, targets: OwnedTargets<T>) -> Self {
-        OwnedProblem {
-            features,
-            weights,
-            targets,
-            bias: None,
-            class_weights: None,
-            sample_weights: None,
-            objective: Objective::default(),
-        }
-    }
-
-    /// Views of these arrays as a checked problem.
-    ///
-    /// # Errors
-    /// As [`ProblemBuilder::build`].
-    pub fn problem(&self) -> Result<Problem<'_, T>> {
-        let targets = match &self.targets {
-            OwnedTargets::Labels(labels) => Targets::Labels(labels.view()),
-            OwnedTargets::Soft(soft) => Targets::Soft(soft.view()),
-        };
-        let mut builder = Problem::builder(self.features.view(), self.weights.view(), targets);
-        builder.0.bias = self.bias.as_ref().map(|a| a.view());
-        builder.0.class_weights = self.class_weights.as_ref().map(|a| a.view());
-        builder.0.sample_weights = self.sample_weights.as_ref().map(|a| a.view());
-        builder.objective(self.objective).build()
-    }
-}
-
-/// What each sample should be classified as.
-#[derive(Clone, Debug)]
-pub enum Targets<'a, T> {
-    /// One class per sample (N), or the ignored value.
-    Labels(ArrayView1<'a, usize>),
-    /// A mass for every class (N×C), finite and not negative. Rows need not sum to one.
-    Soft(ArrayView2<'a, T>),
-}
-
-impl<'a, T> From<ArrayView1<'a, usize>> for Targets<'a, T> {
-    fn from(labels: ArrayView1<'a, usize>) -> Self {
-        Targets::Labels(labels)
-    }
-}
-
-impl<'a, T> From<&'a [usize]> for Targets<'a, T> {
-    fn from(labels: &'a [usize]) -> Self {
-        Targets::Labels(labels.into())
-    }
-}
-
-impl<'a, T> From<ArrayView2<'a, T>> for Targets<'a, T> {
-    fn from(soft: ArrayView2<'a, T>) -> Self {
-        Targets::Soft(soft)
-    }
+    /// Ω, and whether a weight is negative: known once it is built.
+    total_weight: f64,
+    has_negative_weights: bool,
 }
 
 /// A [`Problem`] in the making; see [`Problem::builder`].
@@ -109,19 +34,37 @@ impl<'a, T> From<ArrayView2<'a, T>> for Targets<'a, T> {
 pub struct ProblemBuilder<'a, T>(Problem<'a, T>);
 
 impl<'a, T: Element> ProblemBuilder<'a, T> {
+    /// Features X (N×D) in place of those that it has.
+    pub fn features(mut self, features: impl Into<Features<'a, T>>) -> Self {
+        self.0.features = features.into();
+        self
+    }
+
+    /// Weights W (D×C) in place of those that it has.
+    pub fn weights(mut self, weights: impl Into<Weights<'a, T>>) -> Self {
+        self.0.weights = weights.into();
+        self
+    }
+
+    /// Targets in place of those that it has.
+    pub fn targets(mut self, targets: impl Into<Targets<'a, T>>) -> Self {
+        self.0.targets = targets.into();
+        self
+    }
+
     /// The bias b (C), added to every sample's raw scores. −∞ masks a class.
     pub fn bias(mut self, bias: ArrayView1<'a, T>) -> Self {
         self.0.bias = Some(bias);
         self
     }
 
-    /// Class weights w (C), finite and not negative. Default 1.
+    /// Class weights w (C), finite. Default 1.
     pub fn class_weights(mut self, class_weights: ArrayView1<'a, T>) -> Self {
         self.0.class_weights = Some(class_weights);
         self
     }
 
-    /// Sample weights u (N), finite and not negative. Default 1.
+    /// Sample weights u (N), finite. Default 1.
     pub fn sample_weights(mut self, sample_weights: ArrayView1<'a, T>) -> Self {
         self.0.sample_weights = Some(sample_weights);
         self
@@ -139,17 +82,20 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
     /// [`Error::NoClasses`], [`Error::Shape`], [`Error::Option`], [`Error::Label`] or [`Error::Value`],
     /// whichever is met first in that order.
     pub fn build(self) -> Result<Problem<'a, T>> {
-        let problem = self.0;
+        let mut problem = self.0;
         problem.check_shapes()?;
         problem.objective.check()?;
         check_rounded::<T>(&problem.objective)?;
         problem.check_targets()?;
-        if let Some(class_weights) = problem.class_weights {
-            check_weights("class weights", class_weights)?;
+        for (name, weights) in
+            [("class weights", problem.class_weights), ("sample weights", problem.sample_weights)]
+        {
+            if let Some(weights) = weights {
+                let least = check_entries(name, weights, T::neg_infinity(), "a finite number")?;
+                problem.has_negative_weights |= least < T::zero();
+            }
         }
-        if let Some(sample_weights) = problem.sample_weights {
-            check_weights("sample weights", sample_weights)?;
-        }
+        problem.total_weight = problem.sum_weights();
         Ok(problem)
     }
 }
@@ -173,49 +119,52 @@ fn check_rounded<T: Element>(objective: &Objective) -> Result<()> {
 }
 
 impl<'a, T: Element> Problem<'a, T> {
-    /// Starts a problem from features X (N×D), weights W (D×C), and labels (N) or soft targets (N×C).
+    /// Starts a problem from features X (N×D), weights W (D×C), and labels (N), soft targets (N×C) or
+    /// [`Targets::None`].
     pub fn builder(
-        features: ArrayView2<'a, T>,
-        weights: ArrayView2<'a, T>,
+        features: impl Into<Features<'a, T>>,
+        weights: impl Into<Weights<'a, T>>,
         targets: impl Into<Targets<'a, T>>,
     ) -> ProblemBuilder<'a, T> {
         ProblemBuilder(Problem {
-            features,
-            weights,
+            features: features.into(),
+            weights: weights.into(),
             targets: targets.into(),
             bias: None,
             class_weights: None,
             sample_weights: None,
             objective: Objective::default(),
+            total_weight: 0.0,
+            has_negative_weights: false,
         })
     }
 
     /// The number of samples N.
     pub fn n_samples(&self) -> usize {
-        self.features.nrows()
+        self.features.dim().0
     }
 
     /// The number of features D.
     pub fn n_features(&self) -> usize {
-        self.features.ncols()
+        self.features.dim().1
     }
 
     /// The number of classes C, at least 1.
     pub fn n_classes(&self) -> usize {
-        self.weights.ncols()
+        self.weights.dim().1
     }
 
     /// X (N×D).
-    pub fn features(&self) -> ArrayView2<'a, T> {
+    pub fn features(&self) -> Features<'a, T> {
         self.features
     }
 
     /// W (D×C).
-    pub fn weights(&self) -> ArrayView2<'a, T> {
+    pub fn weights(&self) -> Weights<'a, T> {
         self.weights
     }
 
-    /// Labels (N) or soft targets (N×C).
+    /// Labels (N), soft targets (N×C), or none.
     pub fn targets(&self) -> &Targets<'a, T> {
         &self.targets
     }
@@ -240,9 +189,88 @@ impl<'a, T: Element> Problem<'a, T> {
         &self.objective
     }
 
-    /// Whether a hard label is the ignored value.
-    pub fn is_ignored(&self, label: usize) -> bool {
-        self.objective.ignore_index == Some(label)
+    /// The class that sample `i` is labelled with. `None` where it is ignored, and where targets are no labels.
+    #[inline]
+    pub fn label(&self, i: usize) -> Option<usize> {
+        match &self.targets {
+            Targets::Labels(labels) => labels.class(i, self.objective.ignore_index),
+            Targets::Soft(_) | Targets::None => None,
+        }
+    }
+
+    /// Whether sample `i` counts: it has a target, and is not ignored.
+    #[inline]
+    pub fn counts(&self, i: usize) -> bool {
+        match &self.targets {
+            Targets::Labels(labels) => labels.class(i, self.objective.ignore_index).is_some(),
+            Targets::Soft(_) => true,
+            Targets::None => false,
+        }
+    }
+
+    /// Whether targets are hard labels.
+    pub fn has_labels(&self) -> bool {
+        matches!(self.targets, Targets::Labels(_))
+    }
+
+    /// Whether there are targets: without them there is no loss, no penalty and no gradient.
+    pub fn has_targets(&self) -> bool {
+        !matches!(self.targets, Targets::None)
+    }
+
+    /// Ω of formula (7), summed in f64 in the order of the samples.
+    pub fn total_weight(&self) -> f64 {
+        self.total_weight
+    }
+
+    /// What a backend must support to evaluate this.
+    pub fn needs(&self) -> FeatureSet {
+        let objective = &self.objective;
+        let dtype = match T::DTYPE {
+            Dtype::F32 => Feature::F32,
+            Dtype::F64 => Feature::F64,
+        };
+        let storage = [self.features.storage(), self.weights.storage()];
+        storage
+            .into_iter()
+            .flatten()
+            .collect::<FeatureSet>()
+            .with(dtype)
+            .with_if(matches!(self.targets, Targets::Soft(_)), Feature::SoftTargets)
+            .with_if(matches!(self.targets, Targets::None), Feature::NoTargets)
+            .with_if(self.bias.is_some(), Feature::Bias)
+            .with_if(self.class_weights.is_some(), Feature::ClassWeights)
+            .with_if(self.sample_weights.is_some(), Feature::SampleWeights)
+            .with_if(self.has_negative_weights, Feature::NegativeWeights)
+            .with_if(objective.reduction == Reduction::Sum, Feature::SumReduction)
+            .with_if(objective.label_smoothing != 0.0, Feature::LabelSmoothing)
+            .with_if(objective.ignore_index.is_some() && self.has_labels(), Feature::IgnoreIndex)
+            .with_if(objective.l2 != 0.0, Feature::L2)
+            .with_if(objective.z_loss != 0.0, Feature::ZLoss)
+            .with_if(objective.softcap.is_some(), Feature::Softcap)
+            .with_if(objective.temperature != 1.0, Feature::Temperature)
+    }
+
+    /// The problem of some of the samples, under the same options: a micro-batch. Under the mean its total weight is its
+    /// own.
+    ///
+    /// # Panics
+    /// Where there are no such samples.
+    #[must_use]
+    pub fn rows(&self, samples: Range<usize>) -> Self {
+        let range = || Slice::from(samples.clone());
+        let mut part = Problem {
+            features: self.features.rows(samples.clone()),
+            targets: match &self.targets {
+                Targets::Labels(labels) => Targets::Labels(labels.range(samples.clone())),
+                Targets::Soft(soft) => Targets::Soft(soft.slice_axis_move(Axis(0), range())),
+                Targets::None => Targets::None,
+            },
+            sample_weights: self.sample_weights.map(|u| u.slice_axis_move(Axis(0), range())),
+            ..self.clone()
+        };
+        part.total_weight = part.sum_weights();
+        part
     }
 
     /// Checks the shapes of a direction in the space of W and of a Hessian-vector product; a backend calls this
@@ -263,6 +291,19 @@ impl<'a, T: Element> Problem<'a, T> {
         Ok(())
     }
 
+    fn sum_weights(&self) -> f64 {
+        let sample_weight = |i: usize| self.sample_weights.map_or(1.0, |u| u[i].widen());
+        let class_weight = |y: usize| self.class_weights.map_or(1.0, |w| w[y].widen());
+        match (&self.targets, self.objective.reduction) {
+            (Targets::None, _) => 0.0,
+            (_, Reduction::Sum) => 1.0,
+            (Targets::Soft(_), Reduction::Mean) => (0..self.n_samples()).map(sample_weight).sum(),
+            (Targets::Labels(_), Reduction::Mean) => (0..self.n_samples())
+                .filter_map(|i| self.label(i).map(|y| sample_weight(i) * class_weight(y)))
+                .sum(),
+        }
+    }
+
     fn check_shapes(&self) -> Result<()> {
         let (n, d, c) = (self.n_samples(), self.n_features(), self.n_classes());
         if c == 0 {
@@ -271,13 +312,14 @@ impl<'a, T: Element> Problem<'a, T> {
         let require = |array, axis, expected, found| {
             if expected == found { Ok(()) } else { Err(Error::Shape { array, axis, expected, found }) }
         };
-        require("weights", "features", d, self.weights.nrows())?;
+        require("weights", "features", d, self.weights.dim().0)?;
         match &self.targets {
             Targets::Labels(labels) => require("labels", "samples", n, labels.len())?,
             Targets::Soft(soft) => {
                 require("soft targets", "samples", n, soft.nrows())?;
                 require("soft targets", "classes", c, soft.ncols())?;
             }
+            Targets::None => {}
         }
         if let Some(bias) = self.bias {
             require("bias", "classes", c, bias.len())?;
@@ -292,33 +334,42 @@ impl<'a, T: Element> Problem<'a, T> {
     }
 
     fn check_targets(&self) -> Result<()> {
+        let ignore_index = self.objective.ignore_index;
         match &self.targets {
             Targets::Labels(labels) => {
                 let classes = self.n_classes();
-                match labels.iter().position(|&y| y >= classes && !self.is_ignored(y)) {
+                let is_class = |i: usize| self.label(i).is_some_and(|y| y < classes);
+                let is_ignored = |i: usize| ignore_index.is_some_and(|y| i128::from(y) == labels.value(i));
+                match (0..labels.len()).find(|&i| !is_class(i) && !is_ignored(i)) {
                     None => Ok(()),
-                    Some(sample) => Err(Error::Label {
-                        sample,
-                        label: labels[sample],
-                        classes,
-                        ignore_index: self.objective.ignore_index,
-                    }),
+                    Some(sample) => {
+                        Err(Error::Label { sample, label: labels.value(sample), classes, ignore_index })
+                    }
                 }
             }
-            Targets::Soft(soft) => check_weights("soft targets", *soft),
+            Targets::Soft(soft) => {
+                check_entries("soft targets", *soft, T::zero(), "a finite number, at least 0").map(drop)
+            }
+            Targets::None => Ok(()),
         }
     }
 }
 
-fn check_weights<T: Element, D: Dimension>(array: &'static str, weights: ArrayView<'_, T, D>) -> Result<()> {
-    let admitted = |w: T| w.is_finite() && w >= T::zero();
-    if weights.iter().all(|&w| admitted(w)) {
-        return Ok(());
+/// Refuses an entry that is not finite or below `least`, and gives the smallest of them, or 0.
+fn check_entries<T: Element, D: Dimension>(
+    array: &'static str,
+    entries: ArrayView<'_, T, D>,
+    least: T,
+    expected: &'static str,
+) -> Result<T> {
+    let is_admitted = |x: T| x.is_finite() && x >= least;
+    match entries.iter().position(|&x| !is_admitted(x)) {
+        None => Ok(entries.iter().fold(T::zero(), |min, &x| if x < min { x } else { min })),
+        Some(position) => {
+            let found = entries.iter().nth(position).map_or(f64::NAN, |x| x.widen());
+            Err(Error::Value { array, index: unravel(position, entries.shape()), expected, found })
+        }
     }
-    let refused = weights.iter().enumerate().find(|&(_, &w)| !admitted(w));
-    let (position, found) = refused.map_or((0, f64::NAN), |(position, w)| (position, w.widen()));
-    let index = unravel(position, weights.shape());
-    Err(Error::Value { array, index, expected: "a finite number, at least 0", found })
 }
 
 /// The index per axis of the `position`-th entry in logical order.

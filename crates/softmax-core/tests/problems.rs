@@ -1,7 +1,9 @@
 //! What a problem refuses when it is built, and what its message names.
 
 use softmax_core::ndarray::{Array2, array};
-use softmax_core::{Objective, OwnedProblem, OwnedTargets, Problem, Targets};
+use softmax_core::{
+    Csr, Dtype, Feature, Objective, OutputKind, OwnedProblem, OwnedTargets, Reduction, Targets,
+};
 
 fn sound() -> OwnedProblem<f64> {
     let labels = OwnedTargets::Labels(array![0, 2]);
@@ -61,8 +63,8 @@ fn options_that_f32_does_not_hold_are_for_f64() {
 }
 
 #[test]
-fn weights_and_masses_are_finite_and_not_negative() {
-    for bad in [-1.0, f64::NAN, f64::INFINITY] {
+fn weights_are_finite_and_masses_not_negative_either() {
+    for bad in [f64::NAN, f64::INFINITY] {
         let message = refusal(|p| p.class_weights = Some(array![1.0, bad, 1.0]));
         assert!(
             message.starts_with("class weights: expected") && message.ends_with("at index [1]"),
@@ -73,6 +75,8 @@ fn weights_and_masses_are_finite_and_not_negative() {
             message.starts_with("sample weights: expected") && message.ends_with("at index [0]"),
             "{message}"
         );
+    }
+    for bad in [-1.0, f64::NAN, f64::INFINITY] {
         let soft = array![[0.0, 1.0, 0.0], [0.5, 0.5, bad]];
         let message = refusal(|p| p.targets = OwnedTargets::Soft(soft));
         assert!(
@@ -80,6 +84,78 @@ fn weights_and_masses_are_finite_and_not_negative() {
             "{message}"
         );
     }
+}
+
+#[test]
+fn weights_may_be_negative_and_the_total_weight_is_their_sum() {
+    let mut owned = sound();
+    owned.class_weights = Some(array![-2.0, 1.0, 0.5]);
+    owned.sample_weights = Some(array![1.5, 4.0]);
+    let problem = owned.problem().unwrap();
+    assert_eq!(problem.total_weight(), -2.0 * 1.5 + 0.5 * 4.0);
+    assert!(problem.needs().contains(Feature::NegativeWeights));
+    owned.targets = OwnedTargets::None;
+    let problem = owned.problem().unwrap();
+    assert_eq!((problem.total_weight(), problem.has_targets()), (0.0, false));
+    owned.targets = OwnedTargets::Soft(Array2::ones((2, 3)));
+    assert_eq!(owned.problem().unwrap().total_weight(), 5.5);
+}
+
+#[test]
+fn rows_are_a_problem_of_their_own() {
+    let mut owned = sound();
+    owned.sample_weights = Some(array![1.5, 4.0]);
+    let problem = owned.problem().unwrap();
+    let part = problem.rows(1..2);
+    assert_eq!((part.n_samples(), part.total_weight(), part.label(0)), (1, 4.0, Some(2)));
+    assert_eq!(problem.rows(0..0).n_samples(), 0);
+}
+
+#[test]
+fn labels_of_every_type_and_sign() {
+    let owned = sound();
+    let builder = || owned.builder();
+    let minus = Objective { ignore_index: Some(-100), ..Objective::default() };
+    for targets in [Targets::from(&[2i64, -100][..]), Targets::from(&[2i32, -100][..])] {
+        let message = builder().targets(targets).build().unwrap_err().to_string();
+        assert_eq!(message, "labels: expected a class below 3, found -100 at sample 1");
+        let problem = builder().targets(targets).objective(minus).build().unwrap();
+        assert_eq!([problem.label(0), problem.label(1)], [Some(2), None]);
+        assert_eq!((problem.counts(1), problem.total_weight()), (false, 1.0));
+    }
+    let largest = Objective { ignore_index: Some(255), ..Objective::default() };
+    let problem = builder().targets(&[255u8, 1][..]).objective(largest).build().unwrap();
+    assert_eq!([problem.label(0), problem.label(1)], [None, Some(1)]);
+    let message = builder().targets(&[0u32, u32::MAX][..]).objective(minus).build().unwrap_err().to_string();
+    assert!(message.ends_with("or the ignored value -100, found 4294967295 at sample 1"), "{message}");
+}
+
+#[test]
+fn what_is_no_matrix_in_compressed_sparse_rows_is_refused() {
+    let refused = |shape, pointers: &[usize], columns: &[u32], expected: &str| {
+        let message = Csr::new(shape, pointers, columns, &vec![1.0; columns.len()]).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    };
+    assert!(Csr::new((2, 3), &[0, 1, 3], &[1, 0, 2], &[1.0, 2.0, 3.0]).is_ok());
+    refused((2, 3), &[0, 1], &[1], "one row pointer more than rows, found 2");
+    refused((2, 3), &[1, 1, 1], &[1], "a first row pointer of 0, found 1");
+    refused((2, 3), &[0, 1, 2], &[1], "a last row pointer of the number of values, found 2");
+    refused((3, 3), &[0, 2, 1, 2], &[0, 1], "row pointers that rise, found 1 at row 1");
+    refused((1, 3), &[0, 2], &[2, 1], "columns that rise within a row, none of them twice, found 1 at row 0");
+    refused((1, 3), &[0, 2], &[1, 1], "none of them twice, found 1 at row 0");
+    refused((1, 3), &[0, 1], &[3], "columns below the number of features, found 3 at row 0");
+    let message = Csr::new((1, 3), &[0, 1], &[0, 1], &[1.0]).unwrap_err().to_string();
+    assert!(message.contains("as many columns as values, found 2"), "{message}");
+}
+
+#[test]
+fn names_are_read_as_they_are_written() {
+    assert!(Dtype::ALL.iter().all(|dtype| dtype.to_string().parse() == Ok(*dtype)));
+    assert!(Reduction::ALL.iter().all(|reduction| reduction.to_string().parse() == Ok(*reduction)));
+    assert!(Feature::ALL.iter().all(|feature| feature.to_string().parse() == Ok(*feature)));
+    assert!(OutputKind::ALL.iter().all(|kind| kind.to_string().parse() == Ok(*kind)));
+    let message = "f16".parse::<Dtype>().unwrap_err().to_string();
+    assert_eq!(message, "element type: expected one of f32, f64, found f16");
 }
 
 #[test]
@@ -99,15 +175,4 @@ fn shapes_and_labels_agree() {
         |p| p.targets = OwnedTargets::Labels(array![0, 3]),
         "labels: expected a class below 3, found 3 at sample 1",
     );
-}
-
-#[test]
-fn the_ignored_label_need_not_be_a_class() {
-    let owned = sound();
-    let labels = [0, usize::MAX];
-    let objective = Objective { ignore_index: Some(usize::MAX), ..Objective::default() };
-    let targets = || Targets::from(&labels[..]);
-    let builder = || Problem::builder(owned.features.view(), owned.weights.view(), targets());
-    assert!(builder().build().is_err());
-    assert!(builder().objective(objective).build().is_ok());
 }

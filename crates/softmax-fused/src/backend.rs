@@ -1,17 +1,23 @@
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Level};
 use crate::terms::Terms;
 use crate::{narrow, wide};
 use rayon::ThreadPool;
-use softmax_core::{Descriptor, Error, Evaluation, Outputs, Problem, Result, SoftmaxBackend, Targets};
+use softmax_core::{Backend, Descriptor, Error, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
 use std::sync::Arc;
 
 /// Memory beyond inputs, outputs and the packed copy of W, unless it is set.
 const DEFAULT_MEMORY: usize = 64 << 20;
 
+/// Threads of a pool of its own at most: more is a mistake, and takes the system minutes to start.
+const MOST_THREADS: usize = 1024;
+
 /// The backend `fused`.
 #[derive(Clone, Debug)]
 pub struct Fused {
     level: Level,
+    threads: Option<usize>,
+    /// Of that many threads, once it is needed.
     pool: Option<Arc<ThreadPool>>,
     memory: usize,
     narrow_up_to: usize,
@@ -25,19 +31,21 @@ struct Scratch<T> {
     wide: wide::Scratch<T>,
 }
 
+impl Default for Fused {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Fused {
     /// The kernel for few classes takes so many at most.
     pub const MOST_NARROW_CLASSES: usize = narrow::MOST_CLASSES;
 
     /// With the widest vectors that this machine has, in the caller's rayon pool.
-    pub fn detect() -> Self {
-        Self::with_level(Level::detect())
-    }
-
-    /// With the vectors of a level, in the caller's rayon pool.
-    pub fn with_level(level: Level) -> Self {
+    pub fn new() -> Self {
         Fused {
-            level,
+            level: Level::detect(),
+            threads: None,
             pool: None,
             memory: DEFAULT_MEMORY,
             narrow_up_to: Self::MOST_NARROW_CLASSES,
@@ -46,19 +54,19 @@ impl Fused {
         }
     }
 
-    /// In a pool of its own of so many threads.
-    ///
-    /// # Errors
-    /// [`Error::Backend`] if the system does not give that many threads.
-    pub fn threads(mut self, threads: usize) -> Result<Self> {
-        let pool =
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| Error::Backend {
-                backend: "fused".to_owned(),
-                message: format!("no pool of {threads} threads"),
-                source: Some(Box::new(error)),
-            })?;
-        self.pool = Some(Arc::new(pool));
-        Ok(self)
+    /// With the vectors of a level.
+    #[must_use]
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// In a pool of its own of so many threads, 1024 at most. The first evaluation starts it, and fails where the system
+    /// does not give that many threads.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        (self.threads, self.pool) = (Some(threads), None);
+        self
     }
 
     /// Holds at most about so many bytes beyond inputs, outputs and the packed copy of W, but enough for one task
@@ -77,15 +85,19 @@ impl Fused {
         self
     }
 
-    fn descriptor(&self) -> Descriptor {
-        let threads = self.pool.as_ref().map_or_else(rayon::current_num_threads, |p| p.current_num_threads());
-        Descriptor {
-            name: "fused".into(),
-            device: "cpu".into(),
-            simd: self.level.name().into(),
-            threads,
-            deterministic: true,
+    /// The pool, if it has one of its own.
+    fn pool(&mut self) -> Result<Option<Arc<ThreadPool>>> {
+        let (Some(threads), None) = (self.threads, &self.pool) else { return Ok(self.pool.clone()) };
+        let failed = |message, source| Error::Backend { backend: "fused".to_owned(), message, source };
+        if !(1..=MOST_THREADS).contains(&threads) {
+            return Err(failed(format!("expected 1 to {MOST_THREADS} threads, found {threads}"), None));
         }
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|error| {
+            failed(format!("could not start {threads} threads"), Some(Box::new(error) as Box<_>))
+        })?;
+        self.pool = Some(Arc::new(pool));
+        Ok(self.pool.clone())
     }
 }
 
@@ -96,44 +108,51 @@ impl Fused {
         problem: &Problem<'_, T>,
         outputs: &mut Outputs<'_, T>,
     ) -> Result<Evaluation> {
-        outputs.check(problem)?;
-        let (level, memory, pool) = (self.level, self.memory, self.pool.clone());
+        let pool = self.pool()?;
+        let (level, memory) = (self.level, self.memory);
         let is_narrow = problem.n_classes() <= self.narrow_up_to;
         let scratch = scratch(self);
-        let terms = Terms::new(problem);
+        let dense = DenseProblem::new(problem)?;
+        let terms = Terms::new(problem, &dense);
         let (loss_sum, correct) = if is_narrow {
-            narrow::evaluate(level, &mut scratch.narrow, &terms, problem, outputs, memory, pool.as_deref())
+            narrow::evaluate(level, &mut scratch.narrow, &terms, &dense, outputs, memory, pool.as_deref())
         } else {
-            let mut work = || wide::evaluate(level, &mut scratch.wide, &terms, problem, outputs, memory);
+            let mut work = || wide::evaluate(level, &mut scratch.wide, &terms, &dense, outputs, memory);
             match &pool {
                 Some(pool) => pool.install(work),
                 None => work(),
             }
         };
         Ok(Evaluation {
-            loss: loss_sum / terms.total_weight + terms.penalty(),
+            loss: terms.loss(loss_sum),
             total_weight: terms.total_weight,
-            correct: matches!(problem.targets(), Targets::Labels(_)).then_some(correct),
+            correct: problem.has_labels().then_some(correct),
         })
     }
 }
 
-impl SoftmaxBackend<f32> for Fused {
+impl Backend for Fused {
     fn descriptor(&self) -> Descriptor {
-        self.descriptor()
+        Descriptor {
+            name: "fused".into(),
+            device: "cpu".into(),
+            simd: self.level.name().into(),
+            threads: self.threads.unwrap_or_else(rayon::current_num_threads),
+            deterministic: true,
+        }
     }
+}
 
+impl SoftmaxBackend<f32> for Fused {
     fn evaluate(&mut self, problem: &Problem<'_, f32>, outputs: &mut Outputs<'_, f32>) -> Result<Evaluation> {
+        self.check(problem, outputs)?;
         self.evaluate_with(|fused| &mut fused.single, problem, outputs)
     }
 }
 
 impl SoftmaxBackend<f64> for Fused {
-    fn descriptor(&self) -> Descriptor {
-        self.descriptor()
-    }
-
     fn evaluate(&mut self, problem: &Problem<'_, f64>, outputs: &mut Outputs<'_, f64>) -> Result<Evaluation> {
+        self.check(problem, outputs)?;
         self.evaluate_with(|fused| &mut fused.double, problem, outputs)
     }
 }

@@ -2,13 +2,10 @@
 //! formulas (3), (4), (6) and (8) but for what needs every class.
 
 use crate::kernel::lanes::FusedElement;
-use crate::terms::Terms;
+use crate::terms::{NONE, Terms};
 
 /// Samples at most.
 pub(crate) const ROWS: usize = 64;
-
-/// No class: of a sample that has no label, or is ignored.
-pub(crate) const NONE: usize = usize::MAX;
 
 /// A number for each sample.
 pub(crate) type Column<T> = [T; ROWS];

@@ -9,7 +9,7 @@
 //! let weights = array![[0.5, -0.5, 0.0], [0.1, 0.2, 0.3]];
 //! let labels = array![0, 2];
 //! let problem = Problem::builder(features.view(), weights.view(), labels.view()).build()?;
-//! let mut backend = Fused::detect();
+//! let mut backend = Fused::new();
 //! assert!((backend.loss(&problem)? - 0.7960856).abs() < 1e-6);
 //!
 //! // Any outputs, into arrays of yours; what is not asked for is not computed.
@@ -61,9 +61,11 @@
 mod backend;
 mod buffer;
 mod columns;
+mod dense;
 mod kernel;
 mod narrow;
 mod rounds;
+mod sums;
 mod terms;
 mod tiles;
 mod wide;

@@ -1,14 +1,20 @@
 //! The problem's options as the tiles need them: formulas (2) to (8), a sample or an element at a time.
 
-use crate::columns::NONE;
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::FusedElement;
-use softmax_core::ndarray::ArrayView1;
+use softmax_core::ndarray::{ArrayView1, ArrayView2};
 use softmax_core::{Objective, Problem, Targets};
+
+/// No class: of a sample that has no label, or is ignored.
+pub(crate) const NONE: usize = usize::MAX;
 
 /// The problem's options, as the tiles need them.
 pub(crate) struct Terms<'t, 'p, T> {
     problem: &'t Problem<'p, T>,
     objective: &'t Objective,
+    weights: ArrayView2<'p, T>,
+    /// Whether a sample may not count.
+    ignores: bool,
     bias: Option<ArrayView1<'p, T>>,
     class_weights: Option<ArrayView1<'p, T>>,
     /// 1 − ε, and ε/C.
@@ -25,20 +31,26 @@ pub(crate) struct Terms<'t, 'p, T> {
 }
 
 impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
-    pub(crate) fn new(problem: &'t Problem<'p, T>) -> Self {
+    pub(crate) fn new(problem: &'t Problem<'p, T>, dense: &DenseProblem<'p, T>) -> Self {
         let objective = problem.objective();
         let classes = problem.n_classes() as f64;
         let spread = objective.label_smoothing / classes;
         let weight_sum = problem.class_weights().map_or(classes, |w| w.iter().map(|w| w.widen()).sum());
-        let total_weight = total_weight(problem);
+        let total_weight = problem.total_weight();
         Terms {
             problem,
             objective,
+            weights: dense.weights(),
+            ignores: match problem.targets() {
+                Targets::Labels(_) => objective.ignore_index.is_some(),
+                Targets::Soft(_) => false,
+                Targets::None => true,
+            },
             bias: problem.bias(),
             class_weights: problem.class_weights(),
             kept: T::narrow(1.0 - objective.label_smoothing),
             spread: T::narrow(spread),
-            point: spread == 0.0 && matches!(problem.targets(), Targets::Labels(_)),
+            point: spread == 0.0 && problem.has_labels(),
             total_spread: T::narrow(spread * weight_sum),
             share: T::narrow(1.0 / total_weight / objective.temperature),
             total_weight,
@@ -54,11 +66,10 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
     #[inline(always)]
     pub(crate) fn labels(&self, first: usize, labels: &mut [usize]) {
         match self.problem.targets() {
-            Targets::Soft(_) => labels.fill(NONE),
-            Targets::Labels(all) => {
+            Targets::Soft(_) | Targets::None => labels.fill(NONE),
+            Targets::Labels(_) => {
                 for (k, label) in labels.iter_mut().enumerate() {
-                    let y = all[first + k];
-                    *label = if self.problem.is_ignored(y) { NONE } else { y };
+                    *label = self.problem.label(first + k).unwrap_or(NONE);
                 }
             }
         }
@@ -66,8 +77,12 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
 
     #[inline(always)]
     pub(crate) fn is_ignored(&self, i: usize) -> bool {
-        self.objective.ignore_index.is_some()
-            && matches!(self.problem.targets(), Targets::Labels(labels) if self.problem.is_ignored(labels[i]))
+        self.ignores && !self.problem.counts(i)
+    }
+
+    /// Whether any sample may be ignored.
+    pub(crate) fn ignores(&self) -> bool {
+        self.ignores
     }
 
     fn class_weight(&self, c: usize) -> T {
@@ -83,9 +98,9 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
     /// a_ic of a sample that is not ignored.
     pub(crate) fn mass(&self, i: usize, c: usize) -> T {
         let target = match self.problem.targets() {
-            Targets::Labels(labels) if labels[i] == c => T::one(),
-            Targets::Labels(_) => T::zero(),
             Targets::Soft(soft) => soft[[i, c]],
+            Targets::Labels(_) if self.problem.label(i) == Some(c) => T::one(),
+            Targets::Labels(_) | Targets::None => T::zero(),
         };
         (self.kept * target + self.spread) * self.class_weight(c)
     }
@@ -182,33 +197,25 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         (0..classes).map(|j| product(self.mass(i, first + j), j)).sum()
     }
 
-    /// λ.
-    pub(crate) fn l2(&self) -> T {
-        T::narrow(self.objective.l2)
+    /// Whether there is a penalty: λ is not 0, and the problem has targets.
+    fn has_penalty(&self) -> bool {
+        self.objective.l2 != 0.0 && self.problem.has_targets()
     }
 
-    /// (λ/2)·‖W‖², in f64.
-    pub(crate) fn penalty(&self) -> f64 {
-        let lambda = self.objective.l2;
-        if lambda == 0.0 {
-            return 0.0;
-        }
-        lambda / 2.0 * self.problem.weights().iter().map(|w| w.widen() * w.widen()).sum::<f64>()
+    /// λ and W, where there is a penalty.
+    pub(crate) fn penalty_gradient(&self) -> Option<(T, ArrayView2<'p, T>)> {
+        self.has_penalty().then(|| (T::narrow(self.objective.l2), self.weights))
     }
-}
 
-/// Ω, in f64.
-fn total_weight<T: FusedElement>(problem: &Problem<'_, T>) -> f64 {
-    if problem.objective().reduction == softmax_core::Reduction::Sum {
-        return 1.0;
-    }
-    let sample_weight = |i: usize| problem.sample_weights().map_or(1.0, |u| u[i].widen());
-    match problem.targets() {
-        Targets::Soft(_) => (0..problem.n_samples()).map(sample_weight).sum(),
-        Targets::Labels(labels) => {
-            let class_weight = |y: usize| problem.class_weights().map_or(1.0, |w| w[y].widen());
-            let counted = labels.iter().enumerate().filter(|&(_, &y)| !problem.is_ignored(y));
-            counted.map(|(i, &y)| sample_weight(i) * class_weight(y)).sum()
+    /// The loss (7) for a sum of sample losses, in f64.
+    pub(crate) fn loss(&self, loss_sum: f64) -> f64 {
+        let loss = match self.problem.targets() {
+            Targets::None => 0.0,
+            Targets::Labels(_) | Targets::Soft(_) => loss_sum / self.total_weight,
+        };
+        if !self.has_penalty() {
+            return loss;
         }
+        loss + self.objective.l2 / 2.0 * self.weights.iter().map(|w| w.widen() * w.widen()).sum::<f64>()
     }
 }

@@ -1,8 +1,8 @@
 //! Formulas (2) to (8) on a tile of the wide kernel: rows by classes, so that the classes are in the vector lanes.
 
-use crate::columns::{Columns, NONE};
+use crate::columns::Columns;
 use crate::kernel::lanes::{FusedElement, Lanes};
-use crate::terms::Terms;
+use crate::terms::{NONE, Terms};
 
 /// Elements of a tile's row at most: two vectors of sixteen.
 pub(crate) const MOST_WIDTH: usize = 32;
@@ -111,5 +111,13 @@ pub(crate) fn finish<T: FusedElement, L: Lanes<T>>(
     }
     for (g, &slope) in tile.iter_mut().zip(slopes) {
         *g *= slope;
+    }
+    if terms.ignores() && !slopes.is_empty() {
+        // A slope may be NaN where a sample is ignored.
+        for (k, row) in tile.chunks_exact_mut(place.width).enumerate().take(columns.rows) {
+            if terms.is_ignored(columns.first_sample + k) {
+                row.fill(T::zero());
+            }
+        }
     }
 }

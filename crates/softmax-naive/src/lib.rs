@@ -10,8 +10,9 @@
 //! so each sample adds a multiple of its features to every column of dW. The constant log k = −m_i that is
 //! added to a row's scores cancels in p, and keeps exp from overflowing.
 //!
-//! Memory beyond inputs and outputs: a handful of rows of C numbers. Time: 4·N·D·C operations with dW, on one
-//! thread, without explicit SIMD.
+//! Memory beyond inputs and outputs: two copies of dW and db, in which they are summed in blocks of samples, and a handful
+//! of rows of C numbers. Time: 4·N·D·C operations with dW, on one thread, without explicit SIMD. It takes every storage of
+//! features and weights, an entry at a time.
 //!
 //! ```
 //! use softmax_naive::{Naive, Problem, SoftmaxBackend, ndarray::array};
@@ -28,10 +29,12 @@
 #![forbid(unsafe_code)]
 
 mod sample;
+mod sums;
 
 use sample::Sample;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2};
 pub use softmax_core::*;
+use sums::Sums;
 
 /// The backend `naive`.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +47,7 @@ impl Naive {
     }
 }
 
-impl<T: Element> SoftmaxBackend<T> for Naive {
+impl Backend for Naive {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             name: "naive".into(),
@@ -55,30 +58,29 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
         }
     }
 
-    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        outputs.check(problem)?;
-        let (features, weights) = (problem.features(), problem.weights());
-        let l2 = T::narrow(problem.objective().l2);
-        let total_weight = total_weight(problem);
+    fn supports(&self, _feature: Feature) -> bool {
+        true
+    }
+}
 
-        if let Some(dw) = &mut outputs.weights_gradient {
-            dw.fill(T::zero());
-        }
-        if let Some(db) = &mut outputs.bias_gradient {
-            db.fill(T::zero());
-        }
+impl<T: Element> SoftmaxBackend<T> for Naive {
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+        self.check(problem, outputs)?;
+        let (features, weights) = (problem.features(), problem.weights());
+        let (d, c) = weights.dim();
+        let total_weight = total_weight(problem);
+        let mut dw = outputs.weights_gradient.is_some().then(|| Sums::zeros((d, c)));
+        let mut db = outputs.bias_gradient.is_some().then(|| Sums::zeros(c));
 
         let mut loss_sum = 0.0;
         let mut correct = 0;
-        let mut sample = Sample::new(problem.n_classes());
+        let mut sample = Sample::new(c);
         for i in 0..problem.n_samples() {
             sample.score(problem, i);
-            let ignored = sample.is_ignored(problem, i);
-            let loss = if ignored { T::zero() } else { sample.loss(problem, i) };
+            let counts = problem.counts(i);
+            let loss = if counts { sample.loss(problem, i) } else { T::zero() };
             loss_sum += loss.widen();
-            if let Targets::Labels(labels) = problem.targets() {
-                correct += usize::from(!ignored && sample.best == labels[i]);
-            }
+            correct += usize::from(problem.label(i) == Some(sample.best));
             if let Some(losses) = &mut outputs.sample_losses {
                 losses[i] = loss;
             }
@@ -89,44 +91,52 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
                 predicted[i] = sample.best;
             }
 
-            if ignored {
+            if !counts {
                 if let Some(dx) = &mut outputs.features_gradient {
                     dx.row_mut(i).fill(T::zero());
                 }
             } else if outputs.wants_gradient() {
                 let gradient = sample.score_gradient(problem, i, total_weight);
                 // (9): column j of dW grows by G_ij·X_i.
-                if let Some(dw) = &mut outputs.weights_gradient {
-                    for d in 0..problem.n_features() {
-                        for j in 0..problem.n_classes() {
-                            dw[[d, j]] += gradient[j] * features[[i, d]];
+                if let Some(dw) = &mut dw {
+                    dw.sample(|dw| {
+                        for (k, x) in features.row(i) {
+                            for j in 0..c {
+                                dw[[k, j]] += gradient[j] * x;
+                            }
                         }
-                    }
+                    });
                 }
                 if let Some(dx) = &mut outputs.features_gradient {
-                    for d in 0..problem.n_features() {
-                        dx[[i, d]] = (0..problem.n_classes()).map(|j| gradient[j] * weights[[d, j]]).sum();
+                    for k in 0..d {
+                        dx[[i, k]] = (0..c).map(|j| gradient[j] * weights.at(k, j)).sum();
                     }
                 }
-                if let Some(db) = &mut outputs.bias_gradient {
-                    for j in 0..problem.n_classes() {
-                        db[j] += gradient[j];
-                    }
+                if let Some(db) = &mut db {
+                    db.sample(|db| (0..c).for_each(|j| db[j] += gradient[j]));
                 }
             }
         }
 
-        // (7), and the penalty's part of (9). It comes last: a sum that begins at λ·W rounds at its size N times.
-        let mut loss = loss_sum / total_weight;
-        if l2 != T::zero() {
-            if let Some(dw) = &mut outputs.weights_gradient {
-                dw.zip_mut_with(&weights, |g, &w| *g += l2 * w);
+        // (7), and the penalty's part of (9).
+        let has_targets = problem.has_targets();
+        let mut loss = if has_targets { loss_sum / total_weight } else { 0.0 };
+        let l2 = problem.objective().l2;
+        if l2 != 0.0 && has_targets {
+            let weights = weights.to_dense().mapv(T::widen);
+            if let Some(dw) = &mut dw {
+                dw.add(&(&weights * T::narrow(l2).widen()));
             }
-            let squares: f64 = weights.iter().map(|w| w.widen() * w.widen()).sum();
-            loss += problem.objective().l2 / 2.0 * squares;
+            loss += l2 / 2.0 * weights.iter().map(|w| w * w).sum::<f64>();
         }
-        let correct = matches!(problem.targets(), Targets::Labels(_)).then_some(correct);
-        Ok(Evaluation { loss, total_weight, correct })
+        let accumulate = outputs.accumulate;
+        if let (Some(out), Some(dw)) = (&mut outputs.weights_gradient, dw) {
+            dw.write(out, accumulate);
+        }
+        if let (Some(out), Some(db)) = (&mut outputs.bias_gradient, db) {
+            db.write(out, accumulate);
+        }
+        Ok(Evaluation { loss, total_weight, correct: problem.has_labels().then_some(correct) })
     }
 }
 
@@ -139,51 +149,52 @@ impl<T: Element> HessianVectorProduct<T> for Naive {
     ) -> Result<()> {
         problem.check_direction(direction, product.view())?;
         let features = problem.features();
-        let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
-        let l2 = T::narrow(problem.objective().l2);
-        product.fill(T::zero());
+        let (n, c) = (problem.n_samples(), problem.n_classes());
+        let mut sums = Sums::zeros(product.dim());
 
         let total_weight = total_weight(problem);
         let mut sample = Sample::new(c);
         let mut score_direction = vec![T::zero(); c];
-        for i in 0..n {
-            if sample.is_ignored(problem, i) {
-                continue;
-            }
+        for i in (0..n).filter(|&i| problem.counts(i)) {
             sample.score(problem, i);
             sample.loss(problem, i);
             for (j, change) in score_direction.iter_mut().enumerate() {
-                *change = (0..d).map(|k| features[[i, k]] * direction[[k, j]]).sum();
+                *change = features.row(i).map(|(k, x)| x * direction[[k, j]]).sum();
             }
             let change = sample.score_gradient_change(problem, i, &score_direction, total_weight);
-            for k in 0..d {
-                for j in 0..c {
-                    product[[k, j]] += change[j] * features[[i, k]];
+            sums.sample(|sums| {
+                for (k, x) in features.row(i) {
+                    for j in 0..c {
+                        sums[[k, j]] += change[j] * x;
+                    }
                 }
-            }
+            });
         }
-        if l2 != T::zero() {
-            product.zip_mut_with(&direction, |h, &v| *h += l2 * v);
+        let l2 = T::narrow(problem.objective().l2).widen();
+        if l2 != 0.0 && problem.has_targets() {
+            sums.add(&direction.mapv(|v| l2 * v.widen()));
         }
+        sums.write(&mut product, false);
         Ok(())
     }
 }
 
-/// Ω.
+/// Ω, by its own sum rather than the problem's, so that the two are held against each other.
 fn total_weight<T: Element>(problem: &Problem<'_, T>) -> f64 {
+    if !problem.has_targets() {
+        return 0.0;
+    }
     if problem.objective().reduction == Reduction::Sum {
         return 1.0;
     }
     let mut total = 0.0;
-    for i in 0..problem.n_samples() {
+    for i in (0..problem.n_samples()).filter(|&i| problem.counts(i)) {
         let sample_weight = problem.sample_weights().map_or(1.0, |u| u[i].widen());
-        match problem.targets() {
-            Targets::Labels(labels) if problem.is_ignored(labels[i]) => {}
-            Targets::Labels(labels) => {
-                total += sample_weight * problem.class_weights().map_or(1.0, |w| w[labels[i]].widen());
-            }
-            Targets::Soft(_) => total += sample_weight,
-        }
+        let class_weight = match (problem.label(i), problem.class_weights()) {
+            (Some(label), Some(class_weights)) => class_weights[label].widen(),
+            _ => 1.0,
+        };
+        total += sample_weight * class_weight;
     }
     total
 }

@@ -10,8 +10,9 @@ pub(crate) struct Sample<T> {
     slopes: Vec<T>,
     /// exp(s_j + log k), where log k = −m.
     exps: Vec<T>,
-    /// a_j.
+    /// a_j, and A.
     mass: Vec<T>,
+    total_mass: T,
     gradient: Vec<T>,
     /// argmax_j s_j, the first of equals.
     pub(crate) best: usize,
@@ -27,6 +28,7 @@ impl<T: Element> Sample<T> {
             slopes: row(),
             exps: row(),
             mass: row(),
+            total_mass: T::zero(),
             gradient: row(),
             best: 0,
             rest: T::zero(),
@@ -39,8 +41,8 @@ impl<T: Element> Sample<T> {
         let temperature = T::narrow(problem.objective().temperature);
         for j in 0..self.scores.len() {
             let mut raw = T::zero();
-            for d in 0..problem.n_features() {
-                raw += features[[i, d]] * weights[[d, j]];
+            for (k, x) in features.row(i) {
+                raw += x * weights.at(k, j);
             }
             if let Some(bias) = problem.bias() {
                 raw += bias[j];
@@ -60,13 +62,6 @@ impl<T: Element> Sample<T> {
         self.rest = sum_of_others(&self.exps, self.best);
     }
 
-    pub(crate) fn is_ignored(&self, problem: &Problem<'_, T>, i: usize) -> bool {
-        match problem.targets() {
-            Targets::Labels(labels) => problem.is_ignored(labels[i]),
-            Targets::Soft(_) => false,
-        }
-    }
-
     /// (4).
     pub(crate) fn log_sum_exp(&self) -> T {
         self.scores[self.best] + self.rest.ln_1p()
@@ -82,7 +77,7 @@ impl<T: Element> Sample<T> {
     pub(crate) fn loss(&mut self, problem: &Problem<'_, T>, i: usize) -> T {
         self.set_target_mass(problem, i);
         let max = self.scores[self.best];
-        let mut loss = self.total_mass() * self.rest.ln_1p();
+        let mut loss = self.total_mass * self.rest.ln_1p();
         for (&mass, &score) in self.mass.iter().zip(&self.scores) {
             // A class without mass may be masked, and 0·∞ is not 0.
             if mass != T::zero() {
@@ -112,9 +107,9 @@ impl<T: Element> Sample<T> {
     fn difference(&self, problem: &Problem<'_, T>, j: usize) -> T {
         let difference = if j == self.best && self.rest < T::one() {
             let others = self.rest / (self.exps[self.best] + self.rest);
-            sum_of_others(&self.mass, j) - self.total_mass() * others
+            sum_of_others(&self.mass, j) - self.total_mass * others
         } else {
-            self.total_mass() * self.probability(j) - self.mass[j]
+            self.total_mass * self.probability(j) - self.mass[j]
         };
         match problem.objective().z_loss {
             0.0 => difference,
@@ -136,8 +131,8 @@ impl<T: Element> Sample<T> {
         let two = T::one() + T::one();
         let z_loss = T::narrow(objective.z_loss);
         let swing = match objective.z_loss {
-            0.0 => self.total_mass(),
-            _ => self.total_mass() + two * z_loss * self.log_sum_exp(),
+            0.0 => self.total_mass,
+            _ => self.total_mass + two * z_loss * self.log_sum_exp(),
         };
         let score_changes: Vec<T> =
             direction.iter().zip(&self.slopes).map(|(&r, &slope)| slope * r).collect();
@@ -164,18 +159,14 @@ impl<T: Element> Sample<T> {
         let spread = T::narrow(smoothing / self.mass.len() as f64);
         for (j, mass) in self.mass.iter_mut().enumerate() {
             let target = match problem.targets() {
-                Targets::Labels(labels) if labels[i] == j => T::one(),
-                Targets::Labels(_) => T::zero(),
                 Targets::Soft(soft) => soft[[i, j]],
+                Targets::Labels(_) if problem.label(i) == Some(j) => T::one(),
+                Targets::Labels(_) | Targets::None => T::zero(),
             };
             let class_weight = problem.class_weights().map_or(T::one(), |w| w[j]);
             *mass = (kept * target + spread) * class_weight;
         }
-    }
-
-    /// A_i.
-    fn total_mass(&self) -> T {
-        self.mass.iter().copied().sum()
+        self.total_mass = self.mass.iter().copied().sum();
     }
 }
 

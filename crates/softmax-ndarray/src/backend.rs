@@ -1,11 +1,14 @@
 use crate::forward::{Scores, Softmax};
-use crate::rows::{column, put_along_rows, take_along_rows};
+use crate::gradient::score_gradient;
+use crate::products::{column_sums, features_transposed_times};
 use crate::weights::{SampleWeights, TargetMass};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, Axis, Zip};
-use softmax_core::{Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend, Targets};
+use ndarray::{Array, Array2, ArrayViewMut, CowArray, Dimension, Ix2};
+use softmax_core::{
+    Backend, Descriptor, Element, Evaluation, Feature, Outputs, Problem, Result, SoftmaxBackend,
+};
 
-/// The backend `ndarray`.
+/// The backend `ndarray`, named `ndarray+blas` in a build whose products are a BLAS's.
 #[derive(Clone, Debug, Default)]
 pub struct NdArray {}
 
@@ -16,11 +19,11 @@ impl NdArray {
     }
 }
 
-impl<T: Element> SoftmaxBackend<T> for NdArray {
+impl Backend for NdArray {
     fn descriptor(&self) -> Descriptor {
         let blas = cfg!(feature = "blas");
         Descriptor {
-            name: "ndarray".into(),
+            name: if blas { "ndarray+blas" } else { "ndarray" }.into(),
             device: "cpu".into(),
             simd: if blas { "BLAS picks" } else { "matrixmultiply picks" }.into(),
             // A BLAS takes as many as it was told to, which it does not tell.
@@ -29,16 +32,24 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
         }
     }
 
+    fn supports(&self, _feature: Feature) -> bool {
+        true
+    }
+}
+
+impl<T: Element> SoftmaxBackend<T> for NdArray {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        outputs.check(problem)?;
+        self.check(problem, outputs)?;
         let objective = problem.objective();
+        let weights = problem.weights().to_dense();
         let mass = TargetMass::new(problem);
         let total_mass = mass.total();
         let sample_weights = SampleWeights::new(problem);
-        let total_weight = sample_weights.total(problem);
+        let total_weight = problem.total_weight();
+        let has_targets = problem.has_targets();
 
         // (1) to (4), and Σ a·(s − m) on the way.
-        let Scores { scores, slopes } = Scores::new(problem);
+        let Scores { scores, slopes } = Scores::new(problem, weights.view());
         let (softmax, cross) = Softmax::new(scores, |shifted| mass.row_products(shifted));
 
         // (6): A·lse − Σ a·s as A·(lse − m) − Σ a·(s − m), both parts positive.
@@ -49,14 +60,15 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
         sample_weights.apply(&mut losses);
 
         // (7)
-        let mut loss = losses.iter().map(|l| l.widen()).sum::<f64>() / total_weight;
-        if objective.l2 != 0.0 {
-            loss += objective.l2 / 2.0 * problem.weights().iter().map(|w| w.widen() * w.widen()).sum::<f64>();
+        let mut loss = 0.0;
+        if has_targets {
+            loss = losses.iter().map(|l| l.widen()).sum::<f64>() / total_weight;
         }
-        let correct = match problem.targets() {
-            Targets::Labels(labels) => Some(sample_weights.count_correct(*labels, &softmax.best)),
-            Targets::Soft(_) => None,
-        };
+        if objective.l2 != 0.0 && has_targets {
+            loss += objective.l2 / 2.0 * weights.iter().map(|w| w.widen() * w.widen()).sum::<f64>();
+        }
+        let is_correct = |(i, &best): (usize, &usize)| problem.label(i) == Some(best);
+        let correct = softmax.best.iter().enumerate().filter(|&best| is_correct(best)).count();
 
         if let Some(out) = &mut outputs.sample_losses {
             out.assign(&losses);
@@ -73,53 +85,37 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
                 gradient *= &slopes;
             }
             sample_weights.apply_to_rows(&mut gradient, total_weight * objective.temperature);
-            write_gradients(problem, &gradient, outputs);
+            write_gradients(problem, &weights, &gradient, sample_weights, outputs);
         }
-        Ok(Evaluation { loss, total_weight, correct })
+        Ok(Evaluation { loss, total_weight, correct: problem.has_labels().then_some(correct) })
     }
 }
 
-/// (8) without its factors: (A + 2ζ·lse)·p − a.
-pub(crate) fn score_gradient<T: Element>(
-    softmax: Softmax<T>,
-    mass: &TargetMass<T>,
-    total_mass: &Array1<T>,
-    z_loss: T,
-) -> Array2<T> {
-    // Where p is nearly 1, A·p − a is the difference of the other classes' sums, which has all its digits.
-    let others = softmax.rest.mapv(|rest| rest / (T::one() + rest));
-    let confident = total_mass - mass.at(&softmax.best) - total_mass * &others;
-
-    let (best, rest) = (softmax.best.clone(), softmax.rest.clone());
-    let z_slopes = &softmax.lse * (T::narrow(2.0) * z_loss);
-    let mut gradient = softmax.into_probabilities();
-    let confident = confident + &z_slopes * &take_along_rows(gradient.view(), &best);
-    gradient *= &column(&(total_mass + &z_slopes));
-    mass.subtract_from(&mut gradient);
-
-    let mut at_best = take_along_rows(gradient.view(), &best);
-    Zip::from(&mut at_best).and(&confident).and(&rest).for_each(|at_best, &confident, &rest| {
-        if rest < T::one() {
-            *at_best = confident;
-        }
-    });
-    put_along_rows(&mut gradient, &best, &at_best);
-    gradient
-}
-
 /// (9)
-fn write_gradients<T: Element>(problem: &Problem<'_, T>, gradient: &Array2<T>, outputs: &mut Outputs<'_, T>) {
-    let (features, weights) = (problem.features(), problem.weights());
+fn write_gradients<T: Element>(
+    problem: &Problem<'_, T>,
+    weights: &CowArray<'_, T, Ix2>,
+    gradient: &Array2<T>,
+    sample_weights: SampleWeights<T>,
+    outputs: &mut Outputs<'_, T>,
+) {
+    let accumulate = outputs.accumulate;
     if let Some(dw) = &mut outputs.weights_gradient {
-        general_mat_mul(T::one(), &features.t(), gradient, T::zero(), dw);
-        if problem.objective().l2 != 0.0 {
-            dw.scaled_add(T::narrow(problem.objective().l2), &weights);
+        let mut sums = features_transposed_times(problem.features(), gradient, &sample_weights.counts());
+        if problem.objective().l2 != 0.0 && problem.has_targets() {
+            sums.scaled_add(T::narrow(problem.objective().l2), weights);
         }
+        write(dw, sums, accumulate);
     }
     if let Some(dx) = &mut outputs.features_gradient {
         general_mat_mul(T::one(), gradient, &weights.t(), T::zero(), dx);
     }
     if let Some(db) = &mut outputs.bias_gradient {
-        db.assign(&gradient.sum_axis(Axis(0)));
+        write(db, column_sums(gradient), accumulate);
     }
+}
+
+/// Writes sums to an output, or adds them to what it holds.
+fn write<T: Element, D: Dimension>(out: &mut ArrayViewMut<'_, T, D>, sums: Array<T, D>, accumulate: bool) {
+    if accumulate { *out += &sums } else { out.assign(&sums) }
 }

@@ -1,7 +1,8 @@
 //! From features to probabilities: formulas (1) to (5), an array at a time.
 
 use crate::rows::{argmax_rows, column, put_along_rows, take_along_rows};
-use ndarray::{Array1, Array2, Axis};
+use crate::products::features_times;
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use softmax_core::{Element, Problem};
 
 /// Scores s (N×C) and their slopes.
@@ -13,8 +14,8 @@ pub(crate) struct Scores<T> {
 
 impl<T: Element> Scores<T> {
     /// (1) and (2).
-    pub(crate) fn new(problem: &Problem<'_, T>) -> Self {
-        let mut scores = problem.features().dot(&problem.weights());
+    pub(crate) fn new(problem: &Problem<'_, T>, weights: ArrayView2<'_, T>) -> Self {
+        let mut scores = features_times(problem.features(), weights);
         if let Some(bias) = problem.bias() {
             scores += &bias;
         }

@@ -1,13 +1,13 @@
 //! H·V as matrix algebra: the derivative of formula (8) along V, product by product.
 
-use crate::NdArray;
-use crate::backend::score_gradient;
+use crate::backend::NdArray;
 use crate::forward::{Scores, Softmax};
+use crate::gradient::score_gradient;
+use crate::products::{features_times, features_transposed_times};
 use crate::rows::column;
 use crate::weights::{SampleWeights, TargetMass};
-use ndarray::linalg::general_mat_mul;
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
-use softmax_core::{Element, HessianVectorProduct, Problem, Result};
+use softmax_core::{Element, HessianVectorProduct, Problem, Result, Targets};
 
 impl<T: Element> HessianVectorProduct<T> for NdArray {
     fn hessian_vector_product(
@@ -23,10 +23,10 @@ impl<T: Element> HessianVectorProduct<T> for NdArray {
         let mass = TargetMass::new(problem);
         let total_mass = mass.total();
         let sample_weights = SampleWeights::new(problem);
-        let total_weight = sample_weights.total(problem);
+        let total_weight = problem.total_weight();
 
-        let Scores { scores, slopes } = Scores::new(problem);
-        let mut score_changes = problem.features().dot(&direction) / tau;
+        let Scores { scores, slopes } = Scores::new(problem, problem.weights().to_dense().view());
+        let mut score_changes = features_times(problem.features(), direction) / tau;
         if let Some(slopes) = &slopes {
             score_changes *= slopes;
         }
@@ -51,8 +51,8 @@ impl<T: Element> HessianVectorProduct<T> for NdArray {
         }
         sample_weights.apply_to_rows(&mut changes, total_weight * objective.temperature);
 
-        general_mat_mul(T::one(), &problem.features().t(), &changes, T::zero(), &mut product);
-        if objective.l2 != 0.0 {
+        product.assign(&features_transposed_times(problem.features(), &changes, &sample_weights.counts()));
+        if objective.l2 != 0.0 && problem.has_targets() {
             product.scaled_add(T::narrow(objective.l2), &direction);
         }
         Ok(())

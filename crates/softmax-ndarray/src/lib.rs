@@ -7,8 +7,9 @@
 //!
 //! It stores the N×C scores, in which probabilities and then ∂loss/∂scores replace each other, and one more
 //! N×C array each for soft targets and for the slopes of a softcap. One thread, and the SIMD of ndarray's own
-//! kernels, unless the build turns ndarray's BLAS on: then the products are BLAS's, and the descriptor says
-//! so (feature `blas`).
+//! kernels, unless the build turns ndarray's BLAS on: then the products are BLAS's, and the backend is named `ndarray+blas`
+//! (feature `blas`). Features may have any storage: half precision is widened by blocks of rows, CSR stays sparse. Weights of
+//! half precision are widened whole.
 //!
 //! ```
 //! use softmax_ndarray::{NdArray, Problem, SoftmaxBackend, ndarray::array};
@@ -25,7 +26,9 @@
 
 mod backend;
 mod forward;
+mod gradient;
 mod hessian;
+mod products;
 mod rows;
 mod weights;
 

@@ -1,8 +1,8 @@
-//! The weights of samples and of classes: the target mass a, the sample weights u, the total weight Ω.
+//! The weights of samples and of classes: the target mass a, the sample weights u.
 
 use crate::rows::{column, take_along_rows};
 use ndarray::{Array1, Array2, Axis, Zip};
-use softmax_core::{Element, Problem, Reduction, Targets};
+use softmax_core::{Element, Problem, Targets};
 
 /// The target mass a (N×C) in the form that its parts have: a point at each label, and what is spread out.
 ///
@@ -23,10 +23,11 @@ impl<T: Element> TargetMass<T> {
         let class_weights = problem.class_weights().unwrap_or(ones.view());
         let samples = problem.n_samples();
         match problem.targets() {
-            Targets::Labels(labels) => {
-                let classes = labels.mapv(|y| if problem.is_ignored(y) { 0 } else { y });
-                let mass =
-                    labels.mapv(|y| if problem.is_ignored(y) { T::zero() } else { kept * class_weights[y] });
+            Targets::None => TargetMass { point: None, dense: None, samples },
+            Targets::Labels(_) => {
+                let labels = Array1::from_shape_fn(samples, |i| problem.label(i));
+                let classes = labels.mapv(|label| label.unwrap_or(0));
+                let mass = labels.mapv(|label| label.map_or(T::zero(), |y| kept * class_weights[y]));
                 let dense = (smoothing > 0.0).then(|| (&class_weights * spread).insert_axis(Axis(0)));
                 TargetMass { point: Some((classes, mass)), dense, samples }
             }
@@ -45,7 +46,8 @@ impl<T: Element> TargetMass<T> {
         };
         match &self.point {
             Some((_, mass)) => mass + &dense,
-            None => dense,
+            None if self.dense.is_some() => dense,
+            None => Array1::zeros(self.samples),
         }
     }
 
@@ -98,49 +100,27 @@ impl<T: Element> TargetMass<T> {
     }
 }
 
-/// u (N), and `None` for an ignored sample.
+/// u (N), and `None` for a sample that does not count.
 pub(crate) struct SampleWeights<T>(Array1<Option<T>>);
 
 impl<T: Element> SampleWeights<T> {
     pub(crate) fn new(problem: &Problem<'_, T>) -> Self {
-        let mut weights = match problem.sample_weights() {
-            Some(weights) => weights.mapv(Some),
-            None => Array1::from_elem(problem.n_samples(), Some(T::one())),
-        };
-        if let Targets::Labels(labels) = problem.targets() {
-            weights.zip_mut_with(labels, |weight, &y| {
-                if problem.is_ignored(y) {
-                    *weight = None;
-                }
-            });
-        }
-        SampleWeights(weights)
+        let weight = |i: usize| problem.sample_weights().map_or(T::one(), |u| u[i]);
+        let counted = |i: usize| problem.counts(i).then(|| weight(i));
+        SampleWeights(Array1::from_shape_fn(problem.n_samples(), counted))
     }
 
-    /// Ω, in f64.
-    pub(crate) fn total(&self, problem: &Problem<'_, T>) -> f64 {
-        if problem.objective().reduction == Reduction::Sum {
-            return 1.0;
-        }
-        let sum = |weights: &Array1<T>| -> f64 {
-            let used = self.0.iter().zip(weights).filter_map(|(u, w)| u.map(|u| u.widen() * w.widen()));
-            used.sum()
-        };
-        match (problem.targets(), problem.class_weights()) {
-            (Targets::Labels(labels), Some(class_weights)) => {
-                let ignored = |y: usize| problem.is_ignored(y);
-                sum(&labels.mapv(|y| if ignored(y) { T::zero() } else { class_weights[y] }))
-            }
-            _ => sum(&Array1::ones(self.0.len())),
-        }
+    /// Whether each sample counts (N).
+    pub(crate) fn counts(&self) -> Array1<bool> {
+        self.0.map(Option::is_some)
     }
 
-    /// x_i ·= u_i; zero for an ignored sample, whatever x_i is.
+    /// x_i ·= u_i; zero for a sample that does not count, whatever x_i is.
     pub(crate) fn apply(&self, x: &mut Array1<T>) {
         x.zip_mut_with(&self.0, |x, u| *x = u.map_or(T::zero(), |u| *x * u));
     }
 
-    /// x_ic ·= u_i/Ω; zero for an ignored sample, whatever x_ic is.
+    /// x_ic ·= u_i/Ω; zero for a sample that does not count, whatever x_ic is.
     pub(crate) fn apply_to_rows(&self, x: &mut Array2<T>, total: f64) {
         let scales = self.0.mapv(|u| u.map_or(T::zero(), |u| T::narrow(u.widen() / total)));
         *x *= &column(&scales);
@@ -149,15 +129,5 @@ impl<T: Element> SampleWeights<T> {
                 row.fill(T::zero());
             }
         });
-    }
-
-    /// How many samples that count have their label as the predicted class.
-    pub(crate) fn count_correct(
-        &self,
-        labels: ndarray::ArrayView1<'_, usize>,
-        predicted: &Array1<usize>,
-    ) -> usize {
-        let counted = self.0.iter().zip(labels.iter().zip(predicted));
-        counted.filter(|(u, (y, predicted))| u.is_some() && y == predicted).count()
     }
 }

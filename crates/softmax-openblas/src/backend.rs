@@ -1,22 +1,31 @@
 use crate::library;
+use crate::product::multiply;
 use crate::row::Terms;
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 use softmax_core::{
-    Descriptor, Element, Evaluation, Outputs, Problem, Reduction, Result, SoftmaxBackend, Targets, ndarray,
+    Backend, Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend, Targets,
 };
+use std::ops::Range;
 
 /// The backend `openblas`.
 #[derive(Clone, Debug)]
 pub struct OpenBlas<T> {
+    threads: Option<usize>,
     /// X·W, then G, of the last call.
     scores: Array2<T>,
 }
 
 impl<T: Element> OpenBlas<T> {
-    /// It has no settings; [`set_threads`](crate::set_threads) is the process's.
+    /// On as many threads as OpenBLAS uses in this process.
     pub fn new() -> Self {
-        OpenBlas { scores: Array2::zeros((0, 0)) }
+        OpenBlas { threads: None, scores: Array2::zeros((0, 0)) }
+    }
+
+    /// On so many threads. The number is OpenBLAS's own: it holds for the whole process, from the next call on.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
     }
 }
 
@@ -26,28 +35,34 @@ impl<T: Element> Default for OpenBlas<T> {
     }
 }
 
-impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
+impl<T: Element> Backend for OpenBlas<T> {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             name: "openblas".into(),
             device: "cpu".into(),
             simd: "OpenBLAS picks".into(),
-            threads: library::threads(),
+            threads: self.threads.unwrap_or_else(library::threads),
             deterministic: false,
         }
     }
+}
 
+impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        outputs.check(problem)?;
-        let (features, weights) = (problem.features(), problem.weights());
+        self.check(problem, outputs)?;
+        let features = problem.features().dense("openblas")?;
+        let weights = problem.weights().dense("openblas")?;
         let objective = problem.objective();
-        let total_weight = total_weight(problem);
+        let total_weight = problem.total_weight();
+        if let Some(threads) = self.threads {
+            library::set_threads(threads);
+        }
 
         let shape = (problem.n_samples(), problem.n_classes());
         if self.scores.dim() != shape {
             self.scores = Array2::zeros(shape);
         }
-        general_mat_mul(T::one(), &features, &weights, T::zero(), &mut self.scores);
+        multiply(features, weights, &mut self.scores.view_mut(), false)?;
 
         let terms = Terms::new(problem);
         let mut slopes = Array1::ones(if objective.softcap.is_some() { shape.1 } else { 0 });
@@ -57,13 +72,12 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
         for (i, mut row) in self.scores.rows_mut().into_iter().enumerate() {
             let summary =
                 terms.process(problem, i, row.view_mut(), slopes.view_mut(), total_weight, gradient);
-            if gradient && objective.softcap.is_some() {
+            // A sample that does not count has zeros, whatever its slopes are.
+            if gradient && objective.softcap.is_some() && problem.counts(i) {
                 row *= &slopes;
             }
             loss_sum += summary.loss.widen();
-            if let Targets::Labels(labels) = problem.targets() {
-                correct += usize::from(summary.best == labels[i] && !problem.is_ignored(labels[i]));
-            }
+            correct += usize::from(problem.label(i) == Some(summary.best));
             if let Some(losses) = &mut outputs.sample_losses {
                 losses[i] = summary.loss;
             }
@@ -75,41 +89,69 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
             }
         }
 
-        let lambda = T::narrow(objective.l2);
+        let has_targets = problem.has_targets();
+        let has_penalty = objective.l2 != 0.0 && has_targets;
+        let accumulate = outputs.accumulate;
         if let Some(dw) = &mut outputs.weights_gradient {
-            general_mat_mul(T::one(), &features.t(), &self.scores, T::zero(), dw);
-            if objective.l2 != 0.0 {
-                dw.scaled_add(lambda, &weights);
+            let mut add = accumulate;
+            for rows in rows_to_multiply(problem, features) {
+                let part = |array| ArrayView2::slice_axis_move(array, Axis(0), Slice::from(rows.clone()));
+                multiply(part(features).reversed_axes(), part(self.scores.view()), dw, add)?;
+                add = true;
+            }
+            if !add {
+                dw.fill(T::zero());
+            }
+            if has_penalty {
+                dw.scaled_add(T::narrow(objective.l2), &weights);
             }
         }
         if let Some(dx) = &mut outputs.features_gradient {
-            general_mat_mul(T::one(), &self.scores, &weights.t(), T::zero(), dx);
+            multiply(self.scores.view(), weights.reversed_axes(), dx, false)?;
+            // Zero times an infinite weight is not zero.
+            for i in (0..problem.n_samples()).filter(|&i| !problem.counts(i)) {
+                dx.row_mut(i).fill(T::zero());
+            }
         }
         if let Some(db) = &mut outputs.bias_gradient {
-            db.assign(&self.scores.sum_axis(Axis(0)));
+            let sums = column_sums(&self.scores);
+            if accumulate { *db += &sums } else { db.assign(&sums) }
         }
 
-        let mut loss = loss_sum / total_weight;
-        if objective.l2 != 0.0 {
+        let mut loss = if has_targets { loss_sum / total_weight } else { 0.0 };
+        if has_penalty {
             loss += objective.l2 / 2.0 * weights.iter().map(|w| w.widen() * w.widen()).sum::<f64>();
         }
-        let correct = matches!(problem.targets(), Targets::Labels(_)).then_some(correct);
-        Ok(Evaluation { loss, total_weight, correct })
+        Ok(Evaluation { loss, total_weight, correct: problem.has_labels().then_some(correct) })
     }
 }
 
-/// Ω, in f64.
-fn total_weight<T: Element>(problem: &Problem<'_, T>) -> f64 {
-    if problem.objective().reduction == Reduction::Sum {
-        return 1.0;
+/// The rows of which dW is a sum, as ranges: all of them, or, where one that does not count holds a number that is not
+/// finite, all but those that do not count. Zero times NaN is not zero.
+fn rows_to_multiply<T: Element>(problem: &Problem<'_, T>, features: ArrayView2<'_, T>) -> Vec<Range<usize>> {
+    let n = problem.n_samples();
+    let poisons = |i: usize| !problem.counts(i) && features.row(i).iter().any(|x| !x.is_finite());
+    if !(0..n).any(poisons) {
+        return std::iter::once(0..n).collect();
     }
-    let weight_of = |i: usize| {
-        let class_weight = match (problem.targets(), problem.class_weights()) {
-            (Targets::Labels(labels), _) if problem.is_ignored(labels[i]) => return 0.0,
-            (Targets::Labels(labels), Some(class_weights)) => class_weights[labels[i]].widen(),
-            _ => 1.0,
-        };
-        class_weight * problem.sample_weights().map_or(1.0, |u| u[i].widen())
-    };
-    (0..problem.n_samples()).map(weight_of).sum()
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for i in (0..n).filter(|&i| problem.counts(i)) {
+        match ranges.last_mut().filter(|range| range.end == i) {
+            Some(range) => range.end += 1,
+            None => ranges.push(i..i + 1),
+        }
+    }
+    ranges
+}
+
+/// The sum of each column, by blocks of rows in the element type, and over the blocks in f64.
+fn column_sums<T: Element>(matrix: &Array2<T>) -> Array1<T> {
+    const BLOCK: usize = 128;
+    let mut sums = Array1::<f64>::zeros(matrix.ncols());
+    for rows in matrix.axis_chunks_iter(Axis(0), BLOCK) {
+        let mut block = Array1::<T>::zeros(matrix.ncols());
+        rows.rows().into_iter().for_each(|row| block += &row);
+        sums.zip_mut_with(&block, |sum, part| *sum += part.widen());
+    }
+    sums.mapv(T::narrow)
 }

@@ -1,13 +1,13 @@
-//! The linear softmax loss on OpenBLAS: the three products are BLAS's `gemm`, reached through ndarray with
-//! [`ndarray_linalg`] linked to the system's OpenBLAS, and everything between them happens in place, a row at
-//! a time, in one N×C array that is kept from call to call.
+//! The linear softmax loss on OpenBLAS: the three products are BLAS's `gemm`, of the system's OpenBLAS that
+//! [`ndarray_linalg`] links, and everything between them happens in place, a row at a time, in one N×C array that is kept
+//! from call to call.
 //!
 //! ```math
 //! S = X W \;\to\; \exp(S_i - m_i) \;\to\; G_i \qquad dW = X^T G \qquad dX = G W^T
 //! ```
 //!
-//! It needs OpenBLAS on the system (Debian: `libopenblas-dev` and `pkg-config`). It also turns ndarray's BLAS
-//! on for every crate of the build that it is part of, which is why it is a crate of its own.
+//! It needs OpenBLAS on the system (Debian: `libopenblas-dev` and `pkg-config`), which is why it is a crate of its own.
+//! It takes dense features and weights of the element type.
 //!
 //! ```
 //! use softmax_openblas::{OpenBlas, Problem, SoftmaxBackend, ndarray::array};
@@ -22,11 +22,12 @@
 
 #![deny(unsafe_code)]
 
-// Linked for its OpenBLAS: ndarray calls `cblas_sgemm` and `cblas_dgemm`, and this brings them.
+// Linked for its OpenBLAS, which has `cblas_sgemm` and `cblas_dgemm`.
 use ndarray_linalg as _;
 
 mod backend;
 mod library;
+mod product;
 mod row;
 
 pub use backend::OpenBlas;

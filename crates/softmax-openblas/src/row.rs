@@ -55,8 +55,7 @@ impl<'a, T: Element> Terms<'a, T> {
         row -= max;
 
         let target = match problem.targets() {
-            Targets::Labels(labels) if problem.is_ignored(labels[i]) => None,
-            Targets::Labels(labels) => Some(Target::Label(labels[i])),
+            Targets::Labels(_) | Targets::None => problem.label(i).map(Target::Label),
             Targets::Soft(soft) => Some(Target::Soft(soft.row(i).reborrow())),
         };
         let cross = target.as_ref().map_or(T::zero(), |target| self.cross(target, row.view()));

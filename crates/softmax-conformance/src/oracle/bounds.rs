@@ -19,6 +19,15 @@ use softmax_core::Dtype;
 /// Roundings of one elementary operation or library function, with some to spare.
 const FEW: f64 = 8.0;
 
+/// Ω as a divisor.
+#[derive(Clone, Copy)]
+pub(crate) struct TotalWeight {
+    /// |Ω|.
+    pub(crate) size: f64,
+    /// Its relative error, summed in f64: more than some u where weights of both signs cancel.
+    pub(crate) relative_error: f64,
+}
+
 /// The bounds of one sample's results.
 pub(crate) struct RowBounds {
     pub(crate) scores: Vec<f64>,
@@ -35,7 +44,7 @@ impl RowBounds {
         i: usize,
         row: &Row<R>,
         magnitudes: &[f64],
-        total_weight: f64,
+        total_weight: TotalWeight,
         dtype: Dtype,
     ) -> Self {
         let (u, tiny) = (dtype.unit_roundoff(), dtype.min_positive());
@@ -89,13 +98,14 @@ impl RowBounds {
         let p_errors: Vec<f64> = (0..classes).map(p_error).collect();
 
         let mut bounds = RowBounds { scores: score_errors, lse, loss: 0.0, gradient: Vec::new() };
-        if inputs.is_ignored(i) {
+        if !inputs.counts(i) {
             return bounds;
         }
 
-        let mass: Vec<f64> = row.mass.iter().map(|a| a.value()).collect();
-        let total_mass = row.total_mass.value();
-        let sample_weight = inputs.sample_weights[i];
+        // Sizes: class and sample weights may be negative.
+        let mass: Vec<f64> = row.mass.iter().map(|a| a.value().abs()).collect();
+        let total_mass: f64 = mass.iter().sum();
+        let sample_weight = inputs.sample_weights[i].abs();
         let hard = matches!(inputs.targets, InputTargets::Labels(_)) && objective.label_smoothing == 0.0;
 
         // (6). A backend may find another maximum where two scores are closer than their errors.
@@ -131,7 +141,7 @@ impl RowBounds {
         bounds.loss = sample_weight * loss + FEW * u * row.loss.value().abs() + tiny;
 
         // (8)
-        let scale = sample_weight / total_weight;
+        let scale = sample_weight / total_weight.size;
         let z_slope = 2.0 * objective.z_loss * lse_value;
         let z_slope_error = 2.0 * objective.z_loss * lse;
         let swing = total_mass + z_slope.abs();
@@ -154,7 +164,8 @@ impl RowBounds {
                 let gradient = row.gradient[c].value();
                 let unsloped =
                     if slope == 0.0 { scale * (swing * p[c] + mass[c]) } else { gradient.abs() / slope };
-                scale * error * slope + unsloped * slope_error + FEW * u * gradient.abs() + scale * tiny
+                let rounding = (FEW * u + total_weight.relative_error) * gradient.abs();
+                scale * error * slope + unsloped * slope_error + rounding + scale * tiny
             })
             .collect();
         bounds

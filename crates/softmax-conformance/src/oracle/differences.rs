@@ -1,8 +1,8 @@
 //! Gradients by differences of the oracle's loss: no derivative is taken anywhere.
 
+use super::evaluate::Oracle;
 use super::inputs::Inputs;
-use super::real::{DoubleDouble, Real};
-use super::{Oracle, Precision};
+use super::real::{DoubleDouble, Precision, Real};
 use ndarray::ArrayView1;
 use softmax_core::{Dtype, Element, OutputKind, Problem, ndarray};
 

@@ -17,8 +17,10 @@ pub(crate) struct Inputs {
 
 #[derive(Clone, Debug)]
 pub(crate) enum InputTargets {
-    Labels(Array1<usize>),
+    /// A class for each sample, `None` where it is ignored.
+    Labels(Vec<Option<usize>>),
     Soft(Array2<f64>),
+    None,
 }
 
 impl Inputs {
@@ -31,12 +33,13 @@ impl Inputs {
             rows
         };
         Inputs {
-            features: rows(problem.features()),
-            weights: rows(problem.weights()),
+            features: rows(problem.features().to_dense().view()),
+            weights: rows(problem.weights().to_dense().view()),
             bias: problem.bias().map_or(Array1::zeros(c), |b| b.mapv(T::widen)),
             targets: match problem.targets() {
-                Targets::Labels(labels) => InputTargets::Labels(labels.to_owned()),
+                Targets::Labels(_) => InputTargets::Labels((0..n).map(|i| problem.label(i)).collect()),
                 Targets::Soft(soft) => InputTargets::Soft(rows(*soft)),
+                Targets::None => InputTargets::None,
             },
             class_weights: problem.class_weights().map_or(Array1::ones(c), |w| w.mapv(T::widen)),
             sample_weights: problem.sample_weights().map_or(Array1::ones(n), |u| u.mapv(T::widen)),
@@ -52,15 +55,31 @@ impl Inputs {
     /// The label of sample `i`, if the targets are hard and it is not ignored.
     pub(crate) fn label(&self, i: usize) -> Option<usize> {
         match &self.targets {
-            InputTargets::Labels(labels) => Some(labels[i]).filter(|_| !self.is_ignored(i)),
-            InputTargets::Soft(_) => None,
+            InputTargets::Labels(labels) => labels[i],
+            InputTargets::Soft(_) | InputTargets::None => None,
         }
     }
 
-    pub(crate) fn is_ignored(&self, i: usize) -> bool {
+    /// Whether sample `i` has a target.
+    pub(crate) fn counts(&self, i: usize) -> bool {
         match &self.targets {
-            InputTargets::Labels(labels) => self.objective.ignore_index == Some(labels[i]),
-            InputTargets::Soft(_) => false,
+            InputTargets::Labels(labels) => labels[i].is_some(),
+            InputTargets::Soft(_) => true,
+            InputTargets::None => false,
         }
+    }
+
+    /// λ, but 0 without targets.
+    pub(crate) fn l2(&self) -> f64 {
+        match self.targets {
+            InputTargets::None => 0.0,
+            InputTargets::Labels(_) | InputTargets::Soft(_) => self.objective.l2,
+        }
+    }
+
+    /// Sample i's term of Ω under the mean, if it has one.
+    pub(crate) fn weight_factors(&self, i: usize) -> Option<(f64, f64)> {
+        let class_weight = self.label(i).map_or(1.0, |y| self.class_weights[y]);
+        self.counts(i).then(|| (self.sample_weights[i], class_weight))
     }
 }

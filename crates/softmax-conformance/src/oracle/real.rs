@@ -1,8 +1,16 @@
 //! Two kinds of real number to evaluate the formula in: `f64`, and double-double with some 31 digits.
 
-use super::Precision;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use twofloat::TwoFloat;
+
+/// The arithmetic of a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// Double-double: some 31 digits.
+    DoubleDouble,
+    /// f64, for f32 problems too large for more.
+    Double,
+}
 
 /// The arithmetic that the oracle needs.
 pub(crate) trait Real:

@@ -16,12 +16,12 @@ pub(crate) struct Row<R> {
     pub(crate) rest: R,
     pub(crate) lse: R,
     pub(crate) probabilities: Vec<R>,
-    /// a_ic and A_i; empty and zero for an ignored sample.
+    /// a_ic and A_i; empty and zero for a sample that does not count.
     pub(crate) mass: Vec<R>,
     pub(crate) total_mass: R,
     /// ℓ_i.
     pub(crate) loss: R,
-    /// G_ic; empty for an ignored sample.
+    /// G_ic; empty for a sample that does not count.
     pub(crate) gradient: Vec<R>,
 }
 
@@ -61,7 +61,7 @@ impl<R: Real> Row<R> {
             loss: R::zero(),
             gradient: Vec::new(),
         };
-        if inputs.is_ignored(i) {
+        if !inputs.counts(i) {
             return row;
         }
 
@@ -70,7 +70,7 @@ impl<R: Real> Row<R> {
         let sample_weight = R::from(inputs.sample_weights[i]);
         let z_loss = R::from(objective.z_loss);
 
-        // A·lse − Σ a·s with every term non-negative, so that nothing cancels.
+        // A·lse − Σ a·s as A·(lse − m) + Σ a·(m − s): with weights that are not negative nothing cancels.
         let mut loss = row.total_mass * log_rest;
         for (&a, &t) in row.mass.iter().zip(&shifted) {
             if a.value() != 0.0 {
@@ -108,21 +108,23 @@ fn target_mass<R: Real>(inputs: &Inputs, i: usize) -> Vec<R> {
     let spread = smoothing / R::from(classes as f64);
     let kept = R::from(1.0) - smoothing;
     let target = |c| match &inputs.targets {
-        InputTargets::Labels(labels) => R::from(f64::from(labels[i] == c)),
+        InputTargets::Labels(labels) => R::from(f64::from(labels[i] == Some(c))),
         InputTargets::Soft(soft) => R::from(soft[[i, c]]),
+        InputTargets::None => R::zero(),
     };
     (0..classes).map(|c| (kept * target(c) + spread) * R::from(inputs.class_weights[c])).collect()
 }
 
-/// Ω.
-pub(crate) fn total_weight<R: Real>(inputs: &Inputs) -> R {
-    if inputs.objective.reduction == Reduction::Sum {
-        return R::from(1.0);
+/// Ω, and the sum of its terms' sizes.
+pub(crate) fn total_weight<R: Real>(inputs: &Inputs) -> (R, f64) {
+    match (&inputs.targets, inputs.objective.reduction) {
+        (InputTargets::None, _) => (R::zero(), 0.0),
+        (_, Reduction::Sum) => (R::from(1.0), 0.0),
+        (_, Reduction::Mean) => {
+            let factors = (0..inputs.sample_weights.len()).filter_map(|i| inputs.weight_factors(i));
+            factors.fold((R::zero(), 0.0), |(sum, size), (u, w)| (sum + R::from(u) * R::from(w), size + (u * w).abs()))
+        }
     }
-    (0..inputs.sample_weights.len()).filter(|&i| !inputs.is_ignored(i)).fold(R::zero(), |sum, i| {
-        let class_weight = inputs.label(i).map_or(1.0, |y| inputs.class_weights[y]);
-        sum + R::from(inputs.sample_weights[i]) * R::from(class_weight)
-    })
 }
 
 fn first_maximum<R: Real>(values: &[R]) -> usize {

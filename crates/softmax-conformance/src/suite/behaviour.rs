@@ -1,10 +1,13 @@
 //! How a backend behaves beyond a single right answer: on problem after problem, in pools of threads, and
 //! with outputs of every choice.
 
-use super::{Outcome, Subject, Test, cases, evaluate};
-use crate::case::{Case, Generator};
+use super::all_cases::cases;
+use crate::case::Case;
+use crate::generator::Generator;
+use crate::storage::Storage;
 use crate::check::real_output;
-use softmax_core::ndarray::{Array2, Axis, Slice};
+use crate::test::{Outcome, Subject, Test, evaluate, judge_answer};
+use softmax_core::ndarray::{Array1, Array2, Axis, Slice};
 use softmax_core::{
     Element, Error, Objective, OutputKind, OutputSet, Outputs, OwnedOutputs, OwnedProblem, OwnedTargets,
 };
@@ -22,7 +25,12 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
         test("fewer-outputs", fewer_outputs);
         test("writes-only-its-outputs", writes_only_its_outputs);
         test("refuses-wrong-shapes", refuses_wrong_shapes);
+        test("accumulates", accumulates);
     }
+    tests.push(Test::new("behaviour/accumulates-many-classes", |subject: &Subject<'_, T>| {
+        accumulates(subject, &many_classes())
+    }));
+    tests.push(Test::new("behaviour/supports-what-it-says", supports_what_it_says));
     tests
 }
 
@@ -32,11 +40,11 @@ fn repeat<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     let mut backend = subject.make();
     let mut messages = Vec::new();
     let (mut passed, mut refused) = (0, None);
-    for case in cases().iter().step_by(7) {
+    for case in cases().iter().filter(|case| case.storage == Storage::default()).step_by(7) {
         let owned = case.narrowed::<T>();
         let Ok(problem) = owned.problem() else { continue };
         let outcome = match evaluate(backend.as_mut(), &problem, OutputSet::ALL) {
-            Ok((evaluation, outputs)) => subject.judge_answer(&problem, &evaluation, &outputs),
+            Ok((evaluation, outputs)) => judge_answer(&problem, OutputSet::ALL, &evaluation, &outputs),
             Err(error) => error.into(),
         };
         match outcome {
@@ -66,6 +74,89 @@ fn with_options<T: Element>() -> OwnedProblem<T> {
     let options = Objective { label_smoothing: 0.1, l2: 0.01, z_loss: 1e-3, ..Objective::default() };
     problem.objective = Objective { softcap: Some(5.0), temperature: 1.5, ignore_index: Some(3), ..options };
     Case::new("", problem).narrowed()
+}
+
+/// More classes than a kernel for few takes, and a penalty.
+fn many_classes<T: Element>() -> OwnedProblem<T> {
+    let mut problem = Generator::new(10).problem(150, 21, 130);
+    problem.objective.l2 = 0.01;
+    Case::new("", problem).narrowed()
+}
+
+/// Asked to accumulate, a backend adds dW and db to what their arrays hold, twice over, and overwrites the rest.
+fn accumulates<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
+    let attempt = || -> Result<Outcome, Error> {
+        let problem = owned.problem()?;
+        let mut backend = subject.make();
+        let (evaluation, mut outputs) = evaluate(backend.as_mut(), &problem, OutputSet::ALL)?;
+        let before = T::narrow(0.5);
+        let mut twice = outputs.clone();
+        twice.weights_gradient.iter_mut().for_each(|dw| dw.fill(before));
+        twice.bias_gradient.iter_mut().for_each(|db| db.fill(before));
+        for _ in 0..2 {
+            twice.features_gradient.iter_mut().for_each(|dx| dx.fill(T::nan()));
+            twice.sample_losses.iter_mut().for_each(|losses| losses.fill(T::nan()));
+            let mut views = twice.as_outputs();
+            views.accumulate = true;
+            backend.evaluate(&problem, &mut views)?;
+        }
+        let mut messages = Vec::new();
+        let mut compare = |name: &str, once: Vec<T>, sums: Vec<T>| {
+            // Two additions in the element type, and twice the gradient, which may be summed in another order.
+            let largest = once.iter().fold(0.0, |max: f64, g| max.max(g.widen().abs()));
+            let admissible = 16.0 * T::DTYPE.unit_roundoff() * (0.5 + 64.0 * largest);
+            for (k, (once, sum)) in once.iter().zip(&sums).enumerate() {
+                let expected = 0.5 + 2.0 * once.widen();
+                let error = (sum.widen() - expected).abs();
+                if error > admissible || error.is_nan() {
+                    messages.push(format!("{name}, entry {k}: expected {expected:e}, found {:e}", sum.widen()));
+                    break;
+                }
+            }
+        };
+        let entries = |matrix: &Option<Array2<T>>| matrix.iter().flatten().copied().collect::<Vec<T>>();
+        compare("dW", entries(&outputs.weights_gradient), entries(&twice.weights_gradient));
+        let entries = |vector: &Option<Array1<T>>| vector.iter().flatten().copied().collect::<Vec<T>>();
+        compare("db", entries(&outputs.bias_gradient), entries(&twice.bias_gradient));
+        // Everything else is as if nothing had been accumulated.
+        twice.weights_gradient = outputs.weights_gradient.take();
+        twice.bias_gradient = outputs.bias_gradient.take();
+        if let Outcome::Failed(faults) = judge_answer(&problem, OutputSet::ALL, &evaluation, &twice) {
+            messages.extend(faults);
+        }
+        Ok(Outcome::of(messages))
+    };
+    attempt().unwrap_or_else(Outcome::from)
+}
+
+/// What a backend says that it supports, it does; and what it does not support, it refuses by that name.
+fn supports_what_it_says<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let mut messages = Vec::new();
+    let mut ran = false;
+    let mut refused = None;
+    for case in cases().iter().filter(|case| case.name.starts_with("inputs/") || case.name.starts_with("options/")) {
+        let stored = case.stored::<T>();
+        let Ok(problem) = stored.problem() else { continue };
+        let mut backend = subject.make();
+        let unsupported = problem.needs().iter().find(|&feature| !backend.supports(feature));
+        match (backend.loss(&problem), unsupported) {
+            (Ok(_), None) => ran = true,
+            (Ok(_), Some(feature)) => {
+                messages.push(format!("{}: evaluates {feature}, and says that it does not", case.name));
+            }
+            (Err(Error::Unsupported { feature, .. }), _) if !backend.supports(feature) => {
+                refused = Some(feature);
+            }
+            (Err(error), _) => messages.push(format!("{}: {error}", case.name)),
+        }
+        if messages.len() >= 3 {
+            break;
+        }
+    }
+    match refused {
+        Some(feature) if messages.is_empty() && !ran => Outcome::Unsupported(feature),
+        _ => Outcome::of(messages),
+    }
 }
 
 /// The same problem twice gives the same bits, from a backend that says it is deterministic.
@@ -119,14 +210,13 @@ fn fewer_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) 
         let problem = owned.problem()?;
         let (evaluation, all) = evaluate(subject.make().as_mut(), &problem, OutputSet::ALL)?;
         let mut messages = Vec::new();
-        let singles = OutputKind::ALL.map(|kind| OutputSet::NONE.with(kind));
-        let missing = OutputKind::ALL.map(|kind| OutputSet::ALL.without(kind));
+        let singles = OutputKind::ALL.iter().map(|&kind| OutputSet::NONE.with(kind));
+        let missing = OutputKind::ALL.iter().map(|&kind| OutputSet::ALL.without(kind));
         for set in [OutputSet::NONE].into_iter().chain(singles).chain(missing) {
             let (fewer_evaluation, fewer) = evaluate(subject.make().as_mut(), &problem, set)?;
             if deterministic {
-                let same = OutputKind::ALL
-                    .into_iter()
-                    .filter(|&kind| set.contains(kind))
+                let same = set
+                    .iter()
                     .all(|kind| real_output(&fewer, kind) == real_output(&all, kind))
                     && (fewer.predicted.is_none() || fewer.predicted == all.predicted);
                 if !same || fewer_evaluation != evaluation {
@@ -137,7 +227,7 @@ fn fewer_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) 
                 }
             } else {
                 let merged = merge(&fewer, &all);
-                if let Outcome::Failed(faults) = subject.judge_answer(&problem, &fewer_evaluation, &merged) {
+                if let Outcome::Failed(faults) = judge_answer(&problem, OutputSet::ALL, &fewer_evaluation, &merged) {
                     messages.extend(faults);
                 }
             }
@@ -201,7 +291,7 @@ fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedPr
                 messages.push(format!("something was written outside the view of {name}"));
             }
         }
-        if let Outcome::Failed(faults) = subject.judge_answer(&problem, &evaluation, &outputs) {
+        if let Outcome::Failed(faults) = judge_answer(&problem, OutputSet::ALL, &evaluation, &outputs) {
             messages.extend(faults);
         }
         Ok(messages)
@@ -230,7 +320,7 @@ fn refuses_wrong_shapes<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProbl
         return error.into();
     }
     let mut messages = Vec::new();
-    for kind in OutputKind::ALL {
+    for &kind in OutputKind::ALL {
         let mut outputs = OwnedOutputs::zeros(&small, OutputSet::NONE.with(kind));
         match subject.make().evaluate(&problem, &mut outputs.as_outputs()) {
             Err(Error::Shape { .. } | Error::Unsupported { .. }) => {}

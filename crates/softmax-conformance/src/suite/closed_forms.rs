@@ -1,6 +1,7 @@
 //! Problems whose answer a person can work out, and the edges of the formula.
 
-use crate::case::{Case, Generator, problem_of_scores, with_objective};
+use crate::case::{Case, problem_of_scores, with_objective};
+use crate::generator::Generator;
 use softmax_core::ndarray::{Array1, Array2, array};
 use softmax_core::{Objective, OwnedProblem, OwnedTargets, Reduction};
 
@@ -32,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
     for margin in [10.0, 20.0, 40.0, 80.0] {
         cases.push(plain(&format!("margin-{margin}"), problem_of_scores(confident(margin), &[0, 1, 2])));
     }
-    let masked = |bias, labels: &[usize]| OwnedProblem {
+    let masked = |bias, labels: &[i64]| OwnedProblem {
         bias: Some(bias),
         ..problem_of_scores(array![[1.0, 2.0, 3.0], [0.5, -0.5, 0.0]], labels)
     };
@@ -40,15 +41,15 @@ pub(super) fn cases() -> Vec<Case> {
     cases.push(plain("masked-class", masked(array![0.0, 0.5, infinite], &[0, 1])));
     cases.push(plain("masked-target", masked(array![infinite, 0.5, 0.0], &[0, 1])));
     cases.push(plain("one-class-left", masked(array![infinite, 0.5, infinite], &[1, 1])));
-    let everything = Objective { ignore_index: Some(usize::MAX), ..Objective::default() };
+    let everything = Objective { ignore_index: Some(-100), ..Objective::default() };
     let all_ignored = OwnedProblem {
-        targets: labels(&[usize::MAX, usize::MAX]),
+        targets: labels(&[-100, -100]),
         ..problem_of_scores(array![[1.0, 2.0], [3.0, 4.0]], &[0, 0])
     };
     cases.push(plain("all-ignored", with_objective(all_ignored.clone(), everything)));
     cases.push(plain("all-ignored-l2", with_objective(all_ignored, Objective { l2: 0.5, ..everything })));
     let options = Objective { label_smoothing: 0.1, softcap: Some(0.5), z_loss: 0.1, ..everything };
-    let all_ignored = OwnedProblem { targets: labels(&[usize::MAX; 3]), ..g.problem(3, 2, 70) };
+    let all_ignored = OwnedProblem { targets: labels(&[-100; 3]), ..g.problem(3, 2, 70) };
     cases.push(plain("all-ignored-options", with_objective(all_ignored, options)));
     let weightless = OwnedProblem {
         targets: labels(&[1, 0]),
@@ -65,7 +66,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-fn labels(labels: &[usize]) -> OwnedTargets<f64> {
+fn labels(labels: &[i64]) -> OwnedTargets<f64> {
     OwnedTargets::Labels(Array1::from(labels.to_vec()))
 }
 

@@ -15,7 +15,7 @@ pub(crate) struct Golden {
     name: String,
     features: Vec<Vec<f64>>,
     weights: Vec<Vec<f64>>,
-    y: Option<Vec<usize>>,
+    y: Option<Vec<i64>>,
     soft: Option<Vec<Vec<f64>>>,
     b: Option<Vec<f64>>,
     class_weight: Option<Vec<f64>>,
@@ -29,7 +29,7 @@ pub(crate) struct Golden {
 struct GoldenObjective {
     reduction: String,
     label_smoothing: f64,
-    ignore_index: Option<usize>,
+    ignore_index: Option<i64>,
     l2: f64,
     z_loss: f64,
     softcap: Option<f64>,

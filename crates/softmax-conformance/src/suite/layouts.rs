@@ -1,7 +1,9 @@
 //! The same problem through views of every memory order.
 
-use super::{Outcome, Subject, Test};
-use crate::case::{Case, Generator};
+
+use crate::case::Case;
+use crate::generator::Generator;
+use crate::test::{Outcome, Subject, Test};
 use softmax_core::ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, ShapeBuilder, Slice};
 use softmax_core::{Element, OwnedProblem, OwnedTargets, Problem, ProblemBuilder};
 
@@ -106,10 +108,10 @@ fn with_vectors<T: Element>(subject: &Subject<'_, T>, x: Layout, w: Layout) -> O
     judge(subject, builder.sample_weights(reversed(&sample_weights)))
 }
 
-fn hard_labels<T: Element>(owned: &OwnedProblem<T>) -> &Array1<usize> {
+fn hard_labels<T: Element>(owned: &OwnedProblem<T>) -> &Array1<i64> {
     match &owned.targets {
         OwnedTargets::Labels(labels) => labels,
-        OwnedTargets::Soft(_) => unreachable!("the generator gives labels"),
+        OwnedTargets::Soft(_) | OwnedTargets::None => unreachable!("the generator gives labels"),
     }
 }
 

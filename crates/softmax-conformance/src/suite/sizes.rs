@@ -1,6 +1,7 @@
 //! Plain problems whose sizes lie around SIMD lanes and tiles, and a few larger ones.
 
-use crate::case::{Case, Generator};
+use crate::case::Case;
+use crate::generator::Generator;
 use softmax_core::{Objective, OwnedProblem, Reduction};
 
 const AROUND_LANES: [usize; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 65, 127, 129, 257];

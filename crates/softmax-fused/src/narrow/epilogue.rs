@@ -74,4 +74,10 @@ pub(super) fn gradient<T: FusedElement>(
     for (g, &slope) in tile.iter_mut().zip(slopes) {
         *g *= slope;
     }
+    if terms.ignores() && !slopes.is_empty() {
+        // A slope may be NaN where a sample is ignored.
+        for k in (0..columns.rows).filter(|&k| terms.is_ignored(columns.first_sample + k)) {
+            tile.iter_mut().skip(k).step_by(PANEL).for_each(|g| *g = T::zero());
+        }
+    }
 }

@@ -2,8 +2,8 @@
 //! the memory allowed, none from threads.
 
 use crate::columns::ROWS;
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Level};
-use softmax_core::Problem;
 
 /// Classes at most: more are the wide kernel's, which is the faster one from here on (ARCHITECTURE.md has the times).
 pub(crate) const MOST_CLASSES: usize = 64;
@@ -45,7 +45,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// With the largest panels.
-    pub(super) fn new<T: FusedElement>(level: Level, problem: &Problem<'_, T>) -> Self {
+    pub(super) fn new<T: FusedElement>(level: Level, problem: &DenseProblem<'_, T>) -> Self {
         let (d, c) = (problem.n_features(), problem.n_classes());
         // Or as much again as Wᵀ and dWᵀ, which each panel goes through.
         let entries = (PANEL_BYTES / size_of::<T>()).max(2 * d * c);
@@ -150,7 +150,7 @@ pub(super) fn tasks(n: usize, affordable: usize) -> (usize, usize) {
 }
 
 /// Whether rows of X can be used where they are.
-fn rows_are_contiguous<T: FusedElement>(problem: &Problem<'_, T>) -> bool {
+fn rows_are_contiguous<T: FusedElement>(problem: &DenseProblem<'_, T>) -> bool {
     problem.n_features() <= 1 || problem.features().strides()[1] == 1
 }
 
@@ -167,7 +167,7 @@ pub(super) struct Tiles {
 
 impl Tiles {
     pub(super) fn new<T: FusedElement>(
-        problem: &Problem<'_, T>,
+        problem: &DenseProblem<'_, T>,
         layout: Layout,
         slopes: bool,
         dx: bool,

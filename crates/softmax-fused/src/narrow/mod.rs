@@ -8,15 +8,17 @@ mod panels;
 mod weights;
 
 use crate::buffer::Buffer;
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Level};
 use crate::rounds::{Round, in_rounds};
+use crate::sums::write_sums;
 use crate::terms::Terms;
 pub(crate) use layout::MOST_CLASSES;
 use layout::{BLOCK, Layout, TASKS, Tiles};
 use panels::Panels;
 use rayon::ThreadPool;
 use softmax_core::ndarray::{ArrayViewMut1, ArrayViewMut2, Axis};
-use softmax_core::{Outputs, Problem};
+use softmax_core::Outputs;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Multiply-adds that are not worth waking another thread.
@@ -29,7 +31,9 @@ pub(crate) struct Scratch<T> {
     weights: Buffer<T>,
     /// Each task's dWᵀ, packed, and db.
     partial_dw: Buffer<T>,
-    partial_db: Buffer<T>,
+    partial_db: Vec<f64>,
+    /// In place of rows that do not count.
+    zeros: Vec<T>,
     tiles: Buffer<T>,
 }
 
@@ -38,7 +42,7 @@ struct Task<'s, 'o, T> {
     first_sample: usize,
     rows: usize,
     dw: Option<&'s mut [T]>,
-    db: Option<&'s mut [T]>,
+    db: Option<&'s mut [f64]>,
     dx: Option<ArrayViewMut2<'o, T>>,
     losses: Option<ArrayViewMut1<'o, T>>,
     lse: Option<ArrayViewMut1<'o, T>>,
@@ -53,7 +57,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     level: Level,
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, 'p, T>,
-    problem: &Problem<'p, T>,
+    problem: &DenseProblem<'p, T>,
     outputs: &mut Outputs<'_, T>,
     memory: usize,
     pool: Option<&ThreadPool>,
@@ -70,7 +74,8 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
 
     scratch.weights.resize(layout.packed());
     scratch.partial_dw.resize(if wants_dw { count * size } else { 0 });
-    scratch.partial_db.resize(if wants_db { count * c } else { 0 });
+    scratch.partial_db.resize(if wants_db { count * c } else { 0 }, 0.0);
+    scratch.zeros.resize(if terms.ignores() { layout.d } else { 0 }, T::zero());
     scratch.tiles.resize(count * tiles.total());
 
     let mut dw = scratch.partial_dw.chunks_mut(size);
@@ -102,20 +107,21 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     let part = layout.d.div_ceil(TASKS).next_multiple_of(BLOCK).max(1);
     let mut dw = outputs.weights_gradient.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), part));
     let dw_parts: [_; TASKS] = std::array::from_fn(|_| RwLock::new(dw.as_mut().and_then(Iterator::next)));
-    let penalty = (terms.l2() != T::zero()).then(|| problem.weights());
+    let (penalty, accumulate) = (terms.penalty_gradient(), outputs.accumulate);
+    let zeros = &*scratch.zeros;
 
     let pack = |_| weights::pack(problem, &mut write(&weights), layout);
     let work = |k: usize| {
         let weights = read(&weights);
         if let Some(task) = &mut *write(&tasks[k]) {
-            T::run(level, Panels { task, terms, problem, weights: &weights, layout, tiles });
+            T::run(level, Panels { task, terms, problem, weights: &weights, zeros, layout, tiles });
         }
     };
     let unpack = |k: usize| {
         let tasks: [_; TASKS] = std::array::from_fn(|k| read(&tasks[k]));
         let parts = tasks[..count].iter().filter_map(|task| task.as_ref()?.dw.as_deref());
         if let Some(dw) = &mut *write(&dw_parts[k]) {
-            weights::unpack_gradient(parts, layout, k * part, terms.l2(), penalty, dw);
+            weights::unpack_gradient(parts, layout, k * part, penalty, accumulate, dw);
         }
     };
     let unpacks = if wants_dw { layout.d.div_ceil(part) } else { 0 };
@@ -123,16 +129,17 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     in_rounds(&rounds, if n * layout.d * c <= ALONE { 1 } else { count }, pool);
 
     let (mut loss, mut correct) = (0.0, 0);
-    if let Some(db) = &mut outputs.bias_gradient {
-        db.fill(T::zero());
-    }
+    let mut db_sums = vec![0.0; if wants_db { c } else { 0 }];
     for task in &tasks[..count] {
         let Some(task) = &*read(task) else { continue };
         loss += task.loss;
         correct += task.correct;
-        if let Some((db, part)) = outputs.bias_gradient.as_mut().zip(task.db.as_ref()) {
-            db.iter_mut().zip(part.iter()).for_each(|(db, &part)| *db += part);
+        if let Some(part) = &task.db {
+            db_sums.iter_mut().zip(part.iter()).for_each(|(sum, &part)| *sum += part);
         }
+    }
+    if let Some(db) = &mut outputs.bias_gradient {
+        write_sums(db, &db_sums, accumulate);
     }
     (loss, correct)
 }

@@ -4,18 +4,20 @@ use super::Task;
 use super::epilogue::{exponentials, gradient};
 use super::layout::{Chunk, Groups, Layout, PANEL, Tiles};
 use crate::columns::Columns;
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
 use crate::kernel::products::{VectorRows, dots, down, prefetch_later, update};
 use crate::terms::Terms;
-use softmax_core::Problem;
 use softmax_core::ndarray::Axis;
 
 /// The work of one task.
 pub(super) struct Panels<'t, 's, 'o, 'p, T> {
     pub(super) task: &'t mut Task<'s, 'o, T>,
     pub(super) terms: &'t Terms<'t, 'p, T>,
-    pub(super) problem: &'t Problem<'p, T>,
+    pub(super) problem: &'t DenseProblem<'p, T>,
     pub(super) weights: &'t [T],
+    /// D zeros, where a sample may not count.
+    pub(super) zeros: &'t [T],
     pub(super) layout: Layout,
     pub(super) tiles: Tiles,
 }
@@ -25,7 +27,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Panels { task, terms, problem, weights, layout, tiles } = self;
+        let Panels { task, terms, problem, weights, zeros, layout, tiles } = self;
         let Layout { c, panel, .. } = layout;
         let (scores, scratch) = task.scratch.split_at_mut(tiles.scores);
         let (sums, scratch) = scratch.split_at_mut(tiles.sums);
@@ -37,7 +39,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             dw.fill(T::zero());
         }
         if let Some(db) = &mut task.db {
-            db.fill(T::zero());
+            db.fill(0.0);
         }
         for start in (0..task.rows).step_by(panel) {
             let rows = panel.min(task.rows - start);
@@ -47,9 +49,9 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             let mut next: [&[T]; PANEL] = [&[]; PANEL];
             let after = panel.min(task.rows - start - rows);
             rows_of(problem, first_sample + rows, &mut next[..after], &mut []);
-            let (x, next) = (&x[..rows], &next[..after]);
+            let next = &next[..after];
 
-            panel_scores::<T, L>(lanes, layout, x, next, weights, sums, scores);
+            panel_scores::<T, L>(lanes, layout, &x[..rows], next, weights, sums, scores);
             columns.begin(terms, first_sample, rows);
             exponentials(terms, scores, slopes, &mut columns);
             task.loss += columns.losses(terms);
@@ -69,9 +71,15 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             }
             columns.slopes(terms);
             gradient(terms, scores, slopes, &columns);
+            if terms.ignores() {
+                // Zero times NaN is not zero.
+                let ignored = (0..rows).filter(|&k| terms.is_ignored(first_sample + k));
+                ignored.for_each(|k| x[k] = zeros);
+            }
+            let x = &x[..rows];
             if let Some(db) = &mut task.db {
                 for (db, g) in db.iter_mut().zip(scores.chunks_exact(PANEL)) {
-                    *db += g[..rows].iter().copied().sum();
+                    *db += g[..rows].iter().copied().sum::<T>().widen();
                 }
             }
             if let Some(dw) = &mut task.dw {
@@ -117,7 +125,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
 /// Rows of X as slices: the problem's own where they are contiguous, copies where not; empty ones where there is no
 /// room for copies.
 fn rows_of<'a, T: FusedElement>(
-    problem: &'a Problem<'_, T>,
+    problem: &'a DenseProblem<'_, T>,
     first: usize,
     rows: &mut [&'a [T]],
     copies: &'a mut [T],

@@ -1,14 +1,14 @@
 //! W to Wᵀ as the kernel wants it, and the tasks' dWᵀ to dW.
 
 use super::layout::{BLOCK, Layout, MOST_CLASSES};
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::FusedElement;
-use softmax_core::Problem;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Some features of all classes, class by class.
 type Turned<T> = [[T; BLOCK]; MOST_CLASSES];
 
-pub(super) fn pack<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut [T], layout: Layout) {
+pub(super) fn pack<T: FusedElement>(problem: &DenseProblem<'_, T>, packed: &mut [T], layout: Layout) {
     let weights = problem.weights();
     let mut turned: Turned<T> = [[T::zero(); BLOCK]; MOST_CLASSES];
     for chunk in layout.chunks() {
@@ -30,13 +30,14 @@ pub(super) fn pack<T: FusedElement>(problem: &Problem<'_, T>, packed: &mut [T], 
     }
 }
 
-/// Rows of dW from the feature `first` on, a multiple of [`BLOCK`]: the tasks' parts, added in order, and λ·W.
+/// Rows of dW from the feature `first` on, a multiple of [`BLOCK`]: the tasks' parts, added in order, and λ·W of the
+/// `penalty`; overwritten, or added to what they hold.
 pub(super) fn unpack_gradient<'a, T: FusedElement>(
     parts: impl Iterator<Item = &'a [T]> + Clone,
     layout: Layout,
     first: usize,
-    lambda: T,
-    penalty: Option<ArrayView2<'_, T>>,
+    penalty: Option<(T, ArrayView2<'_, T>)>,
+    accumulate: bool,
     dw: &mut ArrayViewMut2<'_, T>,
 ) {
     let mut turned: Turned<T> = [[T::zero(); BLOCK]; MOST_CLASSES];
@@ -51,12 +52,14 @@ pub(super) fn unpack_gradient<'a, T: FusedElement>(
             }
         }
         for (k, mut row) in rows.rows_mut().into_iter().enumerate() {
+            if let Some((lambda, weights)) = &penalty {
+                let penalties = turned.iter_mut().zip(weights.row(start + k));
+                penalties.for_each(|(class, &w)| class[k] += *lambda * w);
+            }
             match row.as_slice_mut() {
+                _ if accumulate => row.iter_mut().zip(&turned).for_each(|(dw, class)| *dw += class[k]),
                 Some(row) => row.iter_mut().zip(&turned).for_each(|(dw, class)| *dw = class[k]),
                 None => row.iter_mut().zip(&turned).for_each(|(dw, class)| *dw = class[k]),
-            }
-            if let Some(weights) = &penalty {
-                row.zip_mut_with(&weights.row(start + k), |dw, &w| *dw += lambda * w);
             }
         }
     }

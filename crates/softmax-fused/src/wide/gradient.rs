@@ -4,13 +4,14 @@ use super::Scratch;
 use super::layout::{BLOCK_BYTES, Block, Layout};
 use super::pack::pack_features;
 use crate::columns::{Columns, ROWS};
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
 use crate::kernel::products::{TILE, panel_tile, prefetch};
 use crate::terms::Terms;
 use crate::tiles::{self, MOST_WIDTH};
 use rayon::prelude::*;
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
-use softmax_core::{Outputs, Problem};
+use softmax_core::Outputs;
 
 /// Rows whose part of dW is summed by itself.
 const SUMMED: usize = 128;
@@ -20,18 +21,20 @@ pub(super) fn gradient_block<T: FusedElement>(
     level: Level,
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
-    problem: &Problem<'_, T>,
+    problem: &DenseProblem<'_, T>,
     layout: Layout,
     block: Block,
     outputs: &mut Outputs<'_, T>,
 ) {
     if outputs.weights_gradient.is_some() {
-        pack_features(problem, &mut scratch.features_together, layout, block);
+        pack_features(terms, problem, &mut scratch.features_together, layout, block);
     }
     let (columns, features) = (&scratch.columns[..block.rows.div_ceil(ROWS)], &*scratch.features_together);
     let regions = scratch.scores.par_chunks_mut(layout.region()).enumerate();
+    // The first block overwrites dW, unless it is added to what there is.
+    let overwrites = block.first == 0 && !outputs.accumulate;
     let work = |(group, scores): (usize, &mut [T]), dw: Option<ArrayViewMut2<'_, T>>| {
-        T::run(level, Gradient { scores, features, dw, columns, terms, layout, block, group });
+        T::run(level, Gradient { scores, features, dw, columns, terms, layout, block, group, overwrites });
     };
     match &mut outputs.weights_gradient {
         None => regions.for_each(|region| work(region, None)),
@@ -40,11 +43,16 @@ pub(super) fn gradient_block<T: FusedElement>(
             regions.zip(panels).for_each(|(region, dw)| work(region, Some(dw)));
         }
     }
-    if let Some(db) = &mut outputs.bias_gradient {
-        for (panel, mut db) in db.axis_chunks_iter_mut(Axis(0), layout.width).enumerate() {
+    if outputs.bias_gradient.is_some() {
+        for (panel, db) in scratch.db.chunks_mut(layout.width).enumerate() {
             let first = layout.row(panel, 0);
-            for row in scratch.scores[first..].chunks_exact(layout.width).take(block.rows) {
-                db.iter_mut().zip(row).for_each(|(db, &g)| *db += g);
+            let rows = &scratch.scores[first..first + block.rows * layout.width];
+            for rows in rows.chunks(SUMMED * layout.width) {
+                let mut sums = [T::zero(); MOST_WIDTH];
+                for row in rows.chunks_exact(layout.width) {
+                    sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
+                }
+                db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum.widen());
             }
         }
     }
@@ -59,6 +67,7 @@ struct Gradient<'t, 'a, 'p, T> {
     layout: Layout,
     block: Block,
     group: usize,
+    overwrites: bool,
 }
 
 impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
@@ -95,7 +104,7 @@ impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
                         &mut dw,
                         first,
                         columns.clone(),
-                        self.block.first == 0,
+                        self.overwrites,
                     );
                 }
             }
@@ -112,7 +121,7 @@ fn add_to_rows<T: FusedElement, L: Lanes<T>>(
     dw: &mut ArrayViewMut2<'_, T>,
     first: usize,
     columns: std::ops::Range<usize>,
-    is_first: bool,
+    overwrites: bool,
 ) {
     let rows = first..(first + TILE).min(dw.nrows());
     // The lines of dW arrive while the product is computed.
@@ -131,11 +140,11 @@ fn add_to_rows<T: FusedElement, L: Lanes<T>>(
     for (row, sums) in rows.zip(sums.chunks_exact(width)) {
         let mut out = dw.row_mut(row);
         match out.as_slice_mut().map(|out| &mut out[columns.clone()]) {
-            Some(out) if is_first => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = sum),
+            Some(out) if overwrites => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = sum),
             Some(out) => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum),
             None => {
                 for (column, &sum) in columns.clone().zip(sums) {
-                    let before = if is_first { T::zero() } else { out[column] };
+                    let before = if overwrites { T::zero() } else { out[column] };
                     out[column] = before + sum;
                 }
             }

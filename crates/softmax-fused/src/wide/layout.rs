@@ -1,9 +1,9 @@
 //! Sizes: all of them follow from the problem's and the memory's, none from threads.
 
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Level};
 use crate::kernel::products::TILE;
 use crate::tiles::Place;
-use softmax_core::Problem;
 
 /// Features at a time for the scores, so that their part of a panel of W stays in the first cache.
 pub(super) const CHUNK: usize = 256;
@@ -33,7 +33,7 @@ pub(super) struct Layout {
 impl Layout {
     pub(super) fn new<T: FusedElement>(
         level: Level,
-        problem: &Problem<'_, T>,
+        problem: &DenseProblem<'_, T>,
         memory: usize,
         slopes: bool,
     ) -> Self {

@@ -10,14 +10,16 @@ mod scores;
 
 use crate::buffer::Buffer;
 use crate::columns::{Columns, ROWS};
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Level};
+use crate::sums::write_sums;
 use crate::terms::Terms;
 use features::features_gradient;
 use gradient::gradient_block;
 use layout::{Block, Layout};
 use pack::pack_weights;
 use scores::score_block;
-use softmax_core::{Outputs, Problem};
+use softmax_core::Outputs;
 
 /// Memory that is kept from call to call.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +41,8 @@ pub(crate) struct Scratch<T> {
     cross: Buffer<T>,
     /// A block of dX by panels of two vectors of features.
     dx: Buffer<T>,
+    /// db, of all blocks so far.
+    db: Vec<f64>,
     columns: Vec<Columns<T>>,
 }
 
@@ -47,16 +51,15 @@ pub(crate) fn evaluate<T: FusedElement>(
     level: Level,
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
-    problem: &Problem<'_, T>,
+    problem: &DenseProblem<'_, T>,
     outputs: &mut Outputs<'_, T>,
     memory: usize,
 ) -> (f64, usize) {
     let layout = Layout::new(level, problem, memory, terms.has_slopes());
     let n = problem.n_samples();
     pack_weights(problem, &mut scratch.weights, layout);
-    if let Some(db) = &mut outputs.bias_gradient {
-        db.fill(T::zero());
-    }
+    scratch.db.clear();
+    scratch.db.resize(if outputs.bias_gradient.is_some() { layout.c } else { 0 }, 0.0);
     let (mut loss, mut correct) = (0.0, 0);
     for first in (0..n).step_by(layout.block) {
         let block = Block { first, rows: layout.block.min(n - first) };
@@ -88,12 +91,15 @@ pub(crate) fn evaluate<T: FusedElement>(
         }
     }
     if let Some(dw) = &mut outputs.weights_gradient {
-        if n == 0 {
+        if n == 0 && !outputs.accumulate {
             dw.fill(T::zero());
         }
-        if terms.l2() != T::zero() {
-            dw.zip_mut_with(&problem.weights(), |g, &w| *g += terms.l2() * w);
+        if let Some((lambda, weights)) = terms.penalty_gradient() {
+            dw.zip_mut_with(&weights, |g, &w| *g += lambda * w);
         }
+    }
+    if let Some(db) = &mut outputs.bias_gradient {
+        write_sums(db, &scratch.db, outputs.accumulate);
     }
     (loss, correct)
 }

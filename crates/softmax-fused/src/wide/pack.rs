@@ -2,14 +2,15 @@
 
 use super::layout::{Block, CHUNK, Layout};
 use crate::buffer::Buffer;
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::FusedElement;
 use crate::kernel::products::TILE;
+use crate::terms::Terms;
 use rayon::prelude::*;
-use softmax_core::Problem;
 use softmax_core::ndarray::Axis;
 
 pub(super) fn pack_weights<T: FusedElement>(
-    problem: &Problem<'_, T>,
+    problem: &DenseProblem<'_, T>,
     packed: &mut Buffer<T>,
     layout: Layout,
 ) {
@@ -47,7 +48,7 @@ fn copy<T: FusedElement>(to: &mut [T], from: &[T]) {
 
 /// The block's rows by chunks of features, in each by groups of `TILE` rows, zero beyond the last.
 pub(super) fn pack_rows<T: FusedElement>(
-    problem: &Problem<'_, T>,
+    problem: &DenseProblem<'_, T>,
     packed: &mut Buffer<T>,
     layout: Layout,
     block: Block,
@@ -84,9 +85,10 @@ pub(super) fn pack_rows<T: FusedElement>(
     });
 }
 
-/// The block's features by groups of `TILE`, zero beyond the last.
+/// The block's features by groups of `TILE`, zero beyond the last, and in rows that do not count, whatever those hold.
 pub(super) fn pack_features<T: FusedElement>(
-    problem: &Problem<'_, T>,
+    terms: &Terms<'_, '_, T>,
+    problem: &DenseProblem<'_, T>,
     packed: &mut Buffer<T>,
     layout: Layout,
     block: Block,
@@ -98,6 +100,11 @@ pub(super) fn pack_features<T: FusedElement>(
     let features = problem.features();
     packed.par_chunks_mut(TOGETHER * length).enumerate().for_each(|(some, packed)| {
         for k in 0..block.rows {
+            if terms.is_ignored(block.first + k) {
+                let rows = packed.chunks_exact_mut(length).map(|to| &mut to[k * TILE..(k + 1) * TILE]);
+                rows.for_each(|to| to.fill(T::zero()));
+                continue;
+            }
             let row = features.index_axis_move(Axis(0), block.first + k);
             let slice = row.to_slice();
             for (group, to) in packed.chunks_exact_mut(length).enumerate() {

@@ -4,19 +4,19 @@ use super::Scratch;
 use super::layout::{Block, CHUNK, Layout};
 use super::pack::pack_rows;
 use crate::columns::{Columns, ROWS};
+use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
 use crate::kernel::products::{TILE, panel_tile, prefetch_later};
 use crate::terms::Terms;
 use crate::tiles;
 use rayon::prelude::*;
-use softmax_core::Problem;
 
 /// Scores, maxima, exponentials and their sums of a block of rows.
 pub(super) fn score_block<T: FusedElement>(
     level: Level,
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
-    problem: &Problem<'_, T>,
+    problem: &DenseProblem<'_, T>,
     layout: Layout,
     block: Block,
 ) {

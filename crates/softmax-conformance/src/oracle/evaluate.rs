@@ -1,0 +1,295 @@
+//! The formula evaluated on a problem, with a bound for each entry of each output.
+
+use super::bounds::{RowBounds, TotalWeight};
+use super::expected::{Expected, Reference};
+use super::inputs::{InputTargets, Inputs};
+use super::real::{DoubleDouble, Real};
+use super::row::{Row, total_weight};
+use super::sums::{FEW_SUMS, Judged, Products, Sum};
+use ndarray::ArrayView1;
+use rayon::prelude::*;
+use softmax_core::{Dtype, Element, OutputKind, OutputSet, Problem, ndarray};
+
+/// How many multiply-adds (N·D·C) the oracle does in double-double. Above, it uses f64 for f32 problems, and
+/// above it also samples what it checks of dW and dX.
+pub const DOUBLE_DOUBLE_LIMIT: u64 = 1_000_000_000;
+
+/// How many columns of dW and rows of dX are checked above [`DOUBLE_DOUBLE_LIMIT`].
+const SAMPLED_SLICES: usize = 32;
+
+/// Works out what `problem` should give for the outputs in `set`.
+///
+/// The time is that of N·D·C double-double multiply-adds, and as much again for dW and for dX, up to
+/// [`DOUBLE_DOUBLE_LIMIT`].
+pub fn reference<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> Reference {
+    let inputs = Inputs::new(problem);
+    let (n, d, c) = inputs.dim();
+    let work = (n as u64).saturating_mul(d as u64).saturating_mul(c as u64);
+    if work <= DOUBLE_DOUBLE_LIMIT {
+        return Oracle::<DoubleDouble>::new(&inputs, T::DTYPE, false).evaluate(set);
+    }
+    match T::DTYPE {
+        Dtype::F32 => Oracle::<f64>::new(&inputs, T::DTYPE, true).evaluate(set),
+        Dtype::F64 => Oracle::<DoubleDouble>::new(&inputs, T::DTYPE, true).evaluate(set),
+    }
+}
+
+/// The formula on one problem, in the arithmetic `R`.
+pub(super) struct Oracle<'a, R> {
+    inputs: &'a Inputs,
+    dtype: Dtype,
+    /// Ω, and the sum of its terms' sizes.
+    total_weight: R,
+    weight_size: f64,
+    /// Which classes' columns of dW, and which samples' rows of dX.
+    classes: Option<Vec<usize>>,
+    samples: Option<Vec<usize>>,
+    /// ‖W_:,c‖, for the magnitudes of large problems.
+    column_norms: Option<Vec<f64>>,
+}
+
+impl<'a, R: Real> Oracle<'a, R> {
+    pub(super) fn new(inputs: &'a Inputs, dtype: Dtype, large: bool) -> Self {
+        let (n, _, c) = inputs.dim();
+        // Evenly spread, the last one among them: tails are where kernels go wrong.
+        let spread = |length: usize| -> Vec<usize> {
+            let count = SAMPLED_SLICES.min(length);
+            (1..=count).map(|k| k * length / count - 1).collect()
+        };
+        let (total_weight, weight_size) = total_weight(inputs);
+        let norms = || inputs.weights.columns().into_iter().map(norm).collect();
+        Oracle {
+            inputs,
+            dtype,
+            total_weight,
+            weight_size,
+            classes: large.then(|| spread(c)),
+            samples: large.then(|| spread(n)),
+            column_norms: large.then(norms),
+        }
+    }
+
+    pub(super) fn evaluate(&self, set: OutputSet) -> Reference {
+        let (n, d, c) = self.inputs.dim();
+        let u = self.dtype.unit_roundoff();
+        let omega = self.total_weight.value();
+        let wants = |kind| set.contains(kind);
+        let classes: Vec<usize> = self.classes.clone().unwrap_or_else(|| (0..c).collect());
+        let samples: Vec<usize> = self.samples.clone().unwrap_or_else(|| (0..n).collect());
+
+        let mut loss = Sum::<R>::default();
+        let (mut least, mut most) = (0, 0);
+        let mut predicted = Vec::new();
+        let (mut losses, mut lse) = (Vec::new(), Vec::new());
+        let mut dw = wants(OutputKind::WeightsGradient).then(|| Products::<R>::new(d, classes.len()));
+        let mut db = vec![Sum::<R>::default(); if wants(OutputKind::BiasGradient) { c } else { 0 }];
+        let mut dx = Vec::new();
+
+        for start in (0..n).step_by(self.block_rows()) {
+            let end = (start + self.block_rows()).min(n);
+            let block = self.judge(start..end);
+            for (i, (row, bounds)) in (start..end).zip(&block) {
+                loss.add(row.loss, bounds.loss);
+                let candidates = contenders(row, bounds);
+                if let Some(label) = self.inputs.label(i) {
+                    least += usize::from(candidates == [label]);
+                    most += usize::from(candidates.contains(&label) || candidates.is_empty());
+                }
+                if wants(OutputKind::Predicted) {
+                    predicted.push(candidates);
+                }
+                losses.push((row.loss.value(), bounds.loss));
+                lse.push((row.lse.value(), bounds.lse));
+                // An ignored sample has no G.
+                for (sum, (g, e)) in db.iter_mut().zip(row.gradient.iter().zip(&bounds.gradient)) {
+                    sum.add(*g, e + (n as f64 + FEW_SUMS) * u * g.value().abs());
+                }
+            }
+            if let Some(dw) = &mut dw {
+                dw.accumulate(self.inputs, start, &block, &classes, u);
+            }
+            if wants(OutputKind::FeaturesGradient) {
+                let chosen = samples.iter().filter(|&&i| (start..end).contains(&i));
+                dx.par_extend(chosen.collect::<Vec<_>>().into_par_iter().map(|&i| {
+                    let (row, bounds) = &block[i - start];
+                    self.features_gradient(row, bounds, u)
+                }));
+            }
+        }
+
+        let mut outputs = Vec::new();
+        if let Some(dw) = dw {
+            outputs.push((OutputKind::WeightsGradient, self.weights_gradient(dw, &classes, u)));
+        }
+        if wants(OutputKind::FeaturesGradient) {
+            let flat: Vec<(f64, f64)> = dx.into_iter().flatten().collect();
+            let matrix = Expected::matrix(flat, samples.len(), d);
+            outputs.push((
+                OutputKind::FeaturesGradient,
+                Expected { sample: self.samples.clone().map(|s| (0, s)), ..matrix },
+            ));
+        }
+        if wants(OutputKind::BiasGradient) {
+            let db = db
+                .into_iter()
+                .map(|sum| (sum.value.value(), sum.bound + n as f64 * self.dtype.min_positive()));
+            outputs.push((OutputKind::BiasGradient, Expected::vector(db.collect())));
+        }
+        if wants(OutputKind::SampleLosses) {
+            outputs.push((OutputKind::SampleLosses, Expected::vector(losses)));
+        }
+        if wants(OutputKind::LogSumExp) {
+            outputs.push((OutputKind::LogSumExp, Expected::vector(lse)));
+        }
+
+        let has_targets = !matches!(self.inputs.targets, InputTargets::None);
+        let data = if has_targets { loss.value / self.total_weight } else { R::zero() };
+        let l2 = self.l2_penalty();
+        let divisor = self.divisor();
+        let bound = (loss.bound + n as f64 * f64::EPSILON * loss.size) / divisor.size
+            + (FEW_SUMS * u + divisor.relative_error) * data.value().abs()
+            + ((d as f64 + FEW_SUMS) * u + (d * c) as f64 * f64::EPSILON) * l2.value();
+        let hard = matches!(self.inputs.targets, InputTargets::Labels(_));
+        let mut loss = Expected::scalar((data + l2).value(), if has_targets { bound } else { 0.0 });
+        if omega == 0.0 && (0..n).any(|i| self.inputs.counts(i)) {
+            // x/0 and 0/0: formulas that are equal elsewhere differ in which of the two they come to.
+            let divided =
+                [OutputKind::WeightsGradient, OutputKind::FeaturesGradient, OutputKind::BiasGradient];
+            let gradients = outputs.iter_mut().filter(|(kind, _)| divided.contains(kind));
+            gradients.map(|(_, expected)| expected).chain([&mut loss]).for_each(Expected::admit_any_infinity);
+        }
+        Reference {
+            loss,
+            total_weight: Expected::scalar(omega, FEW_SUMS * u * omega.abs() + self.weight_error()),
+            correct: hard.then_some((least, most)),
+            predicted: wants(OutputKind::Predicted).then_some(predicted),
+            outputs,
+            precision: R::PRECISION,
+        }
+    }
+
+    /// The admissible error of Ω as a sum in f64.
+    fn weight_error(&self) -> f64 {
+        self.inputs.dim().0 as f64 * f64::EPSILON * self.weight_size
+    }
+
+    fn divisor(&self) -> TotalWeight {
+        let size = self.total_weight.value().abs();
+        TotalWeight { size, relative_error: if size > 0.0 { self.weight_error() / size } else { 0.0 } }
+    }
+
+    /// The loss alone.
+    pub(super) fn loss(&self) -> R {
+        let (n, _, _) = self.inputs.dim();
+        let rows = (0..n)
+            .into_par_iter()
+            .map(|i| Row::new(self.inputs, i, &self.raw_scores(i), self.total_weight).loss);
+        let sum = rows.collect::<Vec<R>>().into_iter().fold(R::zero(), |sum, loss| sum + loss);
+        if matches!(self.inputs.targets, InputTargets::None) {
+            return R::zero();
+        }
+        sum / self.total_weight + self.l2_penalty()
+    }
+
+    /// Rows per block, so that what is known of a block's rows stays below some 256 MiB.
+    fn block_rows(&self) -> usize {
+        (1 << 21) / self.inputs.dim().2.max(1) + 1
+    }
+
+    fn judge(&self, samples: std::ops::Range<usize>) -> Vec<Judged<R>> {
+        let divisor = self.divisor();
+        let judged = samples.into_par_iter().map(|i| {
+            let row = Row::new(self.inputs, i, &self.raw_scores(i), self.total_weight);
+            let bounds = RowBounds::new(self.inputs, i, &row, &self.magnitudes(i), divisor, self.dtype);
+            (row, bounds)
+        });
+        judged.collect()
+    }
+
+    /// X_i·W + b.
+    fn raw_scores(&self, i: usize) -> Vec<R> {
+        let mut scores: Vec<R> = self.inputs.bias.iter().map(|&b| R::from(b)).collect();
+        let features = self.inputs.features.row(i);
+        for (&x, w) in features.iter().zip(self.inputs.weights.rows()) {
+            R::add_scaled(&mut scores, x, w.as_slice().expect("rows are contiguous"));
+        }
+        for (c, score) in scores.iter_mut().enumerate().filter(|(_, s)| !s.value().is_finite()) {
+            let products = features.iter().zip(self.inputs.weights.column(c)).map(|(x, w)| x * w);
+            *score = R::from(products.sum::<f64>() + self.inputs.bias[c]);
+        }
+        scores
+    }
+
+    /// Σ_d |x_id·w_dc| + |b_c|, or for large problems ‖x_i‖·‖w_c‖ + |b_c|, which is no less. A masked class
+    /// has no rounding error, so none of its own.
+    fn magnitudes(&self, i: usize) -> Vec<f64> {
+        let finite = |b: f64| if b == f64::NEG_INFINITY { 0.0 } else { b.abs() };
+        let mut sums: Vec<f64> = self.inputs.bias.iter().map(|&b| finite(b)).collect();
+        let features = self.inputs.features.row(i);
+        if let Some(norms) = &self.column_norms {
+            f64::add_scaled(&mut sums, norm(features), norms);
+            return sums;
+        }
+        for (&x, w) in features.iter().zip(self.inputs.weights.rows()) {
+            for (sum, w) in sums.iter_mut().zip(w) {
+                *sum += (x * w).abs();
+            }
+        }
+        sums
+    }
+
+    fn l2_penalty(&self) -> R {
+        let lambda = self.inputs.l2();
+        if lambda == 0.0 {
+            return R::zero();
+        }
+        let squares = self.inputs.weights.iter().fold(R::zero(), |sum, &w| sum + R::from(w) * R::from(w));
+        R::from(lambda) * squares / R::from(2.0)
+    }
+
+    fn weights_gradient(&self, dw: Products<R>, classes: &[usize], u: f64) -> Expected {
+        let (n, d, _) = self.inputs.dim();
+        let lambda = self.inputs.l2();
+        let entries = (0..d).flat_map(|k| (0..classes.len()).map(move |c| (k, c))).map(|(k, c)| {
+            let penalty = R::from(lambda) * R::from(self.inputs.weights[[k, classes[c]]]);
+            let data = dw.values[k * classes.len() + c];
+            let value = if lambda == 0.0 { data } else { data + penalty };
+            let rounding = FEW_SUMS * u * penalty.value().abs() + n as f64 * self.dtype.min_positive();
+            (value.value(), dw.bounds[[k, c]] + rounding)
+        });
+        let matrix = Expected::matrix(entries.collect(), d, classes.len());
+        Expected { sample: self.classes.clone().map(|c| (1, c)), ..matrix }
+    }
+
+    fn features_gradient(&self, row: &Row<R>, bounds: &RowBounds, u: f64) -> Vec<(f64, f64)> {
+        let (_, d, c) = self.inputs.dim();
+        let terms = c as f64 + FEW_SUMS;
+        (0..d)
+            .map(|k| {
+                let mut sum = Sum::<R>::default();
+                for ((g, e), &w) in row.gradient.iter().zip(&bounds.gradient).zip(self.inputs.weights.row(k))
+                {
+                    sum.add(*g * R::from(w), w.abs() * (e + terms * u * g.value().abs()));
+                }
+                (sum.value.value(), sum.bound + terms * self.dtype.min_positive())
+            })
+            .collect()
+    }
+}
+
+/// The classes whose scores may be the largest, given their errors. None if there is a NaN.
+fn contenders<R: Real>(row: &Row<R>, bounds: &RowBounds) -> Vec<usize> {
+    let scores: Vec<f64> = row.scores.iter().map(|s| s.value()).collect();
+    if scores.iter().any(|s| s.is_nan()) {
+        return Vec::new();
+    }
+    let error = |c: usize| if scores[c].is_finite() { bounds.scores[c] } else { 0.0 };
+    let floor = scores[row.best] - error(row.best);
+    let within = |c: usize| c == row.best || (error(c) > 0.0 && scores[c] + error(c) >= floor);
+    (0..scores.len()).filter(|&c| within(c)).collect()
+}
+
+/// Not by `dot`, which is BLAS's in a build that has one, and then needs one to link with.
+fn norm(vector: ArrayView1<'_, f64>) -> f64 {
+    vector.iter().map(|x| x * x).sum::<f64>().sqrt()
+}

@@ -1,0 +1,72 @@
+//! What the oracle says of a problem.
+
+use super::real::Precision;
+use ndarray::{Array1, Array2, ArrayD};
+use softmax_core::{OutputKind, ndarray};
+
+/// What the answer should be, entry by entry, and how far off each entry may be.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    /// The loss.
+    pub loss: Expected,
+    /// Ω.
+    pub total_weight: Expected,
+    /// The fewest and the most samples that a correct backend may call correctly predicted: they differ where
+    /// scores tie within their bounds. `None` for soft targets.
+    pub correct: Option<(usize, usize)>,
+    /// For each sample, the classes that may be called the predicted one. Empty where the scores hold a NaN:
+    /// any class will do.
+    pub predicted: Option<Vec<Vec<usize>>>,
+    /// The other outputs that were asked for.
+    pub outputs: Vec<(OutputKind, Expected)>,
+    /// The arithmetic that gave these values.
+    pub precision: Precision,
+}
+
+/// Values and the largest admissible errors, of the same shape.
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// The exact values, rounded to f64.
+    pub values: ArrayD<f64>,
+    /// The admissible absolute errors. Infinite: any value that is not finite will do, where the exact one is not.
+    pub bounds: ArrayD<f64>,
+    /// Where not the whole output is here: which slices of it along which axis, in order.
+    pub sample: Option<(usize, Vec<usize>)>,
+}
+
+impl Expected {
+    pub(super) fn scalar(value: f64, bound: f64) -> Self {
+        Expected {
+            values: Array1::from_elem(1, value).into_dyn(),
+            bounds: Array1::from_elem(1, bound).into_dyn(),
+            sample: None,
+        }
+    }
+
+    pub(super) fn vector(entries: Vec<(f64, f64)>) -> Self {
+        let (values, bounds): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        Expected {
+            values: Array1::from(values).into_dyn(),
+            bounds: Array1::from(bounds).into_dyn(),
+            sample: None,
+        }
+    }
+
+    /// Where a value is not finite, any that is not will do.
+    pub(super) fn admit_any_infinity(&mut self) {
+        let bounds = self.bounds.iter_mut().zip(&self.values);
+        bounds.filter(|(_, value)| !value.is_finite()).for_each(|(bound, _)| *bound = f64::INFINITY);
+    }
+
+    /// The value of a scalar, or the first entry.
+    pub fn value(&self) -> f64 {
+        self.values.first().copied().unwrap_or(f64::NAN)
+    }
+
+    pub(super) fn matrix(entries: Vec<(f64, f64)>, rows: usize, columns: usize) -> Self {
+        let (values, bounds): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+        let shaped =
+            |flat| Array2::from_shape_vec((rows, columns), flat).expect("one entry per place").into_dyn();
+        Expected { values: shaped(values), bounds: shaped(bounds), sample: None }
+    }
+}

@@ -1,0 +1,7 @@
+use super::{closed_forms, golden, inputs, options, sizes};
+use crate::case::Case;
+
+/// The cases of the suite that are judged by the oracle, as data.
+pub fn cases() -> Vec<Case> {
+    [closed_forms::cases(), golden::cases(), sizes::cases(), options::cases(), inputs::cases()].concat()
+}

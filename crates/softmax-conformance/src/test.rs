@@ -1,0 +1,127 @@
+//! A test of the suite, and the backend that is put to it.
+
+use crate::case::Case;
+use crate::check::{OutputError, check};
+use crate::oracle::reference;
+use softmax_core::{
+    Element, Error, Evaluation, Feature, Features, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend,
+};
+
+/// A test: a case judged by the oracle, a property, or a way to behave.
+pub(crate) struct Test<T> {
+    name: String,
+    body: Body<T>,
+}
+
+type Body<T> = Box<dyn Fn(&Subject<'_, T>) -> Outcome + Send + Sync>;
+
+/// The backend under test.
+pub(crate) struct Subject<'a, T> {
+    pub(crate) factory: &'a (dyn Fn() -> Box<dyn SoftmaxBackend<T>> + Sync),
+}
+
+/// How a test ended.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Passed(Vec<OutputError>),
+    Failed(Vec<String>),
+    /// The backend says that it does not do this.
+    Unsupported(Feature),
+    NotApplicable(String),
+}
+
+impl Outcome {
+    /// Failed if there is any message.
+    pub(crate) fn of(messages: Vec<String>) -> Self {
+        if messages.is_empty() { Outcome::Passed(Vec::new()) } else { Outcome::Failed(messages) }
+    }
+}
+
+/// What is not supported is no failure; any other error is one.
+impl From<Error> for Outcome {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unsupported { feature, .. } => Outcome::Unsupported(feature),
+            error => Outcome::Failed(vec![error.to_string()]),
+        }
+    }
+}
+
+impl<T: Element> Test<T> {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        body: impl Fn(&Subject<'_, T>) -> Outcome + Send + Sync + 'static,
+    ) -> Self {
+        Test { name: name.into(), body: Box::new(body) }
+    }
+
+    pub(crate) fn of_case(case: Case) -> Self {
+        Test::new(case.name.clone(), move |subject| {
+            let stored = case.stored::<T>();
+            match stored.problem() {
+                Ok(problem) => subject.judge(&problem),
+                Err(error) => Outcome::from(error),
+            }
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn run(&self, subject: &Subject<'_, T>) -> Outcome {
+        (self.body)(subject)
+    }
+}
+
+impl<T: Element> Subject<'_, T> {
+    pub(crate) fn make(&self) -> Box<dyn SoftmaxBackend<T>> {
+        (self.factory)()
+    }
+
+    /// All outputs of a fresh backend, against the oracle. Of CSR features dX, a dense array, may be missing.
+    pub(crate) fn judge(&self, problem: &Problem<'_, T>) -> Outcome {
+        let mut backend = self.make();
+        let is_sparse = matches!(problem.features(), Features::Csr(_));
+        let set = if is_sparse && !backend.supports(Feature::CsrFeaturesGradient) {
+            OutputSet::ALL.without(OutputKind::FeaturesGradient)
+        } else {
+            OutputSet::ALL
+        };
+        match evaluate(backend.as_mut(), problem, set) {
+            Ok((evaluation, outputs)) => judge_answer(problem, set, &evaluation, &outputs),
+            Err(error) => error.into(),
+        }
+    }
+}
+
+/// An answer against the oracle.
+pub(crate) fn judge_answer<T: Element>(
+    problem: &Problem<'_, T>,
+    set: OutputSet,
+    evaluation: &Evaluation,
+    outputs: &OwnedOutputs<T>,
+) -> Outcome {
+    let errors = check(evaluation, outputs, &reference(problem, set));
+    let wrong = errors.iter().filter(|error| !error.is_within_bound());
+    let messages: Vec<String> = wrong.map(ToString::to_string).collect();
+    if messages.is_empty() { Outcome::Passed(errors) } else { Outcome::Failed(messages) }
+}
+
+/// The outputs in `set`, which hold NaN before the backend writes them.
+pub(crate) fn evaluate<T: Element>(
+    backend: &mut dyn SoftmaxBackend<T>,
+    problem: &Problem<'_, T>,
+    set: OutputSet,
+) -> Result<(Evaluation, OwnedOutputs<T>), Error> {
+    let mut outputs = OwnedOutputs::zeros(problem, set);
+    let nan = T::nan();
+    outputs.weights_gradient.iter_mut().for_each(|a| a.fill(nan));
+    outputs.features_gradient.iter_mut().for_each(|a| a.fill(nan));
+    outputs.bias_gradient.iter_mut().for_each(|a| a.fill(nan));
+    outputs.sample_losses.iter_mut().for_each(|a| a.fill(nan));
+    outputs.log_sum_exp.iter_mut().for_each(|a| a.fill(nan));
+    outputs.predicted.iter_mut().for_each(|a| a.fill(usize::MAX));
+    let evaluation = backend.evaluate(problem, &mut outputs.as_outputs())?;
+    Ok((evaluation, outputs))
+}

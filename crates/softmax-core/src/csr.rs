@@ -1,0 +1,129 @@
+//! Sparse matrices in compressed sparse rows.
+
+use crate::error::{Error, Result};
+use std::ops::Range;
+
+/// A sparse matrix in compressed sparse rows, borrowed: row i has the entries from `row_pointers[i]` to
+/// `row_pointers[i + 1]` of `columns` and `values`. Entries that are not stored are zero, and are not multiplied with
+/// anything.
+///
+/// The slices are checked once, by [`new`](Self::new): in every row the columns rise and lie in the matrix, so that no
+/// entry is there twice. SciPy calls this the canonical format.
+///
+/// ```
+/// use softmax_core::Csr;
+///
+/// // [[0, 2, 0], [1, 0, 3]]
+/// let matrix = Csr::new((2, 3), &[0, 1, 3], &[1, 0, 2], &[2.0f32, 1.0, 3.0])?;
+/// assert_eq!(matrix.row(1), (&[0, 2][..], &[1.0, 3.0][..]));
+/// # Ok::<(), softmax_core::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Csr<'a, T> {
+    n_columns: usize,
+    row_pointers: &'a [usize],
+    columns: &'a [u32],
+    values: &'a [T],
+}
+
+impl<'a, T> Csr<'a, T> {
+    /// A matrix of `shape` from its three slices.
+    ///
+    /// # Errors
+    /// [`Error::Csr`] where the row pointers do not rise from 0 to the number of entries, or a row's columns do not
+    /// rise or lie outside of the matrix.
+    pub fn new(
+        (n_rows, n_columns): (usize, usize),
+        row_pointers: &'a [usize],
+        columns: &'a [u32],
+        values: &'a [T],
+    ) -> Result<Self> {
+        let refuse = |row, expected, found| Err(Error::Csr { row, expected, found });
+        if n_rows.checked_add(1) != Some(row_pointers.len()) {
+            return refuse(0, "one row pointer more than rows", row_pointers.len());
+        }
+        if columns.len() != values.len() {
+            return refuse(0, "as many columns as values", columns.len());
+        }
+        if row_pointers[0] != 0 {
+            return refuse(0, "a first row pointer of 0", row_pointers[0]);
+        }
+        if row_pointers[n_rows] != values.len() {
+            return refuse(n_rows, "a last row pointer of the number of values", row_pointers[n_rows]);
+        }
+        for row in 0..n_rows {
+            let (start, end) = (row_pointers[row], row_pointers[row + 1]);
+            if start > end || end > values.len() {
+                return refuse(row, "row pointers that rise", end);
+            }
+            let mut next = 0;
+            for &column in &columns[start..end] {
+                let column = column as usize;
+                if column < next {
+                    return refuse(row, "columns that rise within a row, none of them twice", column);
+                }
+                if column >= n_columns {
+                    return refuse(row, "columns below the number of features", column);
+                }
+                next = column + 1;
+            }
+        }
+        Ok(Csr { n_columns, row_pointers, columns, values })
+    }
+
+    /// The number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.row_pointers.len() - 1
+    }
+
+    /// The number of columns.
+    pub fn n_columns(&self) -> usize {
+        self.n_columns
+    }
+
+    /// The number of entries that are stored.
+    pub fn n_entries(&self) -> usize {
+        self.row_pointers[self.n_rows()] - self.row_pointers[0]
+    }
+
+    /// The columns and values of a row's entries.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    pub fn row(&self, row: usize) -> (&'a [u32], &'a [T]) {
+        let entries = self.row_pointers[row]..self.row_pointers[row + 1];
+        (&self.columns[entries.clone()], &self.values[entries])
+    }
+
+    /// Some of the rows.
+    ///
+    /// # Panics
+    /// Where there are no such rows.
+    #[must_use]
+    pub fn rows(&self, rows: Range<usize>) -> Self {
+        Csr { row_pointers: &self.row_pointers[rows.start..=rows.end], ..*self }
+    }
+}
+
+/// A sparse matrix in compressed sparse rows, owned; its slices are checked by [`view`](Self::view).
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnedCsr<T> {
+    /// The number of rows and of columns.
+    pub shape: (usize, usize),
+    /// Where each row begins among the entries, and where the last one ends.
+    pub row_pointers: Vec<usize>,
+    /// Each entry's column.
+    pub columns: Vec<u32>,
+    /// Each entry's value.
+    pub values: Vec<T>,
+}
+
+impl<T> OwnedCsr<T> {
+    /// The matrix, borrowed.
+    ///
+    /// # Errors
+    /// As [`Csr::new`].
+    pub fn view(&self) -> Result<Csr<'_, T>> {
+        Csr::new(self.shape, &self.row_pointers, &self.columns, &self.values)
+    }
+}

@@ -1,0 +1,166 @@
+use crate::csr::Csr;
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::support::Feature;
+use half::{bf16, f16};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2, Slice};
+use std::ops::Range;
+
+/// X (N×D), as it is stored. Numbers of half precision are computed with as the numbers of `T` that they stand for,
+/// exactly: a backend gives the bits that it gives for the widened array.
+///
+/// A backend goes through it [row by row](Self::row), whatever the storage, or asks for the one that it is made for:
+/// [`dense`](Self::dense).
+#[derive(Clone, Copy, Debug)]
+pub enum Features<'a, T> {
+    /// Numbers of the element type, in any memory order.
+    Dense(ArrayView2<'a, T>),
+    /// IEEE 754 binary16.
+    F16(ArrayView2<'a, f16>),
+    /// bfloat16: the upper half of a binary32.
+    Bf16(ArrayView2<'a, bf16>),
+    /// Compressed sparse rows.
+    Csr(Csr<'a, T>),
+}
+
+impl<'a, T: Element> From<ArrayView2<'a, T>> for Features<'a, T> {
+    fn from(features: ArrayView2<'a, T>) -> Self {
+        Features::Dense(features)
+    }
+}
+
+impl<'a, T: Element> From<ArrayView2<'a, f16>> for Features<'a, T> {
+    fn from(features: ArrayView2<'a, f16>) -> Self {
+        Features::F16(features)
+    }
+}
+
+impl<'a, T: Element> From<ArrayView2<'a, bf16>> for Features<'a, T> {
+    fn from(features: ArrayView2<'a, bf16>) -> Self {
+        Features::Bf16(features)
+    }
+}
+
+impl<'a, T: Element> From<Csr<'a, T>> for Features<'a, T> {
+    fn from(features: Csr<'a, T>) -> Self {
+        Features::Csr(features)
+    }
+}
+
+impl<'a, T: Element> Features<'a, T> {
+    /// N and D.
+    pub fn dim(&self) -> (usize, usize) {
+        match self {
+            Features::Dense(x) => x.dim(),
+            Features::F16(x) => x.dim(),
+            Features::Bf16(x) => x.dim(),
+            Features::Csr(x) => (x.n_rows(), x.n_columns()),
+        }
+    }
+
+    /// What a backend must support to take this storage: nothing for a dense array of `T`.
+    pub fn storage(&self) -> Option<Feature> {
+        match self {
+            Features::Dense(_) => None,
+            Features::F16(_) => Some(Feature::F16Features),
+            Features::Bf16(_) => Some(Feature::Bf16Features),
+            Features::Csr(_) => Some(Feature::CsrFeatures),
+        }
+    }
+
+    /// The array, for a backend that takes no other storage.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] in the name of `backend`.
+    pub fn dense(&self, backend: &str) -> Result<ArrayView2<'a, T>> {
+        match (self, self.storage()) {
+            (Features::Dense(x), _) => Ok(*x),
+            (_, storage) => Err(Error::Unsupported {
+                backend: backend.to_owned(),
+                feature: storage.unwrap_or(Feature::CsrFeatures),
+            }),
+        }
+    }
+
+    /// The entries of row `i` that are stored, in the order of their columns: all D of them, but for CSR.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    pub fn row(&self, i: usize) -> FeatureRow<'a, T> {
+        let entries = match self {
+            Features::Dense(x) => Entries::Dense(x.index_axis_move(Axis(0), i)),
+            Features::F16(x) => Entries::F16(x.index_axis_move(Axis(0), i)),
+            Features::Bf16(x) => Entries::Bf16(x.index_axis_move(Axis(0), i)),
+            Features::Csr(x) => {
+                let (columns, values) = x.row(i);
+                Entries::Csr(columns, values)
+            }
+        };
+        FeatureRow { entries, next: 0 }
+    }
+
+    /// The features of some of the samples.
+    ///
+    /// # Panics
+    /// Where there are no such rows.
+    #[must_use]
+    pub fn rows(&self, rows: Range<usize>) -> Self {
+        match self {
+            Features::Dense(x) => Features::Dense(slice_rows(*x, rows)),
+            Features::F16(x) => Features::F16(slice_rows(*x, rows)),
+            Features::Bf16(x) => Features::Bf16(slice_rows(*x, rows)),
+            Features::Csr(x) => Features::Csr(x.rows(rows)),
+        }
+    }
+
+    /// All of it as a dense array of `T`: the array itself, or for any other storage a copy.
+    pub fn to_dense(&self) -> CowArray<'a, T, Ix2> {
+        match self {
+            Features::Dense(x) => CowArray::from(*x),
+            Features::F16(x) => CowArray::from(x.mapv(|x| T::narrow(x.to_f64()))),
+            Features::Bf16(x) => CowArray::from(x.mapv(|x| T::narrow(x.to_f64()))),
+            Features::Csr(x) => {
+                let mut dense = Array2::zeros((x.n_rows(), x.n_columns()));
+                for i in 0..x.n_rows() {
+                    self.row(i).for_each(|(k, value)| dense[[i, k]] = value);
+                }
+                CowArray::from(dense)
+            }
+        }
+    }
+}
+
+fn slice_rows<A>(array: ArrayView2<'_, A>, rows: Range<usize>) -> ArrayView2<'_, A> {
+    array.slice_axis_move(Axis(0), Slice::from(rows))
+}
+
+/// The entries of one row of [`Features`]: pairs of a column and its value.
+#[derive(Clone, Debug)]
+pub struct FeatureRow<'a, T> {
+    entries: Entries<'a, T>,
+    next: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Entries<'a, T> {
+    Dense(ArrayView1<'a, T>),
+    F16(ArrayView1<'a, f16>),
+    Bf16(ArrayView1<'a, bf16>),
+    Csr(&'a [u32], &'a [T]),
+}
+
+impl<T: Element> Iterator for FeatureRow<'_, T> {
+    type Item = (usize, T);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, T)> {
+        let k = self.next;
+        self.next += 1;
+        match &self.entries {
+            Entries::Dense(row) => row.get(k).map(|&x| (k, x)),
+            Entries::F16(row) => row.get(k).map(|x| (k, T::narrow(x.to_f64()))),
+            Entries::Bf16(row) => row.get(k).map(|x| (k, T::narrow(x.to_f64()))),
+            Entries::Csr(columns, values) => columns.get(k).map(|&column| (column as usize, values[k])),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+use ndarray::{ArrayView1, Axis, Slice};
+use std::ops::Range;
+
+/// One label for each sample (N): a class from 0 to C−1, or the ignored value. Any of the integer types that labels
+/// usually have.
+#[derive(Clone, Copy, Debug)]
+pub enum Labels<'a> {
+    /// Rust's index type.
+    Usize(ArrayView1<'a, usize>),
+    /// Unsigned bytes.
+    U8(ArrayView1<'a, u8>),
+    /// Unsigned 32-bit integers.
+    U32(ArrayView1<'a, u32>),
+    /// Signed 32-bit integers.
+    I32(ArrayView1<'a, i32>),
+    /// Signed 64-bit integers, as PyTorch has them.
+    I64(ArrayView1<'a, i64>),
+}
+
+/// Runs `$body` on the view of whichever type the labels have.
+macro_rules! each_type {
+    ($labels:expr, $view:ident => $body:expr) => {
+        match $labels {
+            Labels::Usize($view) => $body,
+            Labels::U8($view) => $body,
+            Labels::U32($view) => $body,
+            Labels::I32($view) => $body,
+            Labels::I64($view) => $body,
+        }
+    };
+}
+
+macro_rules! from_views {
+    ($($variant:ident: $type:ty),+) => {$(
+        impl<'a> From<ArrayView1<'a, $type>> for Labels<'a> {
+            fn from(labels: ArrayView1<'a, $type>) -> Self {
+                Labels::$variant(labels)
+            }
+        }
+
+        impl<'a> From<&'a [$type]> for Labels<'a> {
+            fn from(labels: &'a [$type]) -> Self {
+                Labels::$variant(labels.into())
+            }
+        }
+    )+};
+}
+
+from_views!(Usize: usize, U8: u8, U32: u32, I32: i32, I64: i64);
+
+impl Labels<'_> {
+    /// The number of samples N.
+    pub fn len(&self) -> usize {
+        each_type!(self, labels => labels.len())
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The label of sample `i`, as it is.
+    ///
+    /// # Panics
+    /// Where there is no such sample.
+    pub fn value(&self, i: usize) -> i128 {
+        each_type!(self, labels => labels[i] as i128)
+    }
+
+    /// The label of sample `i` as a class, `None` where it is `ignored` or negative.
+    #[inline]
+    pub(crate) fn class(&self, i: usize, ignored: Option<i64>) -> Option<usize> {
+        each_type!(self, labels => {
+            let label = labels[i];
+            match ignored {
+                Some(ignored) if i128::from(ignored) == label as i128 => None,
+                _ => usize::try_from(label).ok(),
+            }
+        })
+    }
+
+    /// The labels of some of the samples.
+    ///
+    /// # Panics
+    /// Where there are no such samples.
+    #[must_use]
+    pub fn range(&self, samples: Range<usize>) -> Self {
+        let range = Slice::from(samples);
+        match *self {
+            Labels::Usize(labels) => Labels::Usize(labels.slice_axis_move(Axis(0), range)),
+            Labels::U8(labels) => Labels::U8(labels.slice_axis_move(Axis(0), range)),
+            Labels::U32(labels) => Labels::U32(labels.slice_axis_move(Axis(0), range)),
+            Labels::I32(labels) => Labels::I32(labels.slice_axis_move(Axis(0), range)),
+            Labels::I64(labels) => Labels::I64(labels.slice_axis_move(Axis(0), range)),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use crate::element::Element;
+use crate::error::Result;
+use crate::objective::Objective;
+use crate::problem::{Problem, ProblemBuilder};
+use crate::targets::Targets;
+use ndarray::{Array1, Array2};
+
+/// A problem's arrays, owned and dense: what a generator or a test has. Nothing is checked until
+/// [`problem`](Self::problem).
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnedProblem<T> {
+    /// X (N×D).
+    pub features: Array2<T>,
+    /// W (D×C).
+    pub weights: Array2<T>,
+    /// Labels (N) or soft targets (N×C).
+    pub targets: OwnedTargets<T>,
+    /// b (C).
+    pub bias: Option<Array1<T>>,
+    /// w (C).
+    pub class_weights: Option<Array1<T>>,
+    /// u (N).
+    pub sample_weights: Option<Array1<T>>,
+    /// The options of the loss.
+    pub objective: Objective,
+}
+
+/// [`Targets`], owned.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OwnedTargets<T> {
+    /// One class per sample (N), or the ignored value.
+    Labels(Array1<i64>),
+    /// A mass for every class (N×C).
+    Soft(Array2<T>),
+    /// None.
+    None,
+}
+
+impl<T: Element> OwnedProblem<T> {
+    /// Features, weights and targets, with no bias, unit weights and the plain objective.
+    pub fn new(features: Array2<T>, weights: Array2<T>, targets: OwnedTargets<T>) -> Self {
+        OwnedProblem {
+            features,
+            weights,
+            targets,
+            bias: None,
+            class_weights: None,
+            sample_weights: None,
+            objective: Objective::default(),
+        }
+    }
+
+    /// Views of these arrays as a checked problem.
+    ///
+    /// # Errors
+    /// As [`ProblemBuilder::build`].
+    pub fn problem(&self) -> Result<Problem<'_, T>> {
+        self.builder().build()
+    }
+
+    /// Views of these arrays, for whoever has something to say differently.
+    pub fn builder(&self) -> ProblemBuilder<'_, T> {
+        let targets = match &self.targets {
+            OwnedTargets::Labels(labels) => Targets::Labels(labels.view().into()),
+            OwnedTargets::Soft(soft) => Targets::Soft(soft.view()),
+            OwnedTargets::None => Targets::None,
+        };
+        let mut builder = Problem::builder(self.features.view(), self.weights.view(), targets);
+        if let Some(bias) = &self.bias {
+            builder = builder.bias(bias.view());
+        }
+        if let Some(class_weights) = &self.class_weights {
+            builder = builder.class_weights(class_weights.view());
+        }
+        if let Some(sample_weights) = &self.sample_weights {
+            builder = builder.sample_weights(sample_weights.view());
+        }
+        builder.objective(self.objective)
+    }
+}

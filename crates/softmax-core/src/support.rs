@@ -1,0 +1,149 @@
+//! What a problem or an evaluation may ask for that not every backend does.
+
+use crate::names::names;
+
+/// Something that a backend may not support, beyond the loss of plain labels and dW.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Feature {
+    /// Computing in f32.
+    F32,
+    /// Computing in f64.
+    F64,
+    /// X in half precision, IEEE 754 binary16.
+    F16Features,
+    /// X in half precision, bfloat16.
+    Bf16Features,
+    /// X in compressed sparse rows.
+    CsrFeatures,
+    /// W in half precision, IEEE 754 binary16.
+    F16Weights,
+    /// W in half precision, bfloat16.
+    Bf16Weights,
+    /// A target mass for every class.
+    SoftTargets,
+    /// Scores alone, without targets.
+    NoTargets,
+    /// A bias b.
+    Bias,
+    /// Class weights w.
+    ClassWeights,
+    /// Sample weights u.
+    SampleWeights,
+    /// Class or sample weights below zero.
+    NegativeWeights,
+    /// The reduction to a sum.
+    SumReduction,
+    /// Label smoothing ε.
+    LabelSmoothing,
+    /// A label that is ignored.
+    IgnoreIndex,
+    /// The penalty λ.
+    L2,
+    /// The z-loss ζ.
+    ZLoss,
+    /// The logit softcap κ.
+    Softcap,
+    /// The temperature τ.
+    Temperature,
+    /// dX.
+    FeaturesGradient,
+    /// dX of features in compressed sparse rows, which is a dense array all the same.
+    CsrFeaturesGradient,
+    /// db.
+    BiasGradient,
+    /// The sample losses.
+    SampleLosses,
+    /// The log-sum-exp of each sample.
+    LogSumExp,
+    /// The predicted classes.
+    Predicted,
+    /// Adding dW and db to what the arrays hold.
+    Accumulation,
+}
+
+names!(Feature, "feature",
+    F32 => "f32",
+    F64 => "f64",
+    F16Features => "f16 features",
+    Bf16Features => "bf16 features",
+    CsrFeatures => "CSR features",
+    F16Weights => "f16 weights",
+    Bf16Weights => "bf16 weights",
+    SoftTargets => "soft targets",
+    NoTargets => "problems without targets",
+    Bias => "a bias",
+    ClassWeights => "class weights",
+    SampleWeights => "sample weights",
+    NegativeWeights => "negative weights",
+    SumReduction => "the reduction sum",
+    LabelSmoothing => "label smoothing",
+    IgnoreIndex => "an ignored label",
+    L2 => "L2",
+    ZLoss => "z-loss",
+    Softcap => "a softcap",
+    Temperature => "a temperature",
+    FeaturesGradient => "the features gradient",
+    CsrFeaturesGradient => "the features gradient of CSR features",
+    BiasGradient => "the bias gradient",
+    SampleLosses => "sample losses",
+    LogSumExp => "log-sum-exp",
+    Predicted => "predicted classes",
+    Accumulation => "accumulation into gradients",
+);
+
+impl Feature {
+    /// Whether this is how X or W are stored, rather than what is computed: a backend needs code of its own for each.
+    pub const fn is_storage(self) -> bool {
+        matches!(
+            self,
+            Feature::F16Features
+                | Feature::Bf16Features
+                | Feature::CsrFeatures
+                | Feature::F16Weights
+                | Feature::Bf16Weights
+        )
+    }
+}
+
+/// A set of [`Feature`]s.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub struct FeatureSet(u32);
+
+impl FeatureSet {
+    /// None of them.
+    pub const NONE: FeatureSet = FeatureSet(0);
+
+    /// This set and one more.
+    #[must_use]
+    pub const fn with(self, feature: Feature) -> FeatureSet {
+        FeatureSet(self.0 | 1 << feature as u32)
+    }
+
+    /// This set, and one more where it is `needed`.
+    #[must_use]
+    pub(crate) const fn with_if(self, needed: bool, feature: Feature) -> FeatureSet {
+        if needed { self.with(feature) } else { self }
+    }
+
+    /// The features of either set.
+    #[must_use]
+    pub const fn union(self, other: FeatureSet) -> FeatureSet {
+        FeatureSet(self.0 | other.0)
+    }
+
+    /// Whether `feature` is in the set.
+    pub const fn contains(self, feature: Feature) -> bool {
+        self.0 & (1 << feature as u32) != 0
+    }
+
+    /// The features, in the order of [`Feature::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Feature> {
+        Feature::ALL.iter().copied().filter(move |&feature| self.contains(feature))
+    }
+}
+
+impl FromIterator<Feature> for FeatureSet {
+    fn from_iter<I: IntoIterator<Item = Feature>>(features: I) -> Self {
+        features.into_iter().fold(FeatureSet::NONE, FeatureSet::with)
+    }
+}

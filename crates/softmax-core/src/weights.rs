@@ -1,0 +1,90 @@
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::support::Feature;
+use half::{bf16, f16};
+use ndarray::{ArrayView2, CowArray, Ix2};
+
+/// W (D×C), as it is stored, in any memory order: PyTorch's C×D is the transpose. Numbers of half precision are computed
+/// with as the numbers of `T` that they stand for, exactly.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights<'a, T> {
+    /// Numbers of the element type.
+    Dense(ArrayView2<'a, T>),
+    /// IEEE 754 binary16.
+    F16(ArrayView2<'a, f16>),
+    /// bfloat16: the upper half of a binary32.
+    Bf16(ArrayView2<'a, bf16>),
+}
+
+impl<'a, T: Element> From<ArrayView2<'a, T>> for Weights<'a, T> {
+    fn from(weights: ArrayView2<'a, T>) -> Self {
+        Weights::Dense(weights)
+    }
+}
+
+impl<'a, T: Element> From<ArrayView2<'a, f16>> for Weights<'a, T> {
+    fn from(weights: ArrayView2<'a, f16>) -> Self {
+        Weights::F16(weights)
+    }
+}
+
+impl<'a, T: Element> From<ArrayView2<'a, bf16>> for Weights<'a, T> {
+    fn from(weights: ArrayView2<'a, bf16>) -> Self {
+        Weights::Bf16(weights)
+    }
+}
+
+impl<'a, T: Element> Weights<'a, T> {
+    /// D and C.
+    pub fn dim(&self) -> (usize, usize) {
+        match self {
+            Weights::Dense(w) => w.dim(),
+            Weights::F16(w) => w.dim(),
+            Weights::Bf16(w) => w.dim(),
+        }
+    }
+
+    /// What a backend must support to take this storage: nothing for an array of `T`.
+    pub fn storage(&self) -> Option<Feature> {
+        match self {
+            Weights::Dense(_) => None,
+            Weights::F16(_) => Some(Feature::F16Weights),
+            Weights::Bf16(_) => Some(Feature::Bf16Weights),
+        }
+    }
+
+    /// The array, for a backend that takes no other storage.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] in the name of `backend`.
+    pub fn dense(&self, backend: &str) -> Result<ArrayView2<'a, T>> {
+        let feature = match self {
+            Weights::Dense(w) => return Ok(*w),
+            Weights::F16(_) => Feature::F16Weights,
+            Weights::Bf16(_) => Feature::Bf16Weights,
+        };
+        Err(Error::Unsupported { backend: backend.to_owned(), feature })
+    }
+
+    /// The entry of feature `k` and class `c`.
+    ///
+    /// # Panics
+    /// Where there is no such entry.
+    #[inline]
+    pub fn at(&self, k: usize, c: usize) -> T {
+        match self {
+            Weights::Dense(w) => w[[k, c]],
+            Weights::F16(w) => T::narrow(w[[k, c]].to_f64()),
+            Weights::Bf16(w) => T::narrow(w[[k, c]].to_f64()),
+        }
+    }
+
+    /// All of it as an array of `T`: the array itself, or for any other storage a copy.
+    pub fn to_dense(&self) -> CowArray<'a, T, Ix2> {
+        match self {
+            Weights::Dense(w) => CowArray::from(*w),
+            Weights::F16(w) => CowArray::from(w.mapv(|w| T::narrow(w.to_f64()))),
+            Weights::Bf16(w) => CowArray::from(w.mapv(|w| T::narrow(w.to_f64()))),
+        }
+    }
+}
