@@ -11,9 +11,7 @@ use softmax_ndarray::NdArray;
 fn loss_and_dw(criterion: &mut Criterion) {
     for (n, d, c) in SHAPES {
         let dataset = synthetic::<f32>(n, d, c, 0);
-        let owned =
-            dataset.into_problem(Objective::default(), None, 0).expect("synthetic labels are classes");
-        let problem = owned.problem().expect("synthetic problems are sound");
+        let problem = dataset.problem(Objective::default()).expect("synthetic problems are sound");
         let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::NONE.with(OutputKind::WeightsGradient));
         let mut group = criterion.benchmark_group(format!("{n}x{d}x{c}"));
         // 4·N·D·C operations.
@@ -21,7 +19,7 @@ fn loss_and_dw(criterion: &mut Criterion) {
         let backends: [(&str, Box<dyn SoftmaxBackend<f32>>); 3] = [
             ("naive", Box::new(Naive::new())),
             ("ndarray", Box::new(NdArray::new())),
-            ("fused", Box::new(Fused::detect())),
+            ("fused", Box::new(Fused::new())),
         ];
         for (name, mut backend) in backends {
             group.bench_function(BenchmarkId::from_parameter(name), |bencher| {

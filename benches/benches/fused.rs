@@ -33,10 +33,9 @@ fn loss_and_dw<T: Element>(
     let work = Work { samples: n, features: d, classes: c, dtype: T::DTYPE, dx: false };
     println!("{n}x{d}x{c} {}: at least {:.3} ms", T::DTYPE, roofline.floor_s(work) * 1e3);
     let dataset = synthetic::<T>(n, d, c, 0);
-    let owned = dataset.into_problem(Objective::default(), None, 0).expect("synthetic labels are classes");
-    let problem = owned.problem().expect("synthetic problems are sound");
+    let problem = dataset.problem(Objective::default()).expect("synthetic problems are sound");
     let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::NONE.with(OutputKind::WeightsGradient));
-    let mut backend = Fused::detect();
+    let mut backend = Fused::new();
     group.throughput(Throughput::Elements(work.operations() as u64));
     group.bench_function(BenchmarkId::from_parameter(T::DTYPE), |bencher| {
         bencher.iter(|| backend.evaluate(&problem, &mut outputs.as_outputs()).expect("plain problems"));

@@ -9,7 +9,7 @@ use burn::nn::{Linear, LinearConfig, Relu};
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use peak_alloc::PeakAlloc;
 use softmax_burn::{LinearCrossEntropyLoss, LinearCrossEntropyLossConfig};
-use softmax_data::{Labels, digits};
+use softmax_data::{TargetStore, digits};
 use std::time::Instant;
 
 #[global_allocator]
@@ -83,9 +83,9 @@ fn both() -> [Training; 2] {
     let device = Device::flex().autodiff();
     let dataset = digits::<f32>();
     let (n, d) = dataset.features.dim();
-    let pixels = dataset.features.iter().copied().collect::<Vec<f32>>();
+    let pixels = dataset.features.into_dense().into_raw_vec_and_offset().0;
     let pixels = Tensor::<2>::from_data(TensorData::new(pixels, [n, d]), &device);
-    let Labels::Hard(labels) = dataset.labels else { panic!("the digits have labels") };
+    let TargetStore::Labels(labels) = dataset.targets else { panic!("the digits have labels") };
     let labels = Tensor::<1, Int>::from_data(TensorData::new(labels.to_vec(), [n]), &device);
 
     let ours: LinearCrossEntropyLoss = LinearCrossEntropyLossConfig::new().init(&device);

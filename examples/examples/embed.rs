@@ -1,17 +1,17 @@
 //! A backend in a training loop of ten lines, on arrays of your own:
 //! `cargo run --release -p softmax-examples --example embed`.
 
-use softmax_fused::ndarray::{Array2, ArrayView1, ArrayView2};
-use softmax_fused::{Fused, Problem, SoftmaxBackend};
+use softmax::ndarray::{Array2, ArrayView1, ArrayView2};
+use softmax::{Fused, Problem, SoftmaxBackend};
 
 /// Six points of the plane, row by row, and their classes.
 const FEATURES: [f32; 12] = [0.9, 0.1, 0.8, -0.2, -0.5, 0.9, -0.4, 0.7, -0.6, -0.8, -0.3, -0.9];
-const LABELS: [usize; 6] = [0, 0, 1, 1, 2, 2];
+const LABELS: [i64; 6] = [0, 0, 1, 1, 2, 2];
 
 fn train() -> Result<f64, Box<dyn std::error::Error>> {
     let (features, labels) = (ArrayView2::from_shape((6, 2), &FEATURES)?, ArrayView1::from(&LABELS));
     let mut weights = Array2::zeros((2, 3));
-    let mut backend = Fused::detect();
+    let mut backend = Fused::new();
     for step in 0..=100 {
         let problem = Problem::builder(features, weights.view(), labels).build()?;
         let gradients = backend.gradients(&problem)?;

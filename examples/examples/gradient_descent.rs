@@ -4,9 +4,9 @@
 
 use indicatif::ProgressBar;
 use plotters::prelude::*;
-use softmax_core::ndarray::{Array2, Axis};
-use softmax_core::{Objective, Outputs, OwnedProblem, OwnedTargets, SoftmaxBackend};
-use softmax_fused::Fused;
+use softmax::ndarray::{Array2, Axis};
+use softmax::{Fused, Outputs, OwnedProblem, OwnedTargets, SoftmaxBackend};
+use softmax_data::{Preparation, TargetStore};
 use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
@@ -16,17 +16,16 @@ const RATE: f32 = 1.0;
 
 /// Every fifth digit is for testing, so that all writers are in both halves.
 fn split() -> Result<(OwnedProblem<f32>, OwnedProblem<f32>), Box<dyn Error>> {
-    let digits =
-        softmax_data::digits::<f32>().with_bias_column().into_problem(Objective::default(), None, 0)?;
+    let with_bias = Preparation { bias_column: true, ..Preparation::default() };
+    let digits = softmax_data::digits::<f32>().prepare(with_bias);
+    let classes = digits.n_classes(None);
+    let TargetStore::Labels(labels) = digits.targets else { return Err("the digits have labels".into()) };
+    let features = digits.features.into_dense();
     let part = |is_test: bool| {
-        let rows: Vec<usize> = (0..digits.features.nrows()).filter(|row| (row % 5 == 0) == is_test).collect();
-        let OwnedTargets::Labels(labels) = &digits.targets else { panic!("the digits have labels") };
+        let rows: Vec<usize> = (0..features.nrows()).filter(|row| (row % 5 == 0) == is_test).collect();
         let targets = OwnedTargets::Labels(labels.select(Axis(0), &rows));
-        OwnedProblem::new(
-            digits.features.select(Axis(0), &rows),
-            Array2::zeros(digits.weights.dim()),
-            targets,
-        )
+        let weights = Array2::zeros((features.ncols(), classes));
+        OwnedProblem::new(features.select(Axis(0), &rows), weights, targets)
     };
     Ok((part(false), part(true)))
 }
@@ -40,7 +39,7 @@ struct Step {
 
 fn train(progress: &ProgressBar) -> Result<Vec<Step>, Box<dyn Error>> {
     let (mut digits, mut test) = split()?;
-    let mut backend = Fused::detect();
+    let mut backend = Fused::new();
     let mut curve = Vec::with_capacity(STEPS);
     for _ in 0..STEPS {
         test.weights.assign(&digits.weights);

@@ -1,13 +1,12 @@
-//! Write a backend in three steps, and put it to the suite:
+//! Write a backend in four steps, and put it to the suite:
 //! `cargo run --release -p softmax-examples --example write_a_backend`.
 //!
 //! This one does plain labels under the mean or the sum, and says so of everything else.
 
 use softmax_conformance::{Report, Runner, Suite};
-use softmax_core::ndarray::{Array1, Array2, ArrayView1};
+use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{
-    Descriptor, Element, Error, Evaluation, Objective, Outputs, Problem, Reduction, Result, SoftmaxBackend,
-    Targets,
+    Backend, Descriptor, Element, Evaluation, Feature, Outputs, Problem, Reduction, Result, SoftmaxBackend,
 };
 
 /// Step 1: a type that owns its scratch.
@@ -16,8 +15,8 @@ struct Mine {
     scores: Vec<f64>,
 }
 
-/// Step 2: the trait. Check the outputs, refuse what is not done, compute, write what is asked for.
-impl<T: Element> SoftmaxBackend<T> for Mine {
+/// Step 2: what it is, and what it does.
+impl Backend for Mine {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
             name: "mine".into(),
@@ -28,10 +27,23 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
         }
     }
 
+    fn supports(&self, feature: Feature) -> bool {
+        use Feature::{
+            BiasGradient, F32, F64, FeaturesGradient, LogSumExp, Predicted, SampleLosses, SumReduction,
+        };
+        matches!(
+            feature,
+            F32 | F64 | SumReduction | FeaturesGradient | BiasGradient | SampleLosses | LogSumExp | Predicted
+        )
+    }
+}
+
+/// Step 3: the computation. Check what is asked, compute, write what is asked for.
+impl<T: Element> SoftmaxBackend<T> for Mine {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        outputs.check(problem)?;
-        let labels = plain_labels(problem)?;
-        let (x, w) = (problem.features(), problem.weights());
+        // Refuses by name what `supports` does not say, so that from here on labels are plain.
+        self.check(problem, outputs)?;
+        let (x, w) = (problem.features().dense("mine")?, problem.weights().dense("mine")?);
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let total_weight = if problem.objective().reduction == Reduction::Sum { 1.0 } else { n as f64 };
         let (mut loss, mut correct) = (0.0, 0);
@@ -40,6 +52,7 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
         let mut dx = outputs.features_gradient.is_some().then(|| Array2::<f64>::zeros((n, d)));
         let mut db = outputs.bias_gradient.is_some().then(|| Array1::<f64>::zeros(c));
         for i in 0..n {
+            let Some(label) = problem.label(i) else { continue };
             self.scores.clear();
             self.scores
                 .extend((0..c).map(|j| (0..d).map(|k| x[[i, k]].widen() * w[[k, j]].widen()).sum::<f64>()));
@@ -53,11 +66,11 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
                 (0..c).filter(|&j| j != left_out).map(|j| (s[j] - max).exp()).sum()
             };
             let rest = others(best, &self.scores);
-            let sample_loss = rest.ln_1p() + (max - self.scores[labels[i]]);
+            let sample_loss = rest.ln_1p() + (max - self.scores[label]);
             loss += sample_loss;
-            correct += usize::from(best == labels[i]);
+            correct += usize::from(best == label);
             for j in (0..c).filter(|_| outputs.wants_gradient()) {
-                let g = if j == labels[i] {
+                let g = if j == label {
                     -(others(j, &self.scores) / (1.0 + rest))
                 } else {
                     (self.scores[j] - max).exp() / (1.0 + rest)
@@ -98,26 +111,7 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
     }
 }
 
-fn plain_labels<'a, T: Element>(problem: &Problem<'a, T>) -> Result<ArrayView1<'a, usize>> {
-    let objective = Objective { reduction: problem.objective().reduction, ..Objective::default() };
-    if *problem.objective() != objective || problem.bias().is_some() {
-        return Err(unsupported("options"));
-    }
-    match problem.targets() {
-        Targets::Labels(labels)
-            if problem.class_weights().is_none() && problem.sample_weights().is_none() =>
-        {
-            Ok(*labels)
-        }
-        _ => Err(unsupported("soft targets and weights")),
-    }
-}
-
-fn unsupported(what: &str) -> Error {
-    Error::Unsupported { backend: "mine".to_owned(), what: what.to_owned() }
-}
-
-/// Step 3: the suite.
+/// Step 4: the suite.
 fn report() -> Report {
     Runner::new().run(&Suite::<f64>::full(), || Box::<Mine>::default())
 }

@@ -9,7 +9,7 @@ pub use plan::Plan;
 
 use softmax_conformance::{check, reference};
 use softmax_core::{Element, OutputSet, OwnedOutputs, OwnedProblem, SoftmaxBackend};
-use softmax_data::{Format, ReadOptions};
+use softmax_data::{Format, Preparation, ReadOptions, Storage};
 use softmax_fused::Fused;
 use softmax_naive::Naive;
 use softmax_ndarray::NdArray;
@@ -35,13 +35,13 @@ pub fn read(format: Format, data: &[u8]) {
     for limit in [None, Some(2)] {
         let options = ReadOptions { format: Some(format), labels: labels.clone(), limit, ..ReadOptions::default() };
         if let Ok(dataset) = softmax_data::read::<f32>(&path, &options) {
-            let dataset = dataset.standardize().with_bias_column();
+            let dataset = dataset.prepare(Preparation { standardize: true, bias_column: true });
             // Labels and features that are wide, and right, may ask for more weights than a target has time for.
-            if dataset.features.ncols().saturating_mul(dataset.n_classes(None)) > MOST_WEIGHTS {
+            if dataset.features.dim().1.saturating_mul(dataset.n_classes(None)) > MOST_WEIGHTS {
                 continue;
             }
-            if let Ok(problem) = dataset.into_problem(Default::default(), None, 0) {
-                let _ = problem.problem();
+            if let Ok(dataset) = dataset.with_weights(0, None) {
+                let _ = dataset.problem(Objective::default());
             }
         }
     }
@@ -50,14 +50,14 @@ pub fn read(format: Format, data: &[u8]) {
 /// Reads weights.
 pub fn read_weights(data: &[u8]) {
     let path = file("weights.npz", data);
-    let _ = softmax_data::read_weights::<f64>(&path);
+    let _ = softmax_data::read_weights::<f64>(&path, Storage::Keep);
 }
 
 /// Puts a problem to the backends that compile in seconds, and each answer to the oracle.
 pub fn evaluate(plan: Plan) {
     let (double, single) = plan.problems();
-    hold::<f64>(&double, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::detect())]);
-    hold::<f32>(&single, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::detect())]);
+    hold::<f64>(&double, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::new())]);
+    hold::<f32>(&single, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::new())]);
 }
 
 fn hold<T: Element>(owned: &OwnedProblem<T>, backends: [Box<dyn SoftmaxBackend<T>>; 3]) {

@@ -1,44 +1,23 @@
 //! A small problem out of bytes.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use softmax_conformance::Case;
-use softmax_core::ndarray::{Array1, Array2};
-use softmax_core::{Objective, OwnedProblem, OwnedTargets, Reduction};
+use softmax_conformance::{Case, Choices, Generator};
+use softmax_core::OwnedProblem;
+use softmax_core::ndarray::Array2;
 
-/// A problem whose sizes are small, and whose numbers and options are any that the builder admits.
+/// A problem whose sizes are small, with any options that the suite's generator has, and numbers that bytes say.
 #[derive(Debug)]
 pub struct Plan(OwnedProblem<f64>);
 
 impl<'a> Arbitrary<'a> for Plan {
     fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Self> {
         let (n, d, c) = (bytes.int_in_range(0..=9)?, bytes.int_in_range(0..=20)?, bytes.int_in_range(1..=80)?);
-        let features = matrix(bytes, n, d)?;
-        let weights = matrix(bytes, d, c)?;
-        let is_soft = bytes.ratio(1, 4)?;
-        let targets = if is_soft {
-            OwnedTargets::Soft(matrix(bytes, n, c)?.mapv(f64::abs))
-        } else {
-            let labels = (0..n).map(|_| bytes.int_in_range(0..=c - 1)).collect::<Result<_>>()?;
-            OwnedTargets::Labels(labels)
-        };
-        let mut sometimes = |length: usize, positive: bool| -> Result<Option<Array1<f64>>> {
-            if bytes.ratio(1, 2)? {
-                return Ok(None);
-            }
-            let vector = matrix(bytes, 1, length)?.remove_axis(softmax_core::ndarray::Axis(0));
-            Ok(Some(if positive { vector.mapv(f64::abs) } else { vector }))
-        };
-        let (bias, class_weights, sample_weights) = (sometimes(c, false)?, sometimes(c, true)?, sometimes(n, true)?);
-        let objective = Objective {
-            reduction: if bytes.arbitrary()? { Reduction::Mean } else { Reduction::Sum },
-            label_smoothing: *bytes.choose(&[0.0, 0.0, 0.1, 1.0])?,
-            ignore_index: if is_soft || bytes.arbitrary()? { None } else { Some(bytes.int_in_range(0..=c)?) },
-            l2: *bytes.choose(&[0.0, 0.01, 3.0])?,
-            z_loss: *bytes.choose(&[0.0, 1e-4, 1.0])?,
-            softcap: *bytes.choose(&[None, None, Some(0.5), Some(30.0)])?,
-            temperature: *bytes.choose(&[1.0, 0.1, 7.0])?,
-        };
-        Ok(Plan(OwnedProblem { features, weights, targets, bias, class_weights, sample_weights, objective }))
+        let mut generator = Generator::new(bytes.arbitrary()?);
+        let choices = if bytes.arbitrary()? { generator.choices() } else { Choices::PLAIN };
+        let mut problem = generator.problem_with(n, d, c, choices);
+        problem.features = matrix(bytes, n, d)?;
+        problem.weights = matrix(bytes, d, c)?;
+        Ok(Plan(problem))
     }
 }
 

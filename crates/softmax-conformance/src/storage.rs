@@ -131,7 +131,7 @@ impl<T: Element> StoredProblem<T> {
             None => builder,
             Some(StoredFeatures::F16(x)) => builder.features(Features::F16(x.view())),
             Some(StoredFeatures::Bf16(x)) => builder.features(Features::Bf16(x.view())),
-            Some(StoredFeatures::Csr(x)) => builder.features(x.view()?),
+            Some(StoredFeatures::Csr(x)) => builder.features(x.view()),
         };
         builder = match &self.weights {
             None => builder,
@@ -150,16 +150,15 @@ impl<T: Element> StoredProblem<T> {
 }
 
 fn to_csr<T: Element>(matrix: &Array2<T>) -> OwnedCsr<T> {
-    let mut csr =
-        OwnedCsr { shape: matrix.dim(), row_pointers: vec![0], columns: Vec::new(), values: Vec::new() };
+    let (mut row_pointers, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
     for row in matrix.rows() {
         for (column, &value) in row.iter().enumerate().filter(|(_, value)| **value != T::zero()) {
-            csr.columns.push(column as u32);
-            csr.values.push(value);
+            columns.push(column as u32);
+            values.push(value);
         }
-        csr.row_pointers.push(csr.values.len());
+        row_pointers.push(values.len());
     }
-    csr
+    OwnedCsr::new(matrix.dim(), row_pointers, columns, values).expect("rows are gone through in order")
 }
 
 fn stored_labels(labels: &Array1<i64>, storage: LabelStorage) -> Option<StoredLabels> {

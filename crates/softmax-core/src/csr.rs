@@ -105,25 +105,45 @@ impl<'a, T> Csr<'a, T> {
     }
 }
 
-/// A sparse matrix in compressed sparse rows, owned; its slices are checked by [`view`](Self::view).
+/// A sparse matrix in compressed sparse rows, owned and checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnedCsr<T> {
-    /// The number of rows and of columns.
-    pub shape: (usize, usize),
-    /// Where each row begins among the entries, and where the last one ends.
-    pub row_pointers: Vec<usize>,
-    /// Each entry's column.
-    pub columns: Vec<u32>,
-    /// Each entry's value.
-    pub values: Vec<T>,
+    n_columns: usize,
+    row_pointers: Vec<usize>,
+    columns: Vec<u32>,
+    values: Vec<T>,
 }
 
 impl<T> OwnedCsr<T> {
-    /// The matrix, borrowed.
+    /// A matrix of `shape` from its three arrays.
     ///
     /// # Errors
     /// As [`Csr::new`].
-    pub fn view(&self) -> Result<Csr<'_, T>> {
-        Csr::new(self.shape, &self.row_pointers, &self.columns, &self.values)
+    pub fn new(
+        shape: (usize, usize),
+        row_pointers: Vec<usize>,
+        columns: Vec<u32>,
+        values: Vec<T>,
+    ) -> Result<Self> {
+        Csr::new(shape, &row_pointers, &columns, &values)?;
+        Ok(OwnedCsr { n_columns: shape.1, row_pointers, columns, values })
+    }
+
+    /// The first rows, at most so many.
+    #[must_use]
+    pub fn first_rows(mut self, rows: usize) -> Self {
+        if rows + 1 < self.row_pointers.len() {
+            self.row_pointers.truncate(rows + 1);
+            let entries = self.row_pointers[rows];
+            self.columns.truncate(entries);
+            self.values.truncate(entries);
+        }
+        self
+    }
+
+    /// The matrix, borrowed.
+    pub fn view(&self) -> Csr<'_, T> {
+        let OwnedCsr { n_columns, row_pointers, columns, values } = self;
+        Csr { n_columns: *n_columns, row_pointers, columns, values }
     }
 }

@@ -1,5 +1,6 @@
 use crate::names::names;
 use ndarray::NdFloat;
+use zerocopy::FromBytes;
 
 mod sealed {
     pub trait Sealed {}
@@ -17,6 +18,9 @@ pub trait Element: sealed::Sealed + NdFloat + Default + std::iter::Sum {
 
     /// The value of this type nearest to `value`.
     fn narrow(value: f64) -> Self;
+
+    /// The numbers that lie in `bytes` in the machine's own order, if they are whole and aligned.
+    fn of_bytes(bytes: &[u8]) -> Option<&[Self]>;
 }
 
 impl Element for f32 {
@@ -31,6 +35,10 @@ impl Element for f32 {
     fn narrow(value: f64) -> Self {
         value as f32
     }
+
+    fn of_bytes(bytes: &[u8]) -> Option<&[Self]> {
+        FromBytes::ref_from_bytes(bytes).ok()
+    }
 }
 
 impl Element for f64 {
@@ -44,6 +52,10 @@ impl Element for f64 {
     #[inline]
     fn narrow(value: f64) -> Self {
         value
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Option<&[Self]> {
+        FromBytes::ref_from_bytes(bytes).ok()
     }
 }
 

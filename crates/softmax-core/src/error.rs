@@ -1,3 +1,4 @@
+use crate::parts::{ArrayName, AxisName, OptionName};
 use crate::support::Feature;
 use std::error::Error as StdError;
 
@@ -11,10 +12,10 @@ pub enum Error {
     /// An array's length along an axis does not agree with the other arrays.
     #[error("{array}: expected {expected} {axis}, found {found}")]
     Shape {
-        /// The array: `weights`, `bias`, `weights gradient`, …
-        array: &'static str,
-        /// What its axis counts: `samples`, `features` or `classes`.
-        axis: &'static str,
+        /// The array.
+        array: ArrayName,
+        /// What its axis counts.
+        axis: AxisName,
         /// The length that the other arrays ask for.
         expected: usize,
         /// Its length.
@@ -53,8 +54,8 @@ pub enum Error {
     /// An entry that the formula does not admit, such as a NaN among the weights of samples.
     #[error("{array}: expected {expected}, found {found} at index {index:?}")]
     Value {
-        /// The array: `class weights`, `sample weights` or `soft targets`.
-        array: &'static str,
+        /// The array: class weights, sample weights or soft targets.
+        array: ArrayName,
         /// Where: one index per axis.
         index: Vec<usize>,
         /// What the entry must be.
@@ -66,8 +67,8 @@ pub enum Error {
     /// An option of the objective that is out of its range.
     #[error("{option}: expected {expected}, found {found}")]
     Option {
-        /// The field of [`Objective`](crate::Objective).
-        option: &'static str,
+        /// Which option.
+        option: OptionName,
         /// What it must be.
         expected: &'static str,
         /// What it is.

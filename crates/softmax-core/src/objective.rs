@@ -1,5 +1,6 @@
 use crate::error::{Error, Result};
 use crate::names::names;
+use crate::parts::OptionName;
 
 /// The options of the loss. Plain data; its ranges are checked when a problem is built with it, where
 /// κ and τ must also be normal numbers of the element type, and λ and ζ finite in it.
@@ -67,14 +68,24 @@ impl Objective {
             if holds { Ok(()) } else { Err(Error::Option { option, expected, found: value }) }
         };
         let smoothing = self.label_smoothing;
-        require("label_smoothing", smoothing, (0.0..=1.0).contains(&smoothing), "a number from 0 to 1")?;
+        require(
+            OptionName::LabelSmoothing,
+            smoothing,
+            (0.0..=1.0).contains(&smoothing),
+            "a number from 0 to 1",
+        )?;
         let non_negative = |value: f64| value.is_finite() && value >= 0.0;
-        require("l2", self.l2, non_negative(self.l2), "a finite number, at least 0")?;
-        require("z_loss", self.z_loss, non_negative(self.z_loss), "a finite number, at least 0")?;
+        require(OptionName::L2, self.l2, non_negative(self.l2), "a finite number, at least 0")?;
+        require(OptionName::ZLoss, self.z_loss, non_negative(self.z_loss), "a finite number, at least 0")?;
         let positive = |value: f64| value.is_finite() && value > 0.0;
         if let Some(softcap) = self.softcap {
-            require("softcap", softcap, positive(softcap), "a finite number above 0")?;
+            require(OptionName::Softcap, softcap, positive(softcap), "a finite number above 0")?;
         }
-        require("temperature", self.temperature, positive(self.temperature), "a finite number above 0")
+        require(
+            OptionName::Temperature,
+            self.temperature,
+            positive(self.temperature),
+            "a finite number above 0",
+        )
     }
 }

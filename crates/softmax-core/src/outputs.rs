@@ -1,7 +1,7 @@
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::features::Features;
-use crate::names::names;
+use crate::parts::{ArrayName, AxisName, OutputKind};
 use crate::problem::Problem;
 use crate::support::{Feature, FeatureSet};
 use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2};
@@ -52,19 +52,29 @@ impl<T: Element> Outputs<'_, T> {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let require = |kind: OutputKind, axis, expected, found: Option<usize>| match found {
             Some(found) if found != expected => {
-                Err(Error::Shape { array: kind.name(), axis, expected, found })
+                Err(Error::Shape { array: ArrayName::Output(kind), axis, expected, found })
             }
             _ => Ok(()),
         };
         let (dw, dx) = (&self.weights_gradient, &self.features_gradient);
-        require(OutputKind::WeightsGradient, "features", d, dw.as_ref().map(|v| v.nrows()))?;
-        require(OutputKind::WeightsGradient, "classes", c, dw.as_ref().map(|v| v.ncols()))?;
-        require(OutputKind::FeaturesGradient, "samples", n, dx.as_ref().map(|v| v.nrows()))?;
-        require(OutputKind::FeaturesGradient, "features", d, dx.as_ref().map(|v| v.ncols()))?;
-        require(OutputKind::BiasGradient, "classes", c, self.bias_gradient.as_ref().map(|v| v.len()))?;
-        require(OutputKind::SampleLosses, "samples", n, self.sample_losses.as_ref().map(|v| v.len()))?;
-        require(OutputKind::LogSumExp, "samples", n, self.log_sum_exp.as_ref().map(|v| v.len()))?;
-        require(OutputKind::Predicted, "samples", n, self.predicted.as_ref().map(|v| v.len()))
+        require(OutputKind::WeightsGradient, AxisName::Features, d, dw.as_ref().map(|v| v.nrows()))?;
+        require(OutputKind::WeightsGradient, AxisName::Classes, c, dw.as_ref().map(|v| v.ncols()))?;
+        require(OutputKind::FeaturesGradient, AxisName::Samples, n, dx.as_ref().map(|v| v.nrows()))?;
+        require(OutputKind::FeaturesGradient, AxisName::Features, d, dx.as_ref().map(|v| v.ncols()))?;
+        require(
+            OutputKind::BiasGradient,
+            AxisName::Classes,
+            c,
+            self.bias_gradient.as_ref().map(|v| v.len()),
+        )?;
+        require(
+            OutputKind::SampleLosses,
+            AxisName::Samples,
+            n,
+            self.sample_losses.as_ref().map(|v| v.len()),
+        )?;
+        require(OutputKind::LogSumExp, AxisName::Samples, n, self.log_sum_exp.as_ref().map(|v| v.len()))?;
+        require(OutputKind::Predicted, AxisName::Samples, n, self.predicted.as_ref().map(|v| v.len()))
     }
 
     /// What a backend must support to write these.
@@ -84,54 +94,6 @@ impl<T: Element> Outputs<'_, T> {
     /// Whether any of dW, dX and db is asked for.
     pub fn wants_gradient(&self) -> bool {
         self.weights_gradient.is_some() || self.features_gradient.is_some() || self.bias_gradient.is_some()
-    }
-}
-
-/// The name of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum OutputKind {
-    /// dW (D×C).
-    WeightsGradient,
-    /// dX (N×D).
-    FeaturesGradient,
-    /// db (C).
-    BiasGradient,
-    /// ℓ (N).
-    SampleLosses,
-    /// lse (N).
-    LogSumExp,
-    /// The predicted class (N).
-    Predicted,
-}
-
-names!(OutputKind, "output",
-    WeightsGradient => "weights gradient",
-    FeaturesGradient => "features gradient",
-    BiasGradient => "bias gradient",
-    SampleLosses => "sample losses",
-    LogSumExp => "log-sum-exp",
-    Predicted => "predicted classes",
-);
-
-impl OutputKind {
-    /// What the formulas and files call it: `dW`, `dX`, `db`, `sample_loss`, `lse`, `predicted`.
-    pub const fn symbol(self) -> &'static str {
-        match self {
-            OutputKind::WeightsGradient => "dW",
-            OutputKind::FeaturesGradient => "dX",
-            OutputKind::BiasGradient => "db",
-            OutputKind::SampleLosses => "sample_loss",
-            OutputKind::LogSumExp => "lse",
-            OutputKind::Predicted => "predicted",
-        }
-    }
-
-    /// Whether this is one of dW, dX and db.
-    pub const fn is_gradient(self) -> bool {
-        matches!(
-            self,
-            OutputKind::WeightsGradient | OutputKind::FeaturesGradient | OutputKind::BiasGradient
-        )
     }
 }
 

@@ -2,6 +2,7 @@ use crate::element::{Dtype, Element};
 use crate::error::{Error, Result};
 use crate::features::Features;
 use crate::objective::{Objective, Reduction};
+use crate::parts::{ArrayName, AxisName, OptionName};
 use crate::support::{Feature, FeatureSet};
 use crate::targets::Targets;
 use crate::weights::Weights;
@@ -87,9 +88,10 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
         problem.objective.check()?;
         check_rounded::<T>(&problem.objective)?;
         problem.check_targets()?;
-        for (name, weights) in
-            [("class weights", problem.class_weights), ("sample weights", problem.sample_weights)]
-        {
+        for (name, weights) in [
+            (ArrayName::ClassWeights, problem.class_weights),
+            (ArrayName::SampleWeights, problem.sample_weights),
+        ] {
             if let Some(weights) = weights {
                 let least = check_entries(name, weights, T::neg_infinity(), "a finite number")?;
                 problem.has_negative_weights |= least < T::zero();
@@ -105,13 +107,14 @@ fn check_rounded<T: Element>(objective: &Objective) -> Result<()> {
     let require = |option, found, holds, expected| {
         if holds { Ok(()) } else { Err(Error::Option { option, expected, found }) }
     };
-    for (option, value) in [("l2", objective.l2), ("z_loss", objective.z_loss)] {
+    for (option, value) in [(OptionName::L2, objective.l2), (OptionName::ZLoss, objective.z_loss)] {
         let holds = T::narrow(value).is_finite();
         require(option, value, holds, "a number that is finite in the element type")?;
     }
-    for (option, value) in
-        [("softcap", objective.softcap.unwrap_or(1.0)), ("temperature", objective.temperature)]
-    {
+    for (option, value) in [
+        (OptionName::Softcap, objective.softcap.unwrap_or(1.0)),
+        (OptionName::Temperature, objective.temperature),
+    ] {
         let holds = T::narrow(value).is_normal();
         require(option, value, holds, "a normal number of the element type")?;
     }
@@ -279,13 +282,25 @@ impl<'a, T: Element> Problem<'a, T> {
     /// # Errors
     /// [`Error::Shape`] where either is not D×C.
     pub fn check_direction(&self, direction: ArrayView2<'_, T>, product: ArrayView2<'_, T>) -> Result<()> {
-        for (array, found) in [("direction", direction.dim()), ("Hessian-vector product", product.dim())] {
+        for (array, found) in
+            [(ArrayName::Direction, direction.dim()), (ArrayName::HessianVectorProduct, product.dim())]
+        {
             let (expected, found) = ((self.n_features(), self.n_classes()), found);
             if expected.0 != found.0 {
-                return Err(Error::Shape { array, axis: "features", expected: expected.0, found: found.0 });
+                return Err(Error::Shape {
+                    array,
+                    axis: AxisName::Features,
+                    expected: expected.0,
+                    found: found.0,
+                });
             }
             if expected.1 != found.1 {
-                return Err(Error::Shape { array, axis: "classes", expected: expected.1, found: found.1 });
+                return Err(Error::Shape {
+                    array,
+                    axis: AxisName::Classes,
+                    expected: expected.1,
+                    found: found.1,
+                });
             }
         }
         Ok(())
@@ -312,23 +327,23 @@ impl<'a, T: Element> Problem<'a, T> {
         let require = |array, axis, expected, found| {
             if expected == found { Ok(()) } else { Err(Error::Shape { array, axis, expected, found }) }
         };
-        require("weights", "features", d, self.weights.dim().0)?;
+        require(ArrayName::Weights, AxisName::Features, d, self.weights.dim().0)?;
         match &self.targets {
-            Targets::Labels(labels) => require("labels", "samples", n, labels.len())?,
+            Targets::Labels(labels) => require(ArrayName::Labels, AxisName::Samples, n, labels.len())?,
             Targets::Soft(soft) => {
-                require("soft targets", "samples", n, soft.nrows())?;
-                require("soft targets", "classes", c, soft.ncols())?;
+                require(ArrayName::SoftTargets, AxisName::Samples, n, soft.nrows())?;
+                require(ArrayName::SoftTargets, AxisName::Classes, c, soft.ncols())?;
             }
             Targets::None => {}
         }
         if let Some(bias) = self.bias {
-            require("bias", "classes", c, bias.len())?;
+            require(ArrayName::Bias, AxisName::Classes, c, bias.len())?;
         }
         if let Some(class_weights) = self.class_weights {
-            require("class weights", "classes", c, class_weights.len())?;
+            require(ArrayName::ClassWeights, AxisName::Classes, c, class_weights.len())?;
         }
         if let Some(sample_weights) = self.sample_weights {
-            require("sample weights", "samples", n, sample_weights.len())?;
+            require(ArrayName::SampleWeights, AxisName::Samples, n, sample_weights.len())?;
         }
         Ok(())
     }
@@ -348,7 +363,8 @@ impl<'a, T: Element> Problem<'a, T> {
                 }
             }
             Targets::Soft(soft) => {
-                check_entries("soft targets", *soft, T::zero(), "a finite number, at least 0").map(drop)
+                check_entries(ArrayName::SoftTargets, *soft, T::zero(), "a finite number, at least 0")
+                    .map(drop)
             }
             Targets::None => Ok(()),
         }
@@ -357,7 +373,7 @@ impl<'a, T: Element> Problem<'a, T> {
 
 /// Refuses an entry that is not finite or below `least`, and gives the smallest of them, or 0.
 fn check_entries<T: Element, D: Dimension>(
-    array: &'static str,
+    array: ArrayName,
     entries: ArrayView<'_, T, D>,
     least: T,
     expected: &'static str,

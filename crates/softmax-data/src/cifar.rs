@@ -1,9 +1,10 @@
 //! CIFAR-10's binary batches: records of a label and 3072 bytes, the red, green and blue of 32×32 pixels.
 //! <https://www.cs.toronto.edu/~kriz/cifar.html>
 
-use crate::dataset::{Dataset, Labels};
-use crate::error::{DataError, Result};
+use crate::dataset::Dataset;
+use crate::error::{DataError, Place, Result};
 use crate::source::{cut_short, open};
+use crate::stores::TargetStore;
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, ndarray};
 use std::io::Read;
@@ -26,12 +27,12 @@ pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Resul
             reader.read_exact(&mut record).map_err(|error| cut_short(&batch, EXPECTED, error))?;
             let [label, pixels @ ..] = &record;
             if *label >= CLASSES {
-                return Err(DataError::Field {
-                    origin: batch.display().to_string(),
-                    field: format!("label of record {}", labels.len()),
-                    expected: "classes from 0 to 9".to_owned(),
-                    found: label.to_string(),
-                });
+                return Err(DataError::part(
+                    batch.display().to_string(),
+                    Place::RecordLabel(labels.len()),
+                    "classes from 0 to 9",
+                    label.to_string(),
+                ));
             }
             labels.push(i64::from(*label));
             features.extend(pixels.iter().map(|&pixel| T::narrow(f64::from(pixel))));
@@ -47,7 +48,7 @@ pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Resul
     let features = Array2::from_shape_vec((labels.len(), PIXELS), features).map_err(|error| {
         DataError::File { path: path.to_owned(), expected: EXPECTED, found: error.to_string() }
     })?;
-    Ok(Dataset::new(path.display().to_string(), features, Labels::Hard(Array1::from(labels))))
+    Ok(Dataset::new(path.display().to_string(), features, TargetStore::Labels(Array1::from(labels))))
 }
 
 /// The file itself, or `data_batch_1.bin` to `data_batch_5.bin` of a folder, as many as there are.

@@ -1,9 +1,10 @@
 //! CSV: a row per sample, a column of which is the label; `.gz` too.
 
-use crate::dataset::{Dataset, Labels};
+use crate::dataset::Dataset;
 use crate::elements::whole;
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Place, Result};
 use crate::source::{cut_short, open};
+use crate::stores::TargetStore;
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, ndarray};
@@ -25,12 +26,11 @@ pub(crate) fn read_csv<T: Element>(
     limit: Option<usize>,
 ) -> Result<Dataset<T>> {
     let origin = path.display().to_string();
-    let field = |field: String, expected: &str, found: &str| DataError::Field {
-        origin: origin.clone(),
-        field,
-        expected: expected.to_owned(),
-        found: found.chars().take(40).collect(),
+    let refuse_at = |place: Place, expected: &str, found: &str| {
+        DataError::part(&origin, place, expected, found.chars().take(40).collect::<String>())
     };
+    let refuse_table =
+        |expected: &str, found: &str| refuse_at(Place::Field("table".to_owned()), expected, found);
     let mut source = open(path)?.reader;
     let start = source.fill_buf().map_err(|error| cut_short(path, "a table", error))?;
     let delimiter = delimiter(start);
@@ -39,13 +39,13 @@ pub(crate) fn read_csv<T: Element>(
     let refuse = |error: csv::Error| match error.into_kind() {
         ErrorKind::UnequalLengths { pos, expected_len, len } => {
             let line = pos.map_or(0, |pos| pos.line());
-            field(format!("line {line}"), &format!("{expected_len} fields"), &len.to_string())
+            refuse_at(Place::Line(line), &format!("{expected_len} fields"), &len.to_string())
         }
         ErrorKind::Utf8 { pos, .. } => {
-            field(format!("line {}", pos.map_or(0, |pos| pos.line())), "UTF-8", "other bytes")
+            refuse_at(Place::Line(pos.map_or(0, |pos| pos.line())), "UTF-8", "other bytes")
         }
         ErrorKind::Io(error) => cut_short(path, "a table", error),
-        other => field("table".to_owned(), "CSV", &format!("{other:?}")),
+        other => refuse_table("CSV", &format!("{other:?}")),
     };
 
     let mut record = StringRecord::new();
@@ -57,21 +57,16 @@ pub(crate) fn read_csv<T: Element>(
     let name = |k: usize| header.as_ref().and_then(|h| h.get(k)).map_or(k.to_string(), str::to_owned);
     let width = header.as_ref().map_or(record.len(), StringRecord::len);
     let last = width.checked_sub(1).filter(|_| labels.is_none());
-    let label = label_column(column, header.as_ref(), width, last).map_err(|()| {
-        let named = header
-            .as_ref()
-            .map_or(String::new(), |h| format!(": {}", h.iter().collect::<Vec<_>>().join(", ")));
-        field(
-            "--label-column".to_owned(),
-            &format!("one of {width} columns{named}"),
-            column.unwrap_or("none"),
-        )
+    let label = label_column(column, header.as_ref(), width, last).map_err(|()| DataError::LabelColumn {
+        origin: origin.clone(),
+        columns: width,
+        names: header.iter().flat_map(StringRecord::iter).map(str::to_owned).collect(),
+        found: column.unwrap_or("none").to_owned(),
     })?;
 
     // One column is what a table looks like that is separated by something else.
     if width == 1 && label.is_some() {
-        return Err(field(
-            "table".to_owned(),
+        return Err(refuse_table(
             "a label and features in columns, separated by commas, semicolons or tabs",
             "1 column",
         ));
@@ -95,7 +90,7 @@ pub(crate) fn read_csv<T: Element>(
                     (1, None) => "a finite number (a header is a first line in which nothing is a number)",
                     _ => "a finite number",
                 };
-                field(format!("line {line}, column {}", name(k)), expected, found)
+                refuse_at(Place::Cell { line, column: name(k) }, expected, found)
             })?);
         }
         more = reader.read_record(&mut record).map_err(refuse)?;
@@ -107,16 +102,15 @@ pub(crate) fn read_csv<T: Element>(
             found: "found none".to_owned(),
         });
     }
-    let labels = match (labels, label) {
-        (None, Some(label)) => classes(texts).map(Array1::from).map_err(|found| {
-            field(format!("column {}", name(label)), "labels: integers, or names", &found)
-        })?,
-        (labels, _) => labels.unwrap_or_default(),
+    let (labels, class_names) = match (labels, label) {
+        (None, Some(label)) => classes(texts)
+            .map_err(|found| refuse_at(Place::Column(name(label)), "labels: integers, or names", &found))?,
+        (labels, _) => (labels.unwrap_or_default(), None),
     };
     let features = Array2::from_shape_vec((rows, width - usize::from(label.is_some())), features);
-    let features =
-        features.map_err(|error| field("table".to_owned(), "rows of one length", &error.to_string()))?;
-    Ok(Dataset::new(origin, features, Labels::Hard(labels)))
+    let features = features.map_err(|error| refuse_table("rows of one length", &error.to_string()))?;
+    let dataset = Dataset::new(origin, features, TargetStore::Labels(labels));
+    Ok(Dataset { class_names, ..dataset })
 }
 
 /// Whichever of comma, semicolon and tab the first line has most of.
@@ -147,15 +141,16 @@ fn label_column(
     named(asked).or_else(placed).map(Some).ok_or(())
 }
 
-/// Integers as they are, names by the alphabet; what is a number and no integer is refused.
-fn classes(labels: Vec<String>) -> Result<Vec<i64>, String> {
-    if let Some(integers) = labels.iter().map(|label| whole(label)).collect() {
-        return Ok(integers);
+/// Integers as they are, names by the alphabet, which are given too; what is a number and no integer is refused.
+fn classes(labels: Vec<String>) -> Result<(Array1<i64>, Option<Vec<String>>), String> {
+    if let Some(integers) = labels.iter().map(|label| whole(label)).collect::<Option<Vec<i64>>>() {
+        return Ok((integers.into(), None));
     }
     if let Some(number) = labels.iter().find(|label| label.is_empty() || label.parse::<f64>().is_ok()) {
         return Err(if number.is_empty() { "nothing".to_owned() } else { number.clone() });
     }
     let names: BTreeSet<&String> = labels.iter().collect();
     let names: Vec<&String> = names.into_iter().collect();
-    Ok(labels.iter().filter_map(|label| names.binary_search(&label).ok()).map(|class| class as i64).collect())
+    let classes = labels.iter().filter_map(|label| names.binary_search(&label).ok());
+    Ok((classes.map(|class| class as i64).collect(), Some(names.into_iter().cloned().collect())))
 }

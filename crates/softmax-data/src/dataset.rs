@@ -1,47 +1,61 @@
 use crate::error::{DataError, Result};
+use crate::stores::{FeatureStore, TargetStore, WeightStore};
 use crate::synthetic::random_weights;
-use ndarray::{Array, Array1, Array2, ArrayView, Axis, Dimension, RemoveAxis, Slice};
-use softmax_core::{Element, Objective, OwnedProblem, OwnedTargets, ndarray};
+use ndarray::{Array, Array1, Array2, Axis, RemoveAxis, Slice};
+use softmax_core::{
+    ArrayName, AxisName, Element, Error, Objective, OwnedProblem, OwnedTargets, Problem, ndarray,
+};
 
-/// Data as it comes from a source, finite, and not yet a problem: labels may be negative, weights missing.
-#[derive(Clone, Debug, PartialEq)]
+/// Data as it comes from a source, finite: features, targets, and what else of a problem there is. What does not fit
+/// together is refused when a [`problem`](Self::problem) is made of it.
+#[derive(Clone, Debug)]
 pub struct Dataset<T> {
     /// Where it came from, for messages and reports.
     pub origin: String,
     /// X (N×D).
-    pub features: Array2<T>,
+    pub features: FeatureStore<T>,
     /// y (N) or Y (N×C).
-    pub labels: Labels<T>,
+    pub targets: TargetStore<T>,
     /// W (D×C).
-    pub weights: Option<Array2<T>>,
+    pub weights: Option<WeightStore<T>>,
+    /// Where the weights came from, if not from the same source.
+    pub weights_origin: Option<String>,
     /// b (C).
     pub bias: Option<Array1<T>>,
     /// w (C).
     pub class_weights: Option<Array1<T>>,
     /// u (N).
     pub sample_weights: Option<Array1<T>>,
+    /// What the classes are called, where labels were names.
+    pub class_names: Option<Vec<String>>,
 }
 
-/// The targets of a data set.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Labels<T> {
-    /// Class numbers as files have them (N): PyTorch's ignored −100 may be among them.
-    Hard(Array1<i64>),
-    /// Target masses (N×C).
-    Soft(Array2<T>),
+/// What is done to features before they are used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Preparation {
+    /// Take each feature's mean from it and divide by its standard deviation; a feature that is constant becomes 0.
+    pub standardize: bool,
+    /// Add a feature that is always 1.
+    pub bias_column: bool,
 }
 
 impl<T: Element> Dataset<T> {
     /// Features and targets alone.
-    pub fn new(origin: impl Into<String>, features: Array2<T>, labels: Labels<T>) -> Self {
+    pub fn new(
+        origin: impl Into<String>,
+        features: impl Into<FeatureStore<T>>,
+        targets: TargetStore<T>,
+    ) -> Self {
         Dataset {
             origin: origin.into(),
-            features,
-            labels,
+            features: features.into(),
+            targets,
             weights: None,
+            weights_origin: None,
             bias: None,
             class_weights: None,
             sample_weights: None,
+            class_names: None,
         }
     }
 
@@ -49,14 +63,14 @@ impl<T: Element> Dataset<T> {
     /// that is not `ignored`.
     pub fn n_classes(&self, ignored: Option<i64>) -> usize {
         let given = [
-            self.weights.as_ref().map(|w| w.ncols()),
+            self.weights.as_ref().map(|w| w.view().dim().1),
             self.bias.as_ref().map(|b| b.len()),
             self.class_weights.as_ref().map(|w| w.len()),
         ];
-        match (given.into_iter().flatten().next(), &self.labels) {
+        match (given.into_iter().flatten().next(), &self.targets) {
             (Some(classes), _) => classes,
-            (None, Labels::Soft(soft)) => soft.ncols(),
-            (None, Labels::Hard(labels)) => {
+            (None, TargetStore::Soft(soft)) => soft.ncols(),
+            (None, TargetStore::Labels(labels)) => {
                 let largest = labels.iter().filter(|&&y| Some(y) != ignored).max();
                 largest.map_or(0, |&y| usize::try_from(y).map_or(0, |y| y.saturating_add(1)))
             }
@@ -70,65 +84,70 @@ impl<T: Element> Dataset<T> {
             let length = array.len_of(Axis(0));
             if length <= limit { array } else { array.slice_axis(Axis(0), Slice::from(..limit)).to_owned() }
         }
-        self.features = first(self.features, limit);
-        self.labels = match self.labels {
-            Labels::Hard(labels) => Labels::Hard(first(labels, limit)),
-            Labels::Soft(soft) => Labels::Soft(first(soft, limit)),
+        self.features = match self.features {
+            FeatureStore::Dense(x) => FeatureStore::Dense(first(x, limit)),
+            FeatureStore::F16(x) => FeatureStore::F16(first(x, limit)),
+            FeatureStore::Bf16(x) => FeatureStore::Bf16(first(x, limit)),
+            FeatureStore::Mapped(x) => FeatureStore::Mapped(x.limit(limit)),
+            FeatureStore::Csr(x) => FeatureStore::Csr(x.first_rows(limit)),
+        };
+        self.targets = match self.targets {
+            TargetStore::Labels(labels) => TargetStore::Labels(first(labels, limit)),
+            TargetStore::Soft(soft) => TargetStore::Soft(first(soft, limit)),
         };
         self.sample_weights = self.sample_weights.map(|u| first(u, limit));
         self
     }
 
-    /// Takes each feature's mean from it and divides by its standard deviation, in f64; a feature that is constant
-    /// becomes 0.
+    /// Prepares the features, in one pass over them. Those that nothing is done to stay as they are stored; the others
+    /// become a dense array of `T`.
     #[must_use]
-    pub fn standardize(mut self) -> Self {
-        let count = self.features.nrows() as f64;
-        for mut column in self.features.columns_mut() {
-            let mean = column.iter().map(|x| x.widen()).sum::<f64>() / count;
-            let variance = column.iter().map(|x| (x.widen() - mean).powi(2)).sum::<f64>() / count;
-            let deviation = variance.sqrt();
-            // What rounding leaves of a constant is no deviation.
-            let scale = if deviation > mean.abs() * 1e-14 { deviation.recip() } else { 0.0 };
-            column.mapv_inplace(|x| T::narrow((x.widen() - mean) * scale));
+    pub fn prepare(mut self, preparation: Preparation) -> Self {
+        if preparation == Preparation::default() {
+            return self;
         }
+        let mut features = self.features.into_dense();
+        let (n, d) = features.dim();
+        if preparation.bias_column {
+            let mut wider = Array2::ones((n, d + 1));
+            wider.slice_axis_mut(Axis(1), Slice::from(..d)).assign(&features);
+            features = wider;
+        }
+        if preparation.standardize {
+            standardize(&mut features, d);
+        }
+        self.features = FeatureStore::Dense(features);
         self
     }
 
-    /// Adds a last feature that is 1 for every sample, so that the last row of W is the bias.
+    /// With features and weights as dense arrays of the element type, for backends that take nothing else.
     #[must_use]
-    pub fn with_bias_column(mut self) -> Self {
-        let (rows, columns) = self.features.dim();
-        let mut features = Array2::ones((rows, columns + 1));
-        features.slice_axis_mut(Axis(1), Slice::from(..columns)).assign(&self.features);
-        self.features = features;
-        self
+    pub fn widened(self) -> Self {
+        Dataset {
+            features: FeatureStore::Dense(self.features.into_dense()),
+            weights: self.weights.map(|w| WeightStore::Dense(w.into_dense())),
+            ..self
+        }
     }
 
-    /// Refuses targets or sample weights for another number of samples.
-    pub(crate) fn check_lengths(&self) -> Result<()> {
-        let rows = self.features.nrows();
-        let targets = match &self.labels {
-            Labels::Hard(labels) => ("y", labels.len()),
-            Labels::Soft(soft) => ("Y", soft.nrows()),
-        };
-        let weights = self.sample_weights.as_ref().map(|u| ("sample_weight", u.len()));
-        match [Some(targets), weights].into_iter().flatten().find(|&(_, length)| length != rows) {
-            None => Ok(()),
-            Some((field, length)) => Err(DataError::Field {
-                origin: self.origin.clone(),
-                field: field.to_owned(),
-                expected: format!("one for each of {rows} samples"),
-                found: length.to_string(),
-            }),
+    /// With weights, which are small and random, from `seed`, where it has none.
+    ///
+    /// # Errors
+    /// [`DataError::Part`] where labels stand for so many classes that no one can mean them.
+    pub fn with_weights(mut self, seed: u64, ignored: Option<i64>) -> Result<Self> {
+        if self.weights.is_none() {
+            self.check_classes(ignored)?;
+            let (_, features) = self.features.dim();
+            self.weights = Some(random_weights(features, self.n_classes(ignored), seed).into());
         }
+        Ok(self)
     }
 
     /// Where there are no weights, refuses labels from which no one would count the classes: weights for them all might
     /// not fit into memory.
     ///
     /// # Errors
-    /// [`DataError::Field`] naming the largest class.
+    /// [`DataError::Part`] naming the largest class.
     pub fn check_classes(&self, ignored: Option<i64>) -> Result<()> {
         // Weights for so many classes and features, and so many classes for each sample.
         const ALWAYS: usize = 1 << 26;
@@ -140,121 +159,109 @@ impl<T: Element> Dataset<T> {
         if self.weights.is_some() || is_meant && entries <= isize::MAX as usize / 8 {
             return Ok(());
         }
-        Err(DataError::Field {
-            origin: self.origin.clone(),
-            field: "y".to_owned(),
-            expected: "class numbers from 0 on, or weights that say how many classes there are".to_owned(),
-            found: format!(
-                "class {} among {samples} samples of {features} features",
-                classes.saturating_sub(1)
-            ),
-        })
+        let largest = classes.saturating_sub(1);
+        Err(DataError::field(
+            &self.origin,
+            "y",
+            "class numbers from 0 on, or weights that say how many classes there are",
+            format!("class {largest} among {samples} samples of {features} features"),
+        ))
     }
 
-    /// Refuses weights for another number of features: else their number of classes would be blamed on the labels. `origin`
-    /// is where the weights came from.
+    /// The problem of this data under `objective`. There must be weights.
     ///
     /// # Errors
-    /// [`DataError::Field`] naming W.
-    pub fn check_weights(&self, origin: &str) -> Result<()> {
-        let features = self.features.ncols();
-        let Some((rows, columns)) =
-            self.weights.as_ref().map(|w| w.dim()).filter(|&(rows, _)| rows != features)
-        else {
-            return Ok(());
+    /// [`DataError`] naming the array that does not fit, as files call it: W without a row for each feature, y with a label
+    /// that is neither a class nor the ignored one, or [`DataError::Problem`].
+    pub fn problem(&self, objective: Objective) -> Result<Problem<'_, T>> {
+        let Some(weights) = &self.weights else {
+            let (expected, found) = ("a matrix of D rows and C columns", "no array of that name");
+            return Err(DataError::field(&self.origin, "W", expected, found));
         };
-        let hint = if columns == features { ": is it transposed?" } else { "" };
-        Err(DataError::Field {
-            origin: origin.to_owned(),
-            field: "W".to_owned(),
-            expected: format!("{features} rows, one for each feature"),
-            found: format!("{rows} rows of {columns}{hint}"),
+        let mut builder = Problem::builder(self.features.view(), weights.view(), self.targets.view());
+        if let Some(bias) = &self.bias {
+            builder = builder.bias(bias.view());
+        }
+        if let Some(class_weights) = &self.class_weights {
+            builder = builder.class_weights(class_weights.view());
+        }
+        if let Some(sample_weights) = &self.sample_weights {
+            builder = builder.sample_weights(sample_weights.view());
+        }
+        builder
+            .objective(objective)
+            .build()
+            .map_err(|error| self.in_words_of_files(error, weights.view().dim()))
+    }
+
+    /// The problem of this data under `objective`, in dense arrays of its own.
+    ///
+    /// # Errors
+    /// As [`problem`](Self::problem).
+    pub fn into_owned_problem(self, objective: Objective) -> Result<OwnedProblem<T>> {
+        self.problem(objective)?;
+        let weights = self.weights.map(WeightStore::into_dense).unwrap_or_default();
+        let targets = match self.targets {
+            TargetStore::Labels(labels) => OwnedTargets::Labels(labels),
+            TargetStore::Soft(soft) => OwnedTargets::Soft(soft),
+        };
+        Ok(OwnedProblem {
+            bias: self.bias,
+            class_weights: self.class_weights,
+            sample_weights: self.sample_weights,
+            objective,
+            ..OwnedProblem::new(self.features.into_dense(), weights, targets)
         })
     }
 
-    /// The problem of this data under `objective`. The ignored label is the one in `ignored`, as files write it, or if there
-    /// is none the objective's. Where the data has no weights, they are small and random, from `seed`.
-    ///
-    /// # Errors
-    /// [`DataError::Field`] for a label that is neither a class nor the ignored one, and for one that stands for more classes
-    /// than can be meant.
-    pub fn into_problem(
-        self,
-        objective: Objective,
-        ignored: Option<i64>,
-        seed: u64,
-    ) -> Result<OwnedProblem<T>> {
-        let ignored =
-            ignored.or_else(|| objective.ignore_index.map(|index| i64::try_from(index).unwrap_or(i64::MAX)));
-        let classes = self.n_classes(ignored);
-        self.check_classes(ignored)?;
-        self.check_weights(&self.origin)?;
-        let targets = match self.labels {
-            Labels::Soft(soft) => OwnedTargets::Soft(soft),
-            Labels::Hard(labels) => {
-                OwnedTargets::Labels(checked_labels(&self.origin, &labels, classes, ignored)?)
+    /// An error of the problem, by the names that arrays have in files.
+    fn in_words_of_files(&self, error: Error, (rows, columns): (usize, usize)) -> DataError {
+        let (samples, features) = self.features.dim();
+        let field = |name: &str, expected: String, found: String| {
+            DataError::field(&self.origin, name, expected, found)
+        };
+        match error {
+            Error::Shape { array: ArrayName::Weights, axis: AxisName::Features, .. } => {
+                let hint = if columns == features { ": is it transposed?" } else { "" };
+                DataError::field(
+                    self.weights_origin.as_ref().unwrap_or(&self.origin),
+                    "W",
+                    format!("{features} rows, one for each feature"),
+                    format!("{rows} rows of {columns}{hint}"),
+                )
             }
-        };
-        // The ignored value is outside the classes or one of them; either way it keeps its identity.
-        let ignore_index = ignored.map(|value| usize::try_from(value).unwrap_or(usize::MAX));
-        let features = self.features.ncols();
-        let weights = self.weights.unwrap_or_else(|| random_weights(features, classes, seed));
-        let mut problem = OwnedProblem::new(self.features, weights, targets);
-        problem.bias = self.bias;
-        problem.class_weights = self.class_weights;
-        problem.sample_weights = self.sample_weights;
-        problem.objective = Objective { ignore_index, ..objective };
-        Ok(problem)
+            Error::Shape { array: ArrayName::Labels, found, .. } => {
+                field("y", format!("one for each of {samples} samples"), found.to_string())
+            }
+            Error::Shape { array: ArrayName::SoftTargets, axis: AxisName::Samples, found, .. } => {
+                field("Y", format!("one for each of {samples} samples"), found.to_string())
+            }
+            Error::Shape { array: ArrayName::SampleWeights, found, .. } => {
+                field("sample_weight", format!("one for each of {samples} samples"), found.to_string())
+            }
+            Error::Label { sample, label, classes, ignore_index } => {
+                let or_ignored = ignore_index.map_or(String::new(), |y| format!(" or the ignored {y}"));
+                let expected = format!("classes from 0 to {}{or_ignored}", classes.saturating_sub(1));
+                field("y", expected, format!("{label} at row {sample}"))
+            }
+            source => DataError::Problem { origin: self.origin.clone(), source },
+        }
     }
 }
 
-fn checked_labels(
-    origin: &str,
-    labels: &Array1<i64>,
-    classes: usize,
-    ignored: Option<i64>,
-) -> Result<Array1<usize>> {
-    let checked: Option<Vec<usize>> = labels
-        .iter()
-        .map(|&y| match usize::try_from(y) {
-            _ if Some(y) == ignored => Some(usize::try_from(y).unwrap_or(usize::MAX)),
-            Ok(class) if class < classes => Some(class),
-            _ => None,
-        })
-        .collect();
-    if let Some(checked) = checked {
-        return Ok(checked.into());
+/// The first columns less their means, over their standard deviations, in f64.
+fn standardize<T: Element>(features: &mut Array2<T>, columns: usize) {
+    let count = features.nrows() as f64;
+    for mut column in features.columns_mut().into_iter().take(columns) {
+        // Of a constant column the mean may be off by a rounding, which its deviation would make 1.
+        let first = column.first().copied().unwrap_or_default();
+        if column.iter().all(|&x| x == first) {
+            column.fill(T::zero());
+            continue;
+        }
+        let mean = column.iter().map(|x| x.widen()).sum::<f64>() / count;
+        let variance = column.iter().map(|x| (x.widen() - mean).powi(2)).sum::<f64>() / count;
+        let deviation = variance.sqrt();
+        column.mapv_inplace(|x| T::narrow((x.widen() - mean) / deviation));
     }
-    let wrong = |y: i64| Some(y) != ignored && !usize::try_from(y).is_ok_and(|class| class < classes);
-    let (row, label) = labels.iter().enumerate().find(|&(_, &y)| wrong(y)).map_or((0, 0), |(i, &y)| (i, y));
-    let or_ignored = ignored.map_or(String::new(), |value| format!(" or the ignored {value}"));
-    Err(DataError::Field {
-        origin: origin.to_owned(),
-        field: "y".to_owned(),
-        expected: format!("classes from 0 to {}{or_ignored}", classes.saturating_sub(1)),
-        found: format!("{label} at row {row}"),
-    })
-}
-
-/// Refuses the first entry that is not a finite number, or for a bias also −∞.
-pub(crate) fn check_finite<T: Element, D: Dimension>(
-    origin: &str,
-    field: &str,
-    array: ArrayView<'_, T, D>,
-    masks: bool,
-) -> Result<()> {
-    let admitted = |x: T| x.is_finite() || (masks && x == T::neg_infinity());
-    let Some((position, x)) = array.iter().enumerate().find(|&(_, &x)| !admitted(x)) else {
-        return Ok(());
-    };
-    let index = match array.shape() {
-        [_, columns] => format!("row {}, column {}", position / columns, position % columns),
-        _ => format!("index {position}"),
-    };
-    Err(DataError::Field {
-        origin: origin.to_owned(),
-        field: field.to_owned(),
-        expected: if masks { "finite numbers or -inf" } else { "finite numbers" }.to_owned(),
-        found: format!("{x} at {index}"),
-    })
 }

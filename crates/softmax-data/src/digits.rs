@@ -1,4 +1,5 @@
-use crate::dataset::{Dataset, Labels};
+use crate::dataset::Dataset;
+use crate::stores::TargetStore;
 use flate2::read::GzDecoder;
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, ndarray};
@@ -25,7 +26,7 @@ pub fn digits<T: Element>() -> Dataset<T> {
     }
     let features = Array2::from_shape_vec((labels.len(), PIXELS), features);
     let features = features.expect("the embedded file has 64 pixels in each row");
-    Dataset::new("digits", features, Labels::Hard(Array1::from(labels)))
+    Dataset::new("digits", features, TargetStore::Labels(Array1::from(labels)))
 }
 
 fn number(text: &str) -> f64 {
@@ -41,8 +42,8 @@ mod tests {
         let digits = digits::<f64>();
         assert_eq!(digits.features.dim(), (SAMPLES, PIXELS));
         // scikit-learn: load_digits().data.sum() / 16, and numpy.bincount(load_digits().target).
-        assert_eq!(digits.features.sum(), 561_718.0 / 16.0);
-        let Labels::Hard(labels) = &digits.labels else { panic!("digits have hard labels") };
+        assert_eq!(digits.features.clone().into_dense().sum(), 561_718.0 / 16.0);
+        let TargetStore::Labels(labels) = &digits.targets else { panic!("digits have hard labels") };
         let mut counts = [0; 10];
         labels.iter().for_each(|&y| counts[y as usize] += 1);
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);

@@ -2,7 +2,7 @@
 //! about the size costs no more memory than the file has data.
 
 use half::{bf16, f16};
-use softmax_core::Element;
+use softmax_core::{Dtype, Element};
 use std::io::{self, Read};
 
 /// What an entry is in the file.
@@ -29,7 +29,67 @@ pub(crate) enum Order {
     Big,
 }
 
+impl Order {
+    /// The machine's own.
+    pub(crate) const NATIVE: Order = if cfg!(target_endian = "big") { Order::Big } else { Order::Little };
+}
+
+/// Which numbers are admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admit {
+    Finite,
+    /// A bias of −∞ masks its class.
+    FiniteOrMask,
+    Any,
+}
+
+impl Admit {
+    pub(crate) fn admits<T: Element>(self, x: T) -> bool {
+        match self {
+            Admit::Finite => x.is_finite(),
+            Admit::FiniteOrMask => x.is_finite() || x == T::neg_infinity(),
+            Admit::Any => true,
+        }
+    }
+
+    /// In words.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Admit::Finite => "finite numbers",
+            Admit::FiniteOrMask => "finite numbers or -inf",
+            Admit::Any => "numbers",
+        }
+    }
+}
+
+/// Why entries could not be read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    Io(io::Error),
+    /// An entry that is not admitted.
+    Entry {
+        position: usize,
+        value: f64,
+    },
+    /// An integer that is past what labels are held in.
+    Integer(u64),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        ReadError::Io(error)
+    }
+}
+
 impl ElementType {
+    /// The type of numbers of `T`.
+    pub(crate) fn of<T: Element>() -> Self {
+        match T::DTYPE {
+            Dtype::F32 => ElementType::F32,
+            Dtype::F64 => ElementType::F64,
+        }
+    }
+
     /// Bytes of an entry.
     pub(crate) fn size(self) -> usize {
         match self {
@@ -41,70 +101,93 @@ impl ElementType {
     }
 }
 
-/// `len` numbers, rounded to `T` where they are wider.
+/// `len` numbers, rounded to `T` where they are wider, all of them admitted.
 pub(crate) fn read_numbers<T: Element>(
     reader: impl Read,
     element: ElementType,
     order: Order,
     len: usize,
-) -> io::Result<Vec<T>> {
+    admit: Admit,
+) -> Result<Vec<T>, ReadError> {
     let to = T::narrow;
+    let admits = |x: &T| admit.admits(*x);
+    let value = |x: T| x.widen();
     match element {
-        ElementType::U8 => read(reader, order, len, |[b]| to(f64::from(b))),
-        ElementType::I8 => read(reader, order, len, |b| to(f64::from(i8::from_le_bytes(b)))),
-        ElementType::U16 => read(reader, order, len, |b| to(f64::from(u16::from_le_bytes(b)))),
-        ElementType::I16 => read(reader, order, len, |b| to(f64::from(i16::from_le_bytes(b)))),
-        ElementType::U32 => read(reader, order, len, |b| to(f64::from(u32::from_le_bytes(b)))),
-        ElementType::I32 => read(reader, order, len, |b| to(f64::from(i32::from_le_bytes(b)))),
-        ElementType::U64 => read(reader, order, len, |b| to(u64::from_le_bytes(b) as f64)),
-        ElementType::I64 => read(reader, order, len, |b| to(i64::from_le_bytes(b) as f64)),
-        ElementType::F16 => read(reader, order, len, |b| to(f16::from_le_bytes(b).to_f64())),
-        ElementType::Bf16 => read(reader, order, len, |b| to(bf16::from_le_bytes(b).to_f64())),
-        ElementType::F32 => read(reader, order, len, |b| to(f64::from(f32::from_le_bytes(b)))),
-        ElementType::F64 => read(reader, order, len, |b| to(f64::from_le_bytes(b))),
+        ElementType::U8 => read(reader, order, len, |[b]| to(f64::from(b)), admits, value),
+        ElementType::I8 => read(reader, order, len, |b| to(f64::from(i8::from_le_bytes(b))), admits, value),
+        ElementType::U16 => read(reader, order, len, |b| to(f64::from(u16::from_le_bytes(b))), admits, value),
+        ElementType::I16 => read(reader, order, len, |b| to(f64::from(i16::from_le_bytes(b))), admits, value),
+        ElementType::U32 => read(reader, order, len, |b| to(f64::from(u32::from_le_bytes(b))), admits, value),
+        ElementType::I32 => read(reader, order, len, |b| to(f64::from(i32::from_le_bytes(b))), admits, value),
+        ElementType::U64 => read(reader, order, len, |b| to(u64::from_le_bytes(b) as f64), admits, value),
+        ElementType::I64 => read(reader, order, len, |b| to(i64::from_le_bytes(b) as f64), admits, value),
+        ElementType::F16 => read(reader, order, len, |b| to(f16::from_le_bytes(b).to_f64()), admits, value),
+        ElementType::Bf16 => read(reader, order, len, |b| to(bf16::from_le_bytes(b).to_f64()), admits, value),
+        ElementType::F32 => read(reader, order, len, |b| to(f64::from(f32::from_le_bytes(b))), admits, value),
+        ElementType::F64 => read(reader, order, len, |b| to(f64::from_le_bytes(b)), admits, value),
     }
 }
 
-/// `len` integers; `Ok(None)` where the entries are none, and an error of [`io::ErrorKind::InvalidData`] for one that is
-/// 2^63 or more.
+/// `len` numbers of half precision as they are, all of them finite.
+pub(crate) fn read_f16(reader: impl Read, order: Order, len: usize) -> Result<Vec<f16>, ReadError> {
+    read(reader, order, len, f16::from_le_bytes, |x| x.is_finite(), |x| x.to_f64())
+}
+
+/// The same of bfloat16.
+pub(crate) fn read_bf16(reader: impl Read, order: Order, len: usize) -> Result<Vec<bf16>, ReadError> {
+    read(reader, order, len, bf16::from_le_bytes, |x| x.is_finite(), |x| x.to_f64())
+}
+
+/// `len` integers; `Ok(None)` where the entries are none.
 pub(crate) fn read_integers(
     reader: impl Read,
     element: ElementType,
     order: Order,
     len: usize,
-) -> io::Result<Option<Vec<i64>>> {
+) -> Result<Option<Vec<i64>>, ReadError> {
     let integers = match element {
-        ElementType::U8 => read(reader, order, len, |[b]| i64::from(b))?,
-        ElementType::I8 => read(reader, order, len, |b| i64::from(i8::from_le_bytes(b)))?,
-        ElementType::U16 => read(reader, order, len, |b| i64::from(u16::from_le_bytes(b)))?,
-        ElementType::I16 => read(reader, order, len, |b| i64::from(i16::from_le_bytes(b)))?,
-        ElementType::U32 => read(reader, order, len, |b| i64::from(u32::from_le_bytes(b)))?,
-        ElementType::I32 => read(reader, order, len, |b| i64::from(i32::from_le_bytes(b)))?,
-        ElementType::I64 => read(reader, order, len, i64::from_le_bytes)?,
+        ElementType::U8 => read_all(reader, order, len, |[b]| i64::from(b))?,
+        ElementType::I8 => read_all(reader, order, len, |b| i64::from(i8::from_le_bytes(b)))?,
+        ElementType::U16 => read_all(reader, order, len, |b| i64::from(u16::from_le_bytes(b)))?,
+        ElementType::I16 => read_all(reader, order, len, |b| i64::from(i16::from_le_bytes(b)))?,
+        ElementType::U32 => read_all(reader, order, len, |b| i64::from(u32::from_le_bytes(b)))?,
+        ElementType::I32 => read_all(reader, order, len, |b| i64::from(i32::from_le_bytes(b)))?,
+        ElementType::I64 => read_all(reader, order, len, i64::from_le_bytes)?,
         ElementType::U64 => {
-            let unsigned = read(reader, order, len, u64::from_le_bytes)?;
+            let unsigned = read_all(reader, order, len, u64::from_le_bytes)?;
             let signed = unsigned.iter().map(|&x| i64::try_from(x).map_err(|_| x));
-            signed.collect::<Result<_, _>>().map_err(|x| {
-                io::Error::new(io::ErrorKind::InvalidData, format!("integers below 2^63, found {x}"))
-            })?
+            signed.collect::<Result<_, _>>().map_err(ReadError::Integer)?
         }
         ElementType::F16 | ElementType::Bf16 | ElementType::F32 | ElementType::F64 => return Ok(None),
     };
     Ok(Some(integers))
 }
 
-/// Reads `len` entries of `SIZE` bytes, and no more than the file has.
-fn read<const SIZE: usize, E>(
+/// Reads `len` entries, whatever they are.
+fn read_all<const SIZE: usize, E: Copy>(
+    reader: impl Read,
+    order: Order,
+    len: usize,
+    entry: impl Fn([u8; SIZE]) -> E,
+) -> Result<Vec<E>, ReadError> {
+    read(reader, order, len, entry, |_| true, |_| 0.0)
+}
+
+/// Reads `len` entries of `SIZE` bytes in pieces, and no more than the file has; refuses the first that is not admitted.
+fn read<const SIZE: usize, E: Copy>(
     mut reader: impl Read,
     order: Order,
     len: usize,
     entry: impl Fn([u8; SIZE]) -> E,
-) -> io::Result<Vec<E>> {
+    admits: impl Fn(&E) -> bool,
+    value: impl Fn(E) -> f64,
+) -> Result<Vec<E>, ReadError> {
     const PIECE: usize = 1 << 16;
     let mut entries = Vec::new();
     let mut piece = vec![0; PIECE.min(len) * SIZE];
     while entries.len() < len {
-        let bytes = &mut piece[..(len - entries.len()).min(PIECE) * SIZE];
+        let first = entries.len();
+        let bytes = &mut piece[..(len - first).min(PIECE) * SIZE];
         reader.read_exact(bytes)?;
         let (chunks, _) = bytes.as_chunks::<SIZE>();
         match order {
@@ -113,6 +196,9 @@ fn read<const SIZE: usize, E>(
                 chunk.reverse();
                 entry(chunk)
             })),
+        }
+        if let Some(k) = entries[first..].iter().position(|entry| !admits(entry)) {
+            return Err(ReadError::Entry { position: first + k, value: value(entries[first + k]) });
         }
     }
     Ok(entries)

@@ -1,13 +1,14 @@
 //! IDX, the format of MNIST: a magic number, sizes, and the entries, all big-endian; `.gz` too.
 //! <http://yann.lecun.com/exdb/mnist/>
 
-use crate::dataset::{Dataset, Labels, check_finite};
-use crate::elements::{ElementType, Order, read_integers, read_numbers};
+use crate::dataset::Dataset;
+use crate::elements::{Admit, ElementType, Order, ReadError, read_integers, read_numbers};
 use crate::error::{DataError, Result};
 use crate::source::{Source, cut_short, open};
+use crate::stores::TargetStore;
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, ndarray};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 const EXPECTED: &str = "an IDX file, as MNIST has them";
@@ -26,25 +27,25 @@ pub(crate) fn read_idx<T: Element>(
     }
     let d = sizes.iter().product();
     let n = limit.map_or(*n, |limit| limit.min(*n));
-    let entries = read_numbers(&mut file.reader, file.element, Order::Big, n * d);
-    let entries = entries.map_err(|error| cut_short(path, "as many entries as its header says", error))?;
+    let entries = read_numbers(&mut file.reader, file.element, Order::Big, n * d, Admit::Finite);
+    let entries = entries.map_err(|error| match error {
+        ReadError::Entry { position, value } => {
+            let place = format!("{value} at row {}, column {}", position / d, position % d);
+            DataError::field(path.display().to_string(), "features", Admit::Finite.name(), place)
+        }
+        error => cut_off(path, error),
+    })?;
     let features = Array2::from_shape_vec((n, d), entries).map_err(|_| file.refuse("found other sizes"))?;
-    check_finite(&path.display().to_string(), "features", features.view(), false)?;
 
     let labels = match (labels, labels_beside(path)) {
         (Some(labels), _) => labels,
         (None, Some(beside)) => read_idx_labels(&beside)?,
         (None, None) => {
-            return Err(DataError::Field {
-                origin: path.display().to_string(),
-                field: "labels".to_owned(),
-                expected: "--labels FILE, or a file beside it named labels-idx1 for its images-idx3"
-                    .to_owned(),
-                found: "neither".to_owned(),
-            });
+            let origin = path.display().to_string();
+            return Err(DataError::NoLabels { origin, beside: Some("labels-idx1".to_owned()) });
         }
     };
-    Ok(Dataset::new(path.display().to_string(), features, Labels::Hard(labels)))
+    Ok(Dataset::new(path.display().to_string(), features, TargetStore::Labels(labels)))
 }
 
 /// Labels alone.
@@ -53,9 +54,17 @@ pub(crate) fn read_idx_labels(path: &Path) -> Result<Array1<i64>> {
     let &[n] = file.sizes.as_slice() else {
         return Err(file.refuse(&format!("found {} sizes where labels have one", file.sizes.len())));
     };
-    let labels = read_integers(&mut file.reader, file.element, Order::Big, n)
-        .map_err(|error| cut_short(path, "as many entries as its header says", error))?;
+    let labels =
+        read_integers(&mut file.reader, file.element, Order::Big, n).map_err(|error| cut_off(path, error))?;
     labels.map(Array1::from).ok_or_else(|| file.refuse("found floats where labels are integers"))
+}
+
+fn cut_off(path: &Path, error: ReadError) -> DataError {
+    let error = match error {
+        ReadError::Io(error) => error,
+        ReadError::Entry { .. } | ReadError::Integer(_) => io::ErrorKind::InvalidData.into(),
+    };
+    cut_short(path, "as many entries as its header says", error)
 }
 
 /// `train-labels-idx1-ubyte` for `train-images-idx3-ubyte`, with `.gz` or without.

@@ -1,33 +1,52 @@
 //! Where problems come from: the embedded digits, a seeded generator, and files as people have them (`.npz`, `.npy`,
 //! CSV, IDX, CIFAR-10, svmlight, safetensors); and where results go: `.npz`.
 //!
-//! Data goes one way: a source gives a [`Dataset`], and a data set with an objective gives an
-//! [`OwnedProblem`](softmax_core::OwnedProblem).
+//! Data goes one way, each step once: a reader gives a [`Dataset`] in the file's own storage, checked as it is read;
+//! [`Dataset::prepare`] standardises features; and with weights a data set makes a [`Problem`](softmax_core::Problem).
+//!
+//! ```
+//! use softmax_core::Objective;
+//! use softmax_data::digits;
+//!
+//! let digits = digits::<f32>().with_weights(0, None)?;
+//! let problem = digits.problem(Objective::default())?;
+//! assert_eq!((problem.n_samples(), problem.n_features(), problem.n_classes()), (1797, 64, 10));
+//! # Ok::<(), softmax_data::DataError>(())
+//! ```
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
+mod array;
 mod cifar;
 mod csv;
 mod dataset;
 mod digits;
 mod elements;
 mod error;
+mod evaluations;
+mod format;
 mod idx;
+mod mapped;
 mod named;
 mod npy;
-mod npy_elements;
 mod npz;
 mod output;
 mod read;
 mod safetensors;
 mod source;
+mod stores;
 mod svmlight;
 mod synthetic;
 
-pub use dataset::{Dataset, Labels};
+pub use array::Storage;
+pub use dataset::{Dataset, Preparation};
 pub use digits::digits;
-pub use error::{DataError, Result};
-pub use npz::{float_type_of_npz, read_evaluation_npz, read_npz, write_evaluation_npz, write_problem_npz};
+pub use error::{DataError, Place, Result};
+pub use evaluations::{read_evaluation_npz, write_evaluation_npz, write_problem_npz};
+pub use format::Format;
+pub use mapped::MappedMatrix;
+pub use npz::float_type_of_npz;
 pub use output::{WriteSeek, write_atomically};
-pub use read::{Format, ReadOptions, read, read_weights};
+pub use read::{ReadOptions, read, read_weights};
+pub use stores::{FeatureStore, TargetStore, WeightStore};
 pub use synthetic::{random_weights, synthetic};

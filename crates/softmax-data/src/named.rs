@@ -1,9 +1,12 @@
 //! Files of named arrays: X (N×D), y (N) or Y (N×C), W (D×C), and b (C), class_weight (C), sample_weight (N) where
 //! there are any.
 
-use crate::dataset::{Dataset, Labels, check_finite};
+use crate::array::{FileArray, Storage, axes_of};
+use crate::dataset::Dataset;
+use crate::elements::Admit;
 use crate::error::{DataError, Result};
-use ndarray::{Array, Array1, Array2, Dimension, Ix1, Ix2};
+use crate::stores::{TargetStore, WeightStore};
+use ndarray::{Array, Array1, Dimension, Ix1, Ix2};
 use softmax_core::{Element, ndarray};
 
 /// A file of named arrays; its errors name the file and the array.
@@ -12,14 +15,20 @@ pub(crate) trait NamedArrays {
 
     fn names(&self) -> &[String];
 
-    /// An array of numbers, which there is, of any type.
-    fn numbers<T: Element, D: Dimension>(&mut self, name: &str) -> Result<Array<T, D>>;
-
-    /// An array of integers, which there is.
-    fn integers(&mut self, name: &str) -> Result<Array1<i64>>;
+    /// An array, which there is, at its first entry.
+    fn open(&mut self, name: &str) -> Result<FileArray<'_>>;
 
     fn has(&self, name: &str) -> bool {
         self.names().iter().any(|n| n == name)
+    }
+
+    /// An array, which there must be, with so many axes.
+    fn require(&mut self, name: &str, axes: &str) -> Result<FileArray<'_>> {
+        if !self.has(name) {
+            let expected = format!("an array of this name, with {axes}");
+            return Err(self.refuse(name, &expected, &self.inventory()));
+        }
+        self.open(name)
     }
 
     fn inventory(&self) -> String {
@@ -29,34 +38,21 @@ pub(crate) trait NamedArrays {
         }
     }
 
-    fn field(&self, field: &str, expected: &str, found: &str) -> DataError {
-        DataError::Field {
-            origin: self.origin(),
-            field: field.to_owned(),
-            expected: expected.to_owned(),
-            found: found.to_owned(),
-        }
+    fn refuse(&self, name: &str, expected: &str, found: &str) -> DataError {
+        DataError::field(self.origin(), name, expected, found)
     }
 
-    /// Finite numbers; `masks` says that −∞ will do.
-    fn optional<T: Element, D: Dimension>(&mut self, name: &str, masks: bool) -> Result<Option<Array<T, D>>> {
-        if !self.has(name) {
-            return Ok(None);
-        }
-        let array = self.numbers::<T, D>(name)?;
-        check_finite(&self.origin(), name, array.view(), masks)?;
-        Ok(Some(array))
+    /// Numbers, if there are any of this name.
+    fn optional<T: Element, D: Dimension>(
+        &mut self,
+        name: &str,
+        admit: Admit,
+    ) -> Result<Option<Array<T, D>>> {
+        if self.has(name) { self.open(name)?.numbers(admit).map(Some) } else { Ok(None) }
     }
 
-    fn require<T: Element, D: Dimension>(&mut self, name: &str, masks: bool) -> Result<Array<T, D>> {
-        match self.optional(name, masks)? {
-            Some(array) => Ok(array),
-            None => Err(self.field(
-                name,
-                &format!("an array of this name, with {}", axes(D::NDIM)),
-                &self.inventory(),
-            )),
-        }
+    fn numbers<T: Element, D: Dimension>(&mut self, name: &str, admit: Admit) -> Result<Array<T, D>> {
+        self.require(name, &axes_of::<D>())?.numbers(admit)
     }
 }
 
@@ -64,42 +60,38 @@ pub(crate) trait NamedArrays {
 pub(crate) fn dataset<T: Element>(
     file: &mut impl NamedArrays,
     labels: Option<Array1<i64>>,
+    storage: Storage,
+    limit: Option<usize>,
 ) -> Result<Dataset<T>> {
-    let features = file.require::<T, Ix2>("X", false)?;
-    let labels = match (labels, file.has("y"), file.has("Y")) {
-        (Some(labels), _, _) => Labels::Hard(labels),
-        (None, true, true) => return Err(file.field("y and Y", "one of the two", "both")),
-        (None, true, false) => Labels::Hard(file.integers("y")?),
-        (None, false, true) => Labels::Soft(file.require::<T, Ix2>("Y", false)?),
+    let features = file.require("X", &axes_of::<Ix2>())?.features(storage, limit)?;
+    let targets = match (labels, file.has("y"), file.has("Y")) {
+        (Some(labels), _, _) => TargetStore::Labels(labels),
+        (None, true, true) => return Err(file.refuse("y and Y", "one of the two", "both")),
+        (None, true, false) => TargetStore::Labels(file.open("y")?.integers()?),
+        (None, false, true) => TargetStore::Soft(file.numbers::<T, Ix2>("Y", Admit::Finite)?),
         (None, false, false) => {
-            return Err(file.field("y or Y", "labels or soft targets", &file.inventory()));
+            return Err(file.refuse("y or Y", "labels or soft targets", &file.inventory()));
         }
     };
-    let mut dataset = Dataset::new(file.origin(), features, labels);
-    dataset.weights = file.optional::<T, Ix2>("W", false)?;
-    dataset.bias = file.optional::<T, Ix1>("b", true)?;
-    dataset.class_weights = file.optional::<T, Ix1>("class_weight", false)?;
-    dataset.sample_weights = file.optional::<T, Ix1>("sample_weight", false)?;
+    let mut dataset = Dataset::new(file.origin(), features, targets);
+    if file.has("W") {
+        dataset.weights = Some(file.open("W")?.weights(storage)?);
+    }
+    dataset.bias = file.optional::<T, Ix1>("b", Admit::FiniteOrMask)?;
+    dataset.class_weights = file.optional::<T, Ix1>("class_weight", Admit::Finite)?;
+    dataset.sample_weights = file.optional::<T, Ix1>("sample_weight", Admit::Finite)?;
     Ok(dataset)
 }
 
 /// W and b; or `weight` (C×D) and `bias`, as PyTorch's Linear has them.
-pub(crate) fn weights<T: Element>(file: &mut impl NamedArrays) -> Result<(Array2<T>, Option<Array1<T>>)> {
+pub(crate) fn weights<T: Element>(
+    file: &mut impl NamedArrays,
+    storage: Storage,
+) -> Result<(WeightStore<T>, Option<Array1<T>>)> {
     if !file.has("W") && file.has("weight") {
-        let turned: Array2<T> = file.require("weight", false)?;
-        return Ok((turned.t().as_standard_layout().into_owned(), file.optional("bias", true)?));
+        let weights = file.open("weight")?.weights(storage)?.transposed();
+        return Ok((weights, file.optional("bias", Admit::FiniteOrMask)?));
     }
-    Ok((file.require("W", false)?, file.optional("b", true)?))
-}
-
-pub(crate) fn axes(count: Option<usize>) -> String {
-    match count {
-        Some(1) => "1 axis".to_owned(),
-        Some(count) => format!("{count} axes"),
-        None => "any axes".to_owned(),
-    }
-}
-
-pub(crate) fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let weights = file.require("W", &axes_of::<Ix2>())?.weights(storage)?;
+    Ok((weights, file.optional("b", Admit::FiniteOrMask)?))
 }

@@ -1,83 +1,176 @@
-//! NumPy's `.npy`: one array.
+//! NumPy's `.npy`: a header in Python's syntax, and the entries.
+//! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
-use crate::dataset::{Dataset, Labels, check_finite};
+use crate::array::{FileArray, Header, Storage};
+use crate::dataset::Dataset;
+use crate::elements::{ElementType, Order};
 use crate::error::{DataError, Result};
-use crate::named::{axes, one_line};
-use crate::npy_elements::{Integer, Number};
-use ndarray::{Array, Array1, Array2, Dimension, Ix1, Ix2};
-use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement};
+use crate::mapped::MappedFile;
+use crate::stores::TargetStore;
+use ndarray::Array1;
 use softmax_core::{Element, ndarray};
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
+/// Longer than any array of numbers needs.
+const LONGEST_HEADER: usize = 4096;
+
 /// X (N×D) from one file, y (N) from another.
-pub(crate) fn read_npy<T: Element>(path: &Path, labels: Option<Array1<i64>>) -> Result<Dataset<T>> {
-    let features: Array2<T> = read_file::<Number<T>, Ix2>(path)?.mapv(|number| number.0);
+pub(crate) fn read_npy<T: Element>(
+    path: &Path,
+    labels: Option<Array1<i64>>,
+    storage: Storage,
+    limit: Option<usize>,
+) -> Result<Dataset<T>> {
+    let features = open(path)?.features(storage, limit)?;
     let origin = path.display().to_string();
-    check_finite(&origin, "X", features.view(), false)?;
-    let Some(labels) = labels else {
-        return Err(DataError::Field {
-            origin,
-            field: "labels".to_owned(),
-            expected: "--labels FILE beside an .npy".to_owned(),
-            found: "none".to_owned(),
-        });
-    };
-    Ok(Dataset::new(origin, features, Labels::Hard(labels)))
+    let Some(labels) = labels else { return Err(DataError::NoLabels { origin, beside: None }) };
+    Ok(Dataset::new(origin, features, TargetStore::Labels(labels)))
 }
 
 /// y (N).
 pub(crate) fn read_npy_labels(path: &Path) -> Result<Array1<i64>> {
-    Ok(read_file::<Integer, Ix1>(path)?.mapv(|integer| integer.0))
+    open(path)?.integers()
 }
 
-fn read_file<E: ReadableElement, D: Dimension>(path: &Path) -> Result<Array<E, D>> {
-    let file = File::open(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-    read_array(BufReader::new(file), &path.display().to_string(), "array")
-}
-
-/// The reader, if the header that begins there, which is read whole and parsed by recursion, is no longer than that of any
-/// array of numbers; else what was found.
-pub(crate) fn with_short_header(mut reader: impl Read) -> std::result::Result<impl Read, String> {
-    const LONGEST: u32 = 4096;
-    // Six bytes of magic, two of the version, two or four of the length.
-    let mut start = Vec::with_capacity(12);
-    reader.by_ref().take(12).read_to_end(&mut start).map_err(|error| one_line(&error.to_string()))?;
-    let length = match start[..] {
-        [_, _, _, _, _, _, 1, _, low, high, ..] => u16::from_le_bytes([low, high]).into(),
-        [_, _, _, _, _, _, _, _, a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
-        _ => 0,
-    };
-    if length > LONGEST {
-        return Err(format!("a header of {length} bytes"));
+/// The array of a file; it is mapped where there is something to map.
+fn open(path: &Path) -> Result<FileArray<'static>> {
+    let io = |source| DataError::Io { path: path.to_owned(), source };
+    let origin = path.display().to_string();
+    let file = File::open(path).map_err(io)?;
+    let is_file = file.metadata().map_err(io)?.is_file();
+    let mut array = read_header(Box::new(BufReader::new(file)), &origin, "array")?;
+    // An empty file, or a pipe, cannot be mapped.
+    if is_file && array.array.header.len().is_some_and(|len| len > 0) {
+        array.array.mapped = Some((MappedFile::open(path)?, array.start));
     }
-    Ok(Cursor::new(start).chain(reader))
+    Ok(array.array)
 }
 
-/// The array of an `.npy`, wherever that is; errors name `origin` and `name`.
-pub(crate) fn read_array<E: ReadableElement, D: Dimension>(
-    reader: impl Read,
+/// An array whose header is read, and how long that was.
+pub(crate) struct Opened<'r> {
+    pub(crate) array: FileArray<'r>,
+    pub(crate) start: usize,
+}
+
+/// Reads the header that begins there; errors name `origin` and `name`.
+pub(crate) fn read_header<'r>(
+    mut reader: Box<dyn Read + 'r>,
     origin: &str,
     name: &str,
-) -> Result<Array<E, D>> {
-    let refuse = |expected: &str, found: &str| DataError::Field {
-        origin: origin.to_owned(),
-        field: name.to_owned(),
-        expected: expected.to_owned(),
-        found: found.to_owned(),
+) -> Result<Opened<'r>> {
+    let refuse = |found: String| DataError::field(origin, name, "an array as numpy.save writes it", found);
+    let mut read = |bytes: &mut [u8]| {
+        reader.read_exact(bytes).map_err(|_| refuse("the end of the file in its header".to_owned()))
     };
-    let wanted = format!("an array of {}", axes(D::NDIM));
-    let reader = with_short_header(reader).map_err(|found| refuse(&wanted, &found))?;
-    Array::<E, D>::read_npy(reader).map_err(|error| match error {
-        ReadNpyError::WrongNdim(_, found) => refuse(&wanted, &axes(Some(found))),
-        ReadNpyError::MissingData => refuse("as many entries as its shape says", "the end of the file"),
-        ReadNpyError::ParseData(error) => {
-            // The element readers put what they expected before the comma.
-            let text = error.to_string();
-            let (expected, found) = text.split_once(", found ").unwrap_or((wanted.as_str(), &text));
-            refuse(expected, found)
+    let mut start = [0; 8];
+    read(&mut start)?;
+    let [magic @ .., major, _minor] = start;
+    if &magic != b"\x93NUMPY" {
+        return Err(refuse("another beginning".to_owned()));
+    }
+    let (length, before) = if major == 1 {
+        let mut length = [0; 2];
+        read(&mut length)?;
+        (usize::from(u16::from_le_bytes(length)), 10)
+    } else {
+        let mut length = [0; 4];
+        read(&mut length)?;
+        (u32::from_le_bytes(length) as usize, 12)
+    };
+    if length > LONGEST_HEADER {
+        return Err(refuse(format!("a header of {length} bytes")));
+    }
+    let mut text = vec![0; length];
+    read(&mut text)?;
+    let header = std::str::from_utf8(&text).ok().and_then(parse).ok_or_else(|| {
+        let text: String = String::from_utf8_lossy(&text).chars().take(60).collect();
+        refuse(format!("a header that says {}", text.trim().escape_debug()))
+    })?;
+    let header = header.map_err(|kind| refuse(format!("elements of type {kind}")))?;
+    let array = FileArray { origin: origin.to_owned(), name: name.to_owned(), header, reader, mapped: None };
+    Ok(Opened { array, start: before + length })
+}
+
+/// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, its three keys in any order; `Err` with the type where it
+/// is no number's. Each key is looked for once, so that the time is that of the text's length.
+fn parse(text: &str) -> Option<Result<Header, String>> {
+    let text = text.trim().strip_prefix('{')?.strip_suffix('}')?;
+    let value = |key: &str| {
+        let rest = text.split_once(&format!("'{key}'"))?.1.trim_start().strip_prefix(':')?;
+        Some(rest.trim_start())
+    };
+    let by_columns = match value("fortran_order")? {
+        rest if rest.starts_with("False") => false,
+        rest if rest.starts_with("True") => true,
+        _ => return None,
+    };
+    let sizes = value("shape")?.strip_prefix('(')?.split_once(')')?.0;
+    let sizes = sizes.split(',').map(str::trim).filter(|size| !size.is_empty());
+    let shape = sizes.map(|size| size.parse().ok()).collect::<Option<Vec<usize>>>()?;
+    let Some(descr) = value("descr")?.strip_prefix('\'') else { return Some(Err("structures".to_owned())) };
+    let descr = descr.split_once('\'')?.0;
+    Some(match element(descr) {
+        Some((element, order)) => {
+            Ok(Header { element, kind: descr.get(1..)?.to_owned(), order, shape, by_columns })
         }
-        other => refuse(&wanted, &one_line(&other.to_string())),
+        None => Err(descr.to_owned()),
     })
+}
+
+/// NumPy's `<f4`, if it is a number's.
+fn element(descr: &str) -> Option<(ElementType, Order)> {
+    let order = match descr.chars().next()? {
+        '<' | '|' => Order::Little,
+        '>' => Order::Big,
+        '=' => Order::NATIVE,
+        _ => return None,
+    };
+    let element = match &descr[1..] {
+        "b1" | "u1" => ElementType::U8,
+        "i1" => ElementType::I8,
+        "u2" => ElementType::U16,
+        "i2" => ElementType::I16,
+        "u4" => ElementType::U32,
+        "i4" => ElementType::I32,
+        "u8" => ElementType::U64,
+        "i8" => ElementType::I64,
+        "f2" => ElementType::F16,
+        "f4" => ElementType::F32,
+        "f8" => ElementType::F64,
+        _ => return None,
+    };
+    Some((element, order))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_whatever_the_order_of_their_keys() {
+        let header = parse("{'shape': (3, 4), 'fortran_order': True, 'descr': '>f8'}").unwrap().unwrap();
+        assert_eq!((header.element, header.order), (ElementType::F64, Order::Big));
+        assert_eq!((header.shape, header.by_columns), (vec![3, 4], true));
+        let header = parse("{'descr': '<i2', 'fortran_order': False, 'shape': (), }   \n").unwrap().unwrap();
+        assert!(header.shape.is_empty());
+        let header = parse("{'descr': '|u1', 'fortran_order': False, 'shape': (7,), }").unwrap().unwrap();
+        assert_eq!(header.shape, [7]);
+        let structures = "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (7,), }";
+        assert_eq!(parse(structures).unwrap().unwrap_err(), "structures");
+        let object = "{'descr': '|O', 'fortran_order': False, 'shape': (7,), }";
+        assert_eq!(parse(object).unwrap().unwrap_err(), "|O");
+        for bad in ["", "{}", "{'descr': '<f4'", "{'descr': '<f4', 'fortran_order': 0, 'shape': (7,)}"] {
+            assert!(parse(bad).is_none(), "{bad}");
+        }
+        let negative = "{'descr': '<f4', 'fortran_order': False, 'shape': (-7,), }";
+        assert!(parse(negative).is_none());
+    }
+
+    #[test]
+    fn nested_brackets_take_no_time() {
+        let brackets = "(".repeat(4000);
+        assert!(parse(&format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {brackets}}}")).is_none());
+    }
 }

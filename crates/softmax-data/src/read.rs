@@ -1,60 +1,21 @@
 //! Any of the formats, told by a file's name or by who asks.
 
-use crate::Labels;
+use crate::array::Storage;
 use crate::cifar::read_cifar;
 use crate::csv::read_csv;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
+use crate::format::Format;
 use crate::idx::{read_idx, read_idx_labels};
 use crate::named::{dataset, weights};
 use crate::npy::{read_npy, read_npy_labels};
 use crate::npz::NpzFile;
 use crate::safetensors::SafetensorsFile;
+use crate::stores::{TargetStore, WeightStore};
 use crate::svmlight::read_svmlight;
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 use softmax_core::{Element, ndarray};
 use std::path::{Path, PathBuf};
-
-/// How data lies in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// NumPy's archive of arrays: X, y or Y, and what else there is.
-    Npz,
-    /// One array of NumPy's: X, with the labels in another file.
-    Npy,
-    /// A table with a row per sample, with a header or none.
-    Csv,
-    /// MNIST's images, with the labels in another file.
-    Idx,
-    /// CIFAR-10's binary batches, one or a folder of them.
-    Cifar10,
-    /// svmlight's or libsvm's text.
-    Svmlight,
-    /// Named tensors: X, y or Y, and what else there is.
-    Safetensors,
-}
-
-impl Format {
-    /// The format that a file's name suggests, whatever of `.gz` it has.
-    pub fn of_name(path: &Path) -> Option<Format> {
-        if path.is_dir() {
-            return Some(Format::Cifar10);
-        }
-        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        let name = name.strip_suffix(".gz").unwrap_or(&name);
-        let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
-        match () {
-            () if ends(&[".npz"]) => Some(Format::Npz),
-            () if ends(&[".npy"]) => Some(Format::Npy),
-            () if ends(&[".csv", ".tsv", ".data"]) => Some(Format::Csv),
-            () if ends(&["-ubyte", ".idx", "-idx1", "-idx3"]) => Some(Format::Idx),
-            () if ends(&[".svm", ".svmlight", ".libsvm", ".scale", ".txt"]) => Some(Format::Svmlight),
-            () if ends(&[".safetensors"]) => Some(Format::Safetensors),
-            () if ends(&[".bin"]) => Some(Format::Cifar10),
-            () => None,
-        }
-    }
-}
 
 /// How a file is to be read.
 #[derive(Clone, Debug, Default)]
@@ -67,9 +28,14 @@ pub struct ReadOptions {
     pub label_column: Option<String>,
     /// The first so many samples.
     pub limit: Option<usize>,
+    /// Whether numbers of half precision stay what they are.
+    pub storage: Storage,
 }
 
 /// Reads a data set.
+///
+/// An `.npy` or safetensors file whose features can be used as they lie there is mapped, not read: it must not change
+/// while the data set is in use.
 ///
 /// # Errors
 /// [`DataError`] naming the file, the field or the line, and what was expected, for whatever is not as the format has it;
@@ -77,36 +43,31 @@ pub struct ReadOptions {
 pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>> {
     // A misspelt name is no question of formats.
     std::fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
-    let format = options.format.or_else(|| Format::of_name(path)).ok_or_else(|| DataError::File {
-        path: path.to_owned(),
-        expected: "a name that tells the format (.npz, .npy, .csv, .svm, -ubyte, .bin, the last four with .gz too, \
-                   or .safetensors)",
-        found: "and no --data-format was given".to_owned(),
-    })?;
+    let format = options.format.or_else(|| Format::of_name(path));
+    let format = format.ok_or_else(|| DataError::UnknownFormat { path: path.to_owned() })?;
     let labels = options.labels.as_deref().map(read_labels).transpose()?;
-    let limit = options.limit;
+    let ReadOptions { storage, limit, .. } = *options;
     // Labels in another file stand in for those that this one has, or need not have.
-    let mut dataset = match format {
-        Format::Npz => dataset(&mut NpzFile::open(path)?, labels)?,
-        Format::Npy => read_npy(path, labels)?,
+    let dataset = match format {
+        Format::Npz => dataset(&mut NpzFile::open(path)?, labels, storage, limit)?,
+        Format::Npy => read_npy(path, labels, storage, limit)?,
         Format::Csv => read_csv(path, options.label_column.as_deref(), labels, limit)?,
         Format::Idx => read_idx(path, labels, limit)?,
         Format::Cifar10 => with_labels(read_cifar(path, limit)?, labels),
         Format::Svmlight => with_labels(read_svmlight(path, limit)?, labels),
-        Format::Safetensors => dataset(&mut SafetensorsFile::open(path)?, labels)?,
+        Format::Safetensors => dataset(&mut SafetensorsFile::open(path)?, labels, storage, limit)?,
     };
-    if let Some(limit) = limit {
-        dataset = dataset.limit(limit);
-    }
-    dataset.check_lengths()?;
-    Ok(dataset)
+    Ok(match limit {
+        None => dataset,
+        Some(limit) => dataset.limit(limit),
+    })
 }
 
-fn with_labels<T>(mut dataset: Dataset<T>, labels: Option<Array1<i64>>) -> Dataset<T> {
-    if let Some(labels) = labels {
-        dataset.labels = Labels::Hard(labels);
+fn with_labels<T>(dataset: Dataset<T>, labels: Option<Array1<i64>>) -> Dataset<T> {
+    match labels {
+        None => dataset,
+        Some(labels) => Dataset { targets: TargetStore::Labels(labels), class_names: None, ..dataset },
     }
-    dataset
 }
 
 fn read_labels(path: &Path) -> Result<Array1<i64>> {
@@ -126,9 +87,12 @@ fn read_labels(path: &Path) -> Result<Array1<i64>> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_weights<T: Element>(path: &Path) -> Result<(Array2<T>, Option<Array1<T>>)> {
+pub fn read_weights<T: Element>(
+    path: &Path,
+    storage: Storage,
+) -> Result<(WeightStore<T>, Option<Array1<T>>)> {
     match Format::of_name(path) {
-        Some(Format::Safetensors) => weights(&mut SafetensorsFile::open(path)?),
-        _ => weights(&mut NpzFile::open(path)?),
+        Some(Format::Safetensors) => weights(&mut SafetensorsFile::open(path)?, storage),
+        _ => weights(&mut NpzFile::open(path)?, storage),
     }
 }

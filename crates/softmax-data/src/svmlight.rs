@@ -1,10 +1,11 @@
 //! svmlight, which libsvm shares: `label index:value …`, the indices from 1, what is absent 0.
 //! <https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/>
 
-use crate::dataset::{Dataset, Labels};
+use crate::dataset::Dataset;
 use crate::elements::whole;
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Place, Result};
 use crate::source::{cut_short, open};
+use crate::stores::TargetStore;
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, ndarray};
 use std::io::BufRead;
@@ -31,11 +32,9 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
         }
         bytes += length as u64;
         let row = labels.len() as u32;
-        let refuse = |expected: &str, found: &str| DataError::Field {
-            origin: path.display().to_string(),
-            field: format!("line {number}"),
-            expected: expected.to_owned(),
-            found: found.chars().take(40).collect(),
+        let refuse = |expected: &str, found: &str| {
+            let found: String = found.chars().take(40).collect();
+            DataError::part(path.display().to_string(), Place::Line(number), expected, found)
         };
         let content = line.split('#').next().unwrap_or_default();
         let mut words = content.split_ascii_whitespace();
@@ -78,5 +77,5 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
     if labels.contains(&-1) && labels.iter().all(|&label| label.abs() == 1) {
         labels.iter_mut().for_each(|label| *label = i64::from(*label > 0));
     }
-    Ok(Dataset::new(path.display().to_string(), features, Labels::Hard(Array1::from(labels))))
+    Ok(Dataset::new(path.display().to_string(), features, TargetStore::Labels(Array1::from(labels))))
 }

@@ -1,7 +1,8 @@
 //! Seeded random data, the same numbers on every platform: ChaCha8, and normal numbers made with `libm`'s own
 //! functions rather than the system's.
 
-use crate::dataset::{Dataset, Labels};
+use crate::dataset::Dataset;
+use crate::stores::TargetStore;
 use ndarray::{Array1, Array2};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,8 +22,8 @@ pub fn synthetic<T: Element>(n: usize, d: usize, c: usize, seed: u64) -> Dataset
     let weights = normal(&mut rng, d, c, 1.0 / (d.max(1) as f64).sqrt());
     let labels = Array1::from_shape_simple_fn(n, || rng.random_range(0..c as u64) as i64);
     let mut dataset =
-        Dataset::new(format!("synthetic {n}x{d}x{c} seed {seed}"), features, Labels::Hard(labels));
-    dataset.weights = Some(weights);
+        Dataset::new(format!("synthetic {n}x{d}x{c} seed {seed}"), features, TargetStore::Labels(labels));
+    dataset.weights = Some(weights.into());
     dataset
 }
 
@@ -42,20 +43,26 @@ fn normal<T: Element>(rng: &mut ChaCha8Rng, rows: usize, columns: usize, deviati
 mod tests {
     use super::*;
 
+    fn features<T: Element>(data: Dataset<T>) -> Array2<T> {
+        data.features.into_dense()
+    }
+
     #[test]
     fn gives_the_same_numbers_everywhere() {
         let data = synthetic::<f64>(2, 2, 3, 7);
-        let Labels::Hard(labels) = &data.labels else { panic!("synthetic labels are hard") };
+        let TargetStore::Labels(labels) = data.targets.clone() else { panic!("synthetic labels are hard") };
         // Recorded on x86-64 Linux. No other platform and no later version of a crate may change them.
         let recorded = [-0.7753719332177971, -1.3834217200084091, 0.8897130187430372, 0.3597790583440233];
-        assert_eq!(data.features.as_slice(), Some(&recorded[..]));
+        assert_eq!(features(data).as_slice(), Some(&recorded[..]));
         assert_eq!(labels.to_vec(), [0, 1]);
     }
 
     #[test]
     fn f32_is_f64_rounded() {
         let (wide, narrow) = (synthetic::<f64>(3, 4, 5, 1), synthetic::<f32>(3, 4, 5, 1));
-        assert_eq!(wide.features.mapv(|x| x as f32), narrow.features);
-        assert_eq!(wide.weights.map(|w| w.mapv(|x| x as f32)), narrow.weights);
+        let weights =
+            (wide.weights.clone().unwrap().into_dense(), narrow.weights.clone().unwrap().into_dense());
+        assert_eq!(weights.0.mapv(|w| w as f32), weights.1);
+        assert_eq!(features(wide).mapv(|x| x as f32), features(narrow));
     }
 }

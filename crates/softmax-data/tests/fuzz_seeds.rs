@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use softmax_core::Objective;
-use softmax_data::{Dataset, Format, ReadOptions, Result, read, read_weights};
+use softmax_data::{Dataset, Format, Preparation, ReadOptions, Result, Storage, read, read_weights};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -34,9 +34,9 @@ fn check(target: &str, format: Format) {
             let dataset: Result<Dataset<f32>> = read(&seed, &options);
             let Ok(dataset) = dataset else { continue };
             read_through += 1;
-            let dataset = dataset.standardize().with_bias_column();
-            if let Ok(problem) = dataset.into_problem(Objective::default(), None, 0) {
-                let _ = problem.problem();
+            let dataset = dataset.prepare(Preparation { standardize: true, bias_column: true });
+            if let Ok(dataset) = dataset.with_weights(0, None) {
+                let _ = dataset.problem(Objective::default());
             }
         }
     }
@@ -60,6 +60,7 @@ fn every_format() {
 
 #[test]
 fn weights() {
-    let read: Vec<bool> = seeds("weights").iter().map(|seed| read_weights::<f64>(seed).is_ok()).collect();
+    let is_read = |seed: &PathBuf| read_weights::<f64>(seed, Storage::Keep).is_ok();
+    let read: Vec<bool> = seeds("weights").iter().map(is_read).collect();
     assert!(read.contains(&true), "every seed was refused");
 }

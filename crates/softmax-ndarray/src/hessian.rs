@@ -7,7 +7,7 @@ use crate::products::{features_times, features_transposed_times};
 use crate::rows::column;
 use crate::weights::{SampleWeights, TargetMass};
 use ndarray::{ArrayView2, ArrayViewMut2, Axis};
-use softmax_core::{Element, HessianVectorProduct, Problem, Result, Targets};
+use softmax_core::{Element, HessianVectorProduct, Problem, Result};
 
 impl<T: Element> HessianVectorProduct<T> for NdArray {
     fn hessian_vector_product(

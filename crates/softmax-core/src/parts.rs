@@ -1,0 +1,124 @@
+//! The parts of a problem by name, so that errors can say which.
+
+use crate::names::names;
+use std::fmt;
+
+/// An array of a problem or of an evaluation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ArrayName {
+    /// W.
+    Weights,
+    /// y.
+    Labels,
+    /// Y.
+    SoftTargets,
+    /// b.
+    Bias,
+    /// w.
+    ClassWeights,
+    /// u.
+    SampleWeights,
+    /// A direction in the space of W.
+    Direction,
+    /// H·V.
+    HessianVectorProduct,
+    /// An output.
+    Output(OutputKind),
+}
+
+impl fmt::Display for ArrayName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ArrayName::Weights => "weights",
+            ArrayName::Labels => "labels",
+            ArrayName::SoftTargets => "soft targets",
+            ArrayName::Bias => "bias",
+            ArrayName::ClassWeights => "class weights",
+            ArrayName::SampleWeights => "sample weights",
+            ArrayName::Direction => "direction",
+            ArrayName::HessianVectorProduct => "Hessian-vector product",
+            ArrayName::Output(kind) => kind.name(),
+        })
+    }
+}
+
+/// What an axis of an array counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AxisName {
+    /// N.
+    Samples,
+    /// D.
+    Features,
+    /// C.
+    Classes,
+}
+
+names!(AxisName, "axis", Samples => "samples", Features => "features", Classes => "classes");
+
+/// A number of an [`Objective`](crate::Objective).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OptionName {
+    /// ε.
+    LabelSmoothing,
+    /// λ.
+    L2,
+    /// ζ.
+    ZLoss,
+    /// κ.
+    Softcap,
+    /// τ.
+    Temperature,
+}
+
+names!(OptionName, "option",
+    LabelSmoothing => "label_smoothing",
+    L2 => "l2",
+    ZLoss => "z_loss",
+    Softcap => "softcap",
+    Temperature => "temperature",
+);
+
+/// The name of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutputKind {
+    /// dW (D×C).
+    WeightsGradient,
+    /// dX (N×D).
+    FeaturesGradient,
+    /// db (C).
+    BiasGradient,
+    /// ℓ (N).
+    SampleLosses,
+    /// lse (N).
+    LogSumExp,
+    /// The predicted class (N).
+    Predicted,
+}
+
+names!(OutputKind, "output",
+    WeightsGradient => "weights gradient",
+    FeaturesGradient => "features gradient",
+    BiasGradient => "bias gradient",
+    SampleLosses => "sample losses",
+    LogSumExp => "log-sum-exp",
+    Predicted => "predicted classes",
+);
+
+impl OutputKind {
+    /// What the formulas and files call it: `dW`, `dX`, `db`, `sample_loss`, `lse`, `predicted`.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            OutputKind::WeightsGradient => "dW",
+            OutputKind::FeaturesGradient => "dX",
+            OutputKind::BiasGradient => "db",
+            OutputKind::SampleLosses => "sample_loss",
+            OutputKind::LogSumExp => "lse",
+            OutputKind::Predicted => "predicted",
+        }
+    }
+
+    /// Whether this is one of dW, dX and db.
+    pub const fn is_gradient(self) -> bool {
+        matches!(self, OutputKind::WeightsGradient | OutputKind::FeaturesGradient | OutputKind::BiasGradient)
+    }
+}

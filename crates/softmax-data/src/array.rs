@@ -1,0 +1,235 @@
+//! One array of a file: what its header says, and a reader at its first entry. Everything that is read of arrays goes
+//! through here, once: converted, and held against what is admitted, in the pass that reads it.
+
+use crate::elements::{
+    Admit, ElementType, Order, ReadError, read_bf16, read_f16, read_integers, read_numbers,
+};
+use crate::error::{DataError, Result};
+use crate::mapped::{MappedFile, MappedMatrix};
+use crate::stores::{FeatureStore, WeightStore};
+use ndarray::{Array, Array1, Array2, Dimension, Ix2, IxDyn, ShapeBuilder, StrideShape};
+use softmax_core::{Element, Features, ndarray};
+use std::io::{self, Read};
+
+/// Whether numbers of half precision stay what they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// They do.
+    #[default]
+    Keep,
+    /// They become numbers of the element type.
+    Widen,
+}
+
+/// What an array's header says.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) element: ElementType,
+    /// What the file calls that type.
+    pub(crate) kind: String,
+    pub(crate) order: Order,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) by_columns: bool,
+}
+
+impl Header {
+    /// The number of entries; `None` where it is past any memory.
+    pub(crate) fn len(&self) -> Option<usize> {
+        let entries = self.shape.iter().try_fold(1, |product: usize, &size| product.checked_mul(size))?;
+        entries
+            .checked_mul(self.element.size())
+            .filter(|&bytes| isize::try_from(bytes).is_ok())
+            .map(|_| entries)
+    }
+}
+
+/// An array that is about to be read.
+pub(crate) struct FileArray<'r> {
+    /// The file, and the array's name in it.
+    pub(crate) origin: String,
+    pub(crate) name: String,
+    pub(crate) header: Header,
+    /// At the first entry.
+    pub(crate) reader: Box<dyn Read + 'r>,
+    /// The mapped file and where in it the entries begin, if it is mapped.
+    pub(crate) mapped: Option<(MappedFile, usize)>,
+}
+
+impl FileArray<'_> {
+    fn refuse(&self, expected: impl Into<String>, found: impl Into<String>) -> DataError {
+        DataError::field(&self.origin, &self.name, expected, found)
+    }
+
+    /// The shape, if it has as many axes as are wanted.
+    fn shape<const AXES: usize>(&self) -> Result<[usize; AXES]> {
+        let shape = self.header.shape.as_slice();
+        shape
+            .try_into()
+            .map_err(|_| self.refuse(format!("an array of numbers with {}", axes(AXES)), axes(shape.len())))
+    }
+
+    /// Numbers of any type, as numbers of `T`.
+    pub(crate) fn numbers<T: Element, D: Dimension>(mut self, admit: Admit) -> Result<Array<T, D>> {
+        let wanted = D::NDIM.map_or("any axes".to_owned(), axes);
+        if D::NDIM.is_some_and(|axes| axes != self.header.shape.len()) {
+            let found = axes(self.header.shape.len());
+            return Err(self.refuse(format!("an array of numbers with {wanted}"), found));
+        }
+        let len = self.len()?;
+        let Header { element, order, by_columns, .. } = self.header;
+        let entries = read_numbers(&mut self.reader, element, order, len, admit);
+        let entries = entries.map_err(|error| self.failed(error, admit))?;
+        self.expect_end()?;
+        let array = Array::from_shape_vec(IxDyn(&self.header.shape).set_f(by_columns), entries);
+        let array = array.map_err(|error| self.refuse(&wanted, error.to_string()))?;
+        array.into_dimensionality().map_err(|error| self.refuse(&wanted, error.to_string()))
+    }
+
+    /// Integers.
+    pub(crate) fn integers(mut self) -> Result<Array1<i64>> {
+        let [len] = self.shape()?;
+        let Header { element, order, .. } = self.header;
+        let integers = read_integers(&mut self.reader, element, order, len);
+        let integers = integers.map_err(|error| self.failed(error, Admit::Any))?;
+        let integers = integers
+            .ok_or_else(|| self.refuse("integers", format!("elements of type {}", self.header.kind)))?;
+        self.expect_end()?;
+        Ok(integers.into())
+    }
+
+    /// X: the first rows, at most `limit` of them, mapped where it can be.
+    pub(crate) fn features<T: Element>(
+        mut self,
+        storage: Storage,
+        limit: Option<usize>,
+    ) -> Result<FeatureStore<T>> {
+        let [n, d] = self.shape()?;
+        let len = self.len()?;
+        let Header { element, order, by_columns, .. } = self.header;
+        let is_half = matches!(element, ElementType::F16 | ElementType::Bf16);
+        let stays = !is_half || storage == Storage::Keep;
+        if let (Some((file, start)), true) = (&self.mapped, stays) {
+            let bytes = *start..*start + len * element.size();
+            if let Some(matrix) = MappedMatrix::new::<T>(file, bytes, element, order, (n, d), by_columns) {
+                let matrix = matrix.limit(limit.unwrap_or(n));
+                self.check_mapped::<T>(&matrix)?;
+                return Ok(FeatureStore::Mapped(matrix));
+            }
+        }
+        // Of a matrix by columns all has to be read to have the first rows.
+        let rows = if by_columns { n } else { limit.map_or(n, |limit| limit.min(n)) };
+        let len = if rows == n { len } else { rows * d };
+        let shape = (rows, d).set_f(by_columns).into();
+        let features = match (element, stays) {
+            (ElementType::F16, true) => {
+                let entries = read_f16(&mut self.reader, order, len);
+                FeatureStore::F16(self.matrix(shape, entries)?)
+            }
+            (ElementType::Bf16, true) => {
+                let entries = read_bf16(&mut self.reader, order, len);
+                FeatureStore::Bf16(self.matrix(shape, entries)?)
+            }
+            _ => {
+                let entries = read_numbers(&mut self.reader, element, order, len, Admit::Finite);
+                FeatureStore::Dense(self.matrix(shape, entries)?)
+            }
+        };
+        if rows == n {
+            self.expect_end()?;
+        }
+        Ok(features)
+    }
+
+    fn matrix<E>(
+        &self,
+        shape: StrideShape<Ix2>,
+        entries: Result<Vec<E>, ReadError>,
+    ) -> Result<Array2<E>> {
+        let entries = entries.map_err(|error| self.failed(error, Admit::Finite))?;
+        Array2::from_shape_vec(shape, entries).map_err(|error| self.refuse("a matrix", error.to_string()))
+    }
+
+    /// W.
+    pub(crate) fn weights<T: Element>(self, storage: Storage) -> Result<WeightStore<T>> {
+        let unmapped = FileArray { mapped: None, ..self };
+        Ok(match unmapped.features(storage, None)? {
+            FeatureStore::F16(w) => WeightStore::F16(w),
+            FeatureStore::Bf16(w) => WeightStore::Bf16(w),
+            other => WeightStore::Dense(other.into_dense()),
+        })
+    }
+
+    /// Every entry of a mapped matrix is to be finite: it is gone through once.
+    fn check_mapped<T: Element>(&self, matrix: &MappedMatrix) -> Result<()> {
+        let bad = match matrix.features::<T>() {
+            Features::Dense(x) => first_bad(x.indexed_iter(), |x| x.is_finite(), |x| x.widen()),
+            Features::F16(x) => first_bad(x.indexed_iter(), |x| x.is_finite(), |x| x.to_f64()),
+            Features::Bf16(x) => first_bad(x.indexed_iter(), |x| x.is_finite(), |x| x.to_f64()),
+            Features::Csr(_) => None,
+        };
+        match bad {
+            None => Ok(()),
+            Some(((row, column), value)) => {
+                Err(self.refuse(Admit::Finite.name(), format!("{value} at row {row}, column {column}")))
+            }
+        }
+    }
+
+    fn len(&self) -> Result<usize> {
+        let sizes = || self.header.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
+        self.header
+            .len()
+            .ok_or_else(|| self.refuse("an array that has an address", format!("sizes {}", sizes())))
+    }
+
+    /// Refuses what comes after the last entry.
+    fn expect_end(&mut self) -> Result<()> {
+        match io::copy(&mut self.reader, &mut io::sink()) {
+            Ok(0) => Ok(()),
+            Ok(extra) => Err(self.refuse("as many entries as its shape says", format!("{extra} bytes more"))),
+            Err(error) => Err(self.failed(error.into(), Admit::Any)),
+        }
+    }
+
+    fn failed(&self, error: ReadError, admit: Admit) -> DataError {
+        match error {
+            ReadError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                self.refuse("as many entries as its shape says", "the end of the file")
+            }
+            ReadError::Io(error) => self.refuse("an array", one_line(&error.to_string())),
+            ReadError::Integer(x) => self.refuse("integers below 2^63", x.to_string()),
+            ReadError::Entry { position, value } => {
+                let place = match *self.header.shape.as_slice() {
+                    [rows, _] if self.header.by_columns => {
+                        format!("row {}, column {}", position % rows, position / rows)
+                    }
+                    [_, columns] => format!("row {}, column {}", position / columns, position % columns),
+                    _ => format!("index {position}"),
+                };
+                self.refuse(admit.name(), format!("{value} at {place}"))
+            }
+        }
+    }
+}
+
+/// The first entry that is not finite, and where it is.
+fn first_bad<'a, E: Copy + 'a>(
+    mut entries: impl Iterator<Item = ((usize, usize), &'a E)>,
+    is_finite: impl Fn(E) -> bool,
+    value: impl Fn(E) -> f64,
+) -> Option<((usize, usize), f64)> {
+    entries.find(|&(_, &x)| !is_finite(x)).map(|(place, &x)| (place, value(x)))
+}
+
+pub(crate) fn axes(count: usize) -> String {
+    if count == 1 { "1 axis".to_owned() } else { format!("{count} axes") }
+}
+
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The number of axes of a dimension type.
+pub(crate) fn axes_of<D: Dimension>() -> String {
+    D::NDIM.map_or("any axes".to_owned(), axes)
+}

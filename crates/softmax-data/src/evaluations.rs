@@ -1,0 +1,98 @@
+//! Evaluations and problems as `.npz`: what programs hand each other.
+
+use crate::elements::Admit;
+use crate::error::Result;
+use crate::named::NamedArrays;
+use crate::npz::NpzFile;
+use crate::output::{WriteSeek, write_atomically};
+use ndarray::{Array, Array0, Dimension};
+use ndarray_npy::{NpzWriter, WriteNpzError};
+use softmax_core::{
+    Dtype, Element, Evaluation, OutputKind, OwnedOutputs, OwnedProblem, OwnedTargets, ndarray,
+};
+use std::io;
+use std::path::Path;
+
+type Npz<'w> = NpzWriter<&'w mut dyn WriteSeek>;
+
+/// Writes an evaluation: loss (0-d float64), and those of dW, dX, db, sample_loss, lse and predicted (int64)
+/// that there are. The file appears whole or not at all.
+///
+/// # Errors
+/// [`DataError::Io`](crate::DataError::Io) naming the file.
+pub fn write_evaluation_npz<T: Element>(
+    path: &Path,
+    evaluation: &Evaluation,
+    outputs: &OwnedOutputs<T>,
+) -> Result<()> {
+    write_npz(path, |npz| {
+        npz.add_array("loss", &Array0::from_elem((), evaluation.loss))?;
+        add(npz, OutputKind::WeightsGradient.symbol(), outputs.weights_gradient.as_ref())?;
+        add(npz, OutputKind::FeaturesGradient.symbol(), outputs.features_gradient.as_ref())?;
+        add(npz, OutputKind::BiasGradient.symbol(), outputs.bias_gradient.as_ref())?;
+        add(npz, OutputKind::SampleLosses.symbol(), outputs.sample_losses.as_ref())?;
+        add(npz, OutputKind::LogSumExp.symbol(), outputs.log_sum_exp.as_ref())?;
+        match &outputs.predicted {
+            Some(predicted) => {
+                npz.add_array(OutputKind::Predicted.symbol(), &predicted.mapv(|class| class as i64))
+            }
+            None => Ok(()),
+        }
+    })
+}
+
+/// Writes a problem's arrays as [`read`](crate::read) reads them: X, W, y (int64) or Y, and of b, class_weight and
+/// sample_weight those that there are; the objective's numbers have no place there. The file appears whole or not at all.
+///
+/// # Errors
+/// [`DataError::Io`](crate::DataError::Io) naming the file.
+pub fn write_problem_npz<T: Element>(path: &Path, problem: &OwnedProblem<T>) -> Result<()> {
+    write_npz(path, |npz| {
+        add(npz, "X", Some(&problem.features))?;
+        add(npz, "W", Some(&problem.weights))?;
+        add(npz, "b", problem.bias.as_ref())?;
+        add(npz, "class_weight", problem.class_weights.as_ref())?;
+        add(npz, "sample_weight", problem.sample_weights.as_ref())?;
+        match &problem.targets {
+            OwnedTargets::Labels(labels) => npz.add_array("y", labels),
+            OwnedTargets::Soft(soft) => add(npz, "Y", Some(soft)),
+            OwnedTargets::None => Ok(()),
+        }
+    })
+}
+
+/// Reads back what [`write_evaluation_npz`] wrote, or another program like it: the loss, dW, and dX where there is one.
+///
+/// # Errors
+/// As [`read`](crate::read).
+pub fn read_evaluation_npz<T: Element>(path: &Path) -> Result<(f64, OwnedOutputs<T>)> {
+    let mut file = NpzFile::open(path)?;
+    let loss: Array0<f64> = file.numbers("loss", Admit::Any)?;
+    let outputs = OwnedOutputs {
+        weights_gradient: Some(file.numbers("dW", Admit::Any)?),
+        features_gradient: file.optional("dX", Admit::Any)?,
+        ..OwnedOutputs::default()
+    };
+    Ok((loss.into_scalar(), outputs))
+}
+
+fn write_npz(path: &Path, fill: impl FnOnce(&mut Npz<'_>) -> Result<(), WriteNpzError>) -> Result<()> {
+    write_atomically(path, |file| {
+        let mut npz = NpzWriter::new(file);
+        fill(&mut npz).map_err(io::Error::other)?;
+        npz.finish().map_err(io::Error::other)?;
+        Ok(())
+    })
+}
+
+fn add<T: Element, D: Dimension>(
+    npz: &mut Npz<'_>,
+    name: &str,
+    array: Option<&Array<T, D>>,
+) -> Result<(), WriteNpzError> {
+    let Some(array) = array else { return Ok(()) };
+    match T::DTYPE {
+        Dtype::F32 => npz.add_array(name, &array.mapv(|x| x.widen() as f32)),
+        Dtype::F64 => npz.add_array(name, &array.mapv(|x| x.widen())),
+    }
+}

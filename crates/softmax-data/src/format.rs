@@ -1,0 +1,83 @@
+use std::path::Path;
+use std::str::FromStr;
+
+/// What names of files end in, for messages.
+pub(crate) const SUFFIXES: &str =
+    ".npz, .npy, .csv, .svm, -ubyte, .bin, the last four with .gz too, or .safetensors";
+
+/// How data lies in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// NumPy's archive of arrays: X, y or Y, and what else there is.
+    Npz,
+    /// One array of NumPy's: X, with the labels in another file.
+    Npy,
+    /// A table with a row per sample, with a header or none.
+    Csv,
+    /// MNIST's images, with the labels in another file.
+    Idx,
+    /// CIFAR-10's binary batches, one or a folder of them.
+    Cifar10,
+    /// svmlight's or libsvm's text.
+    Svmlight,
+    /// Named tensors: X, y or Y, and what else there is.
+    Safetensors,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Format; 7] = [
+        Format::Npz,
+        Format::Npy,
+        Format::Csv,
+        Format::Idx,
+        Format::Cifar10,
+        Format::Svmlight,
+        Format::Safetensors,
+    ];
+
+    /// Its name in lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::Npz => "npz",
+            Format::Npy => "npy",
+            Format::Csv => "csv",
+            Format::Idx => "idx",
+            Format::Cifar10 => "cifar10",
+            Format::Svmlight => "svmlight",
+            Format::Safetensors => "safetensors",
+        }
+    }
+
+    /// The format that a file's name suggests, whatever of `.gz` it has.
+    pub fn of_name(path: &Path) -> Option<Format> {
+        if path.is_dir() {
+            return Some(Format::Cifar10);
+        }
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| name.ends_with(suffix));
+        match () {
+            () if ends(&[".npz"]) => Some(Format::Npz),
+            () if ends(&[".npy"]) => Some(Format::Npy),
+            () if ends(&[".csv", ".tsv", ".data"]) => Some(Format::Csv),
+            () if ends(&["-ubyte", ".idx", "-idx1", "-idx3"]) => Some(Format::Idx),
+            () if ends(&[".svm", ".svmlight", ".libsvm", ".scale", ".txt"]) => Some(Format::Svmlight),
+            () if ends(&[".safetensors"]) => Some(Format::Safetensors),
+            () if ends(&[".bin"]) => Some(Format::Cifar10),
+            () => None,
+        }
+    }
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Format::ALL.into_iter().find(|format| format.name() == text);
+        found.ok_or_else(|| {
+            let names = Format::ALL.map(Format::name).join(", ");
+            format!("format: expected one of {names}, found {text}")
+        })
+    }
+}

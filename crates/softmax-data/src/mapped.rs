@@ -1,0 +1,100 @@
+//! Files that are mapped into memory: what of them is used is read by the system when it is used.
+#![allow(unsafe_code)]
+
+use crate::elements::{ElementType, Order};
+use crate::error::{DataError, Result};
+use half::{bf16, f16};
+use memmap2::Mmap;
+use ndarray::{ArrayView2, ShapeBuilder};
+use softmax_core::{Element, Features, ndarray};
+use std::fs::File;
+use std::ops::{Deref, Range};
+use std::path::Path;
+use std::sync::Arc;
+use zerocopy::FromBytes;
+
+/// The bytes of a file.
+#[derive(Clone, Debug)]
+pub(crate) struct MappedFile(Arc<Mmap>);
+
+impl MappedFile {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let io = |source| DataError::Io { path: path.to_owned(), source };
+        let file = File::open(path).map_err(io)?;
+        // SAFETY: the mapping is private and read-only. Its bytes are read as numbers, of which every pattern of bits is
+        // one. A program that changes the file meanwhile changes numbers, and one that cuts it short ends this process
+        // with a signal, as it would for any program that maps files; the documentation of `read` says so.
+        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        Ok(MappedFile(Arc::new(map)))
+    }
+}
+
+impl Deref for MappedFile {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A matrix of numbers in a mapped file.
+#[derive(Clone, Debug)]
+pub struct MappedMatrix {
+    file: MappedFile,
+    bytes: Range<usize>,
+    element: ElementType,
+    shape: (usize, usize),
+    by_columns: bool,
+}
+
+impl MappedMatrix {
+    /// The matrix whose entries are `bytes` of the file, if they can be used where they lie: as numbers of `T` or of half
+    /// precision, whole, aligned and in the machine's order.
+    pub(crate) fn new<T: Element>(
+        file: &MappedFile,
+        bytes: Range<usize>,
+        element: ElementType,
+        order: Order,
+        shape: (usize, usize),
+        by_columns: bool,
+    ) -> Option<Self> {
+        let matrix = MappedMatrix { file: file.clone(), bytes, element, shape, by_columns };
+        let is_half = matches!(element, ElementType::F16 | ElementType::Bf16);
+        let is_usable = order == Order::NATIVE && (is_half || element == ElementType::of::<T>());
+        (is_usable && matrix.try_features::<T>().is_some()).then_some(matrix)
+    }
+
+    /// The first rows, at most so many. Only of a matrix by rows are the others cut off.
+    pub(crate) fn limit(self, rows: usize) -> Self {
+        let (n, d) = self.shape;
+        if self.by_columns || rows >= n {
+            return self;
+        }
+        let end = self.bytes.start + rows * d * self.element.size();
+        MappedMatrix { bytes: self.bytes.start..end, shape: (rows, d), ..self }
+    }
+
+    /// X. A matrix of `T`'s own type is dense.
+    pub(crate) fn features<T: Element>(&self) -> Features<'_, T> {
+        // Every way to make one has tried this before, with the same `T`.
+        self.try_features().unwrap_or_else(|| Features::Dense(empty()))
+    }
+
+    fn try_features<T: Element>(&self) -> Option<Features<'_, T>> {
+        let bytes = self.file.get(self.bytes.clone())?;
+        let shape = self.shape.set_f(self.by_columns);
+        Some(match self.element {
+            ElementType::F16 => {
+                Features::F16(ArrayView2::from_shape(shape, <[f16]>::ref_from_bytes(bytes).ok()?).ok()?)
+            }
+            ElementType::Bf16 => {
+                Features::Bf16(ArrayView2::from_shape(shape, <[bf16]>::ref_from_bytes(bytes).ok()?).ok()?)
+            }
+            _ => Features::Dense(ArrayView2::from_shape(shape, T::of_bytes(bytes)?).ok()?),
+        })
+    }
+}
+
+fn empty<'a, T>() -> ArrayView2<'a, T> {
+    ArrayView2::from_shape((0, 0), &[]).expect("no entries are enough for an empty matrix")
+}

@@ -1,0 +1,117 @@
+//! Arrays of a data set, in the storage that they came in.
+
+use crate::mapped::MappedMatrix;
+use half::{bf16, f16};
+use ndarray::{Array1, Array2};
+use softmax_core::{Element, Features, OwnedCsr, Targets, Weights, ndarray};
+
+/// X (N×D).
+#[derive(Clone, Debug)]
+pub enum FeatureStore<T> {
+    /// Numbers of the element type.
+    Dense(Array2<T>),
+    /// IEEE 754 binary16.
+    F16(Array2<f16>),
+    /// bfloat16.
+    Bf16(Array2<bf16>),
+    /// Compressed sparse rows.
+    Csr(OwnedCsr<T>),
+    /// A file in memory's place, whose numbers are used where they lie.
+    Mapped(MappedMatrix),
+}
+
+impl<T: Element> FeatureStore<T> {
+    /// The features, borrowed.
+    pub fn view(&self) -> Features<'_, T> {
+        match self {
+            FeatureStore::Dense(x) => x.view().into(),
+            FeatureStore::F16(x) => x.view().into(),
+            FeatureStore::Bf16(x) => x.view().into(),
+            FeatureStore::Csr(x) => x.view().into(),
+            FeatureStore::Mapped(x) => x.features(),
+        }
+    }
+
+    /// N and D.
+    pub fn dim(&self) -> (usize, usize) {
+        self.view().dim()
+    }
+
+    /// A dense array of `T`: this one, or for any other storage a copy.
+    pub fn into_dense(self) -> Array2<T> {
+        match self {
+            FeatureStore::Dense(x) => x,
+            other => other.view().to_dense().into_owned(),
+        }
+    }
+}
+
+impl<T> From<Array2<T>> for FeatureStore<T> {
+    fn from(features: Array2<T>) -> Self {
+        FeatureStore::Dense(features)
+    }
+}
+
+/// W (D×C).
+#[derive(Clone, Debug)]
+pub enum WeightStore<T> {
+    /// Numbers of the element type.
+    Dense(Array2<T>),
+    /// IEEE 754 binary16.
+    F16(Array2<f16>),
+    /// bfloat16.
+    Bf16(Array2<bf16>),
+}
+
+impl<T: Element> WeightStore<T> {
+    /// The weights, borrowed.
+    pub fn view(&self) -> Weights<'_, T> {
+        match self {
+            WeightStore::Dense(w) => w.view().into(),
+            WeightStore::F16(w) => w.view().into(),
+            WeightStore::Bf16(w) => w.view().into(),
+        }
+    }
+
+    /// A dense array of `T`: this one, or for half precision a copy.
+    pub fn into_dense(self) -> Array2<T> {
+        match self {
+            WeightStore::Dense(w) => w,
+            other => other.view().to_dense().into_owned(),
+        }
+    }
+
+    /// Rows for columns: PyTorch's weights are C×D.
+    pub(crate) fn transposed(self) -> Self {
+        match self {
+            WeightStore::Dense(w) => WeightStore::Dense(w.reversed_axes()),
+            WeightStore::F16(w) => WeightStore::F16(w.reversed_axes()),
+            WeightStore::Bf16(w) => WeightStore::Bf16(w.reversed_axes()),
+        }
+    }
+}
+
+impl<T> From<Array2<T>> for WeightStore<T> {
+    fn from(weights: Array2<T>) -> Self {
+        WeightStore::Dense(weights)
+    }
+}
+
+/// What the samples of a data set should be classified as.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TargetStore<T> {
+    /// Class numbers as files have them (N): PyTorch's ignored −100 may be among them.
+    Labels(Array1<i64>),
+    /// Target masses (N×C).
+    Soft(Array2<T>),
+}
+
+impl<T: Element> TargetStore<T> {
+    /// The targets, borrowed.
+    pub fn view(&self) -> Targets<'_, T> {
+        match self {
+            TargetStore::Labels(labels) => labels.view().into(),
+            TargetStore::Soft(soft) => soft.view().into(),
+        }
+    }
+}
