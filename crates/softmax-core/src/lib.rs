@@ -23,11 +23,19 @@
 //!   a_ic = (1−ε)·w_y·\[c = y\] + ε·w_c/C; soft targets Y have a_ic = ((1−ε)·Y_ic + ε/C)·w_c.
 //! * **Total weight Ω.** Under [`Reduction::Mean`], Σ_i u_i·w_{y_i} over the samples not ignored for hard
 //!   labels and Σ_i u_i for soft targets, as in PyTorch; under [`Reduction::Sum`], 1.
-//! * **Ignored samples** (label equal to [`Objective::ignore_index`]) add nothing to loss, Ω or gradients.
-//!   Their lse and predicted class are still given; their sample loss is 0. If every sample is ignored under
-//!   `Mean`, the loss is NaN, as in PyTorch, and the gradients are λ·W for the weights and zero otherwise.
-//!   Where Ω is 0 although samples count, since weights are zero, loss and gradients are not finite: whether
-//!   infinite or NaN is no part of the contract.
+//!   [`Problem::total_weight`] is its value.
+//! * **Signed weights.** Class weights and sample weights are any finite numbers, as in PyTorch: a policy gradient's
+//!   advantages are sample weights of either sign. Ω may then be negative, and everything is what the formula gives.
+//! * **Ignored samples** (label equal to [`Objective::ignore_index`]) add nothing to loss, Ω or gradients,
+//!   whatever their features hold. Their lse and predicted class are still given; their sample loss is 0. If every
+//!   sample is ignored under `Mean`, the loss is NaN, as in PyTorch, and the gradients are λ·W for the weights and zero
+//!   otherwise. Where Ω is 0 although samples count, since weights are zero or cancel, loss and gradients are not
+//!   finite: whether infinite or NaN is no part of the contract.
+//! * **No targets** ([`Targets::None`]): scores alone, for prediction. Loss, Ω and gradients are zero, whatever the
+//!   options.
+//! * **Storage.** Features and weights may be of half precision, and features sparse ([`Features`], [`Weights`]); all
+//!   arithmetic and all outputs are of the element type, f32 or f64. Half precision is exact in either, so that a backend
+//!   gives the bits that it gives for the widened arrays.
 //! * **Confident predictions** keep full relative accuracy: with hard labels and ε = 0 a backend computes
 //!   A·p_y − a_y as −A·Σ_{c≠y} p_c, and ℓ from m − s_y and log1p of the sum over the other classes.
 //! * **Non-finite values** follow IEEE 754: NaN in, NaN out. A bias of −∞ masks its class: p = 0 and gradient
