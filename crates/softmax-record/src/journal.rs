@@ -1,0 +1,115 @@
+//! Files of records, a line of JSON each, which appear as soon as they are known.
+
+use crate::record::Record;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// Why a file of records can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The system refused.
+    #[error("{}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The path is a folder's.
+    #[error("{}: expected a file, found a folder", .0.display())]
+    Folder(PathBuf),
+    /// The file is there already.
+    #[error("{}: expected a new file, or --resume to add to it", .0.display())]
+    Exists(PathBuf),
+    /// A line is something else.
+    #[error("{}: line {line}: expected a record of softmax bench, found something else", path.display())]
+    NotARecord {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+    },
+}
+
+/// A file that records are added to.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Starts a new file.
+    ///
+    /// # Errors
+    /// If the file is there already, or the system refuses.
+    pub fn create(path: &Path) -> Result<Self, JournalError> {
+        refuse_folder(path)?;
+        match OpenOptions::new().write(true).create_new(true).open(path) {
+            Ok(file) => Ok(Journal { path: path.to_owned(), file }),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(JournalError::Exists(path.to_owned()))
+            }
+            Err(error) => Err(io_error(path)(error)),
+        }
+    }
+
+    /// Opens a file, if there is one, with the records that it has. A last line without an end was cut short, and is
+    /// taken away.
+    ///
+    /// # Errors
+    /// If a line is no record, and the file stays as it is; or if the system refuses.
+    pub fn resume(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
+        refuse_folder(path)?;
+        let text = match fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            text => text.map_err(io_error(path))?,
+        };
+        let (whole, rest) = text.split_at(text.rfind('\n').map_or(0, |end| end + 1));
+        let records = parse(path, whole)?;
+        if !rest.is_empty() && !rest.starts_with('{') {
+            return Err(JournalError::NotARecord { path: path.to_owned(), line: records.len() + 1 });
+        }
+        let file = OpenOptions::new().append(true).create(true).open(path).map_err(io_error(path))?;
+        file.set_len(whole.len() as u64).map_err(io_error(path))?;
+        Ok((Journal { path: path.to_owned(), file }, records))
+    }
+
+    /// Adds a record, and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        let mut write = || {
+            let line = serde_json::to_string(record)?;
+            writeln!(self.file, "{line}")?;
+            self.file.sync_data()
+        };
+        write().map_err(io_error(&self.path))
+    }
+}
+
+/// The records of a file.
+///
+/// # Errors
+/// If a line is no record, or the system refuses.
+pub fn read(path: &Path) -> Result<Vec<Record>, JournalError> {
+    parse(path, &fs::read_to_string(path).map_err(io_error(path))?)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Vec<Record>, JournalError> {
+    let record = |(k, line)| {
+        let no_record = |_| JournalError::NotARecord { path: path.to_owned(), line: k + 1 };
+        serde_json::from_str(line).map_err(no_record)
+    };
+    text.lines().enumerate().map(record).collect()
+}
+
+fn refuse_folder(path: &Path) -> Result<(), JournalError> {
+    if path.is_dir() { Err(JournalError::Folder(path.to_owned())) } else { Ok(()) }
+}
+
+fn io_error(path: &Path) -> impl Fn(io::Error) -> JournalError {
+    move |source| JournalError::Io { path: path.to_owned(), source }
+}

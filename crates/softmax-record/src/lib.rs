@@ -1,0 +1,32 @@
+//! Measurements of the softmax backends: what they are, how they are stored, and how they are shown.
+//!
+//! [`Comparison`] is what `softmax compare` finds out about one problem, and [`Record`] a line of the file that
+//! `softmax bench` writes through a [`Journal`]. [`Table`] and [`plot`] show them, and [`report`] makes a page of
+//! many. `benches/METHODOLOGY.md` says how they are measured.
+
+#![forbid(unsafe_code)]
+
+mod comparison;
+mod dtype;
+mod journal;
+mod machine;
+mod output;
+mod palette;
+pub mod plot;
+mod record;
+pub mod report;
+mod shape;
+mod table;
+mod time;
+pub mod units;
+mod view;
+
+pub use comparison::{Comparison, Failure, Measured, ProblemRecord, ReferenceRecord, Skipped};
+pub use journal::{Journal, JournalError, read};
+pub use machine::{Machine, cpu};
+pub use output::Output;
+pub use palette::Palette;
+pub use record::{Record, Roofline, SUBJECT, Sweep, Task};
+pub use shape::{Shape, ShapeError};
+pub use table::{Cell, Table};
+pub use time::{Time, median};

@@ -1,0 +1,99 @@
+//! The ground that pictures are drawn on, its colours and its text.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+pub(super) use plotters::style::text_anchor::HPos;
+use plotters::style::text_anchor::{Pos, VPos};
+
+/// Pixels.
+pub(super) const WIDTH: i32 = 760;
+
+/// On a light ground; `THEME` has what each becomes on a dark one.
+const GROUND: RGBColor = RGBColor(254, 254, 254);
+pub(super) const INK: RGBColor = RGBColor(31, 35, 40);
+pub(super) const FAINT: RGBColor = RGBColor(110, 119, 129);
+pub(super) const GRID: RGBColor = RGBColor(216, 222, 228);
+pub(super) const MARK: RGBColor = RGBColor(9, 105, 218);
+pub(super) const WRONG: RGBColor = RGBColor(207, 34, 46);
+
+/// Rules by the colours as they stand in the attributes, which a style sheet outranks.
+const THEME: &str = "<style>@media (prefers-color-scheme: dark) {\
+    [fill=\"#FEFEFE\"] { fill: #0d1117 } [fill=\"#1F2328\"] { fill: #e6edf3 } [fill=\"#6E7781\"] { fill: #8b949e } \
+    [fill=\"#0969DA\"] { fill: #58a6ff } [stroke=\"#0969DA\"] { stroke: #58a6ff } [stroke=\"#D8DEE4\"] { stroke: #30363d } \
+    [fill=\"#CF222E\"] { fill: #ff7b72 } [stroke=\"#CF222E\"] { stroke: #ff7b72 } [stroke=\"#6E7781\"] { stroke: #8b949e } \
+    }</style>";
+
+/// Libraries and their colours, which are read on both grounds; others have the last.
+const LIBRARIES: [(&str, RGBColor); 14] = [
+    ("fused", RGBColor(47, 129, 247)),
+    ("narrow", RGBColor(47, 129, 247)),
+    ("wide", RGBColor(219, 109, 40)),
+    ("ndarray", RGBColor(219, 109, 40)),
+    ("burn", RGBColor(46, 160, 67)),
+    ("openblas", RGBColor(163, 113, 247)),
+    ("numpy", RGBColor(187, 128, 9)),
+    ("scikit-learn", RGBColor(191, 75, 138)),
+    ("torch-eager", RGBColor(218, 54, 51)),
+    ("torch-compile", RGBColor(164, 14, 38)),
+    ("torch-linear-cross-entropy", RGBColor(255, 123, 114)),
+    ("jax", RGBColor(27, 124, 131)),
+    ("naive", RGBColor(110, 118, 129)),
+    ("", RGBColor(110, 118, 129)),
+];
+
+/// Why a picture could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("a picture can't be drawn: {0}")]
+pub struct PlotError(String);
+
+/// What one step of drawing gives.
+pub(super) type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+/// An area to draw on, in pixels from the upper left.
+pub(super) struct Canvas<'a>(DrawingArea<SVGBackend<'a>, Shift>);
+
+/// An SVG document of [`WIDTH`] and this height, which `fill` draws.
+pub(super) fn draw(
+    title: &str,
+    height: i32,
+    fill: impl FnOnce(&Canvas<'_>) -> Drawn,
+) -> Result<String, PlotError> {
+    let mut svg = String::new();
+    let canvas = Canvas(SVGBackend::with_string(&mut svg, (WIDTH as u32, height as u32)).into_drawing_area());
+    let drawn = canvas.0.fill(&GROUND).map_err(Into::into).and_then(|()| fill(&canvas));
+    drawn.map_err(|error| PlotError(error.to_string()))?;
+    canvas.0.present().map_err(|error| PlotError(error.to_string()))?;
+    drop(canvas);
+    let start = svg.find("<svg").and_then(|at| Some(at + svg[at..].find('>')? + 1)).unwrap_or(0);
+    let title = title.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    svg.insert_str(start, &format!("\n<title>{title}</title>\n{THEME}"));
+    Ok(svg)
+}
+
+impl Canvas<'_> {
+    pub(super) fn line(&self, points: Vec<(i32, i32)>, color: RGBColor, width: u32) -> Drawn {
+        Ok(self.0.draw(&PathElement::new(points, color.stroke_width(width)))?)
+    }
+
+    pub(super) fn dot(&self, at: (i32, i32), radius: i32, color: RGBColor) -> Drawn {
+        Ok(self.0.draw(&Circle::new(at, radius, color.filled()))?)
+    }
+
+    /// A line of text, centred on `at` from top to bottom.
+    pub(super) fn text(&self, text: &str, at: (i32, i32), size: u32, color: RGBColor, side: HPos) -> Drawn {
+        let font = ("sans-serif", size).into_font();
+        let style = TextStyle::from(font).color(&color).pos(Pos::new(side, VPos::Center));
+        Ok(self.0.draw(&Text::new(text.to_owned(), at, style))?)
+    }
+}
+
+/// About how wide a text of twelve pixels is.
+pub(super) fn width_of(text: &str) -> i32 {
+    7 * text.chars().count() as i32
+}
+
+/// The colour of a library.
+pub(super) fn color_of(library: &str) -> RGBColor {
+    let found = LIBRARIES.iter().find(|(name, _)| library == *name);
+    found.or(LIBRARIES.last()).map_or(INK, |(_, color)| *color)
+}

@@ -1,0 +1,91 @@
+//! Logarithmic scales.
+
+/// Values along some pixels.
+pub(super) struct Scale {
+    low: f64,
+    high: f64,
+    from: i32,
+    to: i32,
+}
+
+impl Scale {
+    /// From the least of those values that are above 0 to the largest.
+    pub(super) fn around(values: impl Iterator<Item = f64>, (from, to): (i32, i32)) -> Self {
+        let values = values.filter(|value| *value > 0.0 && value.is_finite());
+        let (low, high) = values
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+        if low > high {
+            return Scale { low: 1.0, high: 10.0, from, to };
+        }
+        let high = if high > low * 1.001 { high } else { low * 2.0 };
+        Scale { low, high, from, to }
+    }
+
+    /// Whole decades around the values, one at least.
+    pub(super) fn decades(values: impl Iterator<Item = f64>, pixels: (i32, i32)) -> Self {
+        let scale = Scale::around(values, pixels);
+        let low = scale.low.log10().floor();
+        let high = scale.high.log10().ceil().max(low + 1.0);
+        Scale { low: 10f64.powf(low), high: 10f64.powf(high), ..scale }
+    }
+
+    /// Where the scale begins.
+    pub(super) fn start(&self) -> i32 {
+        self.from
+    }
+
+    /// The pixel of a value. What is beyond the ends, 0 too, is at the end; and so is NaN, as the worst of all.
+    pub(super) fn place(&self, value: f64) -> i32 {
+        let share = (value / self.low).ln() / (self.high / self.low).ln();
+        let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
+        self.from + (share * f64::from(self.to - self.from)).round() as i32
+    }
+
+    /// Some powers of ten, five at most.
+    pub(super) fn powers_of_ten(&self) -> impl Iterator<Item = f64> {
+        powers(10.0, self.low.log10().round(), self.high.log10().round(), 4)
+    }
+
+    /// Some powers of two, six at most.
+    pub(super) fn powers_of_two(&self) -> impl Iterator<Item = f64> {
+        powers(2.0, self.low.log2().ceil(), self.high.log2().floor(), 5)
+    }
+
+    /// Powers of ten, and where those are few, round numbers between them too.
+    pub(super) fn round_numbers(&self) -> impl Iterator<Item = f64> {
+        let powers = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
+        let steps: &[f64] = match self.high / self.low {
+            range if range < 5.0 => &[1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0],
+            range if range < 100.0 => &[1.0, 2.0, 5.0],
+            _ => &[1.0],
+        };
+        let all = powers.flat_map(|power| steps.iter().map(move |step| step * 10f64.powi(power)));
+        all.filter(|number| (self.low * 0.999..=self.high * 1.001).contains(number))
+    }
+}
+
+/// The powers of a base from one exponent to another, in no more than so many steps.
+fn powers(base: f64, low: f64, high: f64, steps: i32) -> impl Iterator<Item = f64> {
+    let (low, high) = (low as i32, high as i32);
+    (low..=high).step_by(((high - low).max(0) / steps + 1) as usize).map(move |power| base.powi(power))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scale_has_its_ends_and_round_ticks() {
+        let scale = Scale::around([0.003, 0.9].into_iter(), (100, 0));
+        assert_eq!((scale.place(0.003), scale.place(0.9), scale.place(0.0)), (100, 0, 100));
+        assert_eq!(scale.place(f64::NAN), 0);
+        assert_eq!(scale.round_numbers().collect::<Vec<_>>(), [0.01, 0.1]);
+        let scale = Scale::around([3.0, 60.0].into_iter(), (0, 1));
+        assert_eq!(scale.round_numbers().collect::<Vec<_>>(), [5.0, 10.0, 20.0, 50.0]);
+        assert_eq!(scale.powers_of_two().collect::<Vec<_>>(), [4.0, 8.0, 16.0, 32.0]);
+        assert_eq!(Scale::around([0.0].into_iter(), (0, 1)).place(5.0), 1);
+        let scale = Scale::decades([0.003, 0.9].into_iter(), (0, 30));
+        assert_eq!((scale.place(1e-3), scale.place(1e-2), scale.place(1.0)), (0, 10, 30));
+        assert_eq!(scale.powers_of_ten().count(), 4);
+    }
+}

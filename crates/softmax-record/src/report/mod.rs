@@ -1,0 +1,19 @@
+//! Many records as a page that a person reads.
+
+mod change;
+mod html;
+mod markdown;
+mod page;
+mod provenance;
+mod sections;
+mod series;
+mod splice;
+mod summary;
+mod tables;
+
+pub use change::changes;
+pub use page::Page;
+pub use provenance::performance;
+pub use sections::page;
+pub use splice::{SpliceError, splice, splice_file};
+pub use tables::summary as summary_table;

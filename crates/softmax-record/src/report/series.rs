@@ -1,0 +1,91 @@
+//! The records of a sweep: one cost against one size.
+
+use crate::comparison::Measured;
+use crate::plot::Line;
+use crate::record::{Record, Sweep, Task};
+use crate::shape::Shape;
+use crate::table::{Cell, Table};
+use crate::units;
+
+/// Records that differ in the size that their sweep varies.
+pub(super) struct Series<'r> {
+    pub(super) sweep: Sweep,
+    /// The shape of all, but for the size that varies.
+    pub(super) shape: Shape,
+    pub(super) records: Vec<&'r Record>,
+}
+
+/// All sweeps, in the order in which they begin.
+pub(super) fn series(records: &[Record]) -> Vec<Series<'_>> {
+    let mut all: Vec<Series<'_>> = Vec::new();
+    for record in records {
+        let Some(sweep) = record.asked.sweep else { continue };
+        let shape = match (sweep, record.asked.shape) {
+            (Sweep::Memory, shape) => Shape { n: 0, ..shape },
+            (Sweep::Threads, shape) => shape,
+            (Sweep::Classes, shape) => Shape { c: 0, ..shape },
+        };
+        match all.iter_mut().find(|series| series.sweep == sweep && series.shape == shape) {
+            Some(series) => series.records.push(record),
+            None => all.push(Series { sweep, shape, records: vec![record] }),
+        }
+    }
+    all
+}
+
+impl Series<'_> {
+    /// Where a record stands along the size that varies.
+    fn place(&self, task: &Task) -> usize {
+        match self.sweep {
+            Sweep::Memory => task.shape.n,
+            Sweep::Threads => task.threads,
+            Sweep::Classes => task.shape.c,
+        }
+    }
+
+    /// What a contender costs: bytes or seconds.
+    fn cost(&self, measured: &Measured) -> Option<f64> {
+        match self.sweep {
+            Sweep::Memory => measured.extra_bytes.map(|bytes| bytes as f64),
+            Sweep::Threads | Sweep::Classes => measured.time.map(|time| time.median_s),
+        }
+    }
+
+    /// Everyone that has a part, with the places and costs.
+    pub(super) fn lines(&self) -> Vec<Line> {
+        let mut lines: Vec<Line> = Vec::new();
+        for record in &self.records {
+            for measured in &record.comparison.backends {
+                let Some(cost) = self.cost(measured) else { continue };
+                let point = (self.place(&record.asked) as f64, cost);
+                match lines.iter_mut().find(|line| line.name == measured.name) {
+                    Some(line) => line.points.push(point),
+                    None => lines.push(Line { name: measured.name.clone(), points: vec![point] }),
+                }
+            }
+        }
+        lines
+    }
+
+    /// A row for each contender, and a column for each place.
+    pub(super) fn table(&self) -> Table {
+        let places: Vec<usize> = self.records.iter().map(|record| self.place(&record.asked)).collect();
+        let header = places.iter().map(|&place| match self.sweep {
+            Sweep::Memory => format!("{place} samples"),
+            Sweep::Threads => units::threads(place),
+            Sweep::Classes => format!("{place} classes"),
+        });
+        let mut table = Table::new().words(["name"]).numbers(header);
+        for Line { name, points } in self.lines() {
+            let cell = |&place: &usize| {
+                let cost = points.iter().find(|(at, _)| *at == place as f64).map(|(_, cost)| *cost);
+                Cell::optional(cost, |cost| match self.sweep {
+                    Sweep::Memory => units::bytes(cost as u64),
+                    Sweep::Threads | Sweep::Classes => units::seconds(cost),
+                })
+            };
+            table.row([name.into()].into_iter().chain(places.iter().map(cell)));
+        }
+        table
+    }
+}

@@ -1,0 +1,96 @@
+//! Records as tables.
+
+use crate::comparison::Measured;
+use crate::output::Output;
+use crate::record::{Record, SUBJECT};
+use crate::table::{Cell, Table};
+use crate::units;
+use softmax_core::Dtype;
+
+/// A line per problem: [`SUBJECT`] against the best of the others.
+pub fn summary(records: &[Record]) -> Table {
+    let mut table = Table::new().words(["N×D×C", "type", "gradients"]).numbers([SUBJECT, "of the floor"]);
+    table = table.words(["best of the others"]).numbers(["its time", "ratio", "by best"]);
+    for record in problems(records) {
+        let Some(subject) = record.time_of(SUBJECT) else { continue };
+        let problem = &record.comparison.problem;
+        let best = record.best_other();
+        let least = record.others().map(|(_, time)| time.min_s).min_by(f64::total_cmp);
+        table.row([
+            problem.shape.title().into(),
+            problem.dtype.to_string().into(),
+            problem.gradients().into(),
+            units::seconds(subject.median_s).into(),
+            Cell::optional(record.share_of_floor(subject), units::percent),
+            Cell::optional(best, |(other, _)| other.name.clone()),
+            Cell::optional(best, |(_, time)| units::seconds(time.median_s)),
+            Cell::optional(best, |(_, time)| units::factor(time.median_s / subject.median_s)),
+            Cell::optional(least, |least| units::factor(least / subject.min_s)),
+        ]);
+    }
+    table
+}
+
+/// The medians of all, a column per library.
+pub(super) fn side_by_side(records: &[Record]) -> Table {
+    let names = names(records);
+    let mut table = Table::new().words(["problem"]).numbers(&names);
+    for record in problems(records) {
+        let cell = |name: &String| {
+            Cell::optional(record.time_of(name), |time| {
+                format!("{} ± {}", units::seconds(time.median_s), units::seconds(time.mad_s))
+            })
+        };
+        table.row([record.asked.title().into()].into_iter().chain(names.iter().map(cell)));
+        for skipped in &record.comparison.skipped {
+            table.note(format!("Not measured: {}: {}", skipped.name, skipped.reason));
+        }
+    }
+    table
+}
+
+/// The worst errors of each library over all problems, by element type.
+pub(super) fn accuracy(records: &[Record]) -> Table {
+    const OUTPUTS: [Output; 3] = [Output::Loss, Output::WeightsGradient, Output::FeaturesGradient];
+    let mut table = Table::new().words(["library", "type"]).numbers(OUTPUTS.map(Output::symbol));
+    table = table.numbers(["problems"]);
+    for name in names(records) {
+        for dtype in [Dtype::F32, Dtype::F64] {
+            let all = || measured(records, dtype).filter(|measured| measured.name == name);
+            if all().next().is_none() {
+                continue;
+            }
+            let errors = OUTPUTS.map(|output| Cell::optional(worst(all(), output), units::error));
+            let first = [name.as_str().into(), dtype.to_string().into()];
+            table.row(first.into_iter().chain(errors).chain([all().count().to_string().into()]));
+        }
+    }
+    table
+}
+
+/// All that was measured in one element type.
+pub(super) fn measured(records: &[Record], dtype: Dtype) -> impl Iterator<Item = &Measured> {
+    let records = problems(records).filter(move |record| record.asked.dtype == dtype);
+    records.flat_map(|record| &record.comparison.backends)
+}
+
+/// The worst error of an output, of which NaN is the worst of all.
+pub(super) fn worst<'r>(all: impl Iterator<Item = &'r Measured>, output: Output) -> Option<f64> {
+    all.filter_map(|measured| measured.errors.get(&output).copied()).max_by(f64::total_cmp)
+}
+
+/// All that were measured, in the order in which they appear.
+pub(super) fn names(records: &[Record]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for measured in problems(records).flat_map(|record| &record.comparison.backends) {
+        if !names.contains(&measured.name) {
+            names.push(measured.name.clone());
+        }
+    }
+    names
+}
+
+/// The records of problems that are no part of a sweep.
+pub(super) fn problems(records: &[Record]) -> impl Iterator<Item = &Record> {
+    records.iter().filter(|record| record.asked.sweep.is_none())
+}
