@@ -2,10 +2,10 @@
 
 Usage: python worker.py LIBRARY problem.npz answer.npz THREADS [--dx]
 
-`cargo xtask bench --peers` drives it. It evaluates twice, writes loss, dW and dX to answer.npz, prints a line of JSON with
+`softmax bench --peers` drives it. It evaluates twice, writes loss, dW and dX to answer.npz, prints a line of JSON with
 the library's version and what memory it took, and then answers each line. LIBRARY is one of numpy, scikit-learn,
-torch-eager, torch-compile, torch-linear-cross-entropy, jax. Exits with 3, and a line on stderr, where the library can't do
-what is asked.
+torch-eager, torch-compile, torch-linear-cross-entropy, jax. Where the library can't do what is asked, the line of JSON
+has its name and the reason instead, and is the last.
 """
 import ctypes
 import json
@@ -26,6 +26,11 @@ import numpy as np  # noqa: E402  (after the variables that it reads)
 arrays = np.load(problem)
 X, W, y = arrays["X"], arrays["W"], arrays["y"]
 n = len(y)
+
+
+def refuse(reason):
+    print(json.dumps({"name": library, "reason": reason}), flush=True)
+    sys.exit()
 
 
 def with_numpy():
@@ -52,7 +57,7 @@ def with_sklearn():
     from sklearn.linear_model._linear_loss import LinearModelLoss
 
     if wants_dx:
-        sys.exit(3)
+        refuse("it computes no gradient of the features")
     objective = LinearModelLoss(base_loss=HalfMultinomialLoss(n_classes=W.shape[1]), fit_intercept=False)
     coefficients, targets = np.asfortranarray(W.T), y.astype(X.dtype)
 

@@ -1,13 +1,13 @@
 //! The command line, as the contract has it.
 
 use crate::style::Color;
+use crate::values::{parse_count, parse_seconds, parse_threads, parse_tolerance};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use softmax_core::{Dtype, Objective, Reduction};
 use softmax_data::Format as DataFormat;
+use softmax_record::Shape;
 use std::path::PathBuf;
-use std::str::FromStr;
-use std::time::Duration;
 
 /// Compare implementations of the linear softmax loss: right, fast, lean, on your data.
 #[derive(Debug, Parser)]
@@ -48,6 +48,7 @@ pub(crate) enum Command {
     /// Compare backends on shapes, element types and numbers of threads, a record each.
     ///
     /// The file has a line of JSON per problem, as `compare --format json` has it, written as soon as it is known.
+    /// `cargo xtask report` makes a page of it.
     #[command(
         after_help = "Example: softmax bench --shapes 500x3073x10,1024x512x1000 --output records.jsonl"
     )]
@@ -60,39 +61,19 @@ pub(crate) enum Command {
     /// Print a page of the manual.
     #[command(after_help = "Example: softmax man compare | man -l -")]
     Man(ManArgs),
-    /// What `cargo xtask bench` drives
+    /// What `softmax bench` and `cargo xtask` run in a process of its own
     #[command(subcommand, hide = true)]
     Workbench(WorkbenchCommand),
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkbenchCommand {
-    /// Write a synthetic problem to an .npz
-    Problem(WriteProblemArgs),
     /// Evaluate once for each line of standard input, and print the seconds
     Worker(WorkerArgs),
-    /// Judge answers by the oracle
-    Judge(JudgeArgs),
-    /// Measure multiply-adds and reads per second
-    Roofline(RooflineArgs),
-    /// Time the two kernels of `fused` against the number of classes
-    Kernels(KernelsArgs),
     /// Evaluate a synthetic problem so many times, and nothing else
     Repeat(RepeatArgs),
     /// Evaluate random problems in a row, and watch memory
     Soak(SoakArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct WriteProblemArgs {
-    #[arg(long, value_name = "NxDxC")]
-    pub(crate) synthetic: Shape,
-    #[arg(long, default_value_t = 0)]
-    pub(crate) seed: u64,
-    #[arg(long, value_enum, default_value_t = DtypeArg::F32)]
-    pub(crate) dtype: DtypeArg,
-    #[arg(long, value_name = "FILE.npz")]
-    pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -105,43 +86,12 @@ pub(crate) struct WorkerArgs {
     pub(crate) threads: usize,
     #[arg(long)]
     pub(crate) dx: bool,
+    /// One that would take four times as long for a call does not start
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    pub(crate) time_budget: f64,
     /// Where to write loss, dW and dX
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) answer: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct JudgeArgs {
-    #[arg(long, value_name = "FILE.npz")]
-    pub(crate) data: PathBuf,
-    #[arg(long = "answer", value_name = "FILE.npz", required = true)]
-    pub(crate) answers: Vec<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RooflineArgs {
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
-    pub(crate) threads: usize,
-    #[arg(long, value_name = "NxDxC")]
-    pub(crate) synthetic: Shape,
-    #[arg(long, value_enum, default_value_t = DtypeArg::F32)]
-    pub(crate) dtype: DtypeArg,
-    #[arg(long)]
-    pub(crate) dx: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct KernelsArgs {
-    #[arg(long, value_name = "N", default_value_t = 8192)]
-    pub(crate) samples: usize,
-    #[arg(long, value_name = "D", default_value_t = 256)]
-    pub(crate) features: usize,
-    #[arg(long, value_name = "C", value_delimiter = ',', required = true, value_parser = parse_count)]
-    pub(crate) classes: Vec<usize>,
-    #[arg(long, value_name = "N", value_parser = parse_threads)]
-    pub(crate) threads: usize,
-    #[command(flatten)]
-    pub(crate) timing: TimingArgs,
 }
 
 #[derive(Debug, Args)]
@@ -282,6 +232,15 @@ pub(crate) struct BenchArgs {
     /// The seed of the random problems
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
+    /// Each backend in a process of its own, with its own threads and memory; and the machine's limits beside it
+    #[arg(long)]
+    pub(crate) isolate: bool,
+    /// Other libraries too, by a Python that has them: NumPy, scikit-learn, PyTorch, JAX; implies --isolate
+    #[arg(long, value_name = "PYTHON")]
+    pub(crate) peers: Option<PathBuf>,
+    /// Memory against samples, time against threads and time against classes, in place of --shapes; implies --isolate
+    #[arg(long, conflicts_with_all = ["shapes", "dtypes", "dx", "seed"])]
+    pub(crate) sweeps: bool,
     #[command(flatten)]
     pub(crate) timing: TimingArgs,
     /// Where the records go; must be new, unless --resume is given
@@ -290,6 +249,15 @@ pub(crate) struct BenchArgs {
     /// Keep the records that the file has, and add those that it has not
     #[arg(long)]
     pub(crate) resume: bool,
+    /// What the records say of their command, where another program runs this one
+    #[arg(long, hide = true)]
+    pub(crate) command: Option<String>,
+    /// What the records say of the compiler
+    #[arg(long, hide = true)]
+    pub(crate) rustc: Option<String>,
+    /// What the records say of the source
+    #[arg(long, hide = true)]
+    pub(crate) commit: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -398,7 +366,7 @@ impl ObjectiveArgs {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Timing")]
 pub(crate) struct TimingArgs {
     /// Rounds, in each of which every backend is timed once [default: as the budget allows]
@@ -468,50 +436,4 @@ impl From<DtypeArg> for Dtype {
 enum ReductionArg {
     Mean,
     Sum,
-}
-
-/// N×D×C.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
-    pub(crate) n: usize,
-    pub(crate) d: usize,
-    pub(crate) c: usize,
-}
-
-impl FromStr for Shape {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let expected = || "expected NxDxC, such as 500x3073x10, with C at least 1".to_owned();
-        let numbers: Option<Vec<usize>> = text.split(['x', '×']).map(|n| n.parse().ok()).collect();
-        let Some([n, d, c]) = numbers.and_then(|numbers| <[usize; 3]>::try_from(numbers).ok()) else {
-            return Err(expected());
-        };
-        let bytes = |rows: usize, columns: usize| rows.checked_mul(columns).and_then(|x| x.checked_mul(8));
-        match (bytes(n, d), bytes(d, c), bytes(n, c)) {
-            (Some(_), Some(_), Some(_)) if c > 0 => Ok(Shape { n, d, c }),
-            (Some(_), Some(_), Some(_)) => Err(expected()),
-            _ => Err("expected a problem whose arrays have an address each".to_owned()),
-        }
-    }
-}
-
-fn parse_seconds(text: &str) -> Result<f64, String> {
-    let seconds = text.parse().ok().filter(|&s| s > 0.0 && Duration::try_from_secs_f64(s).is_ok());
-    seconds.ok_or_else(|| "expected a number of seconds above 0, and of a length that ends".to_owned())
-}
-
-fn parse_count(text: &str) -> Result<usize, String> {
-    let count = text.parse().ok().filter(|&count: &usize| count > 0);
-    count.ok_or_else(|| "expected a number from 1 on".to_owned())
-}
-
-fn parse_tolerance(text: &str) -> Result<f64, String> {
-    let tolerance = text.parse().ok().filter(|t: &f64| t.is_finite() && *t >= 0.0);
-    tolerance.ok_or_else(|| "expected a finite number, at least 0".to_owned())
-}
-
-fn parse_threads(text: &str) -> Result<usize, String> {
-    let threads = text.parse().ok().filter(|threads| (1..=1024).contains(threads));
-    threads.ok_or_else(|| "expected a number from 1 to 1024".to_owned())
 }

@@ -1,11 +1,12 @@
 //! `softmax backends`: what this build and this machine can run.
 
 use crate::args::{BackendsArgs, Format};
+use crate::json::write_json;
 use crate::machine;
 use crate::registry::{CliElement, Registry, Setup};
-use crate::style::Palette;
-use crate::{Verdict, report};
+use crate::verdict::Verdict;
 use serde::Serialize;
+use softmax_record::{Palette, Table};
 use std::io::Write;
 
 #[derive(Debug, Serialize)]
@@ -51,20 +52,21 @@ pub(crate) fn run(
         absent: registry.absent().map(|a| Missing { name: a.name, remedy: a.remedy }).collect(),
     };
     match args.format {
-        Format::Json => report::write_json(&listing, out)?,
+        Format::Json => write_json(&listing, out)?,
         Format::Table => write_table(&listing, palette, out)?,
     }
     Ok(Verdict::AllAgree)
 }
 
 fn write_table(listing: &Listing, palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
-    let mut table = report::table(&["backend", "device", "SIMD", "threads", "deterministic"], &[3]);
+    let columns = Table::new().words(["backend", "device", "SIMD"]);
+    let mut table = columns.numbers(["threads"]).words(["deterministic"]);
     for backend in &listing.backends {
         let deterministic = if backend.deterministic { "yes" } else { "no" };
         let threads = backend.threads.to_string();
-        table.add_row([&backend.name, &backend.device, &backend.simd, &threads, deterministic]);
+        table.row([&backend.name, &backend.device, &backend.simd, &threads, deterministic]);
     }
-    writeln!(out, "{}", report::render(&table, palette))?;
+    writeln!(out, "{}", table.text(palette))?;
     for absent in &listing.absent {
         writeln!(out, "\n{} is not here: {}", absent.name, absent.remedy)?;
     }

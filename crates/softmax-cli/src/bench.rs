@@ -1,32 +1,27 @@
-//! `softmax bench`: comparisons over shapes, element types and numbers of threads, a line of JSON each, written as soon
-//! as it is known.
+//! `softmax bench`: comparisons over shapes, element types and numbers of threads, or over the places of sweeps, a line of
+//! JSON each, written as soon as it is known.
 
-use crate::args::{BenchArgs, DtypeArg, Shape};
-use crate::compare::{self, Comparison, Plan};
-use crate::registry::{BackendEntry, CliElement, Registry};
-use crate::source::{self, Source};
-use crate::style::Palette;
-use crate::{Verdict, interrupt, report};
-use anyhow::Context;
-use serde_json::Value;
-use softmax_core::Dtype;
-use softmax_data::synthetic;
-use std::fs::{self, File, OpenOptions};
-use std::io::{ErrorKind, Write};
-use std::path::Path;
+use crate::args::{BenchArgs, DtypeArg};
+use crate::isolated::Contest;
+use crate::registry::{CliElement, Registry};
+use crate::side_by_side::{self, Plan};
+use crate::verdict::Verdict;
+use crate::{interrupt, source, sweeps};
+use softmax_core::{Dtype, SoftmaxBackend};
+use softmax_fused::Fused;
+use softmax_record::{Comparison, Journal, Machine, Palette, Record, Roofline, Sweep, Task};
+use softmax_roofline::{Roofline as Limits, Work};
+use std::io::Write;
 
 pub(crate) fn run(
     args: &BenchArgs,
+    words: &[String],
     registry: &Registry,
     palette: Palette,
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     let entries = registry.select(&args.backends)?;
-    let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-    let threads = match args.threads.as_slice() {
-        [] => vec![rayon::current_num_threads()],
-        threads => threads.to_vec(),
-    };
+    let backends: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
     // Before there is a file.
     for &shape in &args.shapes {
         for &dtype in &args.dtypes {
@@ -37,33 +32,42 @@ pub(crate) fn run(
         }
     }
     interrupt::listen();
-    let (known, mut file) = open(args)?;
-    let mut agree = known.iter().all(|known| known.agree);
+    let (mut journal, known) = match args.resume {
+        true => Journal::resume(&args.output)?,
+        false => (Journal::create(&args.output)?, Vec::new()),
+    };
+    let is_isolated = args.isolate || args.peers.is_some() || args.sweeps;
+    let contest =
+        is_isolated.then(|| Contest::new(args.peers.as_deref(), &args.timing, &args.output)).transpose()?;
+    let bench = Bench { args, registry, kernels: sweeps::kernels(), contest };
+    let simd = SoftmaxBackend::<f32>::descriptor(&Fused::detect()).simd.into_owned();
+    let machine = Machine::this(simd, args.rustc.clone(), args.commit.clone());
+
+    let mut agree = known.iter().all(|record| record.comparison.agree);
     let mut kept = 0;
-    for &shape in &args.shapes {
-        for &dtype in &args.dtypes {
-            for &threads in &threads {
-                let key = Key::new(shape, dtype.into(), threads, args.dx, args.seed, &names);
-                if known.iter().any(|known| known.key == key) {
-                    kept += 1;
-                    continue;
-                }
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-                let comparison = pool.install(|| match dtype {
-                    DtypeArg::F32 => one::<f32>(args, shape, threads, &entries),
-                    DtypeArg::F64 => one::<f64>(args, shape, threads, &entries),
-                })?;
-                if interrupt::requested() {
-                    return Ok(Verdict::Interrupted);
-                }
-                let line = key.record(&comparison)?;
-                let written = writeln!(file, "{line}").and_then(|()| file.sync_data());
-                written.with_context(|| args.output.display().to_string())?;
-                report::write_table(&comparison, palette, out)?;
-                writeln!(out)?;
-                agree &= comparison.agree;
-            }
+    for task in tasks(args, &backends, bench.contest.as_ref()) {
+        if known.iter().any(|record| record.asked == task) {
+            kept += 1;
+            continue;
         }
+        let has_floor = task.isolated && task.sweep.is_none();
+        let record = Record {
+            roofline: has_floor.then(|| roofline(&task)),
+            comparison: match task.dtype {
+                Dtype::F32 => bench.compare::<f32>(&task)?,
+                Dtype::F64 => bench.compare::<f64>(&task)?,
+            },
+            asked: task,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: Some(args.command.clone().unwrap_or_else(|| command(words))),
+            machine: Some(machine.clone()),
+        };
+        if interrupt::requested() {
+            return Ok(Verdict::Interrupted);
+        }
+        journal.append(&record)?;
+        writeln!(out, "{}", record.text(palette))?;
+        agree &= record.comparison.agree;
     }
     if kept > 0 {
         writeln!(out, "{}: {kept} of the records asked for were there already.", args.output.display())?;
@@ -71,90 +75,70 @@ pub(crate) fn run(
     Ok(if agree { Verdict::AllAgree } else { Verdict::Disagreement })
 }
 
-fn one<T: CliElement>(
-    args: &BenchArgs,
-    shape: Shape,
-    threads: usize,
-    entries: &[&BackendEntry],
-) -> anyhow::Result<Comparison> {
-    let dataset = synthetic::<T>(shape.n, shape.d, shape.c, args.seed);
-    let origin = dataset.origin.clone();
-    let problem = dataset.into_problem(Default::default(), None, args.seed)?;
-    let plan = Plan { dx: args.dx, timing: &args.timing, baseline: None, threads };
-    compare::compare(Source::new(origin, problem), entries, &plan)
-}
-
-/// What makes a record the one that was asked for.
-#[derive(Debug, PartialEq)]
-struct Key(Value);
-
-impl Key {
-    fn new(shape: Shape, dtype: Dtype, threads: usize, dx: bool, seed: u64, backends: &[&str]) -> Self {
-        Key(serde_json::json!({
-            "n": shape.n, "d": shape.d, "c": shape.c, "dtype": dtype.to_string(), "threads": threads, "dx": dx,
-            "seed": seed, "backends": backends,
-        }))
-    }
-
-    /// The comparison as a line, with what was asked for and by which version.
-    fn record(&self, comparison: &Comparison) -> anyhow::Result<String> {
-        let mut record = serde_json::to_value(comparison)?;
-        record["asked"] = self.0.clone();
-        record["version"] = env!("CARGO_PKG_VERSION").into();
-        Ok(record.to_string())
-    }
-}
-
-/// A record that is there already.
-struct Known {
-    key: Key,
-    agree: bool,
-}
-
-/// The records that are there already, and the file at the end of which the next goes.
-fn open(args: &BenchArgs) -> anyhow::Result<(Vec<Known>, File)> {
-    let path = &args.output;
-    let context = || path.display().to_string();
-    anyhow::ensure!(!path.is_dir(), "{}: expected a file, found a folder", path.display());
-    if !args.resume {
-        let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|error| match error
-            .kind()
-        {
-            ErrorKind::AlreadyExists => {
-                anyhow::anyhow!("{}: expected a new file, or --resume to add to it", path.display())
-            }
-            _ => anyhow::Error::new(error).context(context()),
-        })?;
-        return Ok((Vec::new(), file));
-    }
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(anyhow::Error::new(error).context(context())),
+/// What is asked for, in the order in which it is measured.
+fn tasks(args: &BenchArgs, backends: &[String], contest: Option<&Contest<'_>>) -> Vec<Task> {
+    let peers = contest.map_or(Vec::new(), Contest::peers);
+    let threads = match args.threads.as_slice() {
+        [] => vec![rayon::current_num_threads()],
+        threads => threads.to_vec(),
     };
-    let file = OpenOptions::new().append(true).create(true).open(path).with_context(context)?;
-    // A line without an end was cut short, and is measured again.
-    let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    if !text[whole..].is_empty() && !text[whole..].starts_with('{') {
-        anyhow::bail!("{}: expected records of softmax bench, found something else", path.display());
+    if args.sweeps {
+        return sweeps::tasks(backends, &peers, threads.into_iter().max().unwrap_or(1));
     }
-    let known =
-        text[..whole].lines().enumerate().map(|(k, line)| known(path, k, line)).collect::<Result<_, _>>()?;
-    file.set_len(whole as u64).with_context(context)?;
-    Ok((known, file))
+    let mut tasks = Vec::new();
+    for &shape in &args.shapes {
+        for &dtype in &args.dtypes {
+            tasks.extend(threads.iter().map(|&threads| Task {
+                shape,
+                dtype: dtype.into(),
+                threads,
+                dx: args.dx,
+                seed: args.seed,
+                backends: [backends, &peers].concat(),
+                isolated: contest.is_some(),
+                sweep: None,
+            }));
+        }
+    }
+    tasks
 }
 
-fn known(path: &Path, line: usize, text: &str) -> anyhow::Result<Known> {
-    let record: Option<Value> = serde_json::from_str(text).ok();
-    let known = record.and_then(|mut record| {
-        let agree = record.get("agree")?.as_bool()?;
-        Some(Known { key: Key(record.get_mut("asked")?.take()), agree })
-    });
-    known.with_context(|| {
-        format!(
-            "{}: line {}: expected a record of softmax bench, found something else",
-            path.display(),
-            line + 1
-        )
-    })
+/// Who measures it.
+struct Bench<'a> {
+    args: &'a BenchArgs,
+    registry: &'a Registry,
+    kernels: Registry,
+    contest: Option<Contest<'a>>,
+}
+
+impl Bench<'_> {
+    fn compare<T: CliElement>(&self, task: &Task) -> anyhow::Result<Comparison> {
+        let source = source::random::<T>(task.shape, task.seed)?;
+        if let Some(contest) = self.contest.as_ref().filter(|_| task.isolated) {
+            return contest.compare(source, task);
+        }
+        let registry = if task.sweep == Some(Sweep::Classes) { &self.kernels } else { self.registry };
+        let entries = registry.select(&task.backends)?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(task.threads).build()?;
+        let plan = Plan { dx: task.dx, timing: &self.args.timing, baseline: None, threads: task.threads };
+        pool.install(|| side_by_side::compare(source, &entries, &plan))
+    }
+}
+
+/// The command line, but for its resumption.
+fn command(words: &[String]) -> String {
+    let words = words.iter().skip(1).map(String::as_str).filter(|&word| word != "--resume");
+    ["softmax"].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// What this machine can do, and how long the problem takes at that.
+fn roofline(task: &Task) -> Roofline {
+    let limits = Limits::measure(task.threads);
+    let Task { shape, dtype, dx, .. } = *task;
+    let work = Work { samples: shape.n, features: shape.d, classes: shape.c, dtype, dx };
+    let flops = match dtype {
+        Dtype::F32 => limits.f32_flops,
+        Dtype::F64 => limits.f64_flops,
+    };
+    Roofline { flops, read_bytes: limits.read_bytes, floor_s: limits.floor_s(work) }
 }

@@ -1,9 +1,9 @@
 //! `softmax eval`: one backend, one problem, all outputs.
 
-use crate::Verdict;
 use crate::args::EvalArgs;
 use crate::machine;
 use crate::registry::{CliElement, Registry, Setup};
+use crate::verdict::Verdict;
 use anyhow::Context;
 use softmax_core::{Dtype, OutputSet, OwnedOutputs};
 use softmax_data::{DataError, float_type_of_npz, read_npz, write_evaluation_npz};

@@ -1,12 +1,12 @@
 //! `softmax gradcheck`: entries of a backend's gradients beside differences of the loss.
 
 use crate::args::{Format, GradcheckArgs};
-use crate::compare::short_name;
+use crate::json::write_json;
 use crate::progress::Progress;
 use crate::registry::{CliElement, Registry, Setup};
 use crate::source::{self, Source};
-use crate::style::Palette;
-use crate::{Verdict, interrupt, machine, report};
+use crate::verdict::Verdict;
+use crate::{interrupt, machine};
 use anyhow::Context;
 use rand::SeedableRng;
 use rand::seq::index;
@@ -14,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use softmax_conformance::central_difference;
 use softmax_core::{Dtype, OutputKind, OwnedOutputs, Problem};
+use softmax_record::{Output, Palette, Table};
 use std::io::Write;
 
 /// An entry is held against itself, or against this share of its gradient's largest one where it is smaller: what is
@@ -33,7 +34,7 @@ struct Gradcheck {
 
 #[derive(Debug, Serialize)]
 struct Entry {
-    output: &'static str,
+    output: Output,
     index: Vec<usize>,
     numeric: f64,
     analytic: f64,
@@ -52,7 +53,7 @@ pub(crate) fn run(
     };
     match args.format {
         Format::Table => write_table(&gradcheck, palette, out)?,
-        Format::Json => report::write_json(&gradcheck, out)?,
+        Format::Json => write_json(&gradcheck, out)?,
     }
     Ok(match gradcheck.success {
         _ if interrupt::requested() => Verdict::Interrupted,
@@ -97,7 +98,7 @@ fn check<T: CliElement>(
             let size = numeric.abs().max(analytic.abs()).max(SMALLEST * largest);
             let difference = (numeric - analytic).abs();
             let relative_error = if difference == 0.0 { 0.0 } else { difference / size };
-            let output = short_name(kind);
+            let output = Output::from(kind);
             entries.push(Entry { output, index, numeric, analytic, relative_error });
             progress.at(entries.len(), args.samples);
         }
@@ -138,17 +139,17 @@ fn gradient<T: CliElement>(
 
 fn write_table(gradcheck: &Gradcheck, palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
     writeln!(out, "{}, {}, {}\n", gradcheck.backend, gradcheck.dtype, gradcheck.source)?;
-    let mut table = report::table(&["entry", "numeric", "analytic", "relative error"], &[1, 2, 3]);
+    let mut table = Table::new().words(["entry"]).numbers(["numeric", "analytic", "relative error"]);
     for entry in &gradcheck.entries {
         let index: Vec<String> = entry.index.iter().map(usize::to_string).collect();
-        table.add_row([
+        table.row([
             format!("{}[{}]", entry.output, index.join(", ")),
             format!("{:.9e}", entry.numeric),
             format!("{:.9e}", entry.analytic),
             format!("{:.1e}", entry.relative_error),
         ]);
     }
-    writeln!(out, "{}\n", report::render(&table, palette))?;
+    writeln!(out, "{}\n", table.text(palette))?;
     let count = gradcheck.entries.len();
     let right = gradcheck.entries.iter().filter(|entry| entry.relative_error <= gradcheck.tolerance).count();
     let wrong = count - right;

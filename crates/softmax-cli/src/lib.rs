@@ -10,39 +10,34 @@ mod compare;
 mod eval;
 mod gradcheck;
 mod interrupt;
+mod isolated;
+mod json;
+mod judge;
 mod machine;
 mod manual;
 mod measure;
-mod plot;
 mod progress;
 mod registry;
-mod report;
+mod side_by_side;
 mod soak;
 mod source;
 mod style;
-mod units;
+mod sweeps;
+mod values;
+mod verdict;
 mod verify;
 mod workbench;
+mod worker;
 
 use args::{Cli, Command};
 use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 pub use registry::{Registry, Setup};
+use softmax_record::Palette;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use style::Palette;
-
-/// How a command ended, when nothing went wrong with the command itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Exit code 0.
-    AllAgree,
-    /// Exit code 1: a backend disagrees or a case fails.
-    Disagreement,
-    /// Exit code 130, as shells have it: what was known by then was printed.
-    Interrupted,
-}
+use verdict::Verdict;
 
 /// Runs the program: results to `out`, everything else to `err`.
 ///
@@ -55,8 +50,9 @@ pub fn run(
     err: &mut dyn Write,
 ) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let palette = Palette::new(style::asked_for(&args));
+    let palette = style::asked_for(&args).palette();
     let clap_color = if palette.is_colored() { ColorChoice::Always } else { ColorChoice::Never };
+    let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let parsed = Cli::command().color(clap_color).try_get_matches_from(args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
@@ -68,7 +64,7 @@ pub fn run(
         Command::Verify(args) => verify::run(args, registry, palette, out),
         Command::Gradcheck(args) => gradcheck::run(args, registry, palette, out),
         Command::Backends(args) => backends::run(args, registry, palette, out),
-        Command::Bench(args) => bench::run(args, registry, palette, out),
+        Command::Bench(args) => bench::run(args, &words, registry, palette, out),
         Command::Completions(args) => manual::completions(args, out),
         Command::Man(args) => manual::page(args, out),
         Command::Workbench(command) => workbench::run(command, registry, out),

@@ -1,12 +1,5 @@
 //! What this runs on.
 
-/// The processor's name as the system gives it, or its architecture.
-pub(crate) fn cpu() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    model.map_or(std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
-}
-
 /// Bytes of memory that a program can still have, where the system says so.
 pub(crate) fn available_bytes() -> Option<u64> {
     let info = std::fs::read_to_string("/proc/meminfo").ok()?;

@@ -1,7 +1,7 @@
 //! Completions and the manual, made from the command line's own description.
 
-use crate::Verdict;
 use crate::args::{Cli, CompletionsArgs, ManArgs};
+use crate::verdict::Verdict;
 use anyhow::Context;
 use clap::CommandFactory;
 use clap_mangen::Man;

@@ -5,9 +5,12 @@ use crate::interrupt;
 use crate::progress::Progress;
 use ndarray::{Array, Axis, Dimension, Slice};
 use peak_alloc::PeakAlloc;
-use serde::Serialize;
 use softmax_core::{Element, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Problem, SoftmaxBackend};
+use softmax_record::{Skipped, Time, median, units};
 use std::time::{Duration, Instant};
+
+/// How many time budgets a single call may take before its backend is left out.
+const PATIENCE: f64 = 4.0;
 
 /// Rounds that are enough for a median, however fast a call is.
 const MOST_ROUNDS: usize = 1000;
@@ -18,16 +21,6 @@ const PROBE_ABOVE: u64 = 1_000_000_000;
 /// Multiply-adds of the smaller such probe.
 const PROBE_WORK: u64 = 100_000_000;
 
-/// A backend's times over the rounds.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Time {
-    pub(crate) median_s: f64,
-    pub(crate) min_s: f64,
-    /// The median absolute deviation from the median.
-    pub(crate) mad_s: f64,
-    pub(crate) rounds: usize,
-}
-
 /// A backend's times, and the median of what its device took of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timed {
@@ -35,36 +28,37 @@ pub(crate) struct Timed {
     pub(crate) device_s: Option<f64>,
 }
 
-impl Time {
-    /// None of no seconds.
-    fn new(mut seconds: Vec<f64>) -> Option<Self> {
-        if seconds.is_empty() {
-            return None;
-        }
-        let median_s = median(&mut seconds);
-        let mut deviations: Vec<f64> = seconds.iter().map(|s| (s - median_s).abs()).collect();
-        Some(Time { median_s, min_s: seconds[0], mad_s: median(&mut deviations), rounds: seconds.len() })
-    }
-}
-
-/// Sorts, and gives the middle.
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
-}
-
 /// Runs `call`, and gives the peak of heap that it held beyond what was held before. Zero in a program whose
 /// allocator does not count.
-pub(crate) fn extra_bytes<R>(call: impl FnOnce() -> R) -> (R, usize) {
+pub(crate) fn extra_bytes<R>(call: impl FnOnce() -> R) -> (R, u64) {
     let before = PeakAlloc.current_usage();
     PeakAlloc.reset_peak_usage();
     let result = call();
-    (result, PeakAlloc.peak_usage().saturating_sub(before))
+    (result, PeakAlloc.peak_usage().saturating_sub(before) as u64)
+}
+
+/// Refuses a backend that does not do this, or whose one call would take several time budgets.
+pub(crate) fn worth_running<T: Element>(
+    name: &str,
+    mut backend: Box<dyn SoftmaxBackend<T>>,
+    owned: &OwnedProblem<T>,
+    set: OutputSet,
+    budget: f64,
+) -> Result<(), Skipped> {
+    let estimate =
+        estimate(backend.as_mut(), owned, set).map_err(|error| Skipped::new(name, error.to_string()))?;
+    match estimate.map(|estimate| estimate.as_secs_f64()) {
+        Some(seconds) if seconds > PATIENCE * budget => {
+            let (call, budget) = (units::seconds(seconds), units::seconds(budget));
+            let reason = format!("one call would take about {call}, with a time budget of {budget}");
+            Err(Skipped { estimate_s: Some(seconds), ..Skipped::new(name, reason) })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How long a call would take, from some of its rows; `None` where the problem is small enough to just run.
-pub(crate) fn estimate<T: Element>(
+fn estimate<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     owned: &OwnedProblem<T>,
     set: OutputSet,
@@ -120,21 +114,46 @@ fn first_rows<T: Element>(owned: &OwnedProblem<T>, rows: usize) -> OwnedProblem<
 /// Times the backends in turn, round by round, so that a drift of the machine's speed hits all alike. After an
 /// interruption there is what was measured by then, which may be nothing.
 pub(crate) fn interleave<T: Element>(
-    backends: &mut [Box<dyn SoftmaxBackend<T>>],
+    backends: &mut [&mut Box<dyn SoftmaxBackend<T>>],
     problem: &Problem<'_, T>,
     set: OutputSet,
     timing: &TimingArgs,
     progress: &Progress,
-) -> softmax_core::Result<Vec<Timed>> {
+) -> anyhow::Result<Vec<Timed>> {
     let mut outputs = OwnedOutputs::zeros(problem, set);
     let mut seconds = vec![(Vec::new(), Vec::new()); backends.len()];
+    rounds(timing, 1, backends.len(), progress, |k| {
+        let mut views = outputs.as_outputs();
+        let start = Instant::now();
+        backends[k].evaluate(problem, &mut views)?;
+        seconds[k].0.push(start.elapsed().as_secs_f64());
+        seconds[k].1.extend(backends[k].device_time().map(|time| time.as_secs_f64()));
+        Ok(())
+    })?;
+    let timed = |(seconds, mut on_device): (Vec<f64>, Vec<f64>)| Timed {
+        time: Time::of(seconds),
+        device_s: median(&mut on_device),
+    };
+    Ok(seconds.into_iter().map(timed).collect())
+}
+
+/// Rounds, in each of which each of `count` has its turn: as many as are asked for, or else `fewest`, and more as the
+/// budget allows. An interruption ends them.
+pub(crate) fn rounds(
+    timing: &TimingArgs,
+    fewest: usize,
+    count: usize,
+    progress: &Progress,
+    mut turn: impl FnMut(usize) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    progress.doing("timing");
     let budget = Duration::from_secs_f64(timing.time_budget);
     let start = Instant::now();
-    'rounds: for round in 0.. {
+    for round in 0.. {
         let elapsed = start.elapsed();
         let done = match timing.repeat {
             Some(rounds) => round >= rounds as usize,
-            None => round > 0 && (elapsed > budget || round >= MOST_ROUNDS),
+            None => round >= fewest && (elapsed > budget || round >= MOST_ROUNDS),
         };
         if done {
             break;
@@ -143,20 +162,12 @@ pub(crate) fn interleave<T: Element>(
             Some(rounds) => progress.at(round, rounds as usize),
             None => progress.at(elapsed.min(budget).as_millis() as usize, budget.as_millis() as usize),
         }
-        for (backend, (seconds, on_device)) in backends.iter_mut().zip(&mut seconds) {
+        for k in 0..count {
             if interrupt::requested() {
-                break 'rounds;
+                return Ok(());
             }
-            let mut views = outputs.as_outputs();
-            let start = Instant::now();
-            backend.evaluate(problem, &mut views)?;
-            seconds.push(start.elapsed().as_secs_f64());
-            on_device.extend(backend.device_time().map(|time| time.as_secs_f64()));
+            turn(k)?;
         }
     }
-    let timed = |(seconds, on_device)| Timed {
-        time: Time::new(seconds),
-        device_s: Time::new(on_device).map(|time| time.median_s),
-    };
-    Ok(seconds.into_iter().map(timed).collect())
+    Ok(())
 }

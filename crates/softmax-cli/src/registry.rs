@@ -73,6 +73,11 @@ impl CliElement for f64 {
 }
 
 impl Registry {
+    /// None, until some are added.
+    pub(crate) fn empty() -> Self {
+        Registry { entries: Vec::new(), absent: Vec::new(), devices: OnceLock::new() }
+    }
+
     /// What this build has.
     pub fn built_in() -> Self {
         use softmax_burn::BurnAutodiff;
@@ -80,7 +85,7 @@ impl Registry {
         use softmax_naive::Naive;
         use softmax_ndarray::NdArray;
 
-        let mut registry = Registry { entries: Vec::new(), absent: Vec::new(), devices: OnceLock::new() };
+        let mut registry = Registry::empty();
         registry.add("naive", |_| Box::new(Naive::new()), |_| Box::new(Naive::new()));
         registry.add(
             "ndarray",

@@ -4,7 +4,8 @@
 use crate::args::SoakArgs;
 use crate::progress::Progress;
 use crate::registry::{BackendEntry, CliElement, Registry, Setup};
-use crate::{Verdict, interrupt, machine, units};
+use crate::verdict::Verdict;
+use crate::{interrupt, machine};
 use peak_alloc::PeakAlloc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -14,6 +15,7 @@ use softmax_core::{
     Objective, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Problem, Reduction,
     SoftmaxBackend, Targets,
 };
+use softmax_record::units;
 use std::io::Write;
 
 /// Sizes at most: beyond the limit between the kernels, and beyond vectors in any direction.
@@ -56,7 +58,7 @@ pub(crate) fn run(args: &SoakArgs, registry: &Registry, out: &mut dyn Write) -> 
     for failure in wrong.iter().take(10) {
         writeln!(out, "{failure}")?;
     }
-    let (count, wrong_count, grown) = (args.count, wrong.len(), units::bytes(growth));
+    let (count, wrong_count, grown) = (args.count, wrong.len(), units::bytes(growth as u64));
     writeln!(
         out,
         "{count} evaluations by {} backends, {wrong_count} wrong, memory grew by {grown}",

@@ -1,9 +1,10 @@
 //! Where a command's problem comes from, and what is asked of it.
 
-use crate::args::{ObjectiveArgs, ProblemArgs, Shape};
-use crate::{machine, units};
+use crate::args::{ObjectiveArgs, ProblemArgs};
+use crate::machine;
 use softmax_core::{Element, OutputKind, OutputSet, OwnedProblem, OwnedTargets, Problem};
 use softmax_data::{ReadOptions, digits, read, read_weights, synthetic};
+use softmax_record::{Shape, units};
 
 /// A problem and what is known of its origin.
 #[derive(Debug)]
@@ -19,6 +20,13 @@ impl<T: Element> Source<T> {
     pub(crate) fn new(origin: String, problem: OwnedProblem<T>) -> Self {
         Source { origin, problem, classes_without_samples: 0 }
     }
+}
+
+/// A random problem.
+pub(crate) fn random<T: Element>(shape: Shape, seed: u64) -> anyhow::Result<Source<T>> {
+    let dataset = synthetic::<T>(shape.n, shape.d, shape.c, seed);
+    let origin = dataset.origin.clone();
+    Ok(Source::new(origin, dataset.into_problem(Default::default(), None, seed)?))
 }
 
 pub(crate) fn load<T: Element>(args: &ProblemArgs, objective: &ObjectiveArgs) -> anyhow::Result<Source<T>> {
@@ -87,9 +95,9 @@ pub(crate) fn check_room<T>(whose: &str, shape: Shape) -> anyhow::Result<()> {
     let needed = (n as f64 * d as f64 + 2.0 * d as f64 * c as f64) * size_of::<T>() as f64;
     let available = machine::available_bytes().map_or(f64::INFINITY, |bytes| bytes as f64);
     if needed > available {
-        let (needed, available) = (units::bytes(needed as usize), units::bytes(available as usize));
+        let (needed, available) = (units::bytes(needed as u64), units::bytes(available as u64));
         anyhow::bail!(
-            "{whose}: expected a problem that fits into {available} of memory, found {n}x{d}x{c}, which takes {needed}"
+            "{whose}: expected a problem that fits into {available} of memory, found {shape}, which takes {needed}"
         );
     }
     Ok(())

@@ -1,10 +1,9 @@
 //! Colour, where it is wanted.
 
 use anstream::{AutoStream, ColorChoice};
-use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
+use softmax_record::Palette;
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::io;
 
 /// When to print in colour.
@@ -17,42 +16,14 @@ pub(crate) enum Color {
     Never,
 }
 
-/// Whether the result is printed in colour.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Palette {
-    color: bool,
-}
-
-impl Palette {
-    pub(crate) const PLAIN: Palette = Palette { color: false };
-
-    pub(crate) fn new(color: Color) -> Self {
-        let color = match color {
+impl Color {
+    /// What paints standard output.
+    pub(crate) fn palette(self) -> Palette {
+        Palette::new(match self {
             Color::Always => true,
             Color::Never => false,
             Color::Auto => AutoStream::choice(&io::stdout()) != ColorChoice::Never,
-        };
-        Palette { color }
-    }
-
-    pub(crate) fn is_colored(self) -> bool {
-        self.color
-    }
-
-    pub(crate) fn good(self, text: impl Display) -> String {
-        self.paint(AnsiColor::Green.on_default(), text)
-    }
-
-    pub(crate) fn bad(self, text: impl Display) -> String {
-        self.paint(AnsiColor::Red.on_default().bold(), text)
-    }
-
-    pub(crate) fn heading(self, text: impl Display) -> String {
-        self.paint(Style::new().bold(), text)
-    }
-
-    fn paint(self, style: Style, text: impl Display) -> String {
-        if self.color { format!("{style}{text}{style:#}") } else { text.to_string() }
+        })
     }
 }
 

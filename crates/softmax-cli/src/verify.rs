@@ -1,11 +1,13 @@
 //! `softmax verify`: backends are put to the conformance suite.
 
 use crate::args::{Format, VerifyArgs};
+use crate::json::write_json;
+use crate::machine;
 use crate::progress::Progress;
 use crate::registry::{BackendEntry, CliElement, Registry, Setup};
-use crate::style::Palette;
-use crate::{Verdict, machine, report};
+use crate::verdict::Verdict;
 use softmax_conformance::{Report, Runner, Suite};
+use softmax_record::{Palette, Table};
 use std::io::Write;
 
 /// How many failures of a backend are shown; JSON has them all.
@@ -36,7 +38,7 @@ pub(crate) fn run(
         reports.extend(both);
     }
     match args.format {
-        Format::Json => report::write_json(&reports, out)?,
+        Format::Json => write_json(&reports, out)?,
         Format::Table => write_table(&reports, palette, out)?,
     }
     let right = reports.iter().all(is_right);
@@ -63,10 +65,10 @@ fn run_suite<T: CliElement>(runner: &Runner, suite: &Suite<T>, entry: &BackendEn
 }
 
 fn write_table(reports: &[Report], palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
-    let header = ["backend", "type", "cases", "skipped", "failed", "worst error/bound"];
-    let mut table = report::table(&header, &[2, 3, 4, 5]);
+    let numbers = ["cases", "skipped", "failed", "worst error/bound"];
+    let mut table = Table::new().words(["backend", "type"]).numbers(numbers);
     for report in reports {
-        table.add_row([
+        table.row([
             report.backend.clone(),
             report.dtype.clone(),
             report.ran().to_string(),
@@ -75,7 +77,7 @@ fn write_table(reports: &[Report], palette: Palette, out: &mut dyn Write) -> any
             format!("{:.3}", report.worst_over_bound()),
         ]);
     }
-    writeln!(out, "{}\n", report::render(&table, palette))?;
+    writeln!(out, "{}\n", table.text(palette))?;
     for report in reports {
         let whose = format!("{} {}", report.backend, report.dtype);
         if let Some(reason) = refused_type(report) {

@@ -147,6 +147,33 @@ fn bench_writes_a_line_per_problem_and_resumes_where_it_was_cut() {
     assert_eq!(fs::read_to_string(folder.path().join("letter.txt")).unwrap(), "Dear Sir,\nyours");
 }
 
+#[test]
+fn isolated_backends_are_judged_and_timed_and_a_missing_library_is_skipped() {
+    let folder = TempDir::new().unwrap();
+    let args = "bench --shapes 20x6x4 --backends naive,fused --threads 1 --dx --repeat 2 --peers no/such/python \
+                --output r.jsonl";
+    let table = success(&words(args), folder.path());
+    assert!(table.contains("\nfloor: ") && table.contains("numpy was skipped: no/such/python"), "{table}");
+    let text = fs::read_to_string(folder.path().join("r.jsonl")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&record["agree"], &record["asked"]["isolated"]), (&true.into(), &true.into()));
+    assert_eq!(record["command"], format!("softmax {}", words(args).join(" ")));
+    let backends = record["backends"].as_array().unwrap();
+    assert_eq!(backends.len(), 2);
+    for backend in backends {
+        assert_eq!(backend["time"]["rounds"], 2);
+        assert!(backend["errors"]["dX"].as_f64().unwrap() < 1e-5);
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "files of the processes were left behind");
+
+    // In one process it is another record.
+    let args = args.replace(" --peers no/such/python", "");
+    success(&words(&format!("{args} --resume")), folder.path());
+    assert_eq!(fs::read_to_string(folder.path().join("r.jsonl")).unwrap().lines().count(), 2);
+    let line = refusal(&words("bench --sweeps --shapes 3x4x5 --output new.jsonl"), folder.path());
+    assert!(line.contains("--sweeps") && line.contains("--shapes"), "{line}");
+}
+
 #[cfg(target_os = "linux")] // Elsewhere the program does not know how much memory is free.
 #[test]
 fn a_problem_that_no_memory_holds_is_refused() {

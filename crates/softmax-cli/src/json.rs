@@ -1,0 +1,10 @@
+//! Results as JSON.
+
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Indented JSON, and the end of its last line.
+pub(crate) fn write_json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}

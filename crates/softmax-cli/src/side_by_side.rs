@@ -1,0 +1,91 @@
+//! Backends in this process: each is checked against the oracle, then those that agree are timed in turn.
+
+use crate::args::TimingArgs;
+use crate::interrupt;
+use crate::judge::{judge, problem_record, reference_record};
+use crate::measure::{self, Timed};
+use crate::progress::Progress;
+use crate::registry::{BackendEntry, CliElement, Setup};
+use crate::source::{self, Source};
+use anyhow::Context;
+use softmax_conformance::{Reference, reference};
+use softmax_core::{Error, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
+use softmax_record::{Comparison, Measured, Skipped};
+
+/// What to do with a problem.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) dx: bool,
+    pub(crate) timing: &'a TimingArgs,
+    /// The backend that speed-ups are relative to; the first where there is none.
+    pub(crate) baseline: Option<&'a str>,
+    pub(crate) threads: usize,
+}
+
+/// Checks, and then times. An interruption leaves what is not done yet out.
+pub(crate) fn compare<T: CliElement>(
+    source: Source<T>,
+    entries: &[&BackendEntry],
+    plan: &Plan<'_>,
+) -> anyhow::Result<Comparison> {
+    let Source { origin, problem: owned, classes_without_samples } = source;
+    let problem = owned.problem().with_context(|| origin.clone())?;
+    let setup = Setup { threads: plan.threads };
+    let set = source::gradients(&problem, plan.dx);
+    let progress = Progress::new(entries.len());
+    progress.doing("oracle");
+    let reference = reference(&problem, set);
+
+    let (mut checked, mut skipped) = (Vec::new(), Vec::new());
+    for (k, entry) in entries.iter().enumerate() {
+        if interrupt::requested() {
+            skipped.push(Skipped::new(&entry.name, "interrupted"));
+            continue;
+        }
+        progress.doing(format!("checking {}", entry.name));
+        progress.at(k, entries.len());
+        // Another one, since what a trial allocates the first call would not.
+        let trial = T::make(entry, setup);
+        let worth = measure::worth_running(&entry.name, trial, &owned, set, plan.timing.time_budget);
+        if let Err(reason) = worth {
+            skipped.push(reason);
+            continue;
+        }
+        match check_backend(&entry.name, || T::make(entry, setup), &problem, set, &reference) {
+            Ok(one) => checked.push(one),
+            Err(error @ Error::Unsupported { .. }) => {
+                skipped.push(Skipped::new(&entry.name, error.to_string()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+
+    let agreeing = checked.iter_mut().filter(|(measured, _)| measured.agrees());
+    let (timed, mut backends): (Vec<&mut Measured>, Vec<_>) =
+        agreeing.map(|(measured, backend)| (measured, backend)).unzip();
+    let times = measure::interleave(&mut backends, &problem, set, plan.timing, &progress)?;
+    for (measured, Timed { time, device_s }) in timed.into_iter().zip(times) {
+        (measured.time, measured.device_s) = (time, device_s);
+    }
+    let measured = checked.into_iter().map(|(measured, _)| measured).collect();
+    let record = problem_record(&problem, origin, classes_without_samples, set, plan.threads);
+    Ok(Comparison::new(record, reference_record(&reference), measured, skipped, plan.baseline))
+}
+
+fn check_backend<T: CliElement>(
+    name: &str,
+    make: impl FnOnce() -> Box<dyn SoftmaxBackend<T>>,
+    problem: &Problem<'_, T>,
+    set: OutputSet,
+    reference: &Reference,
+) -> Result<(Measured, Box<dyn SoftmaxBackend<T>>), Error> {
+    let mut outputs = OwnedOutputs::zeros(problem, set);
+    let first_call = || {
+        let mut backend = make();
+        let evaluation = backend.evaluate(problem, &mut outputs.as_outputs());
+        (backend, evaluation)
+    };
+    let ((backend, evaluation), extra_bytes) = measure::extra_bytes(first_call);
+    let measured = judge(name, &evaluation?, &outputs, reference, |_| true);
+    Ok((Measured { extra_bytes: Some(extra_bytes), ..measured }, backend))
+}

@@ -1,0 +1,12 @@
+//! How a command ends.
+
+/// How a command ended, when nothing went wrong with the command itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Exit code 0.
+    AllAgree,
+    /// Exit code 1: a backend disagrees or a case fails.
+    Disagreement,
+    /// Exit code 130, as shells have it: what was known by then was printed.
+    Interrupted,
+}

@@ -1,0 +1,101 @@
+//! A process that evaluates once for each line it is sent, and answers with the seconds that took. `softmax workbench
+//! worker` is one, and so is `benches/peers/worker.py`.
+
+use anyhow::Context;
+use serde::{Deserialize, Serialize};
+use softmax_record::Skipped;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+/// How long one process goes on before it is another's turn, and how often at most.
+const TURN_S: f64 = 0.1;
+const MOST_OF_A_TURN: usize = 50;
+
+/// The first line that it prints: its answer is in the file, or it will not do this.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(crate) enum FirstLine {
+    Ready(Ready),
+    Refused(Skipped),
+}
+
+/// What it says when it has warmed up.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Ready {
+    pub(crate) version: String,
+    /// Memory that evaluating took beyond inputs and outputs, where it is known.
+    pub(crate) extra_bytes: Option<u64>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Worker {
+    child: Child,
+    input: ChildStdin,
+    output: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    /// Starts it, and waits until it has warmed up or refuses.
+    pub(crate) fn start(mut command: Command) -> anyhow::Result<(Self, FirstLine)> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A terminal's Ctrl-C is for the parent, which ends its workers itself.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(command, 0);
+        let mut child = command.spawn().context(program)?;
+        let input = child.stdin.take().context("no standard input")?;
+        let output = BufReader::new(child.stdout.take().context("no standard output")?);
+        let mut errors = child.stderr.take().context("no standard error")?;
+        // Read on the side, so that a library with many warnings is not held up.
+        let errors = std::thread::spawn(move || {
+            let mut text = Vec::new();
+            let _ = errors.read_to_end(&mut text);
+            String::from_utf8_lossy(&text).trim().lines().last().unwrap_or("").to_owned()
+        });
+        let mut worker = Worker { child, input, output };
+        let mut line = String::new();
+        worker.output.read_line(&mut line)?;
+        if line.is_empty() {
+            let status = worker.child.wait()?;
+            anyhow::bail!("{status}: {}", errors.join().unwrap_or_default());
+        }
+        let first = serde_json::from_str(&line).with_context(|| format!("a worker began with {line:?}"))?;
+        Ok((worker, first))
+    }
+
+    /// As many evaluations as a turn has time for, one at least, and no more than `most`: their seconds. Where there is
+    /// time for more, the first, with what another process left of the caches, does not count.
+    pub(crate) fn take_turn(&mut self, most: Option<usize>, seconds: &mut Vec<f64>) -> anyhow::Result<()> {
+        let most = most.unwrap_or(MOST_OF_A_TURN).min(MOST_OF_A_TURN);
+        let first = self.time()?;
+        if first > TURN_S {
+            seconds.push(first);
+            return Ok(());
+        }
+        let start = Instant::now();
+        for _ in 0..most {
+            seconds.push(self.time()?);
+            if start.elapsed().as_secs_f64() > TURN_S {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The seconds of one more evaluation.
+    fn time(&mut self) -> anyhow::Result<f64> {
+        self.input.write_all(b"\n")?;
+        self.input.flush()?;
+        let mut line = String::new();
+        self.output.read_line(&mut line)?;
+        line.trim().parse().with_context(|| format!("a worker ended early, saying {line:?}"))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
