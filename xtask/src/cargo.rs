@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 use std::env;
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// Something that is not on every machine.
@@ -87,6 +88,23 @@ pub(crate) fn cargo(args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result
     let status = Command::new(program).args(args).envs(variables.iter().copied()).status()?;
     anyhow::ensure!(status.success(), "cargo {} failed", args.join(" "));
     Ok(())
+}
+
+/// Builds the release program, with OpenBLAS where it is there.
+///
+/// # Errors
+/// If it does not build.
+pub(crate) fn build_program() -> anyhow::Result<PathBuf> {
+    let features: &[&str] =
+        if Extra::Openblas.is_here() { &["--features", "softmax-cli/openblas"] } else { &[] };
+    cargo(&[&["build", "--release", "-p", "softmax-cli"], features].concat(), &[])?;
+    Ok(PathBuf::from("target/release/softmax"))
+}
+
+/// What a program prints, or `unknown` if it fails.
+pub(crate) fn output_of(program: &str, args: &[&str]) -> String {
+    let output = Command::new(program).args(args).output().ok().filter(|output| output.status.success());
+    output.map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn succeeds(program: &str, args: &[&str]) -> bool {

@@ -10,12 +10,11 @@ mod features;
 mod fuzz;
 mod lint;
 mod memcheck;
-mod records;
+mod peers;
 mod regress;
 mod report;
 mod soak;
 mod test;
-mod units;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

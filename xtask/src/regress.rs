@@ -1,11 +1,10 @@
 //! `cargo xtask regress`: how many instructions the kernels take, which does not vary as times do.
 
-use crate::bench;
-use crate::report::page::Table;
-use crate::units::three_digits;
+use crate::cargo::{build_program, output_of};
 use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use softmax_record::{Cell, Table, units};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -44,7 +43,7 @@ struct Counts {
 
 pub(crate) fn run(args: &RegressArgs) -> anyhow::Result<()> {
     let baseline = args.baseline.as_deref().map(read).transpose()?;
-    let program = bench::build()?;
+    let program = build_program()?;
     let mut instructions = BTreeMap::new();
     for (shape, dtype, dx) in CASES {
         let case = format!("{shape} {dtype}{}", if dx { " dX" } else { "" });
@@ -53,8 +52,7 @@ pub(crate) fn run(args: &RegressArgs) -> anyhow::Result<()> {
         let [few, more] = [2, 6].map(|times| count(&program, shape, dtype, dx, times));
         instructions.insert(case, (more? - few?) / 4.0);
     }
-    let rustc = Command::new("rustc").arg("--version").output()?;
-    let counts = Counts { rustc: String::from_utf8_lossy(&rustc.stdout).trim().to_owned(), instructions };
+    let counts = Counts { rustc: output_of("rustc", &["--version"]), instructions };
     let folder = args.output.parent().unwrap_or(Path::new(""));
     std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     std::fs::write(&args.output, serde_json::to_string_pretty(&counts)? + "\n")
@@ -82,7 +80,7 @@ fn count(program: &Path, shape: &str, dtype: &str, dx: bool, times: usize) -> an
 }
 
 fn judge(now: &Counts, then: Option<&Counts>) -> anyhow::Result<()> {
-    let mut table = Table::new(&["case"], &["instructions", "before", "change"]);
+    let mut table = Table::new().words(["case"]).numbers(["instructions", "before", "change"]);
     let mut risen = Vec::new();
     for (case, &count) in &now.instructions {
         let before = then.and_then(|then| then.instructions.get(case));
@@ -90,16 +88,16 @@ fn judge(now: &Counts, then: Option<&Counts>) -> anyhow::Result<()> {
         if change.is_some_and(|change| change > MOST_RISE) {
             risen.push(case.as_str());
         }
-        let millions = |count: f64| format!("{} M", three_digits(count / 1e6));
-        table.rows.push(vec![
-            case.clone(),
-            millions(count),
-            before.map_or("–".to_owned(), |&before| millions(before)),
-            change.map_or("–".to_owned(), |change| format!("{:+.1}%", 100.0 * change)),
+        let millions = |count: f64| format!("{} M", units::three_digits(count / 1e6));
+        table.row([
+            case.as_str().into(),
+            millions(count).into(),
+            Cell::optional(before, |&before| millions(before)),
+            Cell::optional(change, |change| format!("{:+.1}%", 100.0 * change)),
         ]);
     }
     if let Some(then) = then.filter(|then| then.rustc != now.rustc) {
-        table.notes.push(format!("The baseline was compiled by {}, this by {}.", then.rustc, now.rustc));
+        table.note(format!("The baseline was compiled by {}, this by {}.", then.rustc, now.rustc));
     }
     println!("{}", table.markdown());
     anyhow::ensure!(

@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: the release program evaluates random problems in a row, and watches itself.
 
-use crate::bench;
+use crate::cargo::build_program;
 use clap::Args;
 use std::process::Command;
 
@@ -18,7 +18,7 @@ pub(crate) struct SoakArgs {
 }
 
 pub(crate) fn run(args: &SoakArgs) -> anyhow::Result<()> {
-    let mut command = Command::new(bench::build()?);
+    let mut command = Command::new(build_program()?);
     command.args(["workbench", "soak", "--count", &args.count.to_string(), "--seed", &args.seed.to_string()]);
     if let Some(backends) = &args.backends {
         command.args(["--backends", backends]);

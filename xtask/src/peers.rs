@@ -4,10 +4,6 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What benches/peers/worker.py knows.
-pub(crate) const LIBRARIES: [&str; 6] =
-    ["numpy", "scikit-learn", "torch-eager", "torch-compile", "torch-linear-cross-entropy", "jax"];
-
 const REQUIREMENTS: &str = "benches/peers/requirements.txt";
 
 /// A Python that has them: the one given, or that of the virtual environment, which is made if it is not there. What can't
