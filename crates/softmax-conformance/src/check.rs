@@ -1,9 +1,8 @@
 //! Comparing a backend's answer with the reference.
 
 use crate::oracle::{Expected, Reference};
-use crate::quantity::Quantity;
 use softmax_core::ndarray::ArrayD;
-use softmax_core::{Element, Evaluation, OutputKind, OwnedOutputs};
+use softmax_core::{Element, Evaluation, OutputKind, OwnedOutputs, Quantity};
 use std::fmt;
 
 /// How one quantity of a backend's answer compares with the reference.

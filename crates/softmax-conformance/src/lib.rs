@@ -74,7 +74,6 @@ mod hessian;
 #[cfg(feature = "libtest")]
 mod mimic;
 mod oracle;
-mod quantity;
 mod report;
 mod runner;
 mod storage;
@@ -88,7 +87,6 @@ pub use hessian::{HessianReport, check_hessian};
 #[cfg(feature = "libtest")]
 pub use mimic::{main, trials};
 pub use oracle::{DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, central_difference, reference};
-pub use quantity::Quantity;
 pub use report::{CaseFailure, Report, Skipped, Unsupported, Worst};
 pub use runner::{FILTER_VARIABLE, Runner};
 pub use storage::{FeatureStorage, LabelStorage, Storage, StoredProblem, WeightStorage};

@@ -22,19 +22,17 @@ where
         .map(|test| {
             let factory = Arc::clone(&factory);
             let name = format!("{}::{}", T::DTYPE, test.name());
-            Trial::test(name, move || {
-                match run_caught(&test, &Subject { factory: &*factory }) {
-                    Outcome::Passed(_) => Ok(()),
-                    Outcome::Unsupported(feature) => {
-                        println!("{}: the backend does not support {feature}", test.name());
-                        Ok(())
-                    }
-                    Outcome::NotApplicable(reason) => {
-                        println!("{}: {reason}", test.name());
-                        Ok(())
-                    }
-                    Outcome::Failed(messages) => Err(Failed::from(messages.join("\n"))),
+            Trial::test(name, move || match run_caught(&test, &Subject { factory: &*factory }) {
+                Outcome::Passed(_) => Ok(()),
+                Outcome::Unsupported(feature) => {
+                    println!("{}: the backend does not support {feature}", test.name());
+                    Ok(())
                 }
+                Outcome::NotApplicable(reason) => {
+                    println!("{}: {reason}", test.name());
+                    Ok(())
+                }
+                Outcome::Failed(messages) => Err(Failed::from(messages.join("\n"))),
             })
         })
         .collect()

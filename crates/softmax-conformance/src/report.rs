@@ -1,7 +1,6 @@
-use crate::quantity::Quantity;
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use softmax_core::{Dtype, Feature};
+use softmax_core::{Dtype, Feature, Quantity};
 use std::fmt;
 
 /// What a run found. It serialises, and `Display` is for people.
@@ -231,7 +230,7 @@ impl fmt::Display for Report {
         }
         let unsupported = self.unsupported.iter().map(|case| (&case.name, case.reason()));
         write_by_reason(f, "unsupported", unsupported)?;
-                write_by_reason(f, "skipped", self.skipped.iter().map(Skipped::with_reason))?;
+        write_by_reason(f, "skipped", self.skipped.iter().map(Skipped::with_reason))?;
         write_by_reason(f, "failed as expected", self.expected_failures.iter().map(Skipped::with_reason))
     }
 }

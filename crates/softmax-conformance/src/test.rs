@@ -4,7 +4,8 @@ use crate::case::Case;
 use crate::check::{OutputError, check};
 use crate::oracle::reference;
 use softmax_core::{
-    Element, Error, Evaluation, Feature, Features, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend,
+    Element, Error, Evaluation, Feature, Features, OutputKind, OutputSet, OwnedOutputs, Problem,
+    SoftmaxBackend,
 };
 
 /// A test: a case judged by the oracle, a property, or a way to behave.

@@ -187,7 +187,10 @@ impl<T: Element> Wrong<T> {
             Mistake::NegativeWeightsAreZero => {
                 let weights = [&mut owned.class_weights, &mut owned.sample_weights];
                 let zero = T::zero();
-                weights.into_iter().flatten().for_each(|w| w.mapv_inplace(|w| if w < zero { zero } else { w }));
+                weights
+                    .into_iter()
+                    .flatten()
+                    .for_each(|w| w.mapv_inplace(|w| if w < zero { zero } else { w }));
             }
             Mistake::HalfPrecisionIsTruncated
                 if matches!(given.features(), Features::F16(_) | Features::Bf16(_)) =>
@@ -254,7 +257,9 @@ impl<T: Element> Wrong<T> {
                 {
                     let other = T::narrow(smoothing / (classes - 1) as f64);
                     let mut soft = Array2::from_elem((labels.len(), classes), other);
-                    labels.indexed_iter().for_each(|(i, &y)| soft[[i, y as usize]] = T::narrow(1.0 - smoothing));
+                    labels
+                        .indexed_iter()
+                        .for_each(|(i, &y)| soft[[i, y as usize]] = T::narrow(1.0 - smoothing));
                     owned.targets = OwnedTargets::Soft(soft);
                     owned.objective.label_smoothing = 0.0;
                 }

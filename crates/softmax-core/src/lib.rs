@@ -92,7 +92,7 @@ pub use names::UnknownName;
 pub use objective::{Objective, Reduction};
 pub use outputs::{OutputSet, Outputs, OwnedOutputs};
 pub use owned::{OwnedProblem, OwnedTargets};
-pub use parts::{ArrayName, AxisName, OptionName, OutputKind};
+pub use parts::{ArrayName, AxisName, OptionName, OutputKind, Quantity};
 pub use problem::{Problem, ProblemBuilder};
 pub use support::{Feature, FeatureSet};
 pub use targets::Targets;

@@ -1,6 +1,6 @@
 //! The parts of a problem by name, so that errors can say which.
 
-use crate::names::names;
+use crate::names::{UnknownName, names};
 use std::fmt;
 
 /// An array of a problem or of an evaluation.
@@ -79,7 +79,7 @@ names!(OptionName, "option",
 );
 
 /// The name of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OutputKind {
     /// dW (D×C).
     WeightsGradient,
@@ -120,5 +120,72 @@ impl OutputKind {
     /// Whether this is one of dW, dX and db.
     pub const fn is_gradient(self) -> bool {
         matches!(self, OutputKind::WeightsGradient | OutputKind::FeaturesGradient | OutputKind::BiasGradient)
+    }
+}
+
+/// What of an evaluation can be compared with another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
+pub enum Quantity {
+    /// The loss.
+    Loss,
+    /// Ω.
+    TotalWeight,
+    /// How many samples are predicted right.
+    Correct,
+    /// An output.
+    Output(OutputKind),
+}
+
+impl Quantity {
+    /// In words, for messages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Quantity::Loss => "loss",
+            Quantity::TotalWeight => "total weight",
+            Quantity::Correct => "correct",
+            Quantity::Output(kind) => kind.name(),
+        }
+    }
+
+    /// As formulas and files call it: `dW`, …
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Quantity::Output(kind) => kind.symbol(),
+            other => other.name(),
+        }
+    }
+
+    /// Whether this is one of dW, dX and db.
+    pub const fn is_gradient(self) -> bool {
+        matches!(self, Quantity::Output(kind) if kind.is_gradient())
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl From<Quantity> for String {
+    fn from(quantity: Quantity) -> Self {
+        quantity.symbol().to_owned()
+    }
+}
+
+/// By its symbol.
+impl TryFrom<String> for Quantity {
+    type Error = UnknownName;
+
+    fn try_from(symbol: String) -> Result<Self, UnknownName> {
+        let outputs = OutputKind::ALL.iter().map(|&kind| Quantity::Output(kind));
+        let all: Vec<Quantity> =
+            [Quantity::Loss, Quantity::TotalWeight, Quantity::Correct].into_iter().chain(outputs).collect();
+        all.iter().copied().find(|quantity| quantity.symbol() == symbol).ok_or_else(|| {
+            let expected = all.iter().map(|quantity| quantity.symbol()).collect();
+            UnknownName { kind: "quantity", expected, found: symbol }
+        })
     }
 }

@@ -1,11 +1,9 @@
 //! One problem, and what each contender makes of it.
 
-use crate::dtype::DtypeName;
-use crate::output::Output;
 use crate::shape::Shape;
 use crate::time::Time;
 use serde::{Deserialize, Deserializer, Serialize};
-use softmax_core::Dtype;
+use softmax_core::{Dtype, OutputKind, Quantity};
 use std::collections::BTreeMap;
 
 /// Contenders held against the oracle and timed side by side. Its JSON keys are a contract.
@@ -32,7 +30,6 @@ pub struct ProblemRecord {
     /// Classes that are there only since a file's labels go beyond them: a stray label makes many.
     pub classes_without_samples: usize,
     /// The type of everything.
-    #[serde(with = "DtypeName")]
     pub dtype: Dtype,
     /// The file, the seed or the digits.
     pub source: String,
@@ -41,7 +38,7 @@ pub struct ProblemRecord {
     /// The processor.
     pub cpu: String,
     /// What is asked for beside the loss: dW, db, dX.
-    pub gradients: Vec<Output>,
+    pub gradients: Vec<Quantity>,
 }
 
 /// The oracle's answer.
@@ -76,7 +73,7 @@ pub struct Measured {
     pub gradient_error: f64,
     /// Relative, of each output that was asked for.
     #[serde(deserialize_with = "nans_of_nulls")]
-    pub errors: BTreeMap<Output, f64>,
+    pub errors: BTreeMap<Quantity, f64>,
     /// None for a backend that disagrees: a wrong answer is not timed.
     pub time: Option<Time>,
     /// The median of what a device took of that, without transfers, where there is a device.
@@ -87,6 +84,9 @@ pub struct Measured {
     pub extra_bytes: Option<u64>,
     /// Operations over the median.
     pub gflops: Option<f64>,
+    /// Whether it does not take the problem's storage, and was given dense arrays of the element type.
+    #[serde(default)]
+    pub widened: bool,
     /// The outputs that are beyond their bounds.
     pub failures: Vec<Failure>,
 }
@@ -145,7 +145,7 @@ impl Comparison {
 impl ProblemRecord {
     /// Whether dX was asked for.
     pub fn has_dx(&self) -> bool {
-        self.gradients.contains(&Output::FeaturesGradient)
+        self.gradients.contains(&Quantity::Output(OutputKind::FeaturesGradient))
     }
 
     /// The gradients asked for, as words in a sentence: `dW, dX`.
@@ -173,7 +173,7 @@ fn nan_of_null<'de, D: Deserializer<'de>>(json: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(json)?.unwrap_or(f64::NAN))
 }
 
-fn nans_of_nulls<'de, D: Deserializer<'de>>(json: D) -> Result<BTreeMap<Output, f64>, D::Error> {
-    let numbers = BTreeMap::<Output, Option<f64>>::deserialize(json)?;
+fn nans_of_nulls<'de, D: Deserializer<'de>>(json: D) -> Result<BTreeMap<Quantity, f64>, D::Error> {
+    let numbers = BTreeMap::<Quantity, Option<f64>>::deserialize(json)?;
     Ok(numbers.into_iter().map(|(output, error)| (output, error.unwrap_or(f64::NAN))).collect())
 }

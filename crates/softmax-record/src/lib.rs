@@ -7,10 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod comparison;
-mod dtype;
 mod journal;
 mod machine;
-mod output;
 mod palette;
 pub mod plot;
 mod record;
@@ -24,7 +22,6 @@ mod view;
 pub use comparison::{Comparison, Failure, Measured, ProblemRecord, ReferenceRecord, Skipped};
 pub use journal::{Journal, JournalError, read};
 pub use machine::{Machine, cpu};
-pub use output::Output;
 pub use palette::Palette;
 pub use record::{Record, Roofline, SUBJECT, Sweep, Task};
 pub use shape::{Shape, ShapeError};

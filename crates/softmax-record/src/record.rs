@@ -1,7 +1,6 @@
 //! The lines of a file of measurements.
 
 use crate::comparison::{Comparison, Measured};
-use crate::dtype::DtypeName;
 use crate::machine::Machine;
 use crate::shape::Shape;
 use crate::time::Time;
@@ -40,7 +39,6 @@ pub struct Task {
     #[serde(flatten)]
     pub shape: Shape,
     /// The type of everything.
-    #[serde(with = "DtypeName")]
     pub dtype: Dtype,
     /// How many threads each contender may use.
     pub threads: usize,

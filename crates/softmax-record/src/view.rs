@@ -1,11 +1,11 @@
 //! Comparisons as text, Markdown and CSV.
 
 use crate::comparison::{Comparison, Measured, ProblemRecord, Skipped};
-use crate::output::Output;
 use crate::palette::Palette;
 use crate::record::{Record, Roofline};
 use crate::table::{Cell, Table};
 use crate::units;
+use softmax_core::{OutputKind, Quantity};
 
 impl Comparison {
     /// For a person at a terminal: the problem, a row for each contender, what disagrees, and the verdict last.
@@ -57,7 +57,11 @@ impl Comparison {
             row.extend(place.clone());
             row.push(if backend.agrees() { "yes" } else { "no" }.to_owned());
             row.extend([backend.loss, backend.loss_error, backend.gradient_error].map(|x| x.to_string()));
-            let gradients = [Output::WeightsGradient, Output::BiasGradient, Output::FeaturesGradient];
+            let gradients = [
+                Quantity::Output(OutputKind::WeightsGradient),
+                Quantity::Output(OutputKind::BiasGradient),
+                Quantity::Output(OutputKind::FeaturesGradient),
+            ];
             row.extend(gradients.map(|gradient| blank(backend.errors.get(&gradient).copied())));
             let time = backend.time;
             row.extend([time.map(|t| t.median_s), time.map(|t| t.min_s), time.map(|t| t.mad_s)].map(blank));

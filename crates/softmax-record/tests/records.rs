@@ -1,8 +1,8 @@
 //! Records as they are written, read back, and shown.
 
-use softmax_core::Dtype;
+use softmax_core::{Dtype, OutputKind, Quantity};
 use softmax_record::{
-    Comparison, Failure, Journal, JournalError, Machine, Measured, Output, Palette, ProblemRecord, Record,
+    Comparison, Failure, Journal, JournalError, Machine, Measured, Palette, ProblemRecord, Record,
     ReferenceRecord, Roofline, Shape, Skipped, Sweep, Task, Time, read, report,
 };
 use std::fs;
@@ -18,12 +18,13 @@ fn measured(name: &str, median_s: Option<f64>, error: f64) -> Measured {
         loss: 1.5,
         loss_error: error,
         gradient_error: error,
-        errors: [(Output::Loss, error), (Output::WeightsGradient, error)].into(),
+        errors: [(Quantity::Loss, error), (Quantity::Output(OutputKind::WeightsGradient), error)].into(),
         time: median_s.map(|median_s| Time { median_s, min_s: median_s, mad_s: 0.0, rounds: 3 }),
         device_s: None,
         speedup: None,
         extra_bytes: Some(2048),
         gflops: None,
+        widened: false,
         failures: Vec::new(),
     }
 }
@@ -36,7 +37,7 @@ fn comparison(backends: Vec<Measured>) -> Comparison {
         source: "synthetic".to_owned(),
         threads: 2,
         cpu: "a processor".to_owned(),
-        gradients: vec![Output::WeightsGradient],
+        gradients: vec![Quantity::Output(OutputKind::WeightsGradient)],
     };
     let reference = ReferenceRecord { loss: 1.5, arithmetic: "double-double oracle".to_owned() };
     Comparison::new(problem, reference, backends, vec![Skipped::new("jax", "is not there")], None)
@@ -120,7 +121,7 @@ fn numbers_that_json_has_not_come_back_as_nan() {
     let line = json(&[record(vec![wrong], None, 1)]).remove(0);
     let read: Record = serde_json::from_str(&line).unwrap();
     let backend = &read.comparison.backends[0];
-    assert!(backend.loss.is_nan() && backend.errors[&Output::Loss].is_nan());
+    assert!(backend.loss.is_nan() && backend.errors[&Quantity::Loss].is_nan());
     assert!(!read.comparison.agree);
 }
 

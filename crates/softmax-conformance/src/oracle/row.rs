@@ -122,7 +122,9 @@ pub(crate) fn total_weight<R: Real>(inputs: &Inputs) -> (R, f64) {
         (_, Reduction::Sum) => (R::from(1.0), 0.0),
         (_, Reduction::Mean) => {
             let factors = (0..inputs.sample_weights.len()).filter_map(|i| inputs.weight_factors(i));
-            factors.fold((R::zero(), 0.0), |(sum, size), (u, w)| (sum + R::from(u) * R::from(w), size + (u * w).abs()))
+            factors.fold((R::zero(), 0.0), |(sum, size), (u, w)| {
+                (sum + R::from(u) * R::from(w), size + (u * w).abs())
+            })
         }
     }
 }

@@ -3,9 +3,9 @@
 
 use super::all_cases::cases;
 use crate::case::Case;
+use crate::check::real_output;
 use crate::generator::Generator;
 use crate::storage::Storage;
-use crate::check::real_output;
 use crate::test::{Outcome, Subject, Test, evaluate, judge_answer};
 use softmax_core::ndarray::{Array1, Array2, Axis, Slice};
 use softmax_core::{
@@ -109,7 +109,8 @@ fn accumulates<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) ->
                 let expected = 0.5 + 2.0 * once.widen();
                 let error = (sum.widen() - expected).abs();
                 if error > admissible || error.is_nan() {
-                    messages.push(format!("{name}, entry {k}: expected {expected:e}, found {:e}", sum.widen()));
+                    messages
+                        .push(format!("{name}, entry {k}: expected {expected:e}, found {:e}", sum.widen()));
                     break;
                 }
             }
@@ -134,7 +135,9 @@ fn supports_what_it_says<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     let mut messages = Vec::new();
     let mut ran = false;
     let mut refused = None;
-    for case in cases().iter().filter(|case| case.name.starts_with("inputs/") || case.name.starts_with("options/")) {
+    for case in
+        cases().iter().filter(|case| case.name.starts_with("inputs/") || case.name.starts_with("options/"))
+    {
         let stored = case.stored::<T>();
         let Ok(problem) = stored.problem() else { continue };
         let mut backend = subject.make();
@@ -215,9 +218,7 @@ fn fewer_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) 
         for set in [OutputSet::NONE].into_iter().chain(singles).chain(missing) {
             let (fewer_evaluation, fewer) = evaluate(subject.make().as_mut(), &problem, set)?;
             if deterministic {
-                let same = set
-                    .iter()
-                    .all(|kind| real_output(&fewer, kind) == real_output(&all, kind))
+                let same = set.iter().all(|kind| real_output(&fewer, kind) == real_output(&all, kind))
                     && (fewer.predicted.is_none() || fewer.predicted == all.predicted);
                 if !same || fewer_evaluation != evaluation {
                     messages.push(format!(
@@ -227,7 +228,9 @@ fn fewer_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) 
                 }
             } else {
                 let merged = merge(&fewer, &all);
-                if let Outcome::Failed(faults) = judge_answer(&problem, OutputSet::ALL, &fewer_evaluation, &merged) {
+                if let Outcome::Failed(faults) =
+                    judge_answer(&problem, OutputSet::ALL, &fewer_evaluation, &merged)
+                {
                     messages.extend(faults);
                 }
             }

@@ -54,7 +54,8 @@ fn labels(g: &mut Generator) -> Vec<Case> {
 /// Weights below zero: of classes, of samples, of both; a total weight below zero, and one of zero.
 fn signed_weights(g: &mut Generator) -> Vec<Case> {
     let mut cases = Vec::new();
-    let mut push = |name: &str, problem| cases.push(case(format!("signed-{name}"), problem, Storage::default()));
+    let mut push =
+        |name: &str, problem| cases.push(case(format!("signed-{name}"), problem, Storage::default()));
     for c in CLASSES {
         for (name, classes, samples, smoothing) in [
             ("classes", true, false, 0.0),
@@ -89,7 +90,9 @@ fn signed_weights(g: &mut Generator) -> Vec<Case> {
 
 /// 1, −0.5, 1.5, −1, 2, −1.5, and again: their sum is far from zero.
 fn alternating(length: usize) -> Array1<f64> {
-    Array1::from_shape_fn(length, |k| if k % 2 == 0 { 1.0 + 0.25 * (k % 6) as f64 } else { -0.25 * (k % 6 + 1) as f64 })
+    Array1::from_shape_fn(length, |k| {
+        if k % 2 == 0 { 1.0 + 0.25 * (k % 6) as f64 } else { -0.25 * (k % 6 + 1) as f64 }
+    })
 }
 
 /// Features and weights of half precision, plain and with options.
@@ -166,9 +169,10 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     for (name, features, weights) in HALVES {
         for c in CLASSES {
             let storage = Storage { features, weights, ..Storage::default() };
-            tests.push(Test::new(format!("inputs/half-{name}-{c}-is-widened"), move |subject: &Subject<'_, T>| {
-                half_is_widened(subject, storage, c)
-            }));
+            tests.push(Test::new(
+                format!("inputs/half-{name}-{c}-is-widened"),
+                move |subject: &Subject<'_, T>| half_is_widened(subject, storage, c),
+            ));
         }
     }
     tests
@@ -192,7 +196,9 @@ fn half_is_widened<T: Element>(subject: &Subject<'_, T>, storage: Storage, c: us
         Ok(((_, of_half), (_, widened))) => {
             let same_dw = of_half.weights_gradient == widened.weights_gradient;
             let what = if same_dw { "outputs" } else { OutputKind::WeightsGradient.name() };
-            Outcome::Failed(vec![format!("half precision and the widened arrays differ in bits of the {what}")])
+            Outcome::Failed(vec![format!(
+                "half precision and the widened arrays differ in bits of the {what}"
+            )])
         }
         Err(error) => error.into(),
     }

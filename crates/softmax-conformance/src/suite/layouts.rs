@@ -1,6 +1,5 @@
 //! The same problem through views of every memory order.
 
-
 use crate::case::Case;
 use crate::generator::Generator;
 use crate::test::{Outcome, Subject, Test};

@@ -1,6 +1,5 @@
 //! What holds of the loss whatever the numbers: properties on random problems, shrunk when they fail.
 
-
 use crate::case::Case;
 use crate::generator::Generator;
 use crate::oracle::{Expected, reference};
@@ -145,11 +144,7 @@ impl<T: Element> Answer<T> {
 }
 
 /// Two values that should be one number, each within its bound of it.
-fn require(
-    what: &str,
-    (a, a_bound): (f64, f64),
-    (b, b_bound): (f64, f64),
-) -> Result<(), Fault> {
+fn require(what: &str, (a, a_bound): (f64, f64), (b, b_bound): (f64, f64)) -> Result<(), Fault> {
     // Rounding of f64, as the two sides are scaled here.
     let slack = 8.0 * f64::EPSILON * (a.abs() + b.abs());
     if (a - b).abs() <= a_bound + b_bound + slack {
@@ -278,11 +273,7 @@ fn sum_is_mean_times_weight<T: Element>(subject: &Subject<'_, T>, recipe: &Recip
     sum.objective.reduction = Reduction::Sum;
     let (a, b) = (Answer::new(subject, &mean)?, Answer::new(subject, &sum)?);
     let omega = a.evaluation.total_weight;
-    require(
-        "loss",
-        (a.evaluation.loss * omega, a.loss_bound * omega),
-        (b.evaluation.loss, b.loss_bound),
-    )?;
+    require("loss", (a.evaluation.loss * omega, a.loss_bound * omega), (b.evaluation.loss, b.loss_bound))?;
     let (left, right) = (a.weights_gradient(), b.weights_gradient());
     for k in 0..recipe.d {
         for c in 0..recipe.c {

@@ -3,10 +3,9 @@
 use super::provenance;
 use super::series::{Series, series};
 use super::tables::{measured, problems, worst};
-use crate::output::Output;
 use crate::record::{Record, SUBJECT, Sweep};
 use crate::units;
-use softmax_core::Dtype;
+use softmax_core::{Dtype, OutputKind, Quantity};
 
 /// Speed, accuracy, memory and the machine, as far as they are known.
 pub(super) fn sentences(records: &[Record]) -> Vec<String> {
@@ -32,7 +31,10 @@ fn speed(records: &[Record]) -> Option<String> {
 fn accuracy(records: &[Record]) -> Option<String> {
     let worst = |of_subject: bool| {
         let all = measured(records, Dtype::F32);
-        worst(all.filter(|one| (one.name == SUBJECT) == of_subject), Output::WeightsGradient)
+        worst(
+            all.filter(|one| (one.name == SUBJECT) == of_subject),
+            Quantity::Output(OutputKind::WeightsGradient),
+        )
     };
     let (subject, others) = (worst(true)?, worst(false)?);
     Some(format!(

@@ -1,11 +1,10 @@
 //! Records as tables.
 
 use crate::comparison::Measured;
-use crate::output::Output;
 use crate::record::{Record, SUBJECT};
 use crate::table::{Cell, Table};
 use crate::units;
-use softmax_core::Dtype;
+use softmax_core::{Dtype, OutputKind, Quantity};
 
 /// A line per problem: [`SUBJECT`] against the best of the others.
 pub fn summary(records: &[Record]) -> Table {
@@ -51,8 +50,12 @@ pub(super) fn side_by_side(records: &[Record]) -> Table {
 
 /// The worst errors of each library over all problems, by element type.
 pub(super) fn accuracy(records: &[Record]) -> Table {
-    const OUTPUTS: [Output; 3] = [Output::Loss, Output::WeightsGradient, Output::FeaturesGradient];
-    let mut table = Table::new().words(["library", "type"]).numbers(OUTPUTS.map(Output::symbol));
+    const OUTPUTS: [Quantity; 3] = [
+        Quantity::Loss,
+        Quantity::Output(OutputKind::WeightsGradient),
+        Quantity::Output(OutputKind::FeaturesGradient),
+    ];
+    let mut table = Table::new().words(["library", "type"]).numbers(OUTPUTS.map(Quantity::symbol));
     table = table.numbers(["problems"]);
     for name in names(records) {
         for dtype in [Dtype::F32, Dtype::F64] {
@@ -75,7 +78,7 @@ pub(super) fn measured(records: &[Record], dtype: Dtype) -> impl Iterator<Item =
 }
 
 /// The worst error of an output, of which NaN is the worst of all.
-pub(super) fn worst<'r>(all: impl Iterator<Item = &'r Measured>, output: Output) -> Option<f64> {
+pub(super) fn worst<'r>(all: impl Iterator<Item = &'r Measured>, output: Quantity) -> Option<f64> {
     all.filter_map(|measured| measured.errors.get(&output).copied()).max_by(f64::total_cmp)
 }
 
