@@ -6,20 +6,11 @@ use crate::elements::{
 };
 use crate::error::{DataError, Result};
 use crate::mapped::{MappedFile, MappedMatrix};
+use crate::storage::Storage;
 use crate::stores::{FeatureStore, WeightStore};
 use ndarray::{Array, Array1, Array2, Dimension, Ix2, IxDyn, ShapeBuilder, StrideShape};
 use softmax_core::{Element, Features, ndarray};
 use std::io::{self, Read};
-
-/// Whether numbers of half precision stay what they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Storage {
-    /// They do.
-    #[default]
-    Keep,
-    /// They become numbers of the element type.
-    Widen,
-}
 
 /// What an array's header says.
 #[derive(Clone, Debug)]
@@ -140,11 +131,7 @@ impl FileArray<'_> {
         Ok(features)
     }
 
-    fn matrix<E>(
-        &self,
-        shape: StrideShape<Ix2>,
-        entries: Result<Vec<E>, ReadError>,
-    ) -> Result<Array2<E>> {
+    fn matrix<E>(&self, shape: StrideShape<Ix2>, entries: Result<Vec<E>, ReadError>) -> Result<Array2<E>> {
         let entries = entries.map_err(|error| self.failed(error, Admit::Finite))?;
         Array2::from_shape_vec(shape, entries).map_err(|error| self.refuse("a matrix", error.to_string()))
     }

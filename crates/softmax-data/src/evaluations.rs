@@ -1,15 +1,15 @@
 //! Evaluations and problems as `.npz`: what programs hand each other.
 
+use crate::dataset::Dataset;
 use crate::elements::Admit;
 use crate::error::Result;
 use crate::named::NamedArrays;
 use crate::npz::NpzFile;
 use crate::output::{WriteSeek, write_atomically};
-use ndarray::{Array, Array0, Dimension};
+use crate::stores::TargetStore;
+use ndarray::{Array0, ArrayBase, Data, Dimension};
 use ndarray_npy::{NpzWriter, WriteNpzError};
-use softmax_core::{
-    Dtype, Element, Evaluation, OutputKind, OwnedOutputs, OwnedProblem, OwnedTargets, ndarray,
-};
+use softmax_core::{Dtype, Element, Evaluation, OutputKind, OwnedOutputs, ndarray};
 use std::io;
 use std::path::Path;
 
@@ -41,22 +41,22 @@ pub fn write_evaluation_npz<T: Element>(
     })
 }
 
-/// Writes a problem's arrays as [`read`](crate::read) reads them: X, W, y (int64) or Y, and of b, class_weight and
-/// sample_weight those that there are; the objective's numbers have no place there. The file appears whole or not at all.
+/// Writes a data set's arrays as [`read`](crate::read) reads them: X, y (int64) or Y, and of W, b, class_weight and
+/// sample_weight those that there are, as dense arrays of `T`. The file appears whole or not at all.
 ///
 /// # Errors
 /// [`DataError::Io`](crate::DataError::Io) naming the file.
-pub fn write_problem_npz<T: Element>(path: &Path, problem: &OwnedProblem<T>) -> Result<()> {
+pub fn write_dataset_npz<T: Element>(path: &Path, dataset: &Dataset<T>) -> Result<()> {
+    let weights = dataset.weights.as_ref().map(|w| w.view().to_dense());
     write_npz(path, |npz| {
-        add(npz, "X", Some(&problem.features))?;
-        add(npz, "W", Some(&problem.weights))?;
-        add(npz, "b", problem.bias.as_ref())?;
-        add(npz, "class_weight", problem.class_weights.as_ref())?;
-        add(npz, "sample_weight", problem.sample_weights.as_ref())?;
-        match &problem.targets {
-            OwnedTargets::Labels(labels) => npz.add_array("y", labels),
-            OwnedTargets::Soft(soft) => add(npz, "Y", Some(soft)),
-            OwnedTargets::None => Ok(()),
+        add(npz, "X", Some(&dataset.features.view().to_dense()))?;
+        add(npz, "W", weights.as_ref())?;
+        add(npz, "b", dataset.bias.as_ref())?;
+        add(npz, "class_weight", dataset.class_weights.as_ref())?;
+        add(npz, "sample_weight", dataset.sample_weights.as_ref())?;
+        match &dataset.targets {
+            TargetStore::Labels(labels) => npz.add_array("y", labels),
+            TargetStore::Soft(soft) => add(npz, "Y", Some(soft)),
         }
     })
 }
@@ -88,7 +88,7 @@ fn write_npz(path: &Path, fill: impl FnOnce(&mut Npz<'_>) -> Result<(), WriteNpz
 fn add<T: Element, D: Dimension>(
     npz: &mut Npz<'_>,
     name: &str,
-    array: Option<&Array<T, D>>,
+    array: Option<&ArrayBase<impl Data<Elem = T>, D>>,
 ) -> Result<(), WriteNpzError> {
     let Some(array) = array else { return Ok(()) };
     match T::DTYPE {

@@ -1,10 +1,11 @@
 //! Files of named arrays: X (N×D), y (N) or Y (N×C), W (D×C), and b (C), class_weight (C), sample_weight (N) where
 //! there are any.
 
-use crate::array::{FileArray, Storage, axes_of};
+use crate::array::{FileArray, axes_of};
 use crate::dataset::Dataset;
 use crate::elements::Admit;
 use crate::error::{DataError, Result};
+use crate::storage::Storage;
 use crate::stores::{TargetStore, WeightStore};
 use ndarray::{Array, Array1, Dimension, Ix1, Ix2};
 use softmax_core::{Element, ndarray};

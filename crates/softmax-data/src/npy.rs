@@ -1,11 +1,12 @@
 //! NumPy's `.npy`: a header in Python's syntax, and the entries.
 //! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
-use crate::array::{FileArray, Header, Storage};
+use crate::array::{FileArray, Header};
 use crate::dataset::Dataset;
 use crate::elements::{ElementType, Order};
 use crate::error::{DataError, Result};
 use crate::mapped::MappedFile;
+use crate::storage::Storage;
 use crate::stores::TargetStore;
 use ndarray::Array1;
 use softmax_core::{Element, ndarray};

@@ -1,6 +1,5 @@
 //! Any of the formats, told by a file's name or by who asks.
 
-use crate::array::Storage;
 use crate::cifar::read_cifar;
 use crate::csv::read_csv;
 use crate::dataset::Dataset;
@@ -11,6 +10,7 @@ use crate::named::{dataset, weights};
 use crate::npy::{read_npy, read_npy_labels};
 use crate::npz::NpzFile;
 use crate::safetensors::SafetensorsFile;
+use crate::storage::Storage;
 use crate::stores::{TargetStore, WeightStore};
 use crate::svmlight::read_svmlight;
 use ndarray::Array1;
