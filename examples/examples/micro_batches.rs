@@ -34,8 +34,7 @@ fn gradient(
     batch: usize,
 ) -> Result<(f64, Array2<f32>), Error> {
     // Under the sum the loss of all is that of the parts.
-    let objective =
-        Objective { reduction: Reduction::Sum, ignore_index: Some(-100), ..Objective::default() };
+    let objective = Objective { reduction: Reduction::Sum, ignore_index: Some(-100), ..Objective::default() };
     let all = Problem::builder(data.features.view(), data.weights.view(), data.labels.view())
         .sample_weights(data.advantages.view())
         .objective(objective)

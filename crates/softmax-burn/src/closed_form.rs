@@ -6,8 +6,8 @@ use crate::problem::Inputs;
 use crate::transfer::{count_correct, download_matrix, download_vector, upload};
 use burn::tensor::Device;
 use softmax_core::{
-    Backend, Descriptor, Element, Error, Evaluation, Feature, OutputKind, OutputSet, Outputs, Problem, Result,
-    SoftmaxBackend,
+    Backend, Descriptor, Element, Error, Evaluation, Feature, OutputKind, OutputSet, Outputs, Problem,
+    Result, SoftmaxBackend,
 };
 use std::time::{Duration, Instant};
 
@@ -117,6 +117,10 @@ impl<T: Element> SoftmaxBackend<T> for Burn {
         if let (Some(db), Some(gradient)) = (&mut outputs.bias_gradient, results.bias_gradient) {
             download_vector(gradient, db, accumulate, name)?;
         }
-        Ok(Evaluation { loss, total_weight: problem.total_weight(), correct: count_correct(problem, &predicted) })
+        Ok(Evaluation {
+            loss,
+            total_weight: problem.total_weight(),
+            correct: count_correct(problem, &predicted),
+        })
     }
 }

@@ -103,7 +103,11 @@ pub(crate) fn download_matrix<T: Element>(
     let values = download::<T>(tensor, backend)?;
     let shape = out.dim();
     let values = ArrayView2::from_shape(shape, &values).expect("a tensor of the output's shape");
-    if add { *out += &values } else { out.assign(&values) }
+    if add {
+        *out += &values
+    } else {
+        out.assign(&values)
+    }
     Ok(())
 }
 
@@ -115,7 +119,11 @@ pub(crate) fn download_vector<T: Element>(
     backend: &str,
 ) -> Result<()> {
     let values = Array1::from(download::<T>(tensor, backend)?);
-    if add { *out += &values } else { out.assign(&values) }
+    if add {
+        *out += &values
+    } else {
+        out.assign(&values)
+    }
     Ok(())
 }
 

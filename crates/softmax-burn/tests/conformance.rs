@@ -5,28 +5,38 @@ use softmax_conformance::{Runner, Suite};
 
 #[test]
 fn burn_f32() {
-    Runner::new().run(&Suite::<f32>::full(), || Box::new(Burn::new())).assert_complete_but(Feature::is_storage);
+    Runner::new()
+        .run(&Suite::<f32>::full(), || Box::new(Burn::new()))
+        .assert_complete_but(Feature::is_storage);
 }
 
 #[test]
 fn burn_f64() {
-    Runner::new().run(&Suite::<f64>::full(), || Box::new(Burn::new())).assert_complete_but(Feature::is_storage);
+    Runner::new()
+        .run(&Suite::<f64>::full(), || Box::new(Burn::new()))
+        .assert_complete_but(Feature::is_storage);
 }
 
 /// Chunks that no case divides into evenly.
 #[test]
 fn burn_by_chunks_f32() {
-    Runner::new().run(&Suite::<f32>::full(), || Box::new(Burn::new().chunk_rows(5))).assert_complete_but(Feature::is_storage);
+    Runner::new()
+        .run(&Suite::<f32>::full(), || Box::new(Burn::new().chunk_rows(5)))
+        .assert_complete_but(Feature::is_storage);
 }
 
 #[test]
 fn burn_autodiff_f32() {
-    Runner::new().run(&Suite::<f32>::full(), || Box::new(BurnAutodiff::new())).assert_complete_but(Feature::is_storage);
+    Runner::new()
+        .run(&Suite::<f32>::full(), || Box::new(BurnAutodiff::new()))
+        .assert_complete_but(Feature::is_storage);
 }
 
 #[test]
 fn burn_autodiff_f64() {
-    Runner::new().run(&Suite::<f64>::full(), || Box::new(BurnAutodiff::new())).assert_complete_but(Feature::is_storage);
+    Runner::new()
+        .run(&Suite::<f64>::full(), || Box::new(BurnAutodiff::new()))
+        .assert_complete_but(Feature::is_storage);
 }
 
 /// On each graphics device that there is; a build that has them is for a machine that has one, if only in software.
@@ -45,7 +55,9 @@ mod graphics {
     fn f32() {
         for burn in devices() {
             println!("{}", burn.name());
-            Runner::new().run(&Suite::<f32>::full(), || Box::new(burn.clone())).assert_complete_but(Feature::is_storage);
+            Runner::new()
+                .run(&Suite::<f32>::full(), || Box::new(burn.clone()))
+                .assert_complete_but(Feature::is_storage);
         }
     }
 
@@ -57,7 +69,9 @@ mod graphics {
         for mut burn in devices() {
             match burn.loss(&problem) {
                 Ok(_) => {
-                    Runner::new().run(&Suite::<f64>::full(), || Box::new(burn.clone())).assert_complete_but(Feature::is_storage);
+                    Runner::new()
+                        .run(&Suite::<f64>::full(), || Box::new(burn.clone()))
+                        .assert_complete_but(Feature::is_storage);
                 }
                 Err(Error::Unsupported { backend, feature }) => {
                     assert_eq!((backend.as_str(), feature), (burn.name(), Feature::F64));

@@ -1,11 +1,11 @@
 //! The command line, as the contract has it.
 
 use crate::style::Color;
-use crate::values::{parse_count, parse_seconds, parse_threads, parse_tolerance};
+use crate::values::{self, parse_count, parse_seconds, parse_threads, parse_tolerance};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use softmax_core::{Dtype, Objective, Reduction};
-use softmax_data::Format as DataFormat;
+use softmax::{Dtype, Objective, Reduction};
+use softmax_data::{Format as DataFormat, Storage};
 use softmax_record::Shape;
 use std::path::PathBuf;
 
@@ -100,8 +100,8 @@ pub(crate) struct RepeatArgs {
     pub(crate) backend: String,
     #[arg(long, value_name = "NxDxC")]
     pub(crate) synthetic: Shape,
-    #[arg(long, value_enum, default_value_t = DtypeArg::F32)]
-    pub(crate) dtype: DtypeArg,
+    #[arg(long, value_parser = values::dtype(), default_value = "f32")]
+    pub(crate) dtype: Dtype,
     #[arg(long)]
     pub(crate) dx: bool,
     #[arg(long, value_name = "COUNT")]
@@ -160,8 +160,11 @@ pub(crate) struct EvalArgs {
     #[command(flatten)]
     pub(crate) objective: ObjectiveArgs,
     /// The element type [default: f64 if X is float64, else f32]
-    #[arg(long, value_enum)]
-    pub(crate) dtype: Option<DtypeArg>,
+    #[arg(long, value_parser = values::dtype())]
+    pub(crate) dtype: Option<Dtype>,
+    /// Whether f16 stays what it is, for backends that take it
+    #[arg(long, value_parser = values::storage(), default_value = "keep")]
+    pub(crate) storage: Storage,
     /// How many threads to use [default: all]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<usize>,
@@ -218,8 +221,8 @@ pub(crate) struct BenchArgs {
     )]
     pub(crate) shapes: Vec<Shape>,
     /// Which element types
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "f32")]
-    pub(crate) dtypes: Vec<DtypeArg>,
+    #[arg(long, value_parser = values::dtype(), value_delimiter = ',', default_value = "f32")]
+    pub(crate) dtypes: Vec<Dtype>,
     /// Backends, separated by commas [default: all]
     #[arg(long, alias = "backend", value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backends: Vec<String>,
@@ -290,8 +293,8 @@ pub(crate) struct ProblemArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     /// The format, where the file's name does not tell
-    #[arg(long, value_enum, value_name = "FORMAT", requires = "data")]
-    pub(crate) data_format: Option<DataFormatArg>,
+    #[arg(long, value_parser = values::format(), value_name = "FORMAT", requires = "data")]
+    pub(crate) data_format: Option<DataFormat>,
     /// Labels, if they are in another file: .npy or IDX
     #[arg(long, value_name = "FILE", requires = "data")]
     pub(crate) labels: Option<PathBuf>,
@@ -318,8 +321,11 @@ pub(crate) struct ProblemArgs {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// The element type [default: f32]
-    #[arg(long, value_enum, default_value_t = DtypeArg::F32, hide_default_value = true)]
-    pub(crate) dtype: DtypeArg,
+    #[arg(long, value_parser = values::dtype(), default_value = "f32", hide_default_value = true)]
+    pub(crate) dtype: Dtype,
+    /// Whether f16 and bf16 of .npz, .npy and .safetensors stay what they are, for backends that take them
+    #[arg(long, value_parser = values::storage(), default_value = "keep", requires = "data")]
+    pub(crate) storage: Storage,
 }
 
 #[derive(Debug, Args)]
@@ -332,8 +338,8 @@ pub(crate) struct ObjectiveArgs {
     #[arg(long, value_name = "LABEL", allow_negative_numbers = true)]
     pub(crate) ignore_index: Option<i64>,
     /// What the sample losses are summed to
-    #[arg(long, value_enum, default_value_t = ReductionArg::Mean)]
-    reduction: ReductionArg,
+    #[arg(long, value_parser = values::reduction(), default_value = "mean")]
+    reduction: Reduction,
     /// Adds L2/2 times the squared norm of the weights
     #[arg(long, value_name = "L2", default_value_t = 0.0, allow_negative_numbers = true)]
     l2: f64,
@@ -349,15 +355,11 @@ pub(crate) struct ObjectiveArgs {
 }
 
 impl ObjectiveArgs {
-    /// The objective, but for the ignored label, which the data knows how to read.
     pub(crate) fn objective(&self) -> Objective {
         Objective {
-            reduction: match self.reduction {
-                ReductionArg::Mean => Reduction::Mean,
-                ReductionArg::Sum => Reduction::Sum,
-            },
+            reduction: self.reduction,
             label_smoothing: self.label_smoothing,
-            ignore_index: None,
+            ignore_index: self.ignore_index,
             l2: self.l2,
             z_loss: self.z_loss,
             softcap: self.softcap,
@@ -390,50 +392,4 @@ pub(crate) enum CompareFormat {
     Json,
     Csv,
     Markdown,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DataFormatArg {
-    Npz,
-    Npy,
-    Csv,
-    Idx,
-    Cifar10,
-    Svmlight,
-    Safetensors,
-}
-
-impl From<DataFormatArg> for DataFormat {
-    fn from(arg: DataFormatArg) -> Self {
-        match arg {
-            DataFormatArg::Npz => DataFormat::Npz,
-            DataFormatArg::Npy => DataFormat::Npy,
-            DataFormatArg::Csv => DataFormat::Csv,
-            DataFormatArg::Idx => DataFormat::Idx,
-            DataFormatArg::Cifar10 => DataFormat::Cifar10,
-            DataFormatArg::Svmlight => DataFormat::Svmlight,
-            DataFormatArg::Safetensors => DataFormat::Safetensors,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DtypeArg {
-    F32,
-    F64,
-}
-
-impl From<DtypeArg> for Dtype {
-    fn from(arg: DtypeArg) -> Self {
-        match arg {
-            DtypeArg::F32 => Dtype::F32,
-            DtypeArg::F64 => Dtype::F64,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ReductionArg {
-    Mean,
-    Sum,
 }

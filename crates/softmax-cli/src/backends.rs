@@ -3,9 +3,9 @@
 use crate::args::{BackendsArgs, Format};
 use crate::json::write_json;
 use crate::machine;
-use crate::registry::{CliElement, Registry, Setup};
 use crate::verdict::Verdict;
 use serde::Serialize;
+use softmax::{Entry, Registry, Setup};
 use softmax_record::{Palette, Table};
 use std::io::Write;
 
@@ -36,9 +36,9 @@ pub(crate) fn run(
     palette: Palette,
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
-    let setup = Setup { threads: machine::set_threads(None)? };
-    let available = |entry| {
-        let descriptor = f32::make(entry, setup).descriptor();
+    let setup = Setup { threads: Some(machine::set_threads(None)?) };
+    let available = |entry: &Entry| {
+        let descriptor = entry.make::<f32>(setup).descriptor();
         Available {
             name: descriptor.name.into_owned(),
             device: descriptor.device.into_owned(),

@@ -1,14 +1,13 @@
 //! `softmax bench`: comparisons over shapes, element types and numbers of threads, or over the places of sweeps, a line of
 //! JSON each, written as soon as it is known.
 
-use crate::args::{BenchArgs, DtypeArg};
+use crate::args::BenchArgs;
 use crate::isolated::Contest;
-use crate::registry::{CliElement, Registry};
 use crate::side_by_side::{self, Plan};
+use crate::source::{self, Source};
 use crate::verdict::Verdict;
-use crate::{interrupt, source, sweeps};
-use softmax_core::{Dtype, SoftmaxBackend};
-use softmax_fused::Fused;
+use crate::{interrupt, sweeps};
+use softmax::{Backend, BackendElement, Dtype, Fused, Registry};
 use softmax_record::{Comparison, Journal, Machine, Palette, Record, Roofline, Sweep, Task};
 use softmax_roofline::{Roofline as Limits, Work};
 use std::io::Write;
@@ -21,13 +20,13 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     let entries = registry.select(&args.backends)?;
-    let backends: Vec<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+    let backends: Vec<String> = entries.iter().map(|entry| entry.name().to_owned()).collect();
     // Before there is a file.
     for &shape in &args.shapes {
         for &dtype in &args.dtypes {
             match dtype {
-                DtypeArg::F32 => source::check_room::<f32>("--shapes", shape)?,
-                DtypeArg::F64 => source::check_room::<f64>("--shapes", shape)?,
+                Dtype::F32 => source::check_room::<f32>("--shapes", shape)?,
+                Dtype::F64 => source::check_room::<f64>("--shapes", shape)?,
             }
         }
     }
@@ -40,7 +39,7 @@ pub(crate) fn run(
     let contest =
         is_isolated.then(|| Contest::new(args.peers.as_deref(), &args.timing, &args.output)).transpose()?;
     let bench = Bench { args, registry, kernels: sweeps::kernels(), contest };
-    let simd = SoftmaxBackend::<f32>::descriptor(&Fused::detect()).simd.into_owned();
+    let simd = Fused::new().descriptor().simd.into_owned();
     let machine = Machine::this(simd, args.rustc.clone(), args.commit.clone());
 
     let mut agree = known.iter().all(|record| record.comparison.agree);
@@ -90,7 +89,7 @@ fn tasks(args: &BenchArgs, backends: &[String], contest: Option<&Contest<'_>>) -
         for &dtype in &args.dtypes {
             tasks.extend(threads.iter().map(|&threads| Task {
                 shape,
-                dtype: dtype.into(),
+                dtype,
                 threads,
                 dx: args.dx,
                 seed: args.seed,
@@ -112,16 +111,16 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn compare<T: CliElement>(&self, task: &Task) -> anyhow::Result<Comparison> {
-        let source = source::random::<T>(task.shape, task.seed)?;
+    fn compare<T: BackendElement>(&self, task: &Task) -> anyhow::Result<Comparison> {
+        let source = Source::<T>::random(task.shape, task.seed);
         if let Some(contest) = self.contest.as_ref().filter(|_| task.isolated) {
-            return contest.compare(source, task);
+            return contest.compare(&source, task);
         }
         let registry = if task.sweep == Some(Sweep::Classes) { &self.kernels } else { self.registry };
         let entries = registry.select(&task.backends)?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(task.threads).build()?;
         let plan = Plan { dx: task.dx, timing: &self.args.timing, baseline: None, threads: task.threads };
-        pool.install(|| side_by_side::compare(source, &entries, &plan))
+        pool.install(|| side_by_side::compare(&source, &entries, &plan))
     }
 }
 

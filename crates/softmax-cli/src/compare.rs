@@ -2,12 +2,12 @@
 
 use crate::args::{CompareArgs, CompareFormat};
 use crate::json::write_json;
-use crate::registry::{BackendEntry, CliElement, Registry};
 use crate::side_by_side::{self, Plan};
+use crate::source::Source;
 use crate::verdict::Verdict;
-use crate::{interrupt, machine, source};
+use crate::{interrupt, machine};
 use anyhow::Context;
-use softmax_core::Dtype;
+use softmax::{BackendElement, Dtype, Entry, Registry};
 use softmax_data::write_atomically;
 use softmax_record::{Comparison, Palette, plot};
 use std::io::{self, Write};
@@ -19,14 +19,14 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     let entries = registry.select(&args.backends)?;
-    if let Some(name) = args.baseline.as_deref().filter(|name| !entries.iter().any(|e| e.name == *name)) {
-        let names: Vec<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
+    if let Some(name) = args.baseline.as_deref().filter(|name| !entries.iter().any(|e| e.name() == *name)) {
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
         anyhow::bail!(
             "--baseline: expected one of the backends compared, {}, found {name}",
             names.join(", ")
         );
     }
-    let comparison = match args.problem.dtype.into() {
+    let comparison = match args.problem.dtype {
         Dtype::F32 => load_and_compare::<f32>(args, &entries)?,
         Dtype::F64 => load_and_compare::<f64>(args, &entries)?,
     };
@@ -47,15 +47,12 @@ pub(crate) fn run(
     })
 }
 
-fn load_and_compare<T: CliElement>(
-    args: &CompareArgs,
-    entries: &[&BackendEntry],
-) -> anyhow::Result<Comparison> {
-    let source = source::load::<T>(&args.problem, &args.objective)?;
+fn load_and_compare<T: BackendElement>(args: &CompareArgs, entries: &[&Entry]) -> anyhow::Result<Comparison> {
+    let source = Source::<T>::load(&args.problem, &args.objective)?;
     let threads = machine::set_threads(args.threads)?;
     interrupt::listen();
     let plan = Plan { dx: args.dx, timing: &args.timing, baseline: args.baseline.as_deref(), threads };
-    side_by_side::compare(source, entries, &plan)
+    side_by_side::compare(&source, entries, &plan)
 }
 
 fn write(

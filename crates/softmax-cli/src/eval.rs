@@ -2,37 +2,38 @@
 
 use crate::args::EvalArgs;
 use crate::machine;
-use crate::registry::{CliElement, Registry, Setup};
+use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
-use anyhow::Context;
-use softmax_core::{Dtype, OutputSet, OwnedOutputs};
-use softmax_data::{DataError, float_type_of_npz, read_npz, write_evaluation_npz};
+use softmax::{BackendElement, Dtype, OutputSet, OwnedOutputs, Registry, Setup};
+use softmax_data::{float_type_of_npz, write_evaluation_npz};
+use std::io::Write;
 
-pub(crate) fn run(args: &EvalArgs, registry: &Registry) -> anyhow::Result<Verdict> {
+pub(crate) fn run(args: &EvalArgs, registry: &Registry, err: &mut dyn Write) -> anyhow::Result<Verdict> {
     let dtype = match args.dtype {
-        Some(dtype) => dtype.into(),
+        Some(dtype) => dtype,
         None => float_type_of_npz(&args.data)?,
     };
     match dtype {
-        Dtype::F32 => run_as::<f32>(args, registry),
-        Dtype::F64 => run_as::<f64>(args, registry),
+        Dtype::F32 => run_as::<f32>(args, registry, err),
+        Dtype::F64 => run_as::<f64>(args, registry, err),
     }
 }
 
-fn run_as<T: CliElement>(args: &EvalArgs, registry: &Registry) -> anyhow::Result<Verdict> {
+fn run_as<T: BackendElement>(
+    args: &EvalArgs,
+    registry: &Registry,
+    err: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
     let entry = registry.find(&args.backend)?;
-    let dataset = read_npz::<T>(&args.data)?;
-    let file = dataset.origin.clone();
-    if dataset.weights.is_none() {
-        let expected = "a matrix of D rows and C columns".to_owned();
-        let found = "no array of that name".to_owned();
-        return Err(DataError::Field { origin: file, field: "W".to_owned(), expected, found }.into());
-    }
+    let mut dataset = read_npz::<T>(&args.data, args.storage)?;
     let objective = args.objective.objective();
-    let owned = dataset.into_problem(objective, args.objective.ignore_index, 0)?;
-    let problem = owned.problem().context(file)?;
-    let threads = machine::set_threads(args.threads)?;
-    let mut backend = T::make(entry, Setup { threads });
+    let threads = Some(machine::set_threads(args.threads)?);
+    let mut backend = entry.make::<T>(Setup { threads });
+    if let Some(feature) = lacking_storage(backend.as_ref(), &dataset.problem(objective)?) {
+        writeln!(err, "softmax: {} does not support {feature}: widened to {}", args.backend, T::DTYPE)?;
+        dataset = dataset.widened();
+    }
+    let problem = dataset.problem(objective)?;
     let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
     let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
     write_evaluation_npz(&args.out, &evaluation, &outputs)?;

@@ -3,18 +3,16 @@
 use crate::args::{Format, GradcheckArgs};
 use crate::json::write_json;
 use crate::progress::Progress;
-use crate::registry::{CliElement, Registry, Setup};
-use crate::source::{self, Source};
+use crate::source::{self, Source, lacking_storage};
 use crate::verdict::Verdict;
 use crate::{interrupt, machine};
-use anyhow::Context;
 use rand::SeedableRng;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
+use softmax::{BackendElement, Dtype, OutputKind, OwnedOutputs, Problem, Quantity, Registry, Setup};
 use softmax_conformance::central_difference;
-use softmax_core::{Dtype, OutputKind, OwnedOutputs, Problem};
-use softmax_record::{Output, Palette, Table};
+use softmax_record::{Palette, Table};
 use std::io::Write;
 
 /// An entry is held against itself, or against this share of its gradient's largest one where it is smaller: what is
@@ -34,7 +32,7 @@ struct Gradcheck {
 
 #[derive(Debug, Serialize)]
 struct Entry {
-    output: Output,
+    output: Quantity,
     index: Vec<usize>,
     numeric: f64,
     analytic: f64,
@@ -47,7 +45,7 @@ pub(crate) fn run(
     palette: Palette,
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
-    let gradcheck = match args.problem.dtype.into() {
+    let gradcheck = match args.problem.dtype {
         Dtype::F32 => check::<f32>(args, registry, 1e-3)?,
         Dtype::F64 => check::<f64>(args, registry, 1e-9)?,
     };
@@ -62,21 +60,25 @@ pub(crate) fn run(
     })
 }
 
-fn check<T: CliElement>(
+fn check<T: BackendElement>(
     args: &GradcheckArgs,
     registry: &Registry,
     tolerance: f64,
 ) -> anyhow::Result<Gradcheck> {
     let entry = registry.find(&args.backend)?;
     let tolerance = args.tolerance.unwrap_or(tolerance);
-    let Source { origin, problem: owned, .. } = source::load::<T>(&args.problem, &args.objective)?;
-    let problem = owned.problem().with_context(|| origin.clone())?;
-    let threads = machine::set_threads(None)?;
+    let mut source = Source::<T>::load(&args.problem, &args.objective)?;
+    let threads = Some(machine::set_threads(None)?);
+    let mut backend = entry.make::<T>(Setup { threads });
+    if lacking_storage(backend.as_ref(), &source.problem()?).is_some() {
+        source = source.widened();
+    }
+    let problem = source.problem()?;
     interrupt::listen();
 
     let set = source::gradients(&problem, args.dx);
     let mut outputs = OwnedOutputs::zeros(&problem, set);
-    T::make(entry, Setup { threads }).evaluate(&problem, &mut outputs.as_outputs())?;
+    backend.evaluate(&problem, &mut outputs.as_outputs())?;
 
     let mut random = ChaCha8Rng::seed_from_u64(args.problem.seed);
     let progress = Progress::new(args.samples);
@@ -98,7 +100,7 @@ fn check<T: CliElement>(
             let size = numeric.abs().max(analytic.abs()).max(SMALLEST * largest);
             let difference = (numeric - analytic).abs();
             let relative_error = if difference == 0.0 { 0.0 } else { difference / size };
-            let output = Output::from(kind);
+            let output = Quantity::Output(kind);
             entries.push(Entry { output, index, numeric, analytic, relative_error });
             progress.at(entries.len(), args.samples);
         }
@@ -106,9 +108,9 @@ fn check<T: CliElement>(
     // NaN is the worst of all.
     entries.sort_by(|a, b| b.relative_error.total_cmp(&a.relative_error));
     Ok(Gradcheck {
-        backend: entry.name.clone(),
+        backend: entry.name().to_owned(),
         dtype: T::DTYPE.to_string(),
-        source: origin,
+        source: source.dataset.origin.clone(),
         tolerance,
         success: entries.iter().all(|entry| entry.relative_error <= tolerance) && !entries.is_empty(),
         entries,
@@ -116,7 +118,7 @@ fn check<T: CliElement>(
 }
 
 /// A gradient's columns, if it has two axes, and its entries row by row.
-fn gradient<T: CliElement>(
+fn gradient<T: BackendElement>(
     problem: &Problem<'_, T>,
     outputs: &OwnedOutputs<T>,
     kind: OutputKind,
@@ -143,7 +145,7 @@ fn write_table(gradcheck: &Gradcheck, palette: Palette, out: &mut dyn Write) -> 
     for entry in &gradcheck.entries {
         let index: Vec<String> = entry.index.iter().map(usize::to_string).collect();
         table.row([
-            format!("{}[{}]", entry.output, index.join(", ")),
+            format!("{}[{}]", entry.output.symbol(), index.join(", ")),
             format!("{:.9e}", entry.numeric),
             format!("{:.9e}", entry.analytic),
             format!("{:.1e}", entry.relative_error),

@@ -8,10 +8,10 @@ use crate::progress::Progress;
 use crate::source::{self, Source};
 use crate::worker::{FirstLine, Ready, Worker};
 use anyhow::Context;
+use softmax::{BackendElement, Evaluation, Quantity};
 use softmax_conformance::{Reference, reference};
-use softmax_core::{Element, Evaluation};
-use softmax_data::{read_evaluation_npz, write_problem_npz};
-use softmax_record::{Comparison, Measured, Output, Skipped, Task, Time};
+use softmax_data::{read_evaluation_npz, write_dataset_npz};
+use softmax_record::{Comparison, Measured, Skipped, Task, Time};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -94,12 +94,15 @@ impl<'a> Contest<'a> {
     }
 
     /// All contenders on one problem: judged, and then those that agree timed, in turns.
-    pub(crate) fn compare<T: Element>(&self, source: Source<T>, task: &Task) -> anyhow::Result<Comparison> {
-        let Source { origin, problem: owned, classes_without_samples } = source;
-        let problem = owned.problem().with_context(|| origin.clone())?;
+    pub(crate) fn compare<T: BackendElement>(
+        &self,
+        source: &Source<T>,
+        task: &Task,
+    ) -> anyhow::Result<Comparison> {
+        let problem = source.problem()?;
         let set = source::gradients(&problem, task.dx);
         let file = self.folder.path().join("problem.npz");
-        write_problem_npz(&file, &owned)?;
+        write_dataset_npz(&file, &source.dataset)?;
         let progress = Progress::new(task.backends.len());
         let (mut contenders, mut skipped) = (Vec::new(), Vec::new());
         for (k, name) in task.backends.iter().enumerate() {
@@ -128,17 +131,17 @@ impl<'a> Contest<'a> {
         for (contender, one) in contenders.into_iter().zip(timed) {
             one.time = Time::of(std::mem::take(&mut contender.seconds));
         }
-        let record = problem_record(&problem, origin, classes_without_samples, set, task.threads);
+        let record = problem_record(&problem, source, set, task.threads);
         Ok(Comparison::new(record, reference_record(&reference), measured, skipped, None))
     }
 }
 
 impl Contender {
     /// Its loss and gradients, held against the oracle's. Another library promises no bound.
-    fn judge<T: Element>(&self, reference: &Reference) -> anyhow::Result<Measured> {
+    fn judge<T: BackendElement>(&self, reference: &Reference) -> anyhow::Result<Measured> {
         let (loss, outputs) = read_evaluation_npz::<T>(&self.answer)?;
         let evaluation = Evaluation { loss, total_weight: f64::NAN, correct: None };
-        let is_known = |output: Output| output == Output::Loss || output.is_gradient();
+        let is_known = |quantity: Quantity| quantity == Quantity::Loss || quantity.is_gradient();
         let mut measured = judge(&self.name, &evaluation, &outputs, reference, is_known);
         measured.version = Some(self.ready.version.clone());
         measured.extra_bytes = self.ready.extra_bytes;

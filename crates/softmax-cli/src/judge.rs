@@ -1,25 +1,25 @@
 //! An answer held against the oracle's, as it is written down.
 
+use crate::source::Source;
+use softmax::{BackendElement, Evaluation, OutputSet, OwnedOutputs, Problem, Quantity};
 use softmax_conformance::{OutputError, Precision, Reference, check};
-use softmax_core::{Element, Evaluation, OutputKind, OutputSet, OwnedOutputs, Problem};
-use softmax_record::{Failure, Measured, Output, ProblemRecord, ReferenceRecord, Shape, cpu};
+use softmax_record::{Failure, Measured, ProblemRecord, ReferenceRecord, Shape, cpu};
 
 /// A problem, of which these gradients are asked for.
-pub(crate) fn problem_record<T: Element>(
+pub(crate) fn problem_record<T: BackendElement>(
     problem: &Problem<'_, T>,
-    origin: String,
-    classes_without_samples: usize,
+    source: &Source<T>,
     set: OutputSet,
     threads: usize,
 ) -> ProblemRecord {
     ProblemRecord {
         shape: Shape { n: problem.n_samples(), d: problem.n_features(), c: problem.n_classes() },
-        classes_without_samples,
+        classes_without_samples: source.classes_without_samples,
         dtype: T::DTYPE,
-        source: origin,
+        source: source.dataset.origin.clone(),
         threads,
         cpu: cpu(),
-        gradients: set.iter().map(Output::from).collect(),
+        gradients: set.iter().map(Quantity::Output).collect(),
     }
 }
 
@@ -44,22 +44,22 @@ pub(crate) fn reference_record(reference: &Reference) -> ReferenceRecord {
     ReferenceRecord { loss: reference.loss.value(), arithmetic }
 }
 
-/// The errors of those outputs that `is_known` admits. What it cost is not known here.
-pub(crate) fn judge<T: Element>(
+/// The errors of those quantities that `is_known` admits. What it cost is not known here.
+pub(crate) fn judge<T: BackendElement>(
     name: &str,
     evaluation: &Evaluation,
     outputs: &OwnedOutputs<T>,
     reference: &Reference,
-    is_known: impl Fn(Output) -> bool,
+    is_known: impl Fn(Quantity) -> bool,
 ) -> Measured {
     let errors = check(evaluation, outputs, reference);
-    let errors: Vec<(Output, OutputError)> =
-        errors.into_iter().map(|error| (output_of(&error), error)).filter(|(o, _)| is_known(*o)).collect();
-    let worst = |wanted: fn(Output) -> bool| {
-        errors.iter().filter(|(o, _)| wanted(*o)).map(|(_, e)| e.relative_error).fold(0.0, f64::max)
+    let errors: Vec<OutputError> = errors.into_iter().filter(|error| is_known(error.quantity)).collect();
+    let worst = |wanted: fn(Quantity) -> bool| {
+        let wanted = errors.iter().filter(|error| wanted(error.quantity));
+        wanted.map(|error| error.relative_error).fold(0.0, f64::max)
     };
-    let failure = |(_, error): &(Output, OutputError)| Failure {
-        output: error.output.to_string(),
+    let failure = |error: &OutputError| Failure {
+        output: error.quantity.to_string(),
         index: error.index.clone(),
         message: error.to_string(),
     };
@@ -68,27 +68,15 @@ pub(crate) fn judge<T: Element>(
         peer: false,
         version: Some(env!("CARGO_PKG_VERSION").to_owned()),
         loss: evaluation.loss,
-        loss_error: worst(|output| output == Output::Loss),
-        gradient_error: worst(Output::is_gradient),
-        errors: errors.iter().map(|(output, error)| (*output, error.relative_error)).collect(),
+        loss_error: worst(|quantity| quantity == Quantity::Loss),
+        gradient_error: worst(Quantity::is_gradient),
+        errors: errors.iter().map(|error| (error.quantity, error.relative_error)).collect(),
+        widened: false,
         time: None,
         device_s: None,
         speedup: None,
         extra_bytes: None,
         gflops: None,
-        failures: errors.iter().filter(|(_, error)| !error.is_within_bound()).map(failure).collect(),
-    }
-}
-
-/// Which output an error is of.
-fn output_of(error: &OutputError) -> Output {
-    match error.output {
-        "loss" => Output::Loss,
-        "total weight" => Output::TotalWeight,
-        "correct" => Output::Correct,
-        name => {
-            let kind = OutputKind::ALL.into_iter().find(|kind| kind.name() == name);
-            kind.map_or(Output::Predicted, Output::from)
-        }
+        failures: errors.iter().filter(|error| !error.is_within_bound()).map(failure).collect(),
     }
 }

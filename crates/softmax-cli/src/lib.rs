@@ -17,7 +17,6 @@ mod machine;
 mod manual;
 mod measure;
 mod progress;
-mod registry;
 mod side_by_side;
 mod soak;
 mod source;
@@ -32,7 +31,7 @@ mod worker;
 use args::{Cli, Command};
 use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
-pub use registry::{Registry, Setup};
+pub use softmax::{Registry, Setup};
 use softmax_record::Palette;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -60,7 +59,7 @@ pub fn run(
     };
     let done = match &cli.command {
         Command::Compare(args) => compare::run(args, registry, palette, out),
-        Command::Eval(args) => eval::run(args, registry),
+        Command::Eval(args) => eval::run(args, registry, err),
         Command::Verify(args) => verify::run(args, registry, palette, out),
         Command::Gradcheck(args) => gradcheck::run(args, registry, palette, out),
         Command::Backends(args) => backends::run(args, registry, palette, out),

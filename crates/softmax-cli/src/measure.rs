@@ -3,9 +3,8 @@
 use crate::args::TimingArgs;
 use crate::interrupt;
 use crate::progress::Progress;
-use ndarray::{Array, Axis, Dimension, Slice};
 use peak_alloc::PeakAlloc;
-use softmax_core::{Element, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Problem, SoftmaxBackend};
+use softmax::{BackendElement, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
 use softmax_record::{Skipped, Time, median, units};
 use std::time::{Duration, Instant};
 
@@ -20,6 +19,12 @@ const PROBE_ABOVE: u64 = 1_000_000_000;
 
 /// Multiply-adds of the smaller such probe.
 const PROBE_WORK: u64 = 100_000_000;
+
+/// A backend, and the problem in a storage that it takes.
+pub(crate) struct Contender<'p, T: BackendElement> {
+    pub(crate) backend: Box<dyn SoftmaxBackend<T>>,
+    pub(crate) problem: &'p Problem<'p, T>,
+}
 
 /// A backend's times, and the median of what its device took of them.
 #[derive(Clone, Copy, Debug)]
@@ -38,15 +43,15 @@ pub(crate) fn extra_bytes<R>(call: impl FnOnce() -> R) -> (R, u64) {
 }
 
 /// Refuses a backend that does not do this, or whose one call would take several time budgets.
-pub(crate) fn worth_running<T: Element>(
+pub(crate) fn worth_running<T: BackendElement>(
     name: &str,
     mut backend: Box<dyn SoftmaxBackend<T>>,
-    owned: &OwnedProblem<T>,
+    problem: &Problem<'_, T>,
     set: OutputSet,
     budget: f64,
 ) -> Result<(), Skipped> {
     let estimate =
-        estimate(backend.as_mut(), owned, set).map_err(|error| Skipped::new(name, error.to_string()))?;
+        estimate(backend.as_mut(), problem, set).map_err(|error| Skipped::new(name, error.to_string()))?;
     match estimate.map(|estimate| estimate.as_secs_f64()) {
         Some(seconds) if seconds > PATIENCE * budget => {
             let (call, budget) = (units::seconds(seconds), units::seconds(budget));
@@ -58,19 +63,17 @@ pub(crate) fn worth_running<T: Element>(
 }
 
 /// How long a call would take, from some of its rows; `None` where the problem is small enough to just run.
-fn estimate<T: Element>(
+fn estimate<T: BackendElement>(
     backend: &mut dyn SoftmaxBackend<T>,
-    owned: &OwnedProblem<T>,
+    problem: &Problem<'_, T>,
     set: OutputSet,
-) -> softmax_core::Result<Option<Duration>> {
-    let problem = owned.problem()?;
+) -> softmax::Result<Option<Duration>> {
     let (n, d, c) = (problem.n_samples() as u64, problem.n_features() as u64, problem.n_classes() as u64);
     if n.saturating_mul(d).saturating_mul(c) <= PROBE_ABOVE {
         return Ok(None);
     }
-    let mut time = |rows: u64| -> softmax_core::Result<f64> {
-        let part = first_rows(owned, rows as usize);
-        let problem = part.problem()?;
+    let mut time = |rows: u64| -> softmax::Result<f64> {
+        let problem = problem.rows(0..rows as usize);
         let mut outputs = OwnedOutputs::zeros(&problem, set);
         // Once for the memory that it takes, once for the time.
         backend.evaluate(&problem, &mut outputs.as_outputs())?;
@@ -92,42 +95,24 @@ fn estimate<T: Element>(
     Ok(Some(Duration::from_secs_f64(longer + per_row * (n - more) as f64)))
 }
 
-/// The first rows of a problem.
-fn first_rows<T: Element>(owned: &OwnedProblem<T>, rows: usize) -> OwnedProblem<T> {
-    fn first<A: Clone, D: Dimension>(array: &Array<A, D>, rows: usize) -> Array<A, D> {
-        array.slice_axis(Axis(0), Slice::from(..rows)).to_owned()
-    }
-    OwnedProblem {
-        features: first(&owned.features, rows),
-        targets: match &owned.targets {
-            OwnedTargets::Labels(labels) => OwnedTargets::Labels(first(labels, rows)),
-            OwnedTargets::Soft(soft) => OwnedTargets::Soft(first(soft, rows)),
-        },
-        sample_weights: owned.sample_weights.as_ref().map(|u| first(u, rows)),
-        weights: owned.weights.clone(),
-        bias: owned.bias.clone(),
-        class_weights: owned.class_weights.clone(),
-        objective: owned.objective,
-    }
-}
-
 /// Times the backends in turn, round by round, so that a drift of the machine's speed hits all alike. After an
 /// interruption there is what was measured by then, which may be nothing.
-pub(crate) fn interleave<T: Element>(
-    backends: &mut [&mut Box<dyn SoftmaxBackend<T>>],
+pub(crate) fn interleave<T: BackendElement>(
+    contenders: &mut [&mut Contender<'_, T>],
     problem: &Problem<'_, T>,
     set: OutputSet,
     timing: &TimingArgs,
     progress: &Progress,
 ) -> anyhow::Result<Vec<Timed>> {
     let mut outputs = OwnedOutputs::zeros(problem, set);
-    let mut seconds = vec![(Vec::new(), Vec::new()); backends.len()];
-    rounds(timing, 1, backends.len(), progress, |k| {
+    let mut seconds = vec![(Vec::new(), Vec::new()); contenders.len()];
+    rounds(timing, 1, contenders.len(), progress, |k| {
         let mut views = outputs.as_outputs();
         let start = Instant::now();
-        backends[k].evaluate(problem, &mut views)?;
+        let Contender { backend, problem } = &mut *contenders[k];
+        backend.evaluate(problem, &mut views)?;
         seconds[k].0.push(start.elapsed().as_secs_f64());
-        seconds[k].1.extend(backends[k].device_time().map(|time| time.as_secs_f64()));
+        seconds[k].1.extend(backend.device_time().map(|time| time.as_secs_f64()));
         Ok(())
     })?;
     let timed = |(seconds, mut on_device): (Vec<f64>, Vec<f64>)| Timed {

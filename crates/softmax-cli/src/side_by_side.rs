@@ -3,13 +3,11 @@
 use crate::args::TimingArgs;
 use crate::interrupt;
 use crate::judge::{judge, problem_record, reference_record};
-use crate::measure::{self, Timed};
+use crate::measure::{self, Contender, Timed};
 use crate::progress::Progress;
-use crate::registry::{BackendEntry, CliElement, Setup};
-use crate::source::{self, Source};
-use anyhow::Context;
+use crate::source::{self, Source, lacking_storage};
+use softmax::{BackendElement, Entry, Error, OutputSet, OwnedOutputs, Problem, Setup, SoftmaxBackend};
 use softmax_conformance::{Reference, reference};
-use softmax_core::{Error, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
 use softmax_record::{Comparison, Measured, Skipped};
 
 /// What to do with a problem.
@@ -23,56 +21,64 @@ pub(crate) struct Plan<'a> {
 }
 
 /// Checks, and then times. An interruption leaves what is not done yet out.
-pub(crate) fn compare<T: CliElement>(
-    source: Source<T>,
-    entries: &[&BackendEntry],
+pub(crate) fn compare<T: BackendElement>(
+    source: &Source<T>,
+    entries: &[&Entry],
     plan: &Plan<'_>,
 ) -> anyhow::Result<Comparison> {
-    let Source { origin, problem: owned, classes_without_samples } = source;
-    let problem = owned.problem().with_context(|| origin.clone())?;
-    let setup = Setup { threads: plan.threads };
+    let problem = source.problem()?;
+    let setup = Setup { threads: Some(plan.threads) };
     let set = source::gradients(&problem, plan.dx);
     let progress = Progress::new(entries.len());
     progress.doing("oracle");
     let reference = reference(&problem, set);
+    // For those that do not take the storage: a copy, of which the record says so.
+    let lacks = |entry: &Entry| lacking_storage(entry.make::<T>(setup).as_ref(), &problem).is_some();
+    let widened = entries.iter().any(|entry| lacks(entry)).then(|| source.widened());
+    let widened_problem = widened.as_ref().map(Source::problem).transpose()?;
 
     let (mut checked, mut skipped) = (Vec::new(), Vec::new());
     for (k, entry) in entries.iter().enumerate() {
         if interrupt::requested() {
-            skipped.push(Skipped::new(&entry.name, "interrupted"));
+            skipped.push(Skipped::new(entry.name(), "interrupted"));
             continue;
         }
-        progress.doing(format!("checking {}", entry.name));
+        progress.doing(format!("checking {}", entry.name()));
         progress.at(k, entries.len());
+        let widened = widened_problem.as_ref().filter(|_| lacks(entry));
+        let problem = widened.unwrap_or(&problem);
         // Another one, since what a trial allocates the first call would not.
-        let trial = T::make(entry, setup);
-        let worth = measure::worth_running(&entry.name, trial, &owned, set, plan.timing.time_budget);
+        let trial = entry.make::<T>(setup);
+        let worth = measure::worth_running(entry.name(), trial, problem, set, plan.timing.time_budget);
         if let Err(reason) = worth {
             skipped.push(reason);
             continue;
         }
-        match check_backend(&entry.name, || T::make(entry, setup), &problem, set, &reference) {
-            Ok(one) => checked.push(one),
+        match check_backend(entry.name(), || entry.make(setup), problem, set, &reference) {
+            Ok((measured, backend)) => {
+                let measured = Measured { widened: widened.is_some(), ..measured };
+                checked.push((measured, Contender { backend, problem }));
+            }
             Err(error @ Error::Unsupported { .. }) => {
-                skipped.push(Skipped::new(&entry.name, error.to_string()));
+                skipped.push(Skipped::new(entry.name(), error.to_string()));
             }
             Err(error) => return Err(error.into()),
         }
     }
 
     let agreeing = checked.iter_mut().filter(|(measured, _)| measured.agrees());
-    let (timed, mut backends): (Vec<&mut Measured>, Vec<_>) =
-        agreeing.map(|(measured, backend)| (measured, backend)).unzip();
-    let times = measure::interleave(&mut backends, &problem, set, plan.timing, &progress)?;
+    let (timed, mut contenders): (Vec<&mut Measured>, Vec<_>) =
+        agreeing.map(|(measured, contender)| (measured, contender)).unzip();
+    let times = measure::interleave(&mut contenders, &problem, set, plan.timing, &progress)?;
     for (measured, Timed { time, device_s }) in timed.into_iter().zip(times) {
         (measured.time, measured.device_s) = (time, device_s);
     }
     let measured = checked.into_iter().map(|(measured, _)| measured).collect();
-    let record = problem_record(&problem, origin, classes_without_samples, set, plan.threads);
+    let record = problem_record(&problem, source, set, plan.threads);
     Ok(Comparison::new(record, reference_record(&reference), measured, skipped, plan.baseline))
 }
 
-fn check_backend<T: CliElement>(
+fn check_backend<T: BackendElement>(
     name: &str,
     make: impl FnOnce() -> Box<dyn SoftmaxBackend<T>>,
     problem: &Problem<'_, T>,

@@ -2,89 +2,132 @@
 
 use crate::args::{ObjectiveArgs, ProblemArgs};
 use crate::machine;
-use softmax_core::{Element, OutputKind, OutputSet, OwnedProblem, OwnedTargets, Problem};
-use softmax_data::{ReadOptions, digits, read, read_weights, synthetic};
+use softmax::{Backend, BackendElement, Feature, Objective, OutputKind, OutputSet, Problem};
+use softmax_data::{
+    DataError, Dataset, Preparation, ReadOptions, Storage, TargetStore, digits, read, read_weights, synthetic,
+};
 use softmax_record::{Shape, units};
+use std::path::Path;
 
-/// A problem and what is known of its origin.
-#[derive(Debug)]
+/// A problem's data and options, and what is known of their origin.
+#[derive(Clone, Debug)]
 pub(crate) struct Source<T> {
-    pub(crate) origin: String,
-    pub(crate) problem: OwnedProblem<T>,
+    pub(crate) dataset: Dataset<T>,
+    pub(crate) objective: Objective,
     /// Classes that are there only since a file's labels go beyond them.
     pub(crate) classes_without_samples: usize,
 }
 
-impl<T: Element> Source<T> {
-    /// One whose number of classes was given.
-    pub(crate) fn new(origin: String, problem: OwnedProblem<T>) -> Self {
-        Source { origin, problem, classes_without_samples: 0 }
+impl<T: BackendElement> Source<T> {
+    /// A random problem.
+    pub(crate) fn random(shape: Shape, seed: u64) -> Self {
+        let dataset = synthetic(shape.n, shape.d, shape.c, seed);
+        Source { dataset, objective: Objective::default(), classes_without_samples: 0 }
     }
-}
 
-/// A random problem.
-pub(crate) fn random<T: Element>(shape: Shape, seed: u64) -> anyhow::Result<Source<T>> {
-    let dataset = synthetic::<T>(shape.n, shape.d, shape.c, seed);
-    let origin = dataset.origin.clone();
-    Ok(Source::new(origin, dataset.into_problem(Default::default(), None, seed)?))
-}
-
-pub(crate) fn load<T: Element>(args: &ProblemArgs, objective: &ObjectiveArgs) -> anyhow::Result<Source<T>> {
-    let mut dataset = match (&args.data, args.synthetic) {
-        (Some(path), _) => read(
-            path,
-            &ReadOptions {
-                format: args.data_format.map(Into::into),
-                labels: args.labels.clone(),
-                label_column: args.label_column.clone(),
-                limit: args.limit,
-            },
-        )?,
-        (None, Some(shape)) => {
-            check_room::<T>("--synthetic", shape)?;
-            synthetic(shape.n, shape.d, shape.c, args.seed)
+    /// What the command line says, or the digits.
+    pub(crate) fn load(args: &ProblemArgs, objective: &ObjectiveArgs) -> anyhow::Result<Self> {
+        let mut dataset = match (&args.data, args.synthetic) {
+            (Some(path), _) => read_file(path, args)?,
+            (None, Some(shape)) => {
+                check_room::<T>("--synthetic", shape)?;
+                synthetic(shape.n, shape.d, shape.c, args.seed)
+            }
+            (None, None) => digits(),
+        };
+        if let (None, Some(limit)) = (&args.data, args.limit) {
+            dataset = dataset.limit(limit);
         }
-        (None, None) => digits(),
-    };
-    if let (None, Some(limit)) = (&args.data, args.limit) {
-        dataset = dataset.limit(limit);
+        dataset =
+            dataset.prepare(Preparation { standardize: args.standardize, bias_column: args.bias_column });
+        if let Some(path) = &args.weights {
+            let (weights, bias) = read_weights(path, args.storage)?;
+            dataset.weights = Some(weights);
+            dataset.weights_origin = Some(path.display().to_string());
+            dataset.bias = bias.or(dataset.bias);
+        }
+        let is_counted = args.data.is_some()
+            && dataset.weights.is_none()
+            && dataset.bias.is_none()
+            && dataset.class_weights.is_none();
+        Source::new(dataset, objective.objective(), args.seed, is_counted)
     }
-    if args.standardize {
-        dataset = dataset.standardize();
+
+    /// With random weights where there are none, if there is memory for them. `is_counted` says that nothing but labels
+    /// tells the number of classes.
+    fn new(dataset: Dataset<T>, objective: Objective, seed: u64, is_counted: bool) -> anyhow::Result<Self> {
+        let ignored = objective.ignore_index;
+        dataset.check_classes(ignored)?;
+        let (d, c) = (dataset.features.dim().1, dataset.n_classes(ignored));
+        if dataset.weights.is_none() {
+            check_room::<T>(&dataset.origin, Shape { n: 0, d, c })?;
+        }
+        let dataset = dataset.with_weights(seed, ignored)?;
+        let classes_without_samples = if is_counted { classes_without_samples(&dataset, c) } else { 0 };
+        Ok(Source { dataset, objective, classes_without_samples })
     }
-    if args.bias_column {
-        dataset = dataset.with_bias_column();
+
+    /// The problem.
+    pub(crate) fn problem(&self) -> Result<Problem<'_, T>, DataError> {
+        self.dataset.problem(self.objective)
     }
-    if let Some(path) = &args.weights {
-        let (weights, bias) = read_weights(path)?;
-        dataset.weights = Some(weights);
-        dataset.bias = bias.or(dataset.bias);
-        dataset.check_weights(&path.display().to_string())?;
+
+    /// The same problem in dense arrays of the element type.
+    pub(crate) fn widened(&self) -> Self {
+        Source { dataset: self.dataset.clone().widened(), ..self.clone() }
     }
-    let origin = dataset.origin.clone();
-    dataset.check_classes(objective.ignore_index)?;
-    if dataset.weights.is_none() {
-        let (d, c) = (dataset.features.ncols(), dataset.n_classes(objective.ignore_index));
-        check_room::<T>(&origin, Shape { n: 0, d, c })?;
-    }
-    let is_counted = args.data.is_some()
-        && dataset.weights.is_none()
-        && dataset.bias.is_none()
-        && dataset.class_weights.is_none();
-    let problem = dataset.into_problem(objective.objective(), objective.ignore_index, args.seed)?;
-    let source = Source::new(origin, problem);
-    let classes_without_samples = if is_counted { classes_without_samples(&source.problem) } else { 0 };
-    Ok(Source { classes_without_samples, ..source })
 }
 
-fn classes_without_samples<T: Element>(problem: &OwnedProblem<T>) -> usize {
-    match &problem.targets {
-        OwnedTargets::Labels(labels) => {
-            let mut is_there = vec![false; problem.weights.ncols()];
-            labels.iter().filter_map(|&y| is_there.get_mut(y).map(|there| *there = true)).for_each(drop);
+/// Half-precision or sparse storage of the problem that a backend does not take.
+pub(crate) fn lacking_storage<T: BackendElement>(
+    backend: &(impl Backend + ?Sized),
+    problem: &Problem<'_, T>,
+) -> Option<Feature> {
+    problem.needs().iter().find(|&feature| feature.is_storage() && !backend.supports(feature))
+}
+
+/// Reads a data set; what is missing is called by the flag that brings it.
+fn read_file<T: BackendElement>(path: &Path, args: &ProblemArgs) -> anyhow::Result<Dataset<T>> {
+    let options = ReadOptions {
+        format: args.data_format,
+        labels: args.labels.clone(),
+        label_column: args.label_column.clone(),
+        limit: args.limit,
+        storage: args.storage,
+    };
+    read(path, &options).map_err(|error| match error {
+        DataError::UnknownFormat { .. } => anyhow::anyhow!("{error}, and no --data-format was given"),
+        DataError::NoLabels { origin, beside: None } => {
+            anyhow::anyhow!("{origin}: labels: expected --labels FILE beside an .npy, found none")
+        }
+        DataError::NoLabels { origin, beside: Some(name) } => anyhow::anyhow!(
+            "{origin}: labels: expected --labels FILE, or a file beside it named {name} for its images-idx3, \
+             found neither"
+        ),
+        DataError::LabelColumn { origin, columns, names, found } => {
+            let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+            anyhow::anyhow!(
+                "{origin}: --label-column: expected one of {columns} columns{names}, found {found}"
+            )
+        }
+        other => other.into(),
+    })
+}
+
+/// An `.npz` that has everything.
+pub(crate) fn read_npz<T: BackendElement>(path: &Path, storage: Storage) -> Result<Dataset<T>, DataError> {
+    read(path, &ReadOptions { format: Some(softmax_data::Format::Npz), storage, ..ReadOptions::default() })
+}
+
+fn classes_without_samples<T: BackendElement>(dataset: &Dataset<T>, classes: usize) -> usize {
+    match &dataset.targets {
+        TargetStore::Labels(labels) => {
+            let mut is_there = vec![false; classes];
+            let places = labels.iter().filter_map(|&y| usize::try_from(y).ok());
+            places.filter(|&y| y < classes).for_each(|y| is_there[y] = true);
             is_there.iter().filter(|there| !**there).count()
         }
-        OwnedTargets::Soft(_) => 0,
+        TargetStore::Soft(_) => 0,
     }
 }
 
@@ -104,7 +147,7 @@ pub(crate) fn check_room<T>(whose: &str, shape: Shape) -> anyhow::Result<()> {
 }
 
 /// dW, db where there is a bias, and dX if it is asked for.
-pub(crate) fn gradients<T: Element>(problem: &Problem<'_, T>, dx: bool) -> OutputSet {
+pub(crate) fn gradients<T: BackendElement>(problem: &Problem<'_, T>, dx: bool) -> OutputSet {
     let mut set = OutputSet::NONE.with(OutputKind::WeightsGradient);
     if problem.bias().is_some() {
         set = set.with(OutputKind::BiasGradient);

@@ -1,8 +1,6 @@
 //! One cost against one size: memory against samples, time against threads, time against classes.
 
-use crate::registry::Registry;
-use softmax_core::Dtype;
-use softmax_fused::Fused;
+use softmax::{Dtype, Fused, Registry};
 use softmax_record::{Shape, Sweep, Task};
 
 /// Numbers of samples of a vocabulary's problem, where the scores are what takes memory.
@@ -16,10 +14,10 @@ const CLASSES: [usize; 13] = [2, 4, 7, 10, 16, 24, 32, 48, 64, 96, 128, 192, 256
 
 /// The kernels of `fused` as backends, for the sweep of classes: one does any number of them.
 pub(crate) fn kernels() -> Registry {
-    let mut kernels = Registry::empty();
-    let wide = || Fused::detect().narrow_up_to(0);
+    let mut kernels = Registry::default();
+    let wide = || Fused::new().narrow_up_to(0);
     kernels.add("wide", move |_| Box::new(wide()), move |_| Box::new(wide()));
-    kernels.add("narrow", |_| Box::new(Fused::detect()), |_| Box::new(Fused::detect()));
+    kernels.add("narrow", |_| Box::new(Fused::new()), |_| Box::new(Fused::new()));
     kernels
 }
 

@@ -1,6 +1,35 @@
 //! Numbers on the command line, and what they may be.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use softmax::{Dtype, Reduction};
+use softmax_data::{Format, Storage};
+use std::error::Error;
+use std::str::FromStr;
 use std::time::Duration;
+
+/// One of some names, which help and completions list.
+fn one_of<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err: Into<Box<dyn Error + Send + Sync>>> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names.into_iter().collect::<Vec<_>>()).try_map(|text| text.parse())
+}
+
+pub(crate) fn dtype() -> impl TypedValueParser<Value = Dtype> {
+    one_of(Dtype::ALL.iter().map(|dtype| dtype.name()))
+}
+
+pub(crate) fn reduction() -> impl TypedValueParser<Value = Reduction> {
+    one_of(Reduction::ALL.iter().map(|reduction| reduction.name()))
+}
+
+pub(crate) fn format() -> impl TypedValueParser<Value = Format> {
+    one_of(Format::ALL.map(Format::name))
+}
+
+pub(crate) fn storage() -> impl TypedValueParser<Value = Storage> {
+    one_of(Storage::ALL.map(Storage::name))
+}
 
 pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|&s| s > 0.0 && Duration::try_from_secs_f64(s).is_ok());

@@ -1,13 +1,12 @@
 //! `softmax workbench`: what runs in a process of its own, so that it can be timed, counted or watched there.
 
 use crate::args::{RepeatArgs, WorkbenchCommand, WorkerArgs};
-use crate::registry::{CliElement, Registry, Setup};
+use crate::source::{self, Source};
 use crate::verdict::Verdict;
 use crate::worker::{FirstLine, Ready};
-use crate::{machine, measure, soak, source};
-use anyhow::Context;
-use softmax_core::{Dtype, OwnedOutputs};
-use softmax_data::{float_type_of_npz, read_npz, write_evaluation_npz};
+use crate::{machine, measure, soak};
+use softmax::{BackendElement, Dtype, Objective, OwnedOutputs, Registry, Setup};
+use softmax_data::{Storage, float_type_of_npz, write_evaluation_npz};
 use std::io::{BufRead, Write, stdin};
 use std::time::Instant;
 
@@ -22,7 +21,7 @@ pub(crate) fn run(
             Dtype::F64 => worker::<f64>(args, registry, out)?,
         },
         WorkbenchCommand::Soak(args) => return soak::run(args, registry, out),
-        WorkbenchCommand::Repeat(args) => match args.dtype.into() {
+        WorkbenchCommand::Repeat(args) => match args.dtype {
             Dtype::F32 => repeat::<f32>(args, registry)?,
             Dtype::F64 => repeat::<f64>(args, registry)?,
         },
@@ -32,17 +31,21 @@ pub(crate) fn run(
 
 /// Evaluates twice, writes the answer, says so in a line, and then once more for each line it reads, answering with
 /// the seconds that took. Refuses, in a line too, what it does not do.
-fn worker<T: CliElement>(args: &WorkerArgs, registry: &Registry, out: &mut dyn Write) -> anyhow::Result<()> {
+fn worker<T: BackendElement>(
+    args: &WorkerArgs,
+    registry: &Registry,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let entry = registry.find(&args.backend)?;
-    let owned = read_npz::<T>(&args.data)?.into_problem(Default::default(), None, 0)?;
-    let problem = owned.problem().with_context(|| args.data.display().to_string())?;
-    let setup = Setup { threads: machine::set_threads(Some(args.threads))? };
+    let dataset = source::read_npz::<T>(&args.data, Storage::Widen)?;
+    let problem = dataset.problem(Objective::default())?;
+    let setup = Setup { threads: Some(machine::set_threads(Some(args.threads))?) };
     let set = source::gradients(&problem, args.dx);
-    let trial = T::make(entry, setup);
-    if let Err(refused) = measure::worth_running(&args.backend, trial, &owned, set, args.time_budget) {
+    let trial = entry.make::<T>(setup);
+    if let Err(refused) = measure::worth_running(&args.backend, trial, &problem, set, args.time_budget) {
         return Ok(writeln!(out, "{}", serde_json::to_string(&FirstLine::Refused(refused))?)?);
     }
-    let mut backend = T::make(entry, setup);
+    let mut backend = entry.make::<T>(setup);
     let mut outputs = OwnedOutputs::zeros(&problem, set);
     let first = || backend.evaluate(&problem, &mut outputs.as_outputs());
     let (first, extra_bytes) = measure::extra_bytes(first);
@@ -64,12 +67,12 @@ fn worker<T: CliElement>(args: &WorkerArgs, registry: &Registry, out: &mut dyn W
 }
 
 /// For whoever counts what a call does: `cargo xtask regress`.
-fn repeat<T: CliElement>(args: &RepeatArgs, registry: &Registry) -> anyhow::Result<()> {
+fn repeat<T: BackendElement>(args: &RepeatArgs, registry: &Registry) -> anyhow::Result<()> {
     let entry = registry.find(&args.backend)?;
-    let owned = source::random::<T>(args.synthetic, 0)?.problem;
-    let problem = owned.problem()?;
-    let threads = machine::set_threads(Some(1))?;
-    let mut backend = T::make(entry, Setup { threads });
+    let source = Source::<T>::random(args.synthetic, 0);
+    let problem = source.problem()?;
+    let threads = Some(machine::set_threads(Some(1))?);
+    let mut backend = entry.make::<T>(Setup { threads });
     let mut outputs = OwnedOutputs::zeros(&problem, source::gradients(&problem, args.dx));
     for _ in 0..args.times {
         backend.evaluate(&problem, &mut outputs.as_outputs())?;

@@ -1,18 +1,20 @@
 //! A backend that is wrong in one entry is found out: which backend, which output, where.
 
-use softmax_cli::Registry;
-use softmax_core::{Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
-use softmax_naive::Naive;
+use softmax::{
+    Backend, Descriptor, Element, Evaluation, Naive, Outputs, Problem, Registry, Result, SoftmaxBackend,
+};
 use std::process::ExitCode;
 
 /// Naive, but for the sign of one entry of dW.
 struct SignFlipped(Naive);
 
-impl<T: Element> SoftmaxBackend<T> for SignFlipped {
+impl Backend for SignFlipped {
     fn descriptor(&self) -> Descriptor {
-        Descriptor { name: "sign-flipped".into(), ..SoftmaxBackend::<T>::descriptor(&self.0) }
+        Descriptor { name: "sign-flipped".into(), ..self.0.descriptor() }
     }
+}
 
+impl<T: Element> SoftmaxBackend<T> for SignFlipped {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
         let evaluation = self.0.evaluate(problem, outputs)?;
         if let Some(entry) = outputs.weights_gradient.as_mut().and_then(|dw| dw.get_mut([42, 7])) {

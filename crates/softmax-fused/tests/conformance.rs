@@ -2,13 +2,17 @@
 
 use softmax_conformance::{Runner, Suite, check, reference};
 use softmax_fused::ndarray::{Array1, Array2};
-use softmax_fused::{Element, Feature, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
+use softmax_fused::{
+    Element, Feature, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend,
+};
 
 #[test]
 fn every_level_f32() {
     for level in Level::available() {
         println!("level {}", level.name());
-        Runner::new().run(&Suite::<f32>::full(), || Box::new(Fused::new().level(level))).assert_complete_but(Feature::is_storage);
+        Runner::new()
+            .run(&Suite::<f32>::full(), || Box::new(Fused::new().level(level)))
+            .assert_complete_but(Feature::is_storage);
     }
 }
 
@@ -16,7 +20,9 @@ fn every_level_f32() {
 fn every_level_f64() {
     for level in Level::available() {
         println!("level {}", level.name());
-        Runner::new().run(&Suite::<f64>::full(), || Box::new(Fused::new().level(level))).assert_complete_but(Feature::is_storage);
+        Runner::new()
+            .run(&Suite::<f64>::full(), || Box::new(Fused::new().level(level)))
+            .assert_complete_but(Feature::is_storage);
     }
 }
 
@@ -34,7 +40,10 @@ fn what_is_asked_for_changes_no_bit_where_memory_is_short() {
     for kibibytes in [40, 80, 120, 160, 200, 300] {
         for classes in [0, Fused::MOST_NARROW_CLASSES] {
             let backend = || Fused::new().memory(kibibytes << 10).narrow_up_to(classes);
-            Runner::new().filter("behaviour/fewer").run(&suite, || Box::new(backend())).assert_complete_but(Feature::is_storage);
+            Runner::new()
+                .filter("behaviour/fewer")
+                .run(&suite, || Box::new(backend()))
+                .assert_complete_but(Feature::is_storage);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! From features to probabilities: formulas (1) to (5), an array at a time.
 
-use crate::rows::{argmax_rows, column, put_along_rows, take_along_rows};
 use crate::products::features_times;
+use crate::rows::{argmax_rows, column, put_along_rows, take_along_rows};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use softmax_core::{Element, Problem};
 

@@ -32,7 +32,11 @@ pub(crate) fn multiply<T: Element>(
         }
         let mut product = Array2::zeros((m, n));
         multiply(a, b, &mut product.view_mut(), false)?;
-        if add { *c += &product } else { c.assign(&product) }
+        if add {
+            *c += &product
+        } else {
+            c.assign(&product)
+        }
         return Ok(());
     }
     let (a, b) = (Operand::new(a), Operand::new(b));
@@ -138,7 +142,9 @@ mod tests {
     fn products_of_every_layout_are_exact() {
         for (m, k, n) in [(1, 1, 1), (3, 4, 5), (1, 6, 2), (5, 1, 1), (4, 0, 3), (0, 2, 2)] {
             for layouts in 0..64 {
-                let layout = |place: u32| (layouts >> place & 1 == 1, if layouts >> (place + 1) & 1 == 1 { -2 } else { 1 });
+                let layout = |place: u32| {
+                    (layouts >> place & 1 == 1, if layouts >> (place + 1) & 1 == 1 { -2 } else { 1 })
+                };
                 let of = |rows, columns, (by_columns, step)| matrix(rows, columns, by_columns, step);
                 let (a, b) = (of(m, k, layout(0)), of(k, n, layout(2)));
                 for add in [false, true] {

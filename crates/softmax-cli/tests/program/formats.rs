@@ -5,6 +5,7 @@ use flate2::{Compression, write::GzEncoder};
 use ndarray::{Array1, Array2};
 use ndarray_npy::WriteNpyExt;
 use safetensors::tensor::{Dtype, TensorView, serialize};
+use softmax_data::{Preparation, TargetStore};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -16,8 +17,8 @@ const PIXELS: usize = 64;
 /// Some of the digits, with their intensities from 0 to 16.
 fn digits() -> (Array2<u8>, Array1<i64>) {
     let dataset = softmax_data::digits::<f64>().limit(SAMPLES);
-    let softmax_data::Labels::Hard(labels) = dataset.labels else { panic!("digits have hard labels") };
-    (dataset.features.mapv(|x| (x * 16.0) as u8), labels)
+    let TargetStore::Labels(labels) = dataset.targets else { panic!("the digits have a label each") };
+    (dataset.features.into_dense().mapv(|x| (x * 16.0) as u8), labels)
 }
 
 fn gzip(path: &Path) {
@@ -152,15 +153,15 @@ fn binary_labels_of_svmlight_are_two_classes() {
 
 #[test]
 fn standardized_features_have_mean_0_and_deviation_1_and_the_bias_column_is_1() {
-    let dataset = softmax_data::digits::<f64>().standardize();
-    for column in dataset.features.columns() {
+    let preparation = Preparation { standardize: true, bias_column: true };
+    let features = softmax_data::digits::<f64>().prepare(preparation).features.into_dense();
+    for column in features.columns().into_iter().take(PIXELS) {
         let variance = column.mapv(|x| x * x).sum() / 1797.0;
         assert!(column.sum().abs() / 1797.0 < 1e-14);
         // Some pixels are never lit.
         assert!((variance - 1.0).abs() < 1e-12 || variance == 0.0, "{variance}");
     }
-    let with_bias = dataset.with_bias_column();
-    assert!(with_bias.features.column(64).iter().all(|&x| x == 1.0));
+    assert!(features.column(PIXELS).iter().all(|&x| x == 1.0));
 }
 
 #[test]

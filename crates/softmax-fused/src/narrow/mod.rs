@@ -17,8 +17,8 @@ pub(crate) use layout::MOST_CLASSES;
 use layout::{BLOCK, Layout, TASKS, Tiles};
 use panels::Panels;
 use rayon::ThreadPool;
-use softmax_core::ndarray::{ArrayViewMut1, ArrayViewMut2, Axis};
 use softmax_core::Outputs;
+use softmax_core::ndarray::{ArrayViewMut1, ArrayViewMut2, Axis};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Multiply-adds that are not worth waking another thread.

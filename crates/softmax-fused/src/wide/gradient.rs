@@ -10,8 +10,8 @@ use crate::kernel::products::{TILE, panel_tile, prefetch};
 use crate::terms::Terms;
 use crate::tiles::{self, MOST_WIDTH};
 use rayon::prelude::*;
-use softmax_core::ndarray::{ArrayViewMut2, Axis};
 use softmax_core::Outputs;
+use softmax_core::ndarray::{ArrayViewMut2, Axis};
 
 /// Rows whose part of dW is summed by itself.
 const SUMMED: usize = 128;
@@ -97,15 +97,7 @@ impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
                 let columns = k * width..k * width + layout.place(self.group * layout.group + k).classes;
                 for (group, x) in features.chunks(layout.block * TILE).enumerate() {
                     let first = (some * together + group) * TILE;
-                    add_to_rows::<T, L>(
-                        lanes,
-                        x,
-                        tile,
-                        &mut dw,
-                        first,
-                        columns.clone(),
-                        self.overwrites,
-                    );
+                    add_to_rows::<T, L>(lanes, x, tile, &mut dw, first, columns.clone(), self.overwrites);
                 }
             }
         }

@@ -1,0 +1,31 @@
+//! Backends in many threads at once: each thread has its own, and what they share (pools, devices, a BLAS) must not mix
+//! their answers.
+
+use softmax::{OutputSet, OwnedOutputs, Registry, Setup};
+use softmax_conformance::{Generator, check, reference};
+use std::thread;
+
+#[test]
+fn every_backend_works_in_many_threads_at_once() {
+    let registry = Registry::built_in();
+    let owned = Generator::new(1).problem(100, 64, 10);
+    let expected = reference(&owned.problem().unwrap(), OutputSet::ALL);
+    thread::scope(|scope| {
+        for entry in registry.entries() {
+            for _ in 0..4 {
+                let (owned, expected) = (&owned, &expected);
+                scope.spawn(move || {
+                    let problem = owned.problem().unwrap();
+                    let mut backend = entry.make::<f64>(Setup { threads: Some(2) });
+                    for _ in 0..10 {
+                        let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
+                        let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs()).unwrap();
+                        for error in check(&evaluation, &outputs, expected) {
+                            assert!(error.is_within_bound(), "{}: {error}", entry.name());
+                        }
+                    }
+                });
+            }
+        }
+    });
+}
