@@ -119,18 +119,22 @@ impl Comparison {
         table
     }
 
-    /// What devices took, what was skipped, and what disagrees.
+    /// What devices took, what was widened, what was skipped, and what disagrees.
     fn remarks(&self) -> impl Iterator<Item = String> {
         let on_device = |b: &Measured| Some(format!("{} {}", b.name, units::seconds(b.device_s?)));
         let on_device: Vec<String> = self.backends.iter().filter_map(on_device).collect();
         let devices = (!on_device.is_empty())
             .then(|| format!("On the device, without transfers: {}.", on_device.join(", ")));
+        let widened: Vec<&str> =
+            self.backends.iter().filter(|b| b.widened).map(|b| b.name.as_str()).collect();
+        let widened = (!widened.is_empty())
+            .then(|| format!("Inputs were widened to {}: {}.", self.problem.dtype, widened.join(", ")));
         let skipped = self.skipped.iter().map(|s| format!("{} was skipped: {}", s.name, s.reason));
         let failures = self
             .backends
             .iter()
             .flat_map(|b| b.failures.iter().map(move |failure| format!("{}: {}", b.name, failure.message)));
-        devices.into_iter().chain(skipped).chain(failures)
+        devices.into_iter().chain(widened).chain(skipped).chain(failures)
     }
 
     fn verdict(&self) -> String {

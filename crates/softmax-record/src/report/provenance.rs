@@ -28,10 +28,6 @@ pub(super) fn setting(records: &[Record]) -> Option<String> {
         }
     };
     setting.push('.');
-    let mut backends = records.iter().flat_map(|record| &record.comparison.backends);
-    if backends.any(|backend| backend.name == "openblas") {
-        setting += " In this build `ndarray` multiplies with OpenBLAS, as `openblas` does.";
-    }
     Some(setting)
 }
 
