@@ -104,9 +104,9 @@ pub(crate) fn download_matrix<T: Element>(
     let shape = out.dim();
     let values = ArrayView2::from_shape(shape, &values).expect("a tensor of the output's shape");
     if add {
-        *out += &values
+        *out += &values;
     } else {
-        out.assign(&values)
+        out.assign(&values);
     }
     Ok(())
 }
@@ -120,9 +120,9 @@ pub(crate) fn download_vector<T: Element>(
 ) -> Result<()> {
     let values = Array1::from(download::<T>(tensor, backend)?);
     if add {
-        *out += &values
+        *out += &values;
     } else {
-        out.assign(&values)
+        out.assign(&values);
     }
     Ok(())
 }

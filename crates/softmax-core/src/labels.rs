@@ -70,13 +70,8 @@ impl Labels<'_> {
     /// The label of sample `i` as a class, `None` where it is `ignored` or negative.
     #[inline]
     pub(crate) fn class(&self, i: usize, ignored: Option<i64>) -> Option<usize> {
-        each_type!(self, labels => {
-            let label = labels[i];
-            match ignored {
-                Some(ignored) if i128::from(ignored) == label as i128 => None,
-                _ => usize::try_from(label).ok(),
-            }
-        })
+        let label = self.value(i);
+        if ignored.map(i128::from) == Some(label) { None } else { usize::try_from(label).ok() }
     }
 
     /// The labels of some of the samples.

@@ -2,9 +2,7 @@ use crate::library;
 use crate::product::multiply;
 use crate::row::Terms;
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
-use softmax_core::{
-    Backend, Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend, Targets,
-};
+use softmax_core::{Backend, Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
 use std::ops::Range;
 
 /// The backend `openblas`.

@@ -33,9 +33,9 @@ pub(crate) fn multiply<T: Element>(
         let mut product = Array2::zeros((m, n));
         multiply(a, b, &mut product.view_mut(), false)?;
         if add {
-            *c += &product
+            *c += &product;
         } else {
-            c.assign(&product)
+            c.assign(&product);
         }
         return Ok(());
     }

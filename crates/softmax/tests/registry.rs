@@ -6,15 +6,16 @@ use softmax::{Backend, NoSuchBackend, Problem, Registry, Setup, SoftmaxBackend};
 #[test]
 fn every_entry_makes_the_backend_of_its_name() {
     let registry = Registry::built_in();
-    let (features, weights) = (array![[1.0, 0.0], [0.0, 2.0]], array![[0.5, -0.5, 0.0], [0.1, 0.2, 0.3]]);
+    let (features, weights) = (array![[1.0f32, 0.0], [0.0, 2.0]], array![[0.5, -0.5, 0.0], [0.1, 0.2, 0.3]]);
     let labels = array![0, 2];
     let problem = Problem::builder(features.view(), weights.view(), labels.view()).build().unwrap();
     let mut count = 0;
+    // In f32, which every device computes in.
     for entry in registry.entries() {
         for setup in [Setup::default(), Setup { threads: Some(1) }] {
-            let mut backend = entry.make::<f64>(setup);
+            let mut backend = entry.make::<f32>(setup);
             assert_eq!(backend.descriptor().name, entry.name());
-            assert!((backend.loss(&problem).unwrap() - 0.796_085_551_632_967).abs() < 1e-14, "{entry:?}");
+            assert!((backend.loss(&problem).unwrap() - 0.796_085_55).abs() < 1e-6, "{entry:?}");
         }
         count += 1;
     }

@@ -2,13 +2,15 @@
 //! their answers.
 
 use softmax::{OutputSet, OwnedOutputs, Registry, Setup};
-use softmax_conformance::{Generator, check, reference};
+use softmax_conformance::{Case, Choices, Generator, check, reference};
 use std::thread;
 
 #[test]
 fn every_backend_works_in_many_threads_at_once() {
     let registry = Registry::built_in();
-    let owned = Generator::new(1).problem(100, 64, 10);
+    // In f32, which every device computes in.
+    let problem = Generator::new(1).problem_with(100, 64, 10, Choices::PLAIN);
+    let owned = Case::new("threads", problem).narrowed::<f32>();
     let expected = reference(&owned.problem().unwrap(), OutputSet::ALL);
     thread::scope(|scope| {
         for entry in registry.entries() {
@@ -16,7 +18,7 @@ fn every_backend_works_in_many_threads_at_once() {
                 let (owned, expected) = (&owned, &expected);
                 scope.spawn(move || {
                     let problem = owned.problem().unwrap();
-                    let mut backend = entry.make::<f64>(Setup { threads: Some(2) });
+                    let mut backend = entry.make::<f32>(Setup { threads: Some(2) });
                     for _ in 0..10 {
                         let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
                         let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs()).unwrap();
