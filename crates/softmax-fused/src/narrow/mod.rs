@@ -5,6 +5,7 @@
 mod epilogue;
 mod layout;
 mod panels;
+mod task;
 mod weights;
 
 use crate::buffer::Buffer;
@@ -18,8 +19,9 @@ use layout::{BLOCK, Layout, TASKS, Tiles};
 use panels::Panels;
 use rayon::ThreadPool;
 use softmax_core::Outputs;
-use softmax_core::ndarray::{ArrayViewMut1, ArrayViewMut2, Axis};
+use softmax_core::ndarray::Axis;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use task::Task;
 
 /// Multiply-adds that are not worth waking another thread.
 const ALONE: usize = 100_000;
@@ -35,21 +37,6 @@ pub(crate) struct Scratch<T> {
     /// In place of rows that do not count.
     zeros: Vec<T>,
     tiles: Buffer<T>,
-}
-
-/// What the rows of one task give: `'s` is the scratch's, `'o` the outputs'.
-struct Task<'s, 'o, T> {
-    first_sample: usize,
-    rows: usize,
-    dw: Option<&'s mut [T]>,
-    db: Option<&'s mut [f64]>,
-    dx: Option<ArrayViewMut2<'o, T>>,
-    losses: Option<ArrayViewMut1<'o, T>>,
-    lse: Option<ArrayViewMut1<'o, T>>,
-    predicted: Option<ArrayViewMut1<'o, usize>>,
-    scratch: &'s mut [T],
-    loss: f64,
-    correct: usize,
 }
 
 /// The loss before division by Ω, and the number correct.

@@ -1,8 +1,8 @@
 //! A task's panels of rows: scores, the formulas, and the products with G.
 
-use super::Task;
 use super::epilogue::{exponentials, gradient};
 use super::layout::{Chunk, Groups, Layout, PANEL, Tiles};
+use super::task::Task;
 use crate::columns::Columns;
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes};

@@ -1,7 +1,7 @@
 //! dX of a block of rows.
 
-use super::Scratch;
 use super::layout::{Block, Layout};
+use super::scratch::Scratch;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
 use crate::kernel::products::{TILE, turned_tile};
 use rayon::prelude::*;

@@ -1,8 +1,8 @@
 //! G, dW and db of a block of rows.
 
-use super::Scratch;
 use super::layout::{BLOCK_BYTES, Block, Layout};
 use super::pack::pack_features;
+use super::scratch::Scratch;
 use crate::columns::{Columns, ROWS};
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};

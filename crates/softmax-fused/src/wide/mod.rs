@@ -7,9 +7,9 @@ mod gradient;
 mod layout;
 mod pack;
 mod scores;
+mod scratch;
 
-use crate::buffer::Buffer;
-use crate::columns::{Columns, ROWS};
+use crate::columns::ROWS;
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Level};
 use crate::sums::write_sums;
@@ -19,32 +19,8 @@ use gradient::gradient_block;
 use layout::{Block, Layout};
 use pack::pack_weights;
 use scores::score_block;
+pub(crate) use scratch::Scratch;
 use softmax_core::Outputs;
-
-/// Memory that is kept from call to call.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Scratch<T> {
-    /// W by panels: each D rows of two vectors.
-    weights: Buffer<T>,
-    /// A block's scores by panels, each a row of two vectors per sample; after those of a group of panels, their
-    /// slopes, if there is a softcap.
-    scores: Buffer<T>,
-    /// A block of X for the scores: by chunks of features, then by groups of rows, then by features.
-    rows_together: Buffer<T>,
-    /// A block of X for dW: by groups of features, then by rows.
-    features_together: Buffer<T>,
-    /// Per panel and row.
-    maxima: Buffer<T>,
-    /// Per group of panels and row: sums in vectors, their sums, and the parts of Σ a·(s − m).
-    sums: Buffer<T>,
-    rest: Buffer<T>,
-    cross: Buffer<T>,
-    /// A block of dX by panels of two vectors of features.
-    dx: Buffer<T>,
-    /// db, of all blocks so far.
-    db: Vec<f64>,
-    columns: Vec<Columns<T>>,
-}
 
 /// The loss before division by Ω, and the number correct.
 pub(crate) fn evaluate<T: FusedElement>(

@@ -1,8 +1,8 @@
 //! A block's scores, by panels, and their exponentials.
 
-use super::Scratch;
 use super::layout::{Block, CHUNK, Layout};
 use super::pack::pack_rows;
+use super::scratch::Scratch;
 use crate::columns::{Columns, ROWS};
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};

@@ -1,0 +1,16 @@
+use softmax_core::ndarray::{ArrayViewMut1, ArrayViewMut2};
+
+/// What the rows of one task give: `'s` is the scratch's, `'o` the outputs'.
+pub(super) struct Task<'s, 'o, T> {
+    pub(super) first_sample: usize,
+    pub(super) rows: usize,
+    pub(super) dw: Option<&'s mut [T]>,
+    pub(super) db: Option<&'s mut [f64]>,
+    pub(super) dx: Option<ArrayViewMut2<'o, T>>,
+    pub(super) losses: Option<ArrayViewMut1<'o, T>>,
+    pub(super) lse: Option<ArrayViewMut1<'o, T>>,
+    pub(super) predicted: Option<ArrayViewMut1<'o, usize>>,
+    pub(super) scratch: &'s mut [T],
+    pub(super) loss: f64,
+    pub(super) correct: usize,
+}
