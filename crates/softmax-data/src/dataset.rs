@@ -1,6 +1,6 @@
 use crate::error::{DataError, Result};
+use crate::random::random_weights;
 use crate::stores::{FeatureStore, TargetStore, WeightStore};
-use crate::synthetic::random_weights;
 use ndarray::{Array, Array1, Array2, Axis, RemoveAxis, Slice};
 use softmax_core::{
     ArrayName, AxisName, Element, Error, Objective, OwnedProblem, OwnedTargets, Problem, ndarray,

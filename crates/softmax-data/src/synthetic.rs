@@ -1,12 +1,11 @@
-//! Seeded random data, the same numbers on every platform: ChaCha8, and normal numbers made with `libm`'s own
-//! functions rather than the system's.
+//! Seeded random problems, the same numbers on every platform.
 
 use crate::dataset::Dataset;
+use crate::random::normal;
 use crate::stores::TargetStore;
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::StandardNormal;
 use softmax_core::{Element, ndarray};
 
 /// Standard normal features (N×D), weights of variance 1/D (D×C) so that scores are standard normal too, and
@@ -27,21 +26,10 @@ pub fn synthetic<T: Element>(n: usize, d: usize, c: usize, seed: u64) -> Dataset
     dataset
 }
 
-/// Normal weights of standard deviation 0.01 (D×C): where a training run would start.
-pub fn random_weights<T: Element>(d: usize, c: usize, seed: u64) -> Array2<T> {
-    normal(&mut ChaCha8Rng::seed_from_u64(seed), d, c, 0.01)
-}
-
-fn normal<T: Element>(rng: &mut ChaCha8Rng, rows: usize, columns: usize, deviation: f64) -> Array2<T> {
-    Array2::from_shape_simple_fn((rows, columns), || {
-        let z: f64 = rng.sample(StandardNormal);
-        T::narrow(z * deviation)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ndarray::Array2;
 
     fn features<T: Element>(data: Dataset<T>) -> Array2<T> {
         data.features.into_dense()
