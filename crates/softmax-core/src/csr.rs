@@ -81,11 +81,6 @@ impl<'a, T> Csr<'a, T> {
         self.n_columns
     }
 
-    /// The number of entries that are stored.
-    pub fn n_entries(&self) -> usize {
-        self.row_pointers[self.n_rows()] - self.row_pointers[0]
-    }
-
     /// The columns and values of a row's entries.
     ///
     /// # Panics

@@ -2,9 +2,7 @@ use crate::error::{DataError, Result};
 use crate::random::random_weights;
 use crate::stores::{FeatureStore, TargetStore, WeightStore};
 use ndarray::{Array, Array1, Array2, Axis, RemoveAxis, Slice};
-use softmax_core::{
-    ArrayName, AxisName, Element, Error, Objective, OwnedProblem, OwnedTargets, Problem, ndarray,
-};
+use softmax_core::{ArrayName, AxisName, Element, Error, Objective, Problem, ndarray};
 
 /// Data as it comes from a source, finite: features, targets, and what else of a problem there is. What does not fit
 /// together is refused when a [`problem`](Self::problem) is made of it.
@@ -192,26 +190,6 @@ impl<T: Element> Dataset<T> {
             .objective(objective)
             .build()
             .map_err(|error| self.in_words_of_files(error, weights.view().dim()))
-    }
-
-    /// The problem of this data under `objective`, in dense arrays of its own.
-    ///
-    /// # Errors
-    /// As [`problem`](Self::problem).
-    pub fn into_owned_problem(self, objective: Objective) -> Result<OwnedProblem<T>> {
-        self.problem(objective)?;
-        let weights = self.weights.map(WeightStore::into_dense).unwrap_or_default();
-        let targets = match self.targets {
-            TargetStore::Labels(labels) => OwnedTargets::Labels(labels),
-            TargetStore::Soft(soft) => OwnedTargets::Soft(soft),
-        };
-        Ok(OwnedProblem {
-            bias: self.bias,
-            class_weights: self.class_weights,
-            sample_weights: self.sample_weights,
-            objective,
-            ..OwnedProblem::new(self.features.into_dense(), weights, targets)
-        })
     }
 
     /// An error of the problem, by the names that arrays have in files.

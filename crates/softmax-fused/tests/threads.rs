@@ -36,6 +36,9 @@ fn no_threads_and_too_many_are_refused() {
     for threads in [0, 1025] {
         let error = Fused::new().threads(threads).loss(&problem).unwrap_err();
         assert!(matches!(error, Error::Backend { .. }), "{error:?}");
-        assert!(error.to_string().contains(&format!("expected 1 to 1024 threads, found {threads}")), "{error}");
+        assert!(
+            error.to_string().contains(&format!("expected 1 to 1024 threads, found {threads}")),
+            "{error}"
+        );
     }
 }
