@@ -102,6 +102,11 @@ impl FileArray<'_> {
         if let (Some((file, start)), true) = (&self.mapped, stays) {
             let bytes = *start..*start + len * element.size();
             if let Some(matrix) = MappedMatrix::new::<T>(file, bytes, element, order, (n, d), by_columns) {
+                let end = *start + len * element.size();
+                if end < file.len() {
+                    let extra = format!("{} bytes more", file.len() - end);
+                    return Err(self.refuse("as many entries as its shape says", extra));
+                }
                 let matrix = matrix.limit(limit.unwrap_or(n));
                 self.check_mapped::<T>(&matrix)?;
                 return Ok(FeatureStore::Mapped(matrix));

@@ -5,7 +5,7 @@ use crate::elements::{ElementType, Order};
 use crate::error::{DataError, Result};
 use half::{bf16, f16};
 use memmap2::Mmap;
-use ndarray::{ArrayView2, ShapeBuilder};
+use ndarray::{ArrayView2, Axis, ShapeBuilder, Slice};
 use softmax_core::{Element, Features, ndarray};
 use std::fs::File;
 use std::ops::{Deref, Range};
@@ -45,6 +45,8 @@ pub struct MappedMatrix {
     element: ElementType,
     shape: (usize, usize),
     by_columns: bool,
+    /// How many of the first rows are used.
+    rows: usize,
 }
 
 impl MappedMatrix {
@@ -58,20 +60,15 @@ impl MappedMatrix {
         shape: (usize, usize),
         by_columns: bool,
     ) -> Option<Self> {
-        let matrix = MappedMatrix { file: file.clone(), bytes, element, shape, by_columns };
+        let matrix = MappedMatrix { file: file.clone(), bytes, element, shape, by_columns, rows: shape.0 };
         let is_half = matches!(element, ElementType::F16 | ElementType::Bf16);
         let is_usable = order == Order::NATIVE && (is_half || element == ElementType::of::<T>());
         (is_usable && matrix.try_features::<T>().is_some()).then_some(matrix)
     }
 
-    /// The first rows, at most so many. Only of a matrix by rows are the others cut off.
+    /// The first rows, at most so many.
     pub(crate) fn limit(self, rows: usize) -> Self {
-        let (n, d) = self.shape;
-        if self.by_columns || rows >= n {
-            return self;
-        }
-        let end = self.bytes.start + rows * d * self.element.size();
-        MappedMatrix { bytes: self.bytes.start..end, shape: (rows, d), ..self }
+        MappedMatrix { rows: self.rows.min(rows), ..self }
     }
 
     /// X. A matrix of `T`'s own type is dense.
@@ -82,16 +79,20 @@ impl MappedMatrix {
 
     fn try_features<T: Element>(&self) -> Option<Features<'_, T>> {
         let bytes = self.file.get(self.bytes.clone())?;
-        let shape = self.shape.set_f(self.by_columns);
         Some(match self.element {
-            ElementType::F16 => {
-                Features::F16(ArrayView2::from_shape(shape, <[f16]>::ref_from_bytes(bytes).ok()?).ok()?)
+            ElementType::F16 => Features::F16(self.matrix(<[f16]>::ref_from_bytes(bytes).ok()?)?),
+            ElementType::Bf16 => Features::Bf16(self.matrix(<[bf16]>::ref_from_bytes(bytes).ok()?)?),
+            element if element == ElementType::of::<T>() => {
+                Features::Dense(self.matrix(T::of_bytes(bytes)?)?)
             }
-            ElementType::Bf16 => {
-                Features::Bf16(ArrayView2::from_shape(shape, <[bf16]>::ref_from_bytes(bytes).ok()?).ok()?)
-            }
-            _ => Features::Dense(ArrayView2::from_shape(shape, T::of_bytes(bytes)?).ok()?),
+            _ => return None,
         })
+    }
+
+    /// The rows that are left, of all entries.
+    fn matrix<'a, A>(&self, entries: &'a [A]) -> Option<ArrayView2<'a, A>> {
+        let matrix = ArrayView2::from_shape(self.shape.set_f(self.by_columns), entries).ok()?;
+        Some(matrix.slice_axis_move(Axis(0), Slice::from(..self.rows)))
     }
 }
 

@@ -34,8 +34,9 @@ pub struct ReadOptions {
 
 /// Reads a data set.
 ///
-/// An `.npy` or safetensors file whose features can be used as they lie there is mapped, not read: it must not change
-/// while the data set is in use.
+/// An `.npy` or safetensors file whose features can be used as they lie there is mapped, not read. It must not change
+/// while the data set is in use: numbers would change with it, and where it is cut short the system ends this process
+/// (SIGBUS).
 ///
 /// # Errors
 /// [`DataError`] naming the file, the field or the line, and what was expected, for whatever is not as the format has it;

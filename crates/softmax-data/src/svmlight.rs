@@ -74,7 +74,7 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
     for (row, index, value) in entries {
         features[[row as usize, index as usize - base]] = value;
     }
-    if labels.contains(&-1) && labels.iter().all(|&label| label.abs() == 1) {
+    if labels.contains(&-1) && labels.iter().all(|&label| matches!(label, -1 | 1)) {
         labels.iter_mut().for_each(|label| *label = i64::from(*label > 0));
     }
     Ok(Dataset::new(path.display().to_string(), features, TargetStore::Labels(Array1::from(labels))))

@@ -2,7 +2,7 @@
 
 use super::{save, success, words};
 use flate2::{Compression, write::GzEncoder};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ShapeBuilder};
 use ndarray_npy::WriteNpyExt;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use softmax_data::{Preparation, TargetStore};
@@ -121,6 +121,18 @@ fn every_format_gives_the_same_problem() {
         assert_eq!(problem(args, folder.path()), expected, "{args}");
     }
     assert_eq!(problem("--data plain.csv --limit 20", folder.path()).0, 20);
+    // By columns, mapped (f64) and converted (f32).
+    let mut by_columns = Array2::zeros((SAMPLES, PIXELS).f());
+    by_columns.assign(&x.mapv(f64::from));
+    by_columns.write_npy(File::create(at("columns.npy")).unwrap()).unwrap();
+    by_columns.mapv(|x| x as f32).write_npy(File::create(at("columns32.npy")).unwrap()).unwrap();
+    for file in ["columns.npy", "columns32.npy"] {
+        assert_eq!(problem(&format!("--data {file} --labels y.npy"), folder.path()), expected);
+        assert_eq!(
+            problem(&format!("--data {file} --labels y.npy --limit 20"), folder.path()),
+            problem("--data d.npz --limit 20", folder.path())
+        );
+    }
     assert_eq!(
         problem("--data d.npz --limit 20", folder.path()),
         problem("--data d.svm --limit 20", folder.path())
