@@ -1,6 +1,6 @@
 use crate::devices;
 use crate::forward::Forward;
-use crate::host::{evaluate_nothing, loss, write};
+use crate::host::{clear_uncounted_rows, evaluate_nothing, loss, write};
 use crate::place::Place;
 use crate::problem::Inputs;
 use crate::transfer::{count_correct, download_matrix, download_vector, l2, upload};
@@ -68,6 +68,9 @@ impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
                 objective = objective + inputs.weights.clone().square().sum() * (l2(problem) / 2.0);
             }
             write_gradients(&objective, &inputs, outputs)?;
+            if let Some(dx) = &mut outputs.features_gradient {
+                clear_uncounted_rows(problem, dx);
+            }
         }
         Ok(Evaluation { loss, total_weight, correct: count_correct(problem, &predicted) })
     }

@@ -1,5 +1,5 @@
 use crate::devices;
-use crate::host::{evaluate_nothing, loss, write};
+use crate::host::{clear_uncounted_rows, evaluate_nothing, loss, write};
 use crate::native::by_chunks;
 use crate::place::Place;
 use crate::problem::Inputs;
@@ -113,6 +113,7 @@ impl<T: Element> SoftmaxBackend<T> for Burn {
         }
         if let (Some(dx), Some(gradient)) = (&mut outputs.features_gradient, results.features_gradient) {
             download_matrix(gradient, dx, false, name)?;
+            clear_uncounted_rows(problem, dx);
         }
         if let (Some(db), Some(gradient)) = (&mut outputs.bias_gradient, results.bias_gradient) {
             download_vector(gradient, db, accumulate, name)?;

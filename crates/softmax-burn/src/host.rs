@@ -2,6 +2,7 @@
 
 use crate::transfer::{count_correct, download_classes, download_f64, download_vector, l2};
 use burn::tensor::{Int, Tensor};
+use softmax_core::ndarray::ArrayViewMut2;
 use softmax_core::{Element, Evaluation, Outputs, Problem, Result};
 
 /// Writes the outputs that the forward pass has, and gives the sum of the losses in f64 and the predicted classes.
@@ -58,15 +59,24 @@ pub(crate) fn evaluate_nothing<T: Element>(
         if !accumulate {
             dw.fill(T::zero());
         }
-        dw.scaled_add(T::narrow(lambda), &weights);
+        if lambda != 0.0 {
+            dw.scaled_add(T::narrow(lambda), &weights);
+        }
     }
     if let Some(db) = outputs.bias_gradient.as_mut().filter(|_| !accumulate) {
         db.fill(T::zero());
     }
-    let squares: f64 = weights.iter().map(|w| w.widen() * w.widen()).sum();
+    // Zero times an infinite weight is not zero.
+    let squares = if lambda == 0.0 { 0.0 } else { weights.iter().map(|w| w.widen() * w.widen()).sum() };
     Evaluation {
         loss: mean_loss(0.0, problem) + lambda / 2.0 * squares,
         total_weight: problem.total_weight(),
         correct: count_correct(problem, &[]),
     }
+}
+
+/// dX of samples that do not count is zero, whatever the weights: zero times an infinite one is not.
+pub(crate) fn clear_uncounted_rows<T: Element>(problem: &Problem<'_, T>, dx: &mut ArrayViewMut2<'_, T>) {
+    let rows = dx.rows_mut().into_iter().enumerate();
+    rows.filter(|&(i, _)| !problem.counts(i)).for_each(|(_, mut row)| row.fill(T::zero()));
 }

@@ -123,6 +123,11 @@ impl Fused {
                 None => work(),
             }
         };
+        if let Some(dx) = outputs.features_gradient.as_mut().filter(|_| terms.ignores()) {
+            // Zero times an infinite weight is not zero.
+            let rows = dx.rows_mut().into_iter().enumerate();
+            rows.filter(|&(i, _)| !problem.counts(i)).for_each(|(_, mut row)| row.fill(T::zero()));
+        }
         Ok(Evaluation {
             loss: terms.loss(loss_sum),
             total_weight: terms.total_weight,

@@ -46,6 +46,9 @@ pub(super) fn cases() -> Vec<Case> {
         targets: labels(&[-100, -100]),
         ..problem_of_scores(array![[1.0, 2.0], [3.0, 4.0]], &[0, 0])
     };
+    let infinite_weights =
+        OwnedProblem::new(array![[1.0], [2.0]], array![[f64::NEG_INFINITY, 2.0]], labels(&[-100, -100]));
+    cases.push(plain("all-ignored-infinite-weights", with_objective(infinite_weights, everything)));
     cases.push(plain("all-ignored", with_objective(all_ignored.clone(), everything)));
     cases.push(plain("all-ignored-l2", with_objective(all_ignored, Objective { l2: 0.5, ..everything })));
     let options = Objective { label_smoothing: 0.1, softcap: Some(0.5), z_loss: 0.1, ..everything };

@@ -1,6 +1,6 @@
 //! The products' inner loops. Each keeps its sums in registers; the shapes are for sixteen of them (AVX2).
 //!
-//! The only unsafe code but for calls to OpenBLAS: entries without bounds checks, in loops that would
+//! The only unsafe code of this crate: entries without bounds checks, in loops that would
 //! spend as much time on the checks as on the products. Each function asserts what makes them sound first.
 #![allow(unsafe_code)]
 
