@@ -87,7 +87,8 @@ fn check<T: BackendElement>(
     let kinds: Vec<OutputKind> = set.iter().collect();
     for (k, &kind) in kinds.iter().enumerate() {
         // The samples shared out evenly, as far as there are entries.
-        let share = (args.samples * (k + 1)).div_ceil(kinds.len()) - (args.samples * k).div_ceil(kinds.len());
+        let up_to = |k: usize| args.samples.saturating_mul(k).div_ceil(kinds.len());
+        let share = up_to(k + 1) - up_to(k);
         let Some((columns, analytic)) = gradient(&problem, &outputs, kind) else { continue };
         let largest = analytic.iter().fold(0.0, |max: f64, g| max.max(g.abs()));
         for place in index::sample(&mut random, analytic.len(), share.min(analytic.len())) {

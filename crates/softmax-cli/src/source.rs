@@ -7,6 +7,7 @@ use softmax_data::{
     DataError, Dataset, Preparation, ReadOptions, Storage, TargetStore, digits, read, read_weights, synthetic,
 };
 use softmax_record::{Shape, units};
+use std::collections::HashSet;
 use std::path::Path;
 
 /// A problem's data and options, and what is known of their origin.
@@ -37,6 +38,10 @@ impl<T: BackendElement> Source<T> {
         };
         if let (None, Some(limit)) = (&args.data, args.limit) {
             dataset = dataset.limit(limit);
+        }
+        if args.bias_column {
+            let (n, d) = dataset.features.dim();
+            check_room::<T>(&dataset.origin, Shape { n, d: d.saturating_add(1), c: 0 })?;
         }
         dataset =
             dataset.prepare(Preparation { standardize: args.standardize, bias_column: args.bias_column });
@@ -122,10 +127,8 @@ pub(crate) fn read_npz<T: BackendElement>(path: &Path, storage: Storage) -> Resu
 fn classes_without_samples<T: BackendElement>(dataset: &Dataset<T>, classes: usize) -> usize {
     match &dataset.targets {
         TargetStore::Labels(labels) => {
-            let mut is_there = vec![false; classes];
-            let places = labels.iter().filter_map(|&y| usize::try_from(y).ok());
-            places.filter(|&y| y < classes).for_each(|y| is_there[y] = true);
-            is_there.iter().filter(|there| !**there).count()
+            let found = labels.iter().filter_map(|&y| usize::try_from(y).ok()).filter(|&y| y < classes);
+            classes - found.collect::<HashSet<usize>>().len()
         }
         TargetStore::Soft(_) => 0,
     }
@@ -134,8 +137,9 @@ fn classes_without_samples<T: BackendElement>(dataset: &Dataset<T>, classes: usi
 /// Refuses a problem whose arrays this machine has no memory for.
 pub(crate) fn check_room<T>(whose: &str, shape: Shape) -> anyhow::Result<()> {
     let Shape { n, d, c } = shape;
-    // X, W and dW; what else a backend takes is its own.
-    let needed = (n as f64 * d as f64 + 2.0 * d as f64 * c as f64) * size_of::<T>() as f64;
+    // X, W, dW and labels; what else a backend takes is its own.
+    let entries = n as f64 * d as f64 + 2.0 * d as f64 * c as f64;
+    let needed = entries * size_of::<T>() as f64 + n as f64 * size_of::<i64>() as f64;
     let available = machine::available_bytes().map_or(f64::INFINITY, |bytes| bytes as f64);
     if needed > available {
         let (needed, available) = (units::bytes(needed as u64), units::bytes(available as u64));
