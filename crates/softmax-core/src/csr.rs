@@ -127,7 +127,7 @@ impl<T> OwnedCsr<T> {
     /// The first rows, at most so many.
     #[must_use]
     pub fn first_rows(mut self, rows: usize) -> Self {
-        if rows + 1 < self.row_pointers.len() {
+        if rows < self.row_pointers.len() - 1 {
             self.row_pointers.truncate(rows + 1);
             let entries = self.row_pointers[rows];
             self.columns.truncate(entries);
