@@ -68,7 +68,7 @@ pub fn check<T: Element>(
     }
     if let Some(candidates) = &reference.predicted {
         errors.push(match &outputs.predicted {
-            Some(found) => check_predicted(found.as_slice().unwrap_or(&[]), candidates),
+            Some(found) => check_predicted(&found.to_vec(), candidates),
             None => missing(PREDICTED),
         });
     }

@@ -70,8 +70,10 @@
 
 mod case;
 mod check;
+mod covering;
 mod generator;
 mod hessian;
+mod layout;
 #[cfg(feature = "libtest")]
 mod mimic;
 mod oracle;

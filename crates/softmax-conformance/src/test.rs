@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use crate::check::{OutputError, check};
-use crate::oracle::reference;
+use crate::oracle::{Reference, reference};
 use softmax_core::{
     Element, Error, Evaluation, Feature, Features, OutputKind, OutputSet, OwnedOutputs, Problem,
     SoftmaxBackend,
@@ -103,7 +103,16 @@ pub(crate) fn judge_answer<T: Element>(
     evaluation: &Evaluation,
     outputs: &OwnedOutputs<T>,
 ) -> Outcome {
-    let errors = check(evaluation, outputs, &reference(problem, set));
+    judge_against(&reference(problem, set), evaluation, outputs)
+}
+
+/// An answer against what the oracle gave before.
+pub(crate) fn judge_against<T: Element>(
+    reference: &Reference,
+    evaluation: &Evaluation,
+    outputs: &OwnedOutputs<T>,
+) -> Outcome {
+    let errors = check(evaluation, outputs, reference);
     let wrong = errors.iter().filter(|error| !error.is_within_bound());
     let messages: Vec<String> = wrong.map(ToString::to_string).collect();
     if messages.is_empty() { Outcome::Passed(errors) } else { Outcome::Failed(messages) }

@@ -3,6 +3,7 @@
 mod all_cases;
 mod behaviour;
 mod closed_forms;
+mod crossed;
 mod golden;
 mod inputs;
 mod layouts;
@@ -28,6 +29,7 @@ impl<T: Element> Suite<T> {
         let mut tests: Vec<Test<T>> = cases().into_iter().map(Test::of_case).collect();
         tests.extend(inputs::tests());
         tests.extend(layouts::tests());
+        tests.extend(crossed::tests());
         tests.extend(properties::tests());
         tests.extend(behaviour::tests());
         Suite { tests }

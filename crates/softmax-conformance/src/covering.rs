@@ -1,0 +1,86 @@
+//! Covering arrays: few combinations of choices that hold every pair of choices that can be had together.
+
+use crate::generator::Generator;
+use std::collections::HashSet;
+
+/// How many random combinations each one is the best of.
+const CANDIDATES: usize = 30;
+
+/// How often in a row no candidate may cover anything new before the rest is held to be impossible.
+const PATIENCE: usize = 20;
+
+type Pair = (usize, usize, usize, usize);
+
+/// Combinations with a choice below `counts[k]` for each factor `k`, which cover every pair of choices of two factors, but
+/// for pairs that none of `rules` admits. The first rule is kept to as far as it goes, then the next. Greedy: each
+/// combination is the best of some random ones.
+pub(crate) fn pairwise(
+    g: &mut Generator,
+    counts: &[usize],
+    rules: &[impl Fn(&[usize]) -> bool],
+) -> Vec<Vec<usize>> {
+    let mut open: HashSet<Pair> = HashSet::new();
+    for a in 0..counts.len() {
+        for b in a + 1..counts.len() {
+            open.extend((0..counts[a]).flat_map(|x| (0..counts[b]).map(move |y| (a, x, b, y))));
+        }
+    }
+    // In an order of its own, so that the same generator gives the same combinations.
+    let mut rest: Vec<Pair> = open.iter().copied().collect();
+    rest.sort_unstable();
+    let mut combinations = Vec::new();
+    let (mut rules, mut idle) = (rules.iter(), 0);
+    let Some(mut is_possible) = rules.next() else { return combinations };
+    while !open.is_empty() {
+        let mut best: (usize, Vec<usize>) = (0, Vec::new());
+        for _ in 0..CANDIDATES {
+            let mut candidate: Vec<usize> = counts.iter().map(|&count| g.below(count)).collect();
+            // Each starts from a pair that is still open.
+            let (a, x, b, y) = rest[g.below(rest.len())];
+            (candidate[a], candidate[b]) = (x, y);
+            if is_possible(&candidate) {
+                let covered = pairs(&candidate).filter(|pair| open.contains(pair)).count();
+                if covered > best.0 {
+                    best = (covered, candidate);
+                }
+            }
+        }
+        if best.0 == 0 {
+            idle += 1;
+            if idle == PATIENCE {
+                let Some(next) = rules.next() else { break };
+                (is_possible, idle) = (next, 0);
+            }
+            continue;
+        }
+        idle = 0;
+        pairs(&best.1).for_each(|pair| {
+            open.remove(&pair);
+        });
+        rest.retain(|pair| open.contains(pair));
+        combinations.push(best.1);
+    }
+    combinations
+}
+
+fn pairs(combination: &[usize]) -> impl Iterator<Item = Pair> {
+    (0..combination.len())
+        .flat_map(move |a| (a + 1..combination.len()).map(move |b| (a, combination[a], b, combination[b])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pair_is_covered_but_the_impossible() {
+        let counts = [3, 4, 2, 5];
+        let is_possible = |c: &[usize]| c[0] != 2 || c[1] != 3;
+        let combinations = pairwise(&mut Generator::new(1), &counts, &[is_possible]);
+        let covered: HashSet<Pair> = combinations.iter().flat_map(|combination| pairs(combination)).collect();
+        let all: usize = (0..4).flat_map(|a| (a + 1..4).map(move |b| counts[a] * counts[b])).sum();
+        assert_eq!(covered.len(), all - 1);
+        assert!(combinations.iter().all(|combination| is_possible(combination)));
+        assert!(combinations.len() < 40, "{}", combinations.len());
+    }
+}
