@@ -11,6 +11,7 @@ use crate::stores::{FeatureStore, WeightStore};
 use ndarray::{Array, Array1, Array2, Dimension, Ix2, IxDyn, ShapeBuilder, StrideShape};
 use softmax_core::{Element, Features, ndarray};
 use std::io::{self, Read};
+use std::ops::Range;
 
 /// What an array's header says.
 #[derive(Clone, Debug)]
@@ -42,8 +43,8 @@ pub(crate) struct FileArray<'r> {
     pub(crate) header: Header,
     /// At the first entry.
     pub(crate) reader: Box<dyn Read + 'r>,
-    /// The mapped file and where in it the entries begin, if it is mapped.
-    pub(crate) mapped: Option<(MappedFile, usize)>,
+    /// The mapped file, and which of its bytes are the array's, if it is mapped.
+    pub(crate) mapped: Option<(MappedFile, Range<usize>)>,
 }
 
 impl FileArray<'_> {
@@ -99,13 +100,12 @@ impl FileArray<'_> {
         let Header { element, order, by_columns, .. } = self.header;
         let is_half = matches!(element, ElementType::F16 | ElementType::Bf16);
         let stays = !is_half || storage == Storage::Keep;
-        if let (Some((file, start)), true) = (&self.mapped, stays) {
-            let bytes = *start..*start + len * element.size();
+        if let (Some((file, place)), true) = (&self.mapped, stays) {
+            let bytes = place.start..place.start + len * element.size();
+            let extra = place.end.saturating_sub(bytes.end);
             if let Some(matrix) = MappedMatrix::new::<T>(file, bytes, element, order, (n, d), by_columns) {
-                let end = *start + len * element.size();
-                if end < file.len() {
-                    let extra = format!("{} bytes more", file.len() - end);
-                    return Err(self.refuse("as many entries as its shape says", extra));
+                if extra > 0 {
+                    return Err(self.refuse_extra(extra as u64));
                 }
                 let matrix = matrix.limit(limit.unwrap_or(n));
                 self.check_mapped::<T>(&matrix)?;
@@ -178,9 +178,13 @@ impl FileArray<'_> {
     fn expect_end(&mut self) -> Result<()> {
         match io::copy(&mut self.reader, &mut io::sink()) {
             Ok(0) => Ok(()),
-            Ok(extra) => Err(self.refuse("as many entries as its shape says", format!("{extra} bytes more"))),
+            Ok(extra) => Err(self.refuse_extra(extra)),
             Err(error) => Err(self.failed(error.into(), Admit::Any)),
         }
+    }
+
+    fn refuse_extra(&self, bytes: u64) -> DataError {
+        self.refuse("as many entries as its shape says", format!("{bytes} bytes more"))
     }
 
     fn failed(&self, error: ReadError, admit: Admit) -> DataError {

@@ -44,7 +44,9 @@ fn open(path: &Path) -> Result<FileArray<'static>> {
     let mut array = read_header(Box::new(BufReader::new(file)), &origin, "array")?;
     // An empty file, or a pipe, cannot be mapped.
     if is_file && array.array.header.len().is_some_and(|len| len > 0) {
-        array.array.mapped = Some((MappedFile::open(path)?, array.start));
+        let file = MappedFile::open(path)?;
+        let entries = array.start..file.len();
+        array.array.mapped = Some((file, entries));
     }
     Ok(array.array)
 }

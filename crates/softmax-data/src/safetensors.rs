@@ -78,7 +78,7 @@ impl NamedArrays for SafetensorsFile {
                 by_columns: false,
             },
             reader: Box::new(Cursor::new(entries)),
-            mapped: Some((self.file.clone(), start)),
+            mapped: Some((self.file.clone(), start..end)),
         })
     }
 }

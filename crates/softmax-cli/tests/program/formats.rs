@@ -31,7 +31,11 @@ fn gzip(path: &Path) {
 
 /// N, D, C and the oracle's loss.
 fn problem(args: &str, folder: &Path) -> (u64, u64, u64, f64) {
-    let args = format!("compare --backends naive,fused --repeat 1 --dtype f64 --format json {args}");
+    problem_of("f64", args, folder)
+}
+
+fn problem_of(dtype: &str, args: &str, folder: &Path) -> (u64, u64, u64, f64) {
+    let args = format!("compare --backends naive,fused --repeat 1 --dtype {dtype} --format json {args}");
     let json: serde_json::Value = serde_json::from_str(&success(&words(&args), folder)).unwrap();
     assert_eq!(json["agree"], true);
     let size = |name: &str| json["problem"][name].as_u64().unwrap();
@@ -95,6 +99,18 @@ fn every_format_gives_the_same_problem() {
         ];
         fs::write(at(&format!("{name}.safetensors")), serialize(tensors, None).unwrap()).unwrap();
     }
+
+    // The mapped X is not the last tensor, since the classes' weights have its type and come later.
+    let singles: Vec<u8> = x.iter().flat_map(|&x| f32::from(x).to_le_bytes()).collect();
+    let ones = 1.0f32.to_le_bytes().repeat(10);
+    let tensors = [
+        ("X", TensorView::new(Dtype::F32, vec![SAMPLES, PIXELS], &singles).unwrap()),
+        ("class_weight", TensorView::new(Dtype::F32, vec![10], &ones).unwrap()),
+        ("y", TensorView::new(Dtype::I64, vec![SAMPLES], &labels).unwrap()),
+    ];
+    fs::write(at("f32.safetensors"), serialize(tensors, None).unwrap()).unwrap();
+    let single = problem_of("f32", "--data f32.safetensors", folder.path());
+    assert_eq!(single, problem_of("f32", "--data d.npz", folder.path()));
 
     let expected = problem("--data d.npz", folder.path());
     assert_eq!((expected.0, expected.1, expected.2), (60, 64, 10));
