@@ -60,11 +60,15 @@ impl<'a, T: Element> Features<'a, T> {
 
     /// What a backend must support to take this storage: nothing for a dense array of `T`.
     pub fn storage(&self) -> Option<Feature> {
+        self.dense_or_storage().err()
+    }
+
+    fn dense_or_storage(&self) -> Result<ArrayView2<'a, T>, Feature> {
         match self {
-            Features::Dense(_) => None,
-            Features::F16(_) => Some(Feature::F16Features),
-            Features::Bf16(_) => Some(Feature::Bf16Features),
-            Features::Csr(_) => Some(Feature::CsrFeatures),
+            Features::Dense(x) => Ok(*x),
+            Features::F16(_) => Err(Feature::F16Features),
+            Features::Bf16(_) => Err(Feature::Bf16Features),
+            Features::Csr(_) => Err(Feature::CsrFeatures),
         }
     }
 
@@ -73,13 +77,7 @@ impl<'a, T: Element> Features<'a, T> {
     /// # Errors
     /// [`Error::Unsupported`] in the name of `backend`.
     pub fn dense(&self, backend: &str) -> Result<ArrayView2<'a, T>> {
-        match (self, self.storage()) {
-            (Features::Dense(x), _) => Ok(*x),
-            (_, storage) => Err(Error::Unsupported {
-                backend: backend.to_owned(),
-                feature: storage.unwrap_or(Feature::CsrFeatures),
-            }),
-        }
+        self.dense_or_storage().map_err(|feature| Error::Unsupported { backend: backend.to_owned(), feature })
     }
 
     /// The entries of row `i` that are stored, in the order of their columns: all D of them, but for CSR.

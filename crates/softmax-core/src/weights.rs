@@ -46,10 +46,14 @@ impl<'a, T: Element> Weights<'a, T> {
 
     /// What a backend must support to take this storage: nothing for an array of `T`.
     pub fn storage(&self) -> Option<Feature> {
+        self.dense_or_storage().err()
+    }
+
+    fn dense_or_storage(&self) -> Result<ArrayView2<'a, T>, Feature> {
         match self {
-            Weights::Dense(_) => None,
-            Weights::F16(_) => Some(Feature::F16Weights),
-            Weights::Bf16(_) => Some(Feature::Bf16Weights),
+            Weights::Dense(w) => Ok(*w),
+            Weights::F16(_) => Err(Feature::F16Weights),
+            Weights::Bf16(_) => Err(Feature::Bf16Weights),
         }
     }
 
@@ -58,12 +62,7 @@ impl<'a, T: Element> Weights<'a, T> {
     /// # Errors
     /// [`Error::Unsupported`] in the name of `backend`.
     pub fn dense(&self, backend: &str) -> Result<ArrayView2<'a, T>> {
-        let feature = match self {
-            Weights::Dense(w) => return Ok(*w),
-            Weights::F16(_) => Feature::F16Weights,
-            Weights::Bf16(_) => Feature::Bf16Weights,
-        };
-        Err(Error::Unsupported { backend: backend.to_owned(), feature })
+        self.dense_or_storage().map_err(|feature| Error::Unsupported { backend: backend.to_owned(), feature })
     }
 
     /// The entry of feature `k` and class `c`.
