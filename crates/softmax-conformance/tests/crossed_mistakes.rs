@@ -92,16 +92,12 @@ impl Wrong {
             }
             _ => return Ok(problem.clone()),
         }
-        let mut builder =
-            Problem::builder(problem.features(), problem.weights(), *problem.targets()).objective(objective);
-        builder = if let Some(bias) = problem.bias() { builder.bias(bias) } else { builder };
-        builder = if let Some(weights) = problem.class_weights() {
-            builder.class_weights(weights)
-        } else {
-            builder
-        };
-        builder = if let Some(weights) = sample_weights { builder.sample_weights(weights) } else { builder };
-        builder.build()
+        Problem::builder(problem.features(), problem.weights(), *problem.targets())
+            .objective(objective)
+            .bias(problem.bias())
+            .class_weights(problem.class_weights())
+            .sample_weights(sample_weights)
+            .build()
     }
 }
 

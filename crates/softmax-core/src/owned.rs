@@ -65,16 +65,10 @@ impl<T: Element> OwnedProblem<T> {
             OwnedTargets::Soft(soft) => Targets::Soft(soft.view()),
             OwnedTargets::None => Targets::None,
         };
-        let mut builder = Problem::builder(self.features.view(), self.weights.view(), targets);
-        if let Some(bias) = &self.bias {
-            builder = builder.bias(bias.view());
-        }
-        if let Some(class_weights) = &self.class_weights {
-            builder = builder.class_weights(class_weights.view());
-        }
-        if let Some(sample_weights) = &self.sample_weights {
-            builder = builder.sample_weights(sample_weights.view());
-        }
-        builder.objective(self.objective)
+        Problem::builder(self.features.view(), self.weights.view(), targets)
+            .bias(self.bias.as_ref().map(|b| b.view()))
+            .class_weights(self.class_weights.as_ref().map(|w| w.view()))
+            .sample_weights(self.sample_weights.as_ref().map(|u| u.view()))
+            .objective(self.objective)
     }
 }

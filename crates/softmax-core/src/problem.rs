@@ -53,21 +53,21 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
         self
     }
 
-    /// The bias b (C), added to every sample's raw scores. −∞ masks a class.
-    pub fn bias(mut self, bias: ArrayView1<'a, T>) -> Self {
-        self.0.bias = Some(bias);
+    /// The bias b (C), added to every sample's raw scores. −∞ masks a class. Default none.
+    pub fn bias(mut self, bias: impl Into<Option<ArrayView1<'a, T>>>) -> Self {
+        self.0.bias = bias.into();
         self
     }
 
     /// Class weights w (C), finite. Default 1.
-    pub fn class_weights(mut self, class_weights: ArrayView1<'a, T>) -> Self {
-        self.0.class_weights = Some(class_weights);
+    pub fn class_weights(mut self, class_weights: impl Into<Option<ArrayView1<'a, T>>>) -> Self {
+        self.0.class_weights = class_weights.into();
         self
     }
 
     /// Sample weights u (N), finite. Default 1.
-    pub fn sample_weights(mut self, sample_weights: ArrayView1<'a, T>) -> Self {
-        self.0.sample_weights = Some(sample_weights);
+    pub fn sample_weights(mut self, sample_weights: impl Into<Option<ArrayView1<'a, T>>>) -> Self {
+        self.0.sample_weights = sample_weights.into();
         self
     }
 

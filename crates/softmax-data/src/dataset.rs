@@ -176,17 +176,10 @@ impl<T: Element> Dataset<T> {
             let (expected, found) = ("a matrix of D rows and C columns", "no array of that name");
             return Err(DataError::field(&self.origin, "W", expected, found));
         };
-        let mut builder = Problem::builder(self.features.view(), weights.view(), self.targets.view());
-        if let Some(bias) = &self.bias {
-            builder = builder.bias(bias.view());
-        }
-        if let Some(class_weights) = &self.class_weights {
-            builder = builder.class_weights(class_weights.view());
-        }
-        if let Some(sample_weights) = &self.sample_weights {
-            builder = builder.sample_weights(sample_weights.view());
-        }
-        builder
+        Problem::builder(self.features.view(), weights.view(), self.targets.view())
+            .bias(self.bias.as_ref().map(|b| b.view()))
+            .class_weights(self.class_weights.as_ref().map(|w| w.view()))
+            .sample_weights(self.sample_weights.as_ref().map(|u| u.view()))
             .objective(objective)
             .build()
             .map_err(|error| self.in_words_of_files(error, weights.view().dim()))

@@ -217,11 +217,11 @@ fn run<T: Element>(
     let mut builder = owned.builder().features(x.view()).weights(w.view());
     builder = if let Some(labels) = &labels { builder.targets(labels.view()) } else { builder };
     builder = if let Some(soft) = &soft { builder.targets(soft.view()) } else { builder };
-    builder = if let Some(bias) = bias { builder.bias(bias.view()) } else { builder };
-    builder = if let Some(weights) = class_weights { builder.class_weights(weights.view()) } else { builder };
-    builder =
-        if let Some(weights) = sample_weights { builder.sample_weights(weights.view()) } else { builder };
-    let problem = builder.build()?;
+    let problem = builder
+        .bias(bias.as_ref().map(PlacedVector::view))
+        .class_weights(class_weights.as_ref().map(PlacedVector::view))
+        .sample_weights(sample_weights.as_ref().map(PlacedVector::view))
+        .build()?;
 
     let set = output_set(combination.of(Factor::Outputs));
     let mut backend = subject.make();
