@@ -1,4 +1,4 @@
-//! Numbers on the command line, and what they may be.
+//! Names and numbers on the command line, and what they may be.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use softmax::{Dtype, Reduction};
@@ -24,11 +24,11 @@ pub(crate) fn reduction() -> impl TypedValueParser<Value = Reduction> {
 }
 
 pub(crate) fn format() -> impl TypedValueParser<Value = Format> {
-    one_of(Format::ALL.map(Format::name))
+    one_of(Format::ALL.iter().map(|format| format.name()))
 }
 
 pub(crate) fn storage() -> impl TypedValueParser<Value = Storage> {
-    one_of(Storage::ALL.map(Storage::name))
+    one_of(Storage::ALL.iter().map(|storage| storage.name()))
 }
 
 pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {

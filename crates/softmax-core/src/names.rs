@@ -21,7 +21,9 @@ impl fmt::Display for UnknownName {
 
 impl std::error::Error for UnknownName {}
 
-/// Implements `name`, `ALL`, `Display` and `FromStr` for an enum without data.
+/// Implements `name`, `ALL`, `Display` and `FromStr` for an enum without data. For this project's crates.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! names {
     ($type:ident, $kind:literal, $($variant:ident => $name:literal),+ $(,)?) => {
         impl $type {
@@ -43,16 +45,16 @@ macro_rules! names {
         }
 
         impl std::str::FromStr for $type {
-            type Err = $crate::names::UnknownName;
+            type Err = $crate::UnknownName;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
                 Self::ALL.iter().copied().find(|variant| variant.name() == text).ok_or_else(|| {
                     let expected = Self::ALL.iter().map(|variant| variant.name()).collect();
-                    $crate::names::UnknownName { kind: $kind, expected, found: text.to_owned() }
+                    $crate::UnknownName { kind: $kind, expected, found: text.to_owned() }
                 })
             }
         }
     };
 }
 
-pub(crate) use names;
+pub(crate) use crate::names;

@@ -1,5 +1,5 @@
+use softmax_core::names;
 use std::path::Path;
-use std::str::FromStr;
 
 /// What names of files end in, for messages.
 pub(crate) const SUFFIXES: &str =
@@ -24,31 +24,17 @@ pub enum Format {
     Safetensors,
 }
 
+names!(Format, "format",
+    Npz => "npz",
+    Npy => "npy",
+    Csv => "csv",
+    Idx => "idx",
+    Cifar10 => "cifar10",
+    Svmlight => "svmlight",
+    Safetensors => "safetensors",
+);
+
 impl Format {
-    /// All of them.
-    pub const ALL: [Format; 7] = [
-        Format::Npz,
-        Format::Npy,
-        Format::Csv,
-        Format::Idx,
-        Format::Cifar10,
-        Format::Svmlight,
-        Format::Safetensors,
-    ];
-
-    /// Its name in lower case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Format::Npz => "npz",
-            Format::Npy => "npy",
-            Format::Csv => "csv",
-            Format::Idx => "idx",
-            Format::Cifar10 => "cifar10",
-            Format::Svmlight => "svmlight",
-            Format::Safetensors => "safetensors",
-        }
-    }
-
     /// The format that a file's name suggests, whatever of `.gz` it has.
     pub fn of_name(path: &Path) -> Option<Format> {
         if path.is_dir() {
@@ -67,17 +53,5 @@ impl Format {
             () if ends(&[".bin"]) => Some(Format::Cifar10),
             () => None,
         }
-    }
-}
-
-impl FromStr for Format {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Format::ALL.into_iter().find(|format| format.name() == text);
-        found.ok_or_else(|| {
-            let names = Format::ALL.map(Format::name).join(", ");
-            format!("format: expected one of {names}, found {text}")
-        })
     }
 }

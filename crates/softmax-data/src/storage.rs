@@ -1,4 +1,4 @@
-use std::str::FromStr;
+use softmax_core::names;
 
 /// Whether numbers of half precision stay what they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -10,24 +10,4 @@ pub enum Storage {
     Widen,
 }
 
-impl Storage {
-    /// Both.
-    pub const ALL: [Storage; 2] = [Storage::Keep, Storage::Widen];
-
-    /// Its name in lower case.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Storage::Keep => "keep",
-            Storage::Widen => "widen",
-        }
-    }
-}
-
-impl FromStr for Storage {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let found = Storage::ALL.into_iter().find(|storage| storage.name() == text);
-        found.ok_or_else(|| format!("storage: expected one of keep, widen, found {text}"))
-    }
-}
+names!(Storage, "storage", Keep => "keep", Widen => "widen");
