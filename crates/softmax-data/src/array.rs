@@ -62,7 +62,7 @@ impl FileArray<'_> {
 
     /// Numbers of any type, as numbers of `T`.
     pub(crate) fn numbers<T: Element, D: Dimension>(mut self, admit: Admit) -> Result<Array<T, D>> {
-        let wanted = D::NDIM.map_or("any axes".to_owned(), axes);
+        let wanted = axes_of::<D>();
         if D::NDIM.is_some_and(|axes| axes != self.header.shape.len()) {
             let found = axes(self.header.shape.len());
             return Err(self.refuse(format!("an array of numbers with {wanted}"), found));
@@ -103,12 +103,12 @@ impl FileArray<'_> {
         if let (Some((file, place)), true) = (&self.mapped, stays) {
             let bytes = place.start..place.start + len * element.size();
             let extra = place.end.saturating_sub(bytes.end);
-            if let Some(matrix) = MappedMatrix::new::<T>(file, bytes, element, order, (n, d), by_columns) {
+            if let Some(matrix) = MappedMatrix::new(file, bytes, element, order, (n, d), by_columns) {
                 if extra > 0 {
                     return Err(self.refuse_extra(extra as u64));
                 }
                 let matrix = matrix.limit(limit.unwrap_or(n));
-                self.check_mapped::<T>(&matrix)?;
+                self.check_mapped(&matrix)?;
                 return Ok(FeatureStore::Mapped(matrix));
             }
         }
@@ -152,8 +152,8 @@ impl FileArray<'_> {
     }
 
     /// Every entry of a mapped matrix is to be finite: it is gone through once.
-    fn check_mapped<T: Element>(&self, matrix: &MappedMatrix) -> Result<()> {
-        let bad = match matrix.features::<T>() {
+    fn check_mapped<T: Element>(&self, matrix: &MappedMatrix<T>) -> Result<()> {
+        let bad = match matrix.features() {
             Features::Dense(x) => first_bad(x.indexed_iter(), |x| x.is_finite(), |x| x.widen()),
             Features::F16(x) => first_bad(x.indexed_iter(), |x| x.is_finite(), |x| x.to_f64()),
             Features::Bf16(x) => first_bad(x.indexed_iter(), |x| x.is_finite(), |x| x.to_f64()),

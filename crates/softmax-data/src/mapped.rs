@@ -8,6 +8,7 @@ use memmap2::Mmap;
 use ndarray::{ArrayView2, Axis, ShapeBuilder, Slice};
 use softmax_core::{Element, Features, ndarray};
 use std::fs::File;
+use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 use std::path::Path;
 use std::sync::Arc;
@@ -37,9 +38,9 @@ impl Deref for MappedFile {
     }
 }
 
-/// A matrix of numbers in a mapped file.
+/// A matrix in a mapped file, of numbers of `T` or of half precision.
 #[derive(Clone, Debug)]
-pub struct MappedMatrix {
+pub struct MappedMatrix<T> {
     file: MappedFile,
     bytes: Range<usize>,
     element: ElementType,
@@ -47,12 +48,14 @@ pub struct MappedMatrix {
     by_columns: bool,
     /// How many of the first rows are used.
     rows: usize,
+    /// Of which type the numbers are, if they are not of half precision.
+    dense: PhantomData<T>,
 }
 
-impl MappedMatrix {
+impl<T: Element> MappedMatrix<T> {
     /// The matrix whose entries are `bytes` of the file, if they can be used where they lie: as numbers of `T` or of half
     /// precision, whole, aligned and in the machine's order.
-    pub(crate) fn new<T: Element>(
+    pub(crate) fn new(
         file: &MappedFile,
         bytes: Range<usize>,
         element: ElementType,
@@ -60,10 +63,9 @@ impl MappedMatrix {
         shape: (usize, usize),
         by_columns: bool,
     ) -> Option<Self> {
-        let matrix = MappedMatrix { file: file.clone(), bytes, element, shape, by_columns, rows: shape.0 };
-        let is_half = matches!(element, ElementType::F16 | ElementType::Bf16);
-        let is_usable = order == Order::NATIVE && (is_half || element == ElementType::of::<T>());
-        (is_usable && matrix.try_features::<T>().is_some()).then_some(matrix)
+        let (file, rows, dense) = (file.clone(), shape.0, PhantomData);
+        let matrix = MappedMatrix { file, bytes, element, shape, by_columns, rows, dense };
+        (order == Order::NATIVE && matrix.try_features().is_some()).then_some(matrix)
     }
 
     /// The first rows, at most so many.
@@ -72,12 +74,11 @@ impl MappedMatrix {
     }
 
     /// X. A matrix of `T`'s own type is dense.
-    pub(crate) fn features<T: Element>(&self) -> Features<'_, T> {
-        // Every way to make one has tried this before, with the same `T`.
-        self.try_features().unwrap_or_else(|| Features::Dense(empty()))
+    pub(crate) fn features(&self) -> Features<'_, T> {
+        self.try_features().expect("as when the matrix was made")
     }
 
-    fn try_features<T: Element>(&self) -> Option<Features<'_, T>> {
+    fn try_features(&self) -> Option<Features<'_, T>> {
         let bytes = self.file.get(self.bytes.clone())?;
         Some(match self.element {
             ElementType::F16 => Features::F16(self.matrix(<[f16]>::ref_from_bytes(bytes).ok()?)?),
@@ -94,8 +95,4 @@ impl MappedMatrix {
         let matrix = ArrayView2::from_shape(self.shape.set_f(self.by_columns), entries).ok()?;
         Some(matrix.slice_axis_move(Axis(0), Slice::from(..self.rows)))
     }
-}
-
-fn empty<'a, T>() -> ArrayView2<'a, T> {
-    ArrayView2::from_shape((0, 0), &[]).expect("no entries are enough for an empty matrix")
 }

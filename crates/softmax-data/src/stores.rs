@@ -17,7 +17,7 @@ pub enum FeatureStore<T> {
     /// Compressed sparse rows.
     Csr(OwnedCsr<T>),
     /// A file in memory's place, whose numbers are used where they lie.
-    Mapped(MappedMatrix),
+    Mapped(MappedMatrix<T>),
 }
 
 impl<T: Element> FeatureStore<T> {
