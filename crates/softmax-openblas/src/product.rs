@@ -50,46 +50,36 @@ pub(crate) fn multiply<T: Element>(
             source: None,
         });
     };
-    let beta = T::narrow(f64::from(u8::from(add)));
+    let beta = if add { 1.0 } else { 0.0 };
     let (row_major, a_order, b_order) = (CBLAS_LAYOUT::CblasRowMajor, a.order, b.order);
     let (a, b, c) = (a.array.as_ptr(), b.array.as_ptr(), c.as_mut_ptr());
+    macro_rules! gemm {
+        ($gemm:ident) => {
+            $gemm(
+                row_major,
+                a_order,
+                b_order,
+                m,
+                n,
+                k,
+                1.0,
+                a.cast(),
+                a_pitch,
+                b.cast(),
+                b_pitch,
+                beta as _,
+                c.cast(),
+                c_pitch,
+            )
+        };
+    }
     // SAFETY: each operand has rows of contiguous numbers, or, where its order says so, columns, `pitch` apart, of the
     // lengths that are passed; `C` likewise and it is borrowed mutably, so that nothing else reads it. `T` is f32 or f64,
     // and `DTYPE` says which.
     unsafe {
         match T::DTYPE {
-            Dtype::F32 => cblas_sgemm(
-                row_major,
-                a_order,
-                b_order,
-                m,
-                n,
-                k,
-                1.0,
-                a.cast(),
-                a_pitch,
-                b.cast(),
-                b_pitch,
-                beta.widen() as f32,
-                c.cast(),
-                c_pitch,
-            ),
-            Dtype::F64 => cblas_dgemm(
-                row_major,
-                a_order,
-                b_order,
-                m,
-                n,
-                k,
-                1.0,
-                a.cast(),
-                a_pitch,
-                b.cast(),
-                b_pitch,
-                beta.widen(),
-                c.cast(),
-                c_pitch,
-            ),
+            Dtype::F32 => gemm!(cblas_sgemm),
+            Dtype::F64 => gemm!(cblas_dgemm),
         }
     }
     Ok(())
