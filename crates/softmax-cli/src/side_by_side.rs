@@ -33,19 +33,20 @@ pub(crate) fn compare<T: BackendElement>(
     progress.doing("oracle");
     let reference = reference(&problem, set);
     // For those that do not take the storage: a copy, of which the record says so.
-    let lacks = |entry: &Entry| lacking_storage(entry.make::<T>(setup).as_ref(), &problem).is_some();
-    let widened = entries.iter().any(|entry| lacks(entry)).then(|| source.widened());
+    let lacks = |entry: &&Entry| lacking_storage(entry.make::<T>(setup).as_ref(), &problem).is_some();
+    let lacking: Vec<bool> = entries.iter().map(lacks).collect();
+    let widened = lacking.contains(&true).then(|| source.widened());
     let widened_problem = widened.as_ref().map(Source::problem).transpose()?;
 
     let (mut checked, mut skipped) = (Vec::new(), Vec::new());
-    for (k, entry) in entries.iter().enumerate() {
+    for (k, (entry, lacks)) in entries.iter().zip(lacking).enumerate() {
         if interrupt::requested() {
             skipped.push(Skipped::new(entry.name(), "interrupted"));
             continue;
         }
         progress.doing(format!("checking {}", entry.name()));
         progress.at(k, entries.len());
-        let widened = widened_problem.as_ref().filter(|_| lacks(entry));
+        let widened = widened_problem.as_ref().filter(|_| lacks);
         let problem = widened.unwrap_or(&problem);
         // Another one, since what a trial allocates the first call would not.
         let trial = entry.make::<T>(setup);
