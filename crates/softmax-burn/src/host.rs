@@ -77,6 +77,7 @@ pub(crate) fn evaluate_nothing<T: Element>(
 
 /// dX of samples that do not count is zero, whatever the weights: zero times an infinite one is not.
 pub(crate) fn clear_uncounted_rows<T: Element>(problem: &Problem<'_, T>, dx: &mut ArrayViewMut2<'_, T>) {
-    let rows = dx.rows_mut().into_iter().enumerate();
-    rows.filter(|&(i, _)| !problem.counts(i)).for_each(|(_, mut row)| row.fill(T::zero()));
+    for i in (0..problem.n_samples()).filter(|&i| !problem.counts(i)) {
+        dx.row_mut(i).fill(T::zero());
+    }
 }

@@ -40,7 +40,7 @@ pub fn evaluate(problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
     if problem.objective.l2 != 0.0 {
         loss = loss + problem.weights.square().sum() * (problem.objective.l2 / 2.0);
     }
-    let [n, _, c] = [results.losses.dims()[0], 0, inputs.weights.dims()[1]];
+    let ([n, _], [_, c]) = (results.losses.dims(), inputs.weights.dims());
     let vector = |kind: OutputKind, column: Tensor<2>| wanted.contains(kind).then(|| column.reshape([n]));
     DeviceOutputs {
         loss,

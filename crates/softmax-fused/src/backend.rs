@@ -125,8 +125,9 @@ impl Fused {
         };
         if let Some(dx) = outputs.features_gradient.as_mut().filter(|_| terms.ignores()) {
             // Zero times an infinite weight is not zero.
-            let rows = dx.rows_mut().into_iter().enumerate();
-            rows.filter(|&(i, _)| !problem.counts(i)).for_each(|(_, mut row)| row.fill(T::zero()));
+            for i in (0..problem.n_samples()).filter(|&i| !problem.counts(i)) {
+                dx.row_mut(i).fill(T::zero());
+            }
         }
         Ok(Evaluation {
             loss: terms.loss(loss_sum),

@@ -110,8 +110,8 @@ fn write_gradients<T: Element>(
     if let Some(dx) = &mut outputs.features_gradient {
         general_mat_mul(T::one(), gradient, &weights.t(), T::zero(), dx);
         // Zero times an infinite weight is not zero.
-        for (_, mut row) in dx.rows_mut().into_iter().enumerate().filter(|&(i, _)| !problem.counts(i)) {
-            row.fill(T::zero());
+        for i in (0..problem.n_samples()).filter(|&i| !problem.counts(i)) {
+            dx.row_mut(i).fill(T::zero());
         }
     }
     if let Some(db) = &mut outputs.bias_gradient {
