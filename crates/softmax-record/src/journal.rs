@@ -62,13 +62,14 @@ impl Journal {
     /// If a line is no record, and the file stays as it is; or if the system refuses.
     pub fn resume(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
         refuse_folder(path)?;
-        let text = match fs::read_to_string(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
-            text => text.map_err(io_error(path))?,
+        let mut whole = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            bytes => bytes.map_err(io_error(path))?,
         };
-        let (whole, rest) = text.split_at(text.rfind('\n').map_or(0, |end| end + 1));
-        let records = parse(path, whole)?;
-        if !rest.is_empty() && !rest.starts_with('{') {
+        // What was cut short may end within a character.
+        let rest = whole.split_off(whole.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
+        let records = parse(path, &whole)?;
+        if !rest.is_empty() && !rest.starts_with(b"{") {
             return Err(JournalError::NotARecord { path: path.to_owned(), line: records.len() + 1 });
         }
         let file = OpenOptions::new().append(true).create(true).open(path).map_err(io_error(path))?;
@@ -95,15 +96,15 @@ impl Journal {
 /// # Errors
 /// If a line is no record, or the system refuses.
 pub fn read(path: &Path) -> Result<Vec<Record>, JournalError> {
-    parse(path, &fs::read_to_string(path).map_err(io_error(path))?)
+    parse(path, &fs::read(path).map_err(io_error(path))?)
 }
 
-fn parse(path: &Path, text: &str) -> Result<Vec<Record>, JournalError> {
+fn parse(path: &Path, lines: &[u8]) -> Result<Vec<Record>, JournalError> {
     let record = |(k, line)| {
         let no_record = |_| JournalError::NotARecord { path: path.to_owned(), line: k + 1 };
-        serde_json::from_str(line).map_err(no_record)
+        serde_json::from_slice(line).map_err(no_record)
     };
-    text.lines().enumerate().map(record).collect()
+    lines.split_inclusive(|&byte| byte == b'\n').enumerate().map(record).collect()
 }
 
 fn refuse_folder(path: &Path) -> Result<(), JournalError> {

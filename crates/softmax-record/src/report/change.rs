@@ -44,9 +44,9 @@ pub fn changes(records: &[Record], baseline: &[Record]) -> Table {
     let mut table = Table::new().words(["problem", "library"]).numbers(numbers).words(["verdict"]);
     let problem = |r: &Record| (r.asked.shape, r.asked.dtype, r.asked.dx, r.asked.isolated);
     for record in problems(records) {
-        let Some(earlier) = problems(baseline).find(|earlier| problem(earlier) == problem(record)) else {
-            continue;
-        };
+        let same_problem = || problems(baseline).filter(|earlier| problem(earlier) == problem(record));
+        let same_threads = same_problem().find(|earlier| earlier.asked.threads == record.asked.threads);
+        let Some(earlier) = same_threads.or_else(|| same_problem().next()) else { continue };
         for (measured, now) in record.timed() {
             let Some(then) = earlier.time_of(&measured.name) else { continue };
             let change = Change::between(then, now);
