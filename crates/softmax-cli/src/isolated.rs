@@ -39,6 +39,8 @@ pub(crate) struct Contest<'a> {
 #[derive(Debug)]
 struct Contender {
     name: String,
+    /// Whether it is another library.
+    is_peer: bool,
     ready: Ready,
     worker: Worker,
     seconds: Vec<f64>,
@@ -72,8 +74,9 @@ impl<'a> Contest<'a> {
     fn start(&self, name: &str, problem: &Path, task: &Task) -> Result<Contender, Skipped> {
         let answer = self.folder.path().join(format!("{name}.npz"));
         let threads = task.threads.to_string();
+        let python = self.python.filter(|_| LIBRARIES.contains(&name));
         let mut command;
-        if let Some(python) = self.python.filter(|_| is_peer(name)) {
+        if let Some(python) = python {
             command = Command::new(python);
             command.arg(self.folder.path().join("worker.py")).arg(name);
             command.arg(problem).arg(&answer).arg(&threads);
@@ -86,7 +89,8 @@ impl<'a> Contest<'a> {
         command.args(task.dx.then_some("--dx"));
         match Worker::start(command) {
             Ok((worker, FirstLine::Ready(ready))) => {
-                Ok(Contender { name: name.to_owned(), ready, worker, seconds: Vec::new(), answer })
+                let (name, is_peer) = (name.to_owned(), python.is_some());
+                Ok(Contender { name, is_peer, ready, worker, seconds: Vec::new(), answer })
             }
             Ok((_, FirstLine::Refused(refused))) => Err(refused),
             Err(error) => Err(Skipped::new(name, format!("{error:#}"))),
@@ -145,14 +149,10 @@ impl Contender {
         let mut measured = judge(&self.name, &evaluation, &outputs, reference, is_known);
         measured.version = Some(self.ready.version.clone());
         measured.extra_bytes = self.ready.extra_bytes;
-        if is_peer(&self.name) {
+        if self.is_peer {
             measured.peer = true;
             measured.failures.clear();
         }
         Ok(measured)
     }
-}
-
-fn is_peer(name: &str) -> bool {
-    LIBRARIES.contains(&name)
 }
