@@ -209,10 +209,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
 
     /// The loss (7) for a sum of sample losses, in f64.
     pub(crate) fn loss(&self, loss_sum: f64) -> f64 {
-        let loss = match self.problem.targets() {
-            Targets::None => 0.0,
-            Targets::Labels(_) | Targets::Soft(_) => loss_sum / self.total_weight,
-        };
+        let loss = if self.problem.has_targets() { loss_sum / self.total_weight } else { 0.0 };
         if !self.has_penalty() {
             return loss;
         }

@@ -153,9 +153,7 @@ impl<'a, R: Real> Oracle<'a, R> {
         let mut loss = Expected::scalar((data + l2).value(), if has_targets { bound } else { 0.0 });
         if omega == 0.0 && (0..n).any(|i| self.inputs.counts(i)) {
             // x/0 and 0/0: formulas that are equal elsewhere differ in which of the two they come to.
-            let divided =
-                [OutputKind::WeightsGradient, OutputKind::FeaturesGradient, OutputKind::BiasGradient];
-            let gradients = outputs.iter_mut().filter(|(kind, _)| divided.contains(kind));
+            let gradients = outputs.iter_mut().filter(|(kind, _)| kind.is_gradient());
             gradients.map(|(_, expected)| expected).chain([&mut loss]).for_each(Expected::admit_any_infinity);
         }
         Reference {
