@@ -68,7 +68,7 @@ pub fn check<T: Element>(
     }
     if let Some(candidates) = &reference.predicted {
         errors.push(match &outputs.predicted {
-            Some(found) => check_predicted(&found.to_vec(), candidates),
+            Some(found) => check_predicted(&found.to_vec(), candidates, reference.classes),
             None => missing(PREDICTED),
         });
     }
@@ -175,19 +175,20 @@ fn check_correct(found: Option<usize>, expected: Option<(usize, usize)>) -> Outp
     }
 }
 
-fn check_predicted(found: &[usize], candidates: &[Vec<usize>]) -> OutputError {
+fn check_predicted(found: &[usize], candidates: &[Vec<usize>], classes: usize) -> OutputError {
     if found.len() != candidates.len() {
         return missing(PREDICTED);
     }
-    let wrong = found
-        .iter()
-        .zip(candidates)
-        .position(|(class, candidates)| !candidates.is_empty() && !candidates.contains(class));
+    let is_right = |class: usize, candidates: &[usize]| match candidates {
+        [] => class < classes,
+        candidates => candidates.contains(&class),
+    };
+    let wrong = found.iter().zip(candidates).position(|(&class, candidates)| !is_right(class, candidates));
     match wrong {
         None => right(PREDICTED),
         Some(i) => OutputError {
             index: vec![i],
-            expected: candidates[i][0] as f64,
+            expected: candidates[i].first().map_or(f64::NAN, |&class| class as f64),
             found: found[i] as f64,
             ..missing(PREDICTED)
         },

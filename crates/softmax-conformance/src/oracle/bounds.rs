@@ -4,8 +4,9 @@
 //! With u the unit roundoff of the element type, a sum of n terms t computed in any order is off by at most
 //! n·u·Σ|t|, and every elementary operation or function by a few u; the derivatives of the formula carry
 //! those errors to the outputs. So the bounds grow with D (through the scores), C (through the sum of
-//! exponentials) and N (through the gradients), and shrink to a few u where the problem is easy. They hold
-//! for plain recursive summation in the element type; blocked, pairwise or wider sums stay far inside.
+//! exponentials), and shrink to a few u where the problem is easy. They hold for plain recursive summation over features
+//! and classes in the element type; pairwise or wider sums stay far inside. Sums over samples are held to blocks of some
+//! hundred terms: there may be millions of them, of which a plain sum of f32 loses all digits.
 //!
 //! What the contract promises beyond that is in the bounds too: with hard labels and no smoothing nothing may
 //! cancel at the target, Ω and the loss are summed in f64 (no term grows with N), and each row is shifted by

@@ -5,26 +5,29 @@ use super::expected::{Expected, Reference};
 use super::inputs::{InputTargets, Inputs};
 use super::real::{DoubleDouble, Real};
 use super::row::{Row, total_weight};
-use super::sums::{FEW_SUMS, Judged, Products, Sum};
+use super::sums::{FEW_SUMS, Judged, Products, Sum, sum_over_samples};
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use softmax_core::{Dtype, Element, OutputKind, OutputSet, Problem, ndarray};
 
-/// How many multiply-adds (N·D·C) the oracle does in double-double. Above, it uses f64 for f32 problems, and
-/// above it also samples what it checks of dW and dX.
+/// How many multiply-adds the oracle does in double-double: N·D·C, and [`SCORE`] for each score. Above, it uses f64 for
+/// f32 problems, and above it also samples what it checks of dW and dX.
 pub const DOUBLE_DOUBLE_LIMIT: u64 = 1_000_000_000;
+
+/// Multiply-adds that take as long as what follows a score: its exponential, its probability, its bounds.
+const SCORE: u64 = 100;
 
 /// How many columns of dW and rows of dX are checked above [`DOUBLE_DOUBLE_LIMIT`].
 const SAMPLED_SLICES: usize = 32;
 
 /// Works out what `problem` should give for the outputs in `set`.
 ///
-/// The time is that of N·D·C double-double multiply-adds, and as much again for dW and for dX, up to
-/// [`DOUBLE_DOUBLE_LIMIT`].
+/// The time is that of N·(D + 100)·C double-double multiply-adds, up to [`DOUBLE_DOUBLE_LIMIT`], and of N·D·C more for dW
+/// and for dX.
 pub fn reference<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> Reference {
     let inputs = Inputs::new(problem);
     let (n, d, c) = inputs.dim();
-    let work = (n as u64).saturating_mul(d as u64).saturating_mul(c as u64);
+    let work = (n as u64).saturating_mul(c as u64).saturating_mul(d as u64 + SCORE);
     if work <= DOUBLE_DOUBLE_LIMIT {
         return Oracle::<DoubleDouble>::new(&inputs, T::DTYPE, false).evaluate(set);
     }
@@ -80,6 +83,7 @@ impl<'a, R: Real> Oracle<'a, R> {
         let mut loss = Sum::<R>::default();
         let (mut least, mut most) = (0, 0);
         let mut predicted = Vec::new();
+        let mut any_infinite_maximum = false;
         let (mut losses, mut lse) = (Vec::new(), Vec::new());
         let mut dw = wants(OutputKind::WeightsGradient).then(|| Products::<R>::new(d, classes.len()));
         let mut db = vec![Sum::<R>::default(); if wants(OutputKind::BiasGradient) { c } else { 0 }];
@@ -90,6 +94,7 @@ impl<'a, R: Real> Oracle<'a, R> {
             let block = self.judge(start..end);
             for (i, (row, bounds)) in (start..end).zip(&block) {
                 loss.add(row.loss, bounds.loss);
+                any_infinite_maximum |= row.scores[row.best].value().is_infinite();
                 let candidates = contenders(row, bounds);
                 if let Some(label) = self.inputs.label(i) {
                     least += usize::from(candidates == [label]);
@@ -102,7 +107,7 @@ impl<'a, R: Real> Oracle<'a, R> {
                 lse.push((row.lse.value(), bounds.lse));
                 // An ignored sample has no G.
                 for (sum, (g, e)) in db.iter_mut().zip(row.gradient.iter().zip(&bounds.gradient)) {
-                    sum.add(*g, e + (n as f64 + FEW_SUMS) * u * g.value().abs());
+                    sum.add(*g, e + sum_over_samples(n) * u * g.value().abs());
                 }
             }
             if let Some(dw) = &mut dw {
@@ -151,14 +156,18 @@ impl<'a, R: Real> Oracle<'a, R> {
             + ((d as f64 + FEW_SUMS) * u + (d * c) as f64 * f64::EPSILON) * l2.value();
         let hard = matches!(self.inputs.targets, InputTargets::Labels(_));
         let mut loss = Expected::scalar((data + l2).value(), if has_targets { bound } else { 0.0 });
-        if omega == 0.0 && (0..n).any(|i| self.inputs.counts(i)) {
-            // x/0 and 0/0: formulas that are equal elsewhere differ in which of the two they come to.
-            let gradients = outputs.iter_mut().filter(|(kind, _)| kind.is_gradient());
-            gradients.map(|(_, expected)| expected).chain([&mut loss]).for_each(Expected::admit_any_infinity);
+        // Formulas that are equal elsewhere differ in which of ∞ and NaN they come to: divided by an Ω of zero, and where a
+        // row's largest score is infinite.
+        let divides_by_zero = omega == 0.0 && (0..n).any(|i| self.inputs.counts(i));
+        let admits = |kind: OutputKind| any_infinite_maximum || (divides_by_zero && kind.is_gradient());
+        outputs.iter_mut().filter(|(kind, _)| admits(*kind)).for_each(|(_, e)| e.admit_any_infinity());
+        if divides_by_zero || any_infinite_maximum {
+            loss.admit_any_infinity();
         }
         Reference {
             loss,
             total_weight: Expected::scalar(omega, FEW_SUMS * u * omega.abs() + self.weight_error()),
+            classes: c,
             correct: hard.then_some((least, most)),
             predicted: wants(OutputKind::Predicted).then_some(predicted),
             outputs,
@@ -207,22 +216,26 @@ impl<'a, R: Real> Oracle<'a, R> {
     /// X_i·W + b.
     fn raw_scores(&self, i: usize) -> Vec<R> {
         let mut scores: Vec<R> = self.inputs.bias.iter().map(|&b| R::from(b)).collect();
-        let features = self.inputs.features.row(i);
-        for (&x, w) in features.iter().zip(self.inputs.weights.rows()) {
-            R::add_scaled(&mut scores, x, w.as_slice().expect("rows are contiguous"));
+        let weights = &self.inputs.weights;
+        for (k, x) in self.inputs.entries(i) {
+            R::add_scaled(&mut scores, x, weights.row(k).to_slice().expect("rows are contiguous"));
         }
         for (c, score) in scores.iter_mut().enumerate().filter(|(_, s)| !s.value().is_finite()) {
-            let products = features.iter().zip(self.inputs.weights.column(c)).map(|(x, w)| x * w);
+            let products = self.inputs.entries(i).map(|(k, x)| x * weights[[k, c]]);
             *score = R::from(products.sum::<f64>() + self.inputs.bias[c]);
         }
         scores
     }
 
-    /// Σ_d |x_id·w_dc| + |b_c|, or for large problems ‖x_i‖·‖w_c‖ + |b_c|, which is no less. A masked class
-    /// has no rounding error, so none of its own.
+    /// Σ_d |x_id·w_dc| + |b_c|, or for large problems ‖x_i‖·‖w_c‖ + |b_c|, which is no less. An infinite score, such as a
+    /// masked class's, has no rounding error.
     fn magnitudes(&self, i: usize) -> Vec<f64> {
-        let finite = |b: f64| if b == f64::NEG_INFINITY { 0.0 } else { b.abs() };
-        let mut sums: Vec<f64> = self.inputs.bias.iter().map(|&b| finite(b)).collect();
+        let sums = self.sums_of_sizes(i);
+        sums.into_iter().map(|sum| if sum.is_finite() { sum } else { 0.0 }).collect()
+    }
+
+    fn sums_of_sizes(&self, i: usize) -> Vec<f64> {
+        let mut sums = self.inputs.bias.mapv(f64::abs).to_vec();
         let features = self.inputs.features.row(i);
         if let Some(norms) = &self.column_norms {
             f64::add_scaled(&mut sums, norm(features), norms);

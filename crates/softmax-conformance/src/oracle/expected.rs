@@ -14,8 +14,10 @@ pub struct Reference {
     /// The fewest and the most samples that a correct backend may call correctly predicted: they differ where
     /// scores tie within their bounds. `None` for soft targets.
     pub correct: Option<(usize, usize)>,
+    /// C.
+    pub classes: usize,
     /// For each sample, the classes that may be called the predicted one. Empty where the scores hold a NaN:
-    /// any class will do.
+    /// any of the classes will do.
     pub predicted: Option<Vec<Vec<usize>>>,
     /// The other outputs that were asked for.
     pub outputs: Vec<(OutputKind, Expected)>,

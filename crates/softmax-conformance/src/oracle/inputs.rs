@@ -1,12 +1,14 @@
 //! A problem in f64, in the memory order that the oracle walks: exact, whatever the problem's element type.
 
 use ndarray::{Array1, Array2};
-use softmax_core::{Element, Objective, Problem, Targets, ndarray};
+use softmax_core::{Element, Features, Objective, Problem, Targets, ndarray};
 
 /// A problem's numbers, widened to f64.
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
     pub(crate) features: Array2<f64>,
+    /// Whether a feature of 0 is none: CSR stores none of them, and what they would be multiplied by does not matter.
+    pub(crate) is_sparse: bool,
     pub(crate) weights: Array2<f64>,
     pub(crate) bias: Array1<f64>,
     pub(crate) targets: InputTargets,
@@ -34,6 +36,7 @@ impl Inputs {
         };
         Inputs {
             features: rows(problem.features().to_dense().view()),
+            is_sparse: matches!(problem.features(), Features::Csr(_)),
             weights: rows(problem.weights().to_dense().view()),
             bias: problem.bias().map_or(Array1::zeros(c), |b| b.mapv(T::widen)),
             targets: match problem.targets() {
@@ -45,6 +48,17 @@ impl Inputs {
             sample_weights: problem.sample_weights().map_or(Array1::ones(n), |u| u.mapv(T::widen)),
             objective: *problem.objective(),
         }
+    }
+
+    /// The features of sample `i`, with their places.
+    pub(crate) fn entries(&self, i: usize) -> impl Iterator<Item = (usize, f64)> {
+        let entries = self.features.row(i).into_iter().copied().enumerate();
+        entries.filter(|&(_, x)| !self.is_none(x))
+    }
+
+    /// Whether a feature is none.
+    pub(crate) fn is_none(&self, x: f64) -> bool {
+        self.is_sparse && x == 0.0
     }
 
     /// N, D and C.

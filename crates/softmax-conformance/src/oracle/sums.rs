@@ -14,6 +14,15 @@ pub(super) type Judged<R> = (Row<R>, RowBounds);
 /// Roundings beyond those of a sum's terms.
 pub(super) const FEW_SUMS: f64 = 8.0;
 
+/// Terms that a sum over samples adds up in a row before it begins anew.
+const BLOCK: usize = 256;
+
+/// The roundings of a sum over `n` samples, in units of u·Σ|t|: of blocks of some hundred terms, and of the blocks' sums.
+/// A plain sum of the element type has n, and loses digits with every sample.
+pub(super) fn sum_over_samples(n: usize) -> f64 {
+    n.min(BLOCK + n.div_ceil(BLOCK)) as f64 + FEW_SUMS
+}
+
 /// A sum.
 #[derive(Clone, Copy)]
 pub(super) struct Sum<R> {
@@ -64,7 +73,7 @@ impl<R: Real> Products<R> {
             .filter(|(_, (row, _))| !row.gradient.is_empty())
             .map(|(k, (row, bounds))| {
                 let gradient: Vec<R> = classes.iter().map(|&c| row.gradient[c]).collect();
-                let rounding = |g: &R| (n as f64 + FEW_SUMS) * u * g.value().abs();
+                let rounding = |g: &R| sum_over_samples(n) * u * g.value().abs();
                 let bounds = classes.iter().zip(&gradient).map(|(&c, g)| bounds.gradient[c] + rounding(g));
                 let bounds = bounds.collect();
                 (start + k, gradient, bounds)
@@ -76,6 +85,9 @@ impl<R: Real> Products<R> {
         features.zip(bounds).enumerate().for_each(|(d, (sums, sum_bounds))| {
             for (i, gradient, bounds) in &chosen {
                 let x = inputs.features[[*i, d]];
+                if inputs.is_none(x) {
+                    continue;
+                }
                 R::add_scaled_reals(sums, x, gradient);
                 f64::add_scaled(sum_bounds, x.abs(), bounds);
             }
