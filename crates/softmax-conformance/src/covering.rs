@@ -11,17 +11,18 @@ const PATIENCE: usize = 20;
 
 type Pair = (usize, usize, usize, usize);
 
-/// Combinations with a choice below `counts[k]` for each factor `k`, which cover every pair of choices of two factors, but
-/// for pairs that none of `rules` admits. The first rule is kept to as far as it goes, then the next. Greedy: each
+/// Combinations with a choice below `counts[k]` for each factor `k`, which cover every pair of choices of two `wanted`
+/// factors, but for pairs that none of `rules` admits. The first rule is kept to as far as it goes, then the next. Greedy: each
 /// combination is the best of some random ones.
 pub(crate) fn pairwise(
     g: &mut Generator,
     counts: &[usize],
+    wanted: impl Fn(usize, usize) -> bool,
     rules: &[impl Fn(&[usize]) -> bool],
 ) -> Vec<Vec<usize>> {
     let mut open: HashSet<Pair> = HashSet::new();
     for a in 0..counts.len() {
-        for b in a + 1..counts.len() {
+        for b in (a + 1..counts.len()).filter(|&b| wanted(a, b)) {
             open.extend((0..counts[a]).flat_map(|x| (0..counts[b]).map(move |y| (a, x, b, y))));
         }
     }
@@ -76,7 +77,7 @@ mod tests {
     fn every_pair_is_covered_but_the_impossible() {
         let counts = [3, 4, 2, 5];
         let is_possible = |c: &[usize]| c[0] != 2 || c[1] != 3;
-        let combinations = pairwise(&mut Generator::new(1), &counts, &[is_possible]);
+        let combinations = pairwise(&mut Generator::new(1), &counts, |_, _| true, &[is_possible]);
         let covered: HashSet<Pair> = combinations.iter().flat_map(|combination| pairs(combination)).collect();
         let all: usize = (0..4).flat_map(|a| (a + 1..4).map(move |b| counts[a] * counts[b])).sum();
         assert_eq!(covered.len(), all - 1);

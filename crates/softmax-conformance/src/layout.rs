@@ -15,7 +15,8 @@ pub(crate) struct Layout {
     padding: usize,
 }
 
-const ROWS: Layout = Layout { name: "rows", by_columns: false, steps: [1, 1], padding: 0 };
+/// One row after another, without gaps.
+pub(crate) const ROWS: Layout = Layout { name: "rows", by_columns: false, steps: [1, 1], padding: 0 };
 
 /// Every order of entries that array libraries make.
 pub(crate) const LAYOUTS: [Layout; 9] = [

@@ -70,6 +70,7 @@
 
 mod case;
 mod check;
+mod combination;
 mod covering;
 mod generator;
 mod hessian;
@@ -77,11 +78,13 @@ mod layout;
 #[cfg(feature = "libtest")]
 mod mimic;
 mod oracle;
+mod placed_outputs;
 mod report;
 mod runner;
 mod storage;
 mod suite;
 mod test;
+mod values;
 
 pub use case::Case;
 pub use check::{OutputError, check};

@@ -1,9 +1,11 @@
 //! How a problem's arrays are stored, and problems that are stored so.
 
+use crate::layout::{Layout, Placed, PlacedVector, ROWS};
 use softmax_core::half::{bf16, f16};
 use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{
-    Element, Features, Labels, OwnedCsr, OwnedProblem, OwnedTargets, Problem, Result, Weights,
+    Element, Features, Labels, Objective, OwnedCsr, OwnedProblem, OwnedTargets, Problem, Result, Targets,
+    Weights,
 };
 
 /// How features, weights and labels are stored.
@@ -59,42 +61,64 @@ pub enum LabelStorage {
     Usize,
 }
 
+/// How a problem's arrays lie in memory. Sparse features have no layout.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InputLayouts {
+    pub(crate) features: Layout,
+    pub(crate) weights: Layout,
+    pub(crate) soft_targets: Layout,
+    pub(crate) vectors_step: isize,
+}
+
+impl InputLayouts {
+    const PLAIN: InputLayouts =
+        InputLayouts { features: ROWS, weights: ROWS, soft_targets: ROWS, vectors_step: 1 };
+}
+
 /// A problem's arrays as they are stored. Numbers that a storage does not hold are rounded to it.
 #[derive(Clone, Debug)]
 pub struct StoredProblem<T> {
-    dense: OwnedProblem<T>,
-    features: Option<StoredFeatures<T>>,
-    weights: Option<StoredWeights>,
-    labels: Option<StoredLabels>,
+    features: StoredFeatures<T>,
+    weights: StoredWeights<T>,
+    targets: StoredTargets<T>,
+    bias: Option<PlacedVector<T>>,
+    class_weights: Option<PlacedVector<T>>,
+    sample_weights: Option<PlacedVector<T>>,
+    objective: Objective,
 }
 
 #[derive(Clone, Debug)]
 enum StoredFeatures<T> {
-    F16(Array2<f16>),
-    Bf16(Array2<bf16>),
+    Dense(Placed<T>),
+    F16(Placed<f16>),
+    Bf16(Placed<bf16>),
     Csr(OwnedCsr<T>),
 }
 
 #[derive(Clone, Debug)]
-enum StoredWeights {
-    F16(Array2<f16>),
-    Bf16(Array2<bf16>),
+enum StoredWeights<T> {
+    Dense(Placed<T>),
+    F16(Placed<f16>),
+    Bf16(Placed<bf16>),
 }
 
 #[derive(Clone, Debug)]
-enum StoredLabels {
-    I32(Array1<i32>),
-    U32(Array1<u32>),
-    U8(Array1<u8>),
-    Usize(Array1<usize>),
+enum StoredTargets<T> {
+    I64(PlacedVector<i64>),
+    I32(PlacedVector<i32>),
+    U32(PlacedVector<u32>),
+    U8(PlacedVector<u8>),
+    Usize(PlacedVector<usize>),
+    Soft(Placed<T>),
+    None,
 }
 
-fn to_f16<T: Element>(matrix: &Array2<T>) -> Array2<f16> {
-    matrix.mapv(|x| f16::from_f64(x.widen()))
+fn to_f16<T: Element>(x: T) -> f16 {
+    f16::from_f64(x.widen())
 }
 
-fn to_bf16<T: Element>(matrix: &Array2<T>) -> Array2<bf16> {
-    matrix.mapv(|x| bf16::from_f64(x.widen()))
+fn to_bf16<T: Element>(x: T) -> bf16 {
+    bf16::from_f64(x.widen())
 }
 
 impl<T: Element> StoredProblem<T> {
@@ -103,22 +127,49 @@ impl<T: Element> StoredProblem<T> {
     /// # Panics
     /// Where a label is none of the type that labels are to be stored in.
     pub fn new(dense: OwnedProblem<T>, storage: Storage) -> Self {
+        Self::placed(&dense, storage, InputLayouts::PLAIN)
+    }
+
+    /// The arrays of `dense`, stored so, in layouts. Between the entries are NaN, and labels of no class.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    pub(crate) fn placed(dense: &OwnedProblem<T>, storage: Storage, layouts: InputLayouts) -> Self {
+        let (nan, x, w) = (T::nan(), layouts.features, layouts.weights);
         let features = match storage.features {
-            FeatureStorage::Dense => None,
-            FeatureStorage::F16 => Some(StoredFeatures::F16(to_f16(&dense.features))),
-            FeatureStorage::Bf16 => Some(StoredFeatures::Bf16(to_bf16(&dense.features))),
-            FeatureStorage::Csr => Some(StoredFeatures::Csr(to_csr(&dense.features))),
+            FeatureStorage::Dense => StoredFeatures::Dense(Placed::new(&dense.features, x, nan)),
+            FeatureStorage::F16 => {
+                StoredFeatures::F16(Placed::new(&dense.features.mapv(to_f16), x, f16::NAN))
+            }
+            FeatureStorage::Bf16 => {
+                StoredFeatures::Bf16(Placed::new(&dense.features.mapv(to_bf16), x, bf16::NAN))
+            }
+            FeatureStorage::Csr => StoredFeatures::Csr(to_csr(&dense.features)),
         };
         let weights = match storage.weights {
-            WeightStorage::Dense => None,
-            WeightStorage::F16 => Some(StoredWeights::F16(to_f16(&dense.weights))),
-            WeightStorage::Bf16 => Some(StoredWeights::Bf16(to_bf16(&dense.weights))),
+            WeightStorage::Dense => StoredWeights::Dense(Placed::new(&dense.weights, w, nan)),
+            WeightStorage::F16 => StoredWeights::F16(Placed::new(&dense.weights.mapv(to_f16), w, f16::NAN)),
+            WeightStorage::Bf16 => {
+                StoredWeights::Bf16(Placed::new(&dense.weights.mapv(to_bf16), w, bf16::NAN))
+            }
         };
-        let labels = match &dense.targets {
-            OwnedTargets::Labels(labels) => stored_labels(labels, storage.labels),
-            OwnedTargets::Soft(_) | OwnedTargets::None => None,
+        let step = layouts.vectors_step;
+        let targets = match &dense.targets {
+            OwnedTargets::Labels(labels) => stored_labels(labels, storage.labels, step),
+            OwnedTargets::Soft(soft) => StoredTargets::Soft(Placed::new(soft, layouts.soft_targets, nan)),
+            OwnedTargets::None => StoredTargets::None,
         };
-        StoredProblem { dense, features, weights, labels }
+        let vector =
+            |array: &Option<Array1<T>>| array.as_ref().map(|array| PlacedVector::new(array, step, nan));
+        StoredProblem {
+            features,
+            weights,
+            targets,
+            bias: vector(&dense.bias),
+            class_weights: vector(&dense.class_weights),
+            sample_weights: vector(&dense.sample_weights),
+            objective: dense.objective,
+        }
     }
 
     /// Views of these arrays as a checked problem.
@@ -126,29 +177,36 @@ impl<T: Element> StoredProblem<T> {
     /// # Errors
     /// As [`ProblemBuilder::build`](softmax_core::ProblemBuilder::build).
     pub fn problem(&self) -> Result<Problem<'_, T>> {
-        let mut builder = self.dense.builder();
-        builder = match &self.features {
-            None => builder,
-            Some(StoredFeatures::F16(x)) => builder.features(Features::F16(x.view())),
-            Some(StoredFeatures::Bf16(x)) => builder.features(Features::Bf16(x.view())),
-            Some(StoredFeatures::Csr(x)) => builder.features(x.view()),
+        let features = match &self.features {
+            StoredFeatures::Dense(x) => Features::Dense(x.view()),
+            StoredFeatures::F16(x) => Features::F16(x.view()),
+            StoredFeatures::Bf16(x) => Features::Bf16(x.view()),
+            StoredFeatures::Csr(x) => Features::Csr(x.view()),
         };
-        builder = match &self.weights {
-            None => builder,
-            Some(StoredWeights::F16(w)) => builder.weights(Weights::F16(w.view())),
-            Some(StoredWeights::Bf16(w)) => builder.weights(Weights::Bf16(w.view())),
+        let weights = match &self.weights {
+            StoredWeights::Dense(w) => Weights::Dense(w.view()),
+            StoredWeights::F16(w) => Weights::F16(w.view()),
+            StoredWeights::Bf16(w) => Weights::Bf16(w.view()),
         };
-        builder = match &self.labels {
-            None => builder,
-            Some(StoredLabels::I32(y)) => builder.targets(Labels::I32(y.view())),
-            Some(StoredLabels::U32(y)) => builder.targets(Labels::U32(y.view())),
-            Some(StoredLabels::U8(y)) => builder.targets(Labels::U8(y.view())),
-            Some(StoredLabels::Usize(y)) => builder.targets(Labels::Usize(y.view())),
+        let targets = match &self.targets {
+            StoredTargets::I64(y) => Targets::Labels(Labels::I64(y.view())),
+            StoredTargets::I32(y) => Targets::Labels(Labels::I32(y.view())),
+            StoredTargets::U32(y) => Targets::Labels(Labels::U32(y.view())),
+            StoredTargets::U8(y) => Targets::Labels(Labels::U8(y.view())),
+            StoredTargets::Usize(y) => Targets::Labels(Labels::Usize(y.view())),
+            StoredTargets::Soft(y) => Targets::Soft(y.view()),
+            StoredTargets::None => Targets::None,
         };
-        builder.build()
+        Problem::builder(features, weights, targets)
+            .objective(self.objective)
+            .bias(self.bias.as_ref().map(PlacedVector::view))
+            .class_weights(self.class_weights.as_ref().map(PlacedVector::view))
+            .sample_weights(self.sample_weights.as_ref().map(PlacedVector::view))
+            .build()
     }
 }
 
+/// With an entry for each number that is not zero, NaN too.
 fn to_csr<T: Element>(matrix: &Array2<T>) -> OwnedCsr<T> {
     let (mut row_pointers, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
     for row in matrix.rows() {
@@ -161,13 +219,19 @@ fn to_csr<T: Element>(matrix: &Array2<T>) -> OwnedCsr<T> {
     OwnedCsr::new(matrix.dim(), row_pointers, columns, values).expect("rows are gone through in order")
 }
 
-fn stored_labels(labels: &Array1<i64>, storage: LabelStorage) -> Option<StoredLabels> {
-    const HELD: &str = "labels of a case are of the type that they are to be stored in";
-    Some(match storage {
-        LabelStorage::I64 => return None,
-        LabelStorage::I32 => StoredLabels::I32(labels.mapv(|y| y.try_into().expect(HELD))),
-        LabelStorage::U32 => StoredLabels::U32(labels.mapv(|y| y.try_into().expect(HELD))),
-        LabelStorage::U8 => StoredLabels::U8(labels.mapv(|y| y.try_into().expect(HELD))),
-        LabelStorage::Usize => StoredLabels::Usize(labels.mapv(|y| y.try_into().expect(HELD))),
-    })
+fn stored_labels<T>(labels: &Array1<i64>, storage: LabelStorage, step: isize) -> StoredTargets<T> {
+    fn vector<A>(labels: &Array1<i64>, step: isize, between: A) -> PlacedVector<A>
+    where
+        A: Copy + PartialEq + TryFrom<i64, Error: std::fmt::Debug>,
+    {
+        const HELD: &str = "labels of a case are of the type that they are to be stored in";
+        PlacedVector::new(&labels.mapv(|y| y.try_into().expect(HELD)), step, between)
+    }
+    match storage {
+        LabelStorage::I64 => StoredTargets::I64(PlacedVector::new(labels, step, i64::MAX)),
+        LabelStorage::I32 => StoredTargets::I32(vector(labels, step, i32::MAX)),
+        LabelStorage::U32 => StoredTargets::U32(vector(labels, step, u32::MAX)),
+        LabelStorage::U8 => StoredTargets::U8(vector(labels, step, u8::MAX)),
+        LabelStorage::Usize => StoredTargets::Usize(vector(labels, step, usize::MAX)),
+    }
 }
