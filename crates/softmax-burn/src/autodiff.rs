@@ -3,7 +3,7 @@ use crate::forward::Forward;
 use crate::host::{clear_uncounted_rows, evaluate_nothing, loss, write};
 use crate::place::Place;
 use crate::problem::Inputs;
-use crate::transfer::{count_correct, download_matrix, download_vector, l2, upload};
+use crate::transfer::{count_correct, download_matrix, download_vector, l2, unit, upload};
 use burn::tensor::Tensor;
 use softmax_core::{Backend, Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
 
@@ -58,11 +58,12 @@ impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
 
         let forward = Forward::new(&inputs, problem.objective());
         let (losses, lse, best) = (forward.losses.clone(), forward.lse.clone(), forward.best.clone());
-        let (loss_sum, predicted) = write(losses, lse, best, outputs, NAME)?;
+        let unit = unit(problem);
+        let (loss_sum, predicted) = write(losses, lse, best, unit, outputs, NAME)?;
         let loss = loss(loss_sum, &inputs.weights, problem, NAME)?;
         if outputs.wants_gradient() {
             // Without targets there is no loss, and its sum of zeros has a gradient of zero.
-            let share = if total_weight == 0.0 && !problem.has_targets() { 0.0 } else { 1.0 / total_weight };
+            let share = if total_weight == 0.0 && !problem.has_targets() { 0.0 } else { unit / total_weight };
             let mut objective = forward.losses.sum() * share;
             if l2(problem) != 0.0 {
                 objective = objective + inputs.weights.clone().square().sum() * (l2(problem) / 2.0);

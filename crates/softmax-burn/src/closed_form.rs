@@ -3,7 +3,7 @@ use crate::host::{clear_uncounted_rows, evaluate_nothing, loss, write};
 use crate::native::by_chunks;
 use crate::place::Place;
 use crate::problem::Inputs;
-use crate::transfer::{count_correct, download_matrix, download_vector, upload};
+use crate::transfer::{count_correct, download_matrix, download_vector, unit, upload};
 use burn::tensor::Device;
 use softmax_core::{
     Backend, Descriptor, Element, Error, Evaluation, Feature, OutputKind, OutputSet, Outputs, Problem,
@@ -96,16 +96,17 @@ impl<T: Element> SoftmaxBackend<T> for Burn {
         if problem.n_samples() == 0 {
             return Ok(evaluate_nothing(problem, outputs));
         }
+        let unit = unit(problem);
         let uploaded = upload(problem, &self.place.device, &self.place.name)?;
         self.sync()?;
         let start = Instant::now();
-        let inputs = Inputs::new(&uploaded).with_total_weight(problem.total_weight());
+        let inputs = Inputs::new(&uploaded).with_total_weight(problem.total_weight() / unit);
         let results = by_chunks(&inputs, &uploaded.objective, wanted(outputs), self.chunk_rows);
         self.sync()?;
         self.device_time = Some(start.elapsed());
 
         let name = self.place.name.as_str();
-        let (loss_sum, predicted) = write(results.losses, results.lse, results.best, outputs, name)?;
+        let (loss_sum, predicted) = write(results.losses, results.lse, results.best, unit, outputs, name)?;
         let loss = loss(loss_sum, &inputs.weights, problem, name)?;
         let accumulate = outputs.accumulate;
         if let (Some(dw), Some(gradient)) = (&mut outputs.weights_gradient, results.weights_gradient) {

@@ -5,15 +5,17 @@ use burn::tensor::{Int, Tensor};
 use softmax_core::ndarray::ArrayViewMut2;
 use softmax_core::{Element, Evaluation, Outputs, Problem, Result};
 
-/// Writes the outputs that the forward pass has, and gives the sum of the losses in f64 and the predicted classes.
+/// Writes the outputs that the forward pass has, and gives the sum of the losses in f64 and the predicted classes. The
+/// losses come in units.
 pub(crate) fn write<T: Element>(
     losses: Tensor<2>,
     lse: Tensor<2>,
     best: Tensor<2, Int>,
+    unit: f64,
     outputs: &mut Outputs<'_, T>,
     backend: &str,
 ) -> Result<(f64, Vec<usize>)> {
-    let losses = download_f64::<T>(losses, backend)?;
+    let losses: Vec<f64> = download_f64::<T>(losses, backend)?.iter().map(|loss| loss * unit).collect();
     let predicted = download_classes(best, backend)?;
     if let Some(out) = &mut outputs.sample_losses {
         out.iter_mut().zip(&losses).for_each(|(out, &loss)| *out = T::narrow(loss));

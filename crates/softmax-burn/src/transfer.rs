@@ -8,6 +8,14 @@ use softmax_core::{Dtype, Element, Error, Objective, Problem, Result, Targets, n
 /// What stands for an ignored label on a device.
 const IGNORED: i64 = -1;
 
+/// What losses are measured in on the device: class weights, sample weights and Ω are divided by it, so that none of them
+/// overflows where their ratio would not.
+pub(crate) fn unit<T: Element>(problem: &Problem<'_, T>) -> f64 {
+    problem.mass_unit() * problem.sample_weight_unit()
+}
+
+/// Class weights, sample weights and ζ are in units.
+///
 /// # Errors
 /// [`Error::Unsupported`] in the name of `backend` where features or weights are no arrays of `T`.
 pub(crate) fn upload<T: Element>(
@@ -28,16 +36,21 @@ pub(crate) fn upload<T: Element>(
         Targets::Soft(soft) => (DeviceTargets::Soft(matrix(*soft, device)), false),
     };
     let vector = |view: ArrayView1<'_, T>| tensor::<T, 1>(view.to_vec(), [view.len()], device);
+    let in_units = |view: ArrayView1<'_, T>, unit: f64| {
+        let per_unit = T::narrow(1.0 / unit);
+        tensor::<T, 1>(view.iter().map(|&x| x * per_unit).collect(), [view.len()], device)
+    };
     Ok(DeviceProblem {
         features: matrix(problem.features().dense(backend)?, device),
         weights: matrix(problem.weights().dense(backend)?, device),
         bias: problem.bias().map(vector),
         targets,
-        class_weights: problem.class_weights().map(vector),
-        sample_weights: problem.sample_weights().map(vector),
+        class_weights: problem.class_weights().map(|w| in_units(w, problem.mass_unit())),
+        sample_weights: problem.sample_weights().map(|u| in_units(u, problem.sample_weight_unit())),
         objective: Objective {
             ignore_index: ignores.then_some(IGNORED),
             l2: l2(problem),
+            z_loss: problem.objective().z_loss / problem.mass_unit(),
             ..*problem.objective()
         },
     })

@@ -76,6 +76,11 @@ pub trait SoftmaxBackend<T: Element>: Backend {
         let loss = self.evaluate(problem, &mut outputs)?.loss;
         Ok(Gradients { loss, weights, bias })
     }
+
+    /// The second derivative, of a backend that has it.
+    fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
+        None
+    }
 }
 
 impl<B: Backend + ?Sized> Backend for Box<B> {
@@ -108,9 +113,14 @@ impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for Box<B> {
     fn gradients(&mut self, problem: &Problem<'_, T>) -> Result<Gradients<T>> {
         (**self).gradients(problem)
     }
+
+    fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
+        (**self).hessian()
+    }
 }
 
-/// The second derivative of the loss, for Newton-CG and the like. Not every backend has it.
+/// The second derivative of the loss, for Newton-CG and the like. Not every backend has it; one that has gives itself as
+/// [`SoftmaxBackend::hessian`].
 pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
     /// H·V (D×C), where H is the Hessian of the loss with respect to W at the problem's W, and V (D×C) the
     /// `direction`: the derivative of dW along V. Overwrites `product`.

@@ -226,6 +226,23 @@ impl<'a, T: Element> Problem<'a, T> {
         self.total_weight
     }
 
+    /// A power of two near the largest of the class weights and ζ: what target masses may be measured in, without rounding, so
+    /// that they neither overflow nor lose digits in `T` before Ω divides them. 1 without class weights. Its inverse is a
+    /// number of f32.
+    pub fn mass_unit(&self) -> f64 {
+        let largest = |weights: ArrayView1<'_, T>| {
+            weights.iter().fold(self.objective.z_loss, |max, w| max.max(w.widen().abs()))
+        };
+        self.class_weights.map_or(1.0, |weights| near_power_of_two(largest(weights)))
+    }
+
+    /// The same of the sample weights: a power of two near the largest of them, 1 without them.
+    pub fn sample_weight_unit(&self) -> f64 {
+        let largest =
+            |weights: ArrayView1<'_, T>| weights.iter().fold(0.0, |max: f64, u| max.max(u.widen().abs()));
+        self.sample_weights.map_or(1.0, |weights| near_power_of_two(largest(weights)))
+    }
+
     /// What a backend must support to evaluate this.
     pub fn needs(&self) -> FeatureSet {
         let objective = &self.objective;
@@ -396,4 +413,9 @@ fn unravel(mut position: usize, shape: &[usize]) -> Vec<usize> {
         position /= length;
     }
     index
+}
+
+/// 1 for 0.
+fn near_power_of_two(x: f64) -> f64 {
+    if x > 0.0 { x.log2().floor().clamp(-126.0, 126.0).exp2() } else { 1.0 }
 }

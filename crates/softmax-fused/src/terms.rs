@@ -17,14 +17,18 @@ pub(crate) struct Terms<'t, 'p, T> {
     ignores: bool,
     bias: Option<ArrayView1<'p, T>>,
     class_weights: Option<ArrayView1<'p, T>>,
+    /// What masses are measured in.
+    unit: f64,
+    /// 1/unit.
+    per_unit: T,
     /// 1 − ε, and ε/C.
     kept: T,
     spread: T,
     /// Whether every target is a single class.
     point: bool,
-    /// Σ_c ε·w_c/C.
+    /// Σ_c ε·w_c/C, in units.
     total_spread: T,
-    /// 1/(Ω·τ), a sample's share where it has no weight.
+    /// unit/(Ω·τ), a sample's share where it has no weight.
     share: T,
     /// Ω.
     pub(crate) total_weight: f64,
@@ -37,6 +41,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         let spread = objective.label_smoothing / classes;
         let weight_sum = problem.class_weights().map_or(classes, |w| w.iter().map(|w| w.widen()).sum());
         let total_weight = problem.total_weight();
+        let unit = problem.mass_unit();
         Terms {
             problem,
             objective,
@@ -48,11 +53,13 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
             },
             bias: problem.bias(),
             class_weights: problem.class_weights(),
+            unit,
+            per_unit: T::narrow(1.0 / unit),
             kept: T::narrow(1.0 - objective.label_smoothing),
             spread: T::narrow(spread),
             point: spread == 0.0 && problem.has_labels(),
-            total_spread: T::narrow(spread * weight_sum),
-            share: T::narrow(1.0 / total_weight / objective.temperature),
+            total_spread: T::narrow(spread * weight_sum / unit),
+            share: T::narrow(unit / total_weight / objective.temperature),
             total_weight,
         }
     }
@@ -85,8 +92,9 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         self.ignores
     }
 
+    /// w_c, in units.
     fn class_weight(&self, c: usize) -> T {
-        self.class_weights.map_or(T::one(), |w| w[c])
+        self.class_weights.map_or(T::one(), |w| w[c] * self.per_unit)
     }
 
     /// Whether every target is a single class.
@@ -95,7 +103,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         self.point
     }
 
-    /// a_ic of a sample that is not ignored.
+    /// a_ic of a sample that is not ignored, in units.
     pub(crate) fn mass(&self, i: usize, c: usize) -> T {
         let target = match self.problem.targets() {
             Targets::Soft(soft) => soft[[i, c]],
@@ -105,28 +113,31 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         (self.kept * target + self.spread) * self.class_weight(c)
     }
 
-    /// A of samples from the `first` on, 0 where ignored.
+    /// A of samples from the `first` on, in units, 0 where ignored.
     #[inline(always)]
     pub(crate) fn total_masses(&self, first: usize, labels: &[usize], masses: &mut [T]) {
         for (k, (mass, &label)) in masses.iter_mut().zip(labels).enumerate() {
-            *mass = match (self.problem.targets(), &self.class_weights) {
-                (Targets::Soft(_), _) => (0..self.problem.n_classes()).map(|c| self.mass(first + k, c)).sum(),
+            *mass = match self.problem.targets() {
+                Targets::Soft(_) => (0..self.problem.n_classes()).map(|c| self.mass(first + k, c)).sum(),
                 _ if label == NONE => T::zero(),
-                (_, None) => self.kept + self.total_spread,
-                (_, Some(weights)) => self.kept * weights[label] + self.total_spread,
+                _ => self.kept * self.class_weight(label) + self.total_spread,
             };
         }
     }
 
-    /// Multiplies by the samples' weights.
+    /// Multiplies losses in units by the samples' weights.
     #[inline(always)]
     pub(crate) fn weigh(&self, first: usize, losses: &mut [T]) {
         if let Some(weights) = self.problem.sample_weights() {
-            losses.iter_mut().enumerate().for_each(|(k, loss)| *loss *= weights[first + k]);
+            for (k, loss) in losses.iter_mut().enumerate() {
+                *loss *= T::narrow(weights[first + k].widen() * self.unit);
+            }
+        } else if self.class_weights.is_some() {
+            losses.iter_mut().for_each(|loss| *loss *= T::narrow(self.unit));
         }
     }
 
-    /// u/(Ω·τ).
+    /// u·unit/(Ω·τ).
     #[inline(always)]
     pub(crate) fn shares(&self, first: usize, shares: &mut [T]) {
         match self.problem.sample_weights() {
@@ -134,15 +145,15 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
             Some(weights) => {
                 for (k, share) in shares.iter_mut().enumerate() {
                     let weight = weights[first + k].widen();
-                    *share = T::narrow(weight / self.total_weight / self.objective.temperature);
+                    *share = T::narrow(weight * self.unit / self.total_weight / self.objective.temperature);
                 }
             }
         }
     }
 
-    /// ζ.
+    /// ζ, in units.
     pub(crate) fn z_loss(&self) -> T {
-        T::narrow(self.objective.z_loss)
+        T::narrow(self.objective.z_loss / self.unit)
     }
 
     /// Whether scores are the products as they are.
@@ -175,7 +186,8 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// What `classes` of them from the `first` on have of Σ a·(s − m) for sample i with this label, from their s − m.
+    /// What `classes` of them from the `first` on have of Σ a·(s − m) for sample i with this label, from their s − m, in
+    /// units.
     #[inline(always)]
     pub(crate) fn cross(
         &self,

@@ -78,11 +78,11 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
         for i in 0..problem.n_samples() {
             sample.score(problem, i);
             let counts = problem.counts(i);
-            let loss = if counts { sample.loss(problem, i) } else { T::zero() };
-            loss_sum += loss.widen();
+            let loss = if counts { sample.loss(problem, i) } else { 0.0 };
+            loss_sum += loss;
             correct += usize::from(problem.label(i) == Some(sample.best));
             if let Some(losses) = &mut outputs.sample_losses {
-                losses[i] = loss;
+                losses[i] = T::narrow(loss);
             }
             if let Some(lse) = &mut outputs.log_sum_exp {
                 lse[i] = sample.log_sum_exp();
@@ -137,6 +137,10 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
             db.write(out, accumulate);
         }
         Ok(Evaluation { loss, total_weight, correct: problem.has_labels().then_some(correct) })
+    }
+
+    fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
+        Some(self)
     }
 }
 

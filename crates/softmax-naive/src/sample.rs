@@ -1,6 +1,7 @@
 //! One sample's part of the derivation: scores, maximum, probabilities, target mass, loss, ∂loss/∂scores.
 
 use softmax_core::{Element, Problem, Targets};
+use std::iter::Sum;
 
 /// What is known of the sample at hand. One is made per evaluation and reused for every sample.
 pub(crate) struct Sample<T> {
@@ -10,9 +11,9 @@ pub(crate) struct Sample<T> {
     slopes: Vec<T>,
     /// exp(s_j + log k), where log k = −m.
     exps: Vec<T>,
-    /// a_j, and A.
-    mass: Vec<T>,
-    total_mass: T,
+    /// a_j, and A: in f64, as what divides them may be as large or as small as they are.
+    mass: Vec<f64>,
+    total_mass: f64,
     gradient: Vec<T>,
     /// argmax_j s_j, the first of equals.
     pub(crate) best: usize,
@@ -27,8 +28,8 @@ impl<T: Element> Sample<T> {
             scores: row(),
             slopes: row(),
             exps: row(),
-            mass: row(),
-            total_mass: T::zero(),
+            mass: vec![0.0; classes],
+            total_mass: 0.0,
             gradient: row(),
             best: 0,
             rest: T::zero(),
@@ -74,28 +75,30 @@ impl<T: Element> Sample<T> {
 
     /// ℓ_i of (6). A·lse − Σ a·s is written as A·(lse − m) + Σ a·(m − s), whose terms are all positive, so
     /// that the loss of a confident prediction keeps its digits.
-    pub(crate) fn loss(&mut self, problem: &Problem<'_, T>, i: usize) -> T {
+    pub(crate) fn loss(&mut self, problem: &Problem<'_, T>, i: usize) -> f64 {
         self.set_target_mass(problem, i);
         let max = self.scores[self.best];
-        let mut loss = self.total_mass * self.rest.ln_1p();
+        let mut loss = self.total_mass * self.rest.ln_1p().widen();
         for (&mass, &score) in self.mass.iter().zip(&self.scores) {
             // A class without mass may be masked, and 0·∞ is not 0.
-            if mass != T::zero() {
-                loss += mass * (max - score);
+            if mass != 0.0 {
+                loss += mass * (max - score).widen();
             }
         }
-        let z_loss = T::narrow(problem.objective().z_loss);
-        if z_loss != T::zero() {
-            loss += z_loss * self.log_sum_exp() * self.log_sum_exp();
+        let z_loss = problem.objective().z_loss;
+        if z_loss != 0.0 {
+            let lse = self.log_sum_exp().widen();
+            loss += z_loss * lse * lse;
         }
         loss * sample_weight(problem, i)
     }
 
     /// G_i of (8), from the state that [`loss`](Self::loss) left.
     pub(crate) fn score_gradient(&mut self, problem: &Problem<'_, T>, i: usize, total_weight: f64) -> &[T] {
-        let scale = scale(problem, i, total_weight);
+        let scale = sample_weight(problem, i) / total_weight;
         for j in 0..self.scores.len() {
-            self.gradient[j] = scale * self.difference(problem, j) * self.slopes[j];
+            let difference = self.difference(problem, j);
+            self.gradient[j] = T::narrow(scale * difference * self.slopes[j].widen());
         }
         &self.gradient
     }
@@ -104,16 +107,21 @@ impl<T: Element> Sample<T> {
     ///
     /// Where p_j is above one half, A·p_j − a_j is written as Σ a − A·Σ p over the other classes: where p_j is
     /// nearly 1 the difference would have no digits left.
-    fn difference(&self, problem: &Problem<'_, T>, j: usize) -> T {
+    fn difference(&self, problem: &Problem<'_, T>, j: usize) -> f64 {
         let difference = if j == self.best && self.rest < T::one() {
             let others = self.rest / (self.exps[self.best] + self.rest);
-            sum_of_others(&self.mass, j) - self.total_mass * others
+            sum_of_others(&self.mass, j) - self.total_mass * others.widen()
         } else {
-            self.total_mass * self.probability(j) - self.mass[j]
+            self.total_mass * self.probability(j).widen() - self.mass[j]
         };
+        difference + self.z_slope(problem) * self.probability(j).widen()
+    }
+
+    /// 2ζ·lse, and 0 without ζ, whatever lse is.
+    fn z_slope(&self, problem: &Problem<'_, T>) -> f64 {
         match problem.objective().z_loss {
-            0.0 => difference,
-            z_loss => difference + T::narrow(2.0 * z_loss) * self.log_sum_exp() * self.probability(j),
+            0.0 => 0.0,
+            z_loss => 2.0 * z_loss * self.log_sum_exp().widen(),
         }
     }
 
@@ -127,26 +135,23 @@ impl<T: Element> Sample<T> {
         total_weight: f64,
     ) -> &[T] {
         let objective = problem.objective();
-        let scale = scale(problem, i, total_weight);
-        let two = T::one() + T::one();
-        let z_loss = T::narrow(objective.z_loss);
-        let swing = match objective.z_loss {
-            0.0 => self.total_mass,
-            _ => self.total_mass + two * z_loss * self.log_sum_exp(),
-        };
-        let score_changes: Vec<T> =
-            direction.iter().zip(&self.slopes).map(|(&r, &slope)| slope * r).collect();
-        let lse_change: T = score_changes.iter().enumerate().map(|(j, &ds)| self.probability(j) * ds).sum();
+        let scale = sample_weight(problem, i) / total_weight;
+        let swing = self.total_mass + self.z_slope(problem);
+        let p = |sample: &Self, j: usize| sample.probability(j).widen();
+        let slopes = self.slopes.iter().map(|slope| slope.widen());
+        let score_changes: Vec<f64> =
+            direction.iter().zip(slopes).map(|(r, slope)| slope * r.widen()).collect();
+        let lse_change: f64 = score_changes.iter().enumerate().map(|(j, ds)| p(self, j) * ds).sum();
         for (j, &score_change) in score_changes.iter().enumerate() {
-            let p_change = self.probability(j) * (score_change - lse_change);
-            let change = swing * p_change + two * z_loss * lse_change * self.probability(j);
-            let mut product = change * self.slopes[j];
-            if let Some(cap) = objective.softcap.map(T::narrow) {
+            let p_change = p(self, j) * (score_change - lse_change);
+            let change = swing * p_change + 2.0 * objective.z_loss * lse_change * p(self, j);
+            let mut product = change * self.slopes[j].widen();
+            if let Some(cap) = objective.softcap {
                 // ∂s/∂raw = 1 − (s/κ)².
-                let slope_change = -two * self.scores[j] / (cap * cap) * score_change;
-                product += self.difference(problem, j) * slope_change / T::narrow(objective.temperature);
+                let slope_change = -2.0 * self.scores[j].widen() / (cap * cap) * score_change;
+                product += self.difference(problem, j) * slope_change / objective.temperature;
             }
-            self.gradient[j] = scale * product;
+            self.gradient[j] = T::narrow(scale * product);
         }
         &self.gradient
     }
@@ -155,28 +160,23 @@ impl<T: Element> Sample<T> {
     /// mean for loss and gradient is in these numbers.
     fn set_target_mass(&mut self, problem: &Problem<'_, T>, i: usize) {
         let smoothing = problem.objective().label_smoothing;
-        let kept = T::narrow(1.0 - smoothing);
-        let spread = T::narrow(smoothing / self.mass.len() as f64);
+        let spread = smoothing / self.mass.len() as f64;
         for (j, mass) in self.mass.iter_mut().enumerate() {
             let target = match problem.targets() {
-                Targets::Soft(soft) => soft[[i, j]],
-                Targets::Labels(_) if problem.label(i) == Some(j) => T::one(),
-                Targets::Labels(_) | Targets::None => T::zero(),
+                Targets::Soft(soft) => soft[[i, j]].widen(),
+                Targets::Labels(_) if problem.label(i) == Some(j) => 1.0,
+                Targets::Labels(_) | Targets::None => 0.0,
             };
-            let class_weight = problem.class_weights().map_or(T::one(), |w| w[j]);
-            *mass = (kept * target + spread) * class_weight;
+            let class_weight = problem.class_weights().map_or(1.0, |w| w[j].widen());
+            *mass = ((1.0 - smoothing) * target + spread) * class_weight;
         }
-        self.total_mass = self.mass.iter().copied().sum();
+        self.total_mass = self.mass.iter().sum();
     }
 }
 
-fn sample_weight<T: Element>(problem: &Problem<'_, T>, i: usize) -> T {
-    problem.sample_weights().map_or(T::one(), |u| u[i])
-}
-
-/// u_i/Ω.
-fn scale<T: Element>(problem: &Problem<'_, T>, i: usize, total_weight: f64) -> T {
-    T::narrow(sample_weight(problem, i).widen() / total_weight)
+/// u_i.
+fn sample_weight<T: Element>(problem: &Problem<'_, T>, i: usize) -> f64 {
+    problem.sample_weights().map_or(1.0, |u| u[i].widen())
 }
 
 /// The derivative of tanh: 1 − tanh² without its cancellation.
@@ -195,6 +195,6 @@ fn first_maximum<T: Element>(values: &[T]) -> usize {
     best
 }
 
-fn sum_of_others<T: Element>(values: &[T], left_out: usize) -> T {
+fn sum_of_others<R: Copy + Sum>(values: &[R], left_out: usize) -> R {
     values.iter().enumerate().filter(|&(j, _)| j != left_out).map(|(_, &value)| value).sum()
 }

@@ -5,7 +5,8 @@ use crate::weights::{SampleWeights, TargetMass};
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array, Array2, ArrayViewMut, CowArray, Dimension, Ix2};
 use softmax_core::{
-    Backend, Descriptor, Element, Evaluation, Feature, Outputs, Problem, Result, SoftmaxBackend,
+    Backend, Descriptor, Element, Evaluation, Feature, HessianVectorProduct, Outputs, Problem, Result,
+    SoftmaxBackend,
 };
 
 /// The backend `ndarray`, named `ndarray+blas` in a build whose products are a BLAS's.
@@ -47,6 +48,8 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
         let sample_weights = SampleWeights::new(problem);
         let total_weight = problem.total_weight();
         let has_targets = problem.has_targets();
+        // ζ, in the unit of masses.
+        let z_loss = objective.z_loss / problem.mass_unit();
 
         // (1) to (4), and Σ a·(s − m) on the way.
         let Scores { scores, slopes } = Scores::new(problem, weights.view());
@@ -54,8 +57,8 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
 
         // (6): A·lse − Σ a·s as A·(lse − m) − Σ a·(s − m), both parts positive.
         let mut losses = &total_mass * &softmax.log_rest - cross;
-        if objective.z_loss != 0.0 {
-            losses += &(&softmax.lse * &softmax.lse * T::narrow(objective.z_loss));
+        if z_loss != 0.0 {
+            losses += &(&softmax.lse * &softmax.lse * T::narrow(z_loss));
         }
         sample_weights.apply(&mut losses);
 
@@ -80,14 +83,18 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
             out.assign(&softmax.best);
         }
         if outputs.wants_gradient() {
-            let mut gradient = score_gradient(softmax, &mass, &total_mass, T::narrow(objective.z_loss));
+            let mut gradient = score_gradient(softmax, &mass, &total_mass, T::narrow(z_loss));
             if let Some(slopes) = slopes {
                 gradient *= &slopes;
             }
             sample_weights.apply_to_rows(&mut gradient, total_weight * objective.temperature);
-            write_gradients(problem, &weights, &gradient, sample_weights, outputs);
+            write_gradients(problem, &weights, &gradient, &sample_weights, outputs);
         }
         Ok(Evaluation { loss, total_weight, correct: problem.has_labels().then_some(correct) })
+    }
+
+    fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
+        Some(self)
     }
 }
 
@@ -96,7 +103,7 @@ fn write_gradients<T: Element>(
     problem: &Problem<'_, T>,
     weights: &CowArray<'_, T, Ix2>,
     gradient: &Array2<T>,
-    sample_weights: SampleWeights<T>,
+    sample_weights: &SampleWeights,
     outputs: &mut Outputs<'_, T>,
 ) {
     let accumulate = outputs.accumulate;

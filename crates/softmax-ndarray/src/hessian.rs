@@ -18,8 +18,11 @@ impl<T: Element> HessianVectorProduct<T> for NdArray {
     ) -> Result<()> {
         problem.check_direction(direction, product.view())?;
         let objective = problem.objective();
-        let (two, z_loss, tau) =
-            (T::narrow(2.0), T::narrow(objective.z_loss), T::narrow(objective.temperature));
+        let (two, z_loss, tau) = (
+            T::narrow(2.0),
+            T::narrow(objective.z_loss / problem.mass_unit()),
+            T::narrow(objective.temperature),
+        );
         let mass = TargetMass::new(problem);
         let total_mass = mass.total();
         let sample_weights = SampleWeights::new(problem);

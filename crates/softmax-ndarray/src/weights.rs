@@ -4,7 +4,8 @@ use crate::rows::{column, take_along_rows};
 use ndarray::{Array1, Array2, Axis, Zip};
 use softmax_core::{Element, Problem, Targets};
 
-/// The target mass a (N×C) in the form that its parts have: a point at each label, and what is spread out.
+/// The target mass a (N×C) in units of [`Problem::mass_unit`], in the form that its parts have: a point at each label, and
+/// what is spread out.
 ///
 /// a_ic = point_i·[c = label_i] + dense_ic, where `dense` has one row if it is the same for all samples.
 pub(crate) struct TargetMass<T> {
@@ -19,8 +20,9 @@ impl<T: Element> TargetMass<T> {
         let smoothing = problem.objective().label_smoothing;
         let kept = T::narrow(1.0 - smoothing);
         let spread = T::narrow(smoothing / problem.n_classes() as f64);
-        let ones = Array1::ones(problem.n_classes());
-        let class_weights = problem.class_weights().unwrap_or(ones.view());
+        let per_unit = T::narrow(1.0 / problem.mass_unit());
+        let ones = || Array1::ones(problem.n_classes());
+        let class_weights = problem.class_weights().map_or_else(ones, |weights| &weights * per_unit);
         let samples = problem.n_samples();
         match problem.targets() {
             Targets::None => TargetMass { point: None, dense: None, samples },
@@ -32,7 +34,7 @@ impl<T: Element> TargetMass<T> {
                 TargetMass { point: Some((classes, mass)), dense, samples }
             }
             Targets::Soft(soft) => {
-                let dense = (soft * kept + spread) * class_weights;
+                let dense = (soft * kept + spread) * &class_weights;
                 TargetMass { point: None, dense: Some(dense), samples }
             }
         }
@@ -100,12 +102,13 @@ impl<T: Element> TargetMass<T> {
     }
 }
 
-/// u (N), and `None` for a sample that does not count.
-pub(crate) struct SampleWeights<T>(Array1<Option<T>>);
+/// u (N) times the unit of masses, and `None` for a sample that does not count. In f64: as large as Ω may be.
+pub(crate) struct SampleWeights(Array1<Option<f64>>);
 
-impl<T: Element> SampleWeights<T> {
-    pub(crate) fn new(problem: &Problem<'_, T>) -> Self {
-        let weight = |i: usize| problem.sample_weights().map_or(T::one(), |u| u[i]);
+impl SampleWeights {
+    pub(crate) fn new<T: Element>(problem: &Problem<'_, T>) -> Self {
+        let unit = problem.mass_unit();
+        let weight = |i: usize| problem.sample_weights().map_or(unit, |u| u[i].widen() * unit);
         let counted = |i: usize| problem.counts(i).then(|| weight(i));
         SampleWeights(Array1::from_shape_fn(problem.n_samples(), counted))
     }
@@ -115,14 +118,14 @@ impl<T: Element> SampleWeights<T> {
         self.0.map(Option::is_some)
     }
 
-    /// x_i ·= u_i; zero for a sample that does not count, whatever x_i is.
-    pub(crate) fn apply(&self, x: &mut Array1<T>) {
-        x.zip_mut_with(&self.0, |x, u| *x = u.map_or(T::zero(), |u| *x * u));
+    /// x_i, in units, ·= u_i; zero for a sample that does not count, whatever x_i is.
+    pub(crate) fn apply<T: Element>(&self, x: &mut Array1<T>) {
+        x.zip_mut_with(&self.0, |x, u| *x = u.map_or(T::zero(), |u| *x * T::narrow(u)));
     }
 
-    /// x_ic ·= u_i/Ω; zero for a sample that does not count, whatever x_ic is.
-    pub(crate) fn apply_to_rows(&self, x: &mut Array2<T>, total: f64) {
-        let scales = self.0.mapv(|u| u.map_or(T::zero(), |u| T::narrow(u.widen() / total)));
+    /// x_ic, in units, ·= u_i/total; zero for a sample that does not count, whatever x_ic is.
+    pub(crate) fn apply_to_rows<T: Element>(&self, x: &mut Array2<T>, total: f64) {
+        let scales = self.0.mapv(|u| u.map_or(T::zero(), |u| T::narrow(u / total)));
         *x *= &column(&scales);
         Zip::from(x.rows_mut()).and(&self.0).for_each(|mut row, u| {
             if u.is_none() {

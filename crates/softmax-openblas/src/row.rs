@@ -7,10 +7,12 @@ use softmax_core::{Element, Objective, Problem, Targets};
 pub(crate) struct Terms<'a, T> {
     objective: &'a Objective,
     class_weights: Option<ArrayView1<'a, T>>,
+    /// What masses are measured in.
+    unit: f64,
     /// 1 − ε, and ε/C.
     kept: T,
     spread: T,
-    /// Σ_c ε·w_c/C.
+    /// Σ_c ε·w_c/C, in units.
     total_spread: T,
 }
 
@@ -33,9 +35,11 @@ impl<'a, T: Element> Terms<'a, T> {
         let objective = problem.objective();
         let spread = T::narrow(objective.label_smoothing / problem.n_classes() as f64);
         let class_weights = problem.class_weights();
-        let total = class_weights.map_or(T::narrow(problem.n_classes() as f64), |w| w.sum());
+        let unit = problem.mass_unit();
+        let classes = problem.n_classes() as f64;
+        let total = class_weights.map_or(classes, |w| w.iter().map(|w| w.widen() / unit).sum());
         let kept = T::narrow(1.0 - objective.label_smoothing);
-        Terms { objective, class_weights, kept, spread, total_spread: spread * total }
+        Terms { objective, class_weights, unit, kept, spread, total_spread: spread * T::narrow(total) }
     }
 
     /// Turns the products X_i·W into G_i, if `gradient` says so, but for the softcap's slopes, which are left in `slopes`. An
@@ -73,20 +77,21 @@ impl<'a, T: Element> Terms<'a, T> {
             return Summary { lse, best, loss: T::zero() };
         };
         let total_mass = self.total_mass(&target);
-        let sample_weight = problem.sample_weights().map_or(T::one(), |u| u[i]);
+        let sample_weight = problem.sample_weights().map_or(1.0, |u| u[i].widen()) * self.unit;
+        let z_loss = T::narrow(self.objective.z_loss / self.unit);
         let mut loss = total_mass * log_rest - cross;
         if self.objective.z_loss != 0.0 {
-            loss += T::narrow(self.objective.z_loss) * lse * lse;
+            loss += z_loss * lse * lse;
         }
 
-        let loss = sample_weight * loss;
+        let loss = T::narrow(sample_weight) * loss;
         if !gradient {
             return Summary { lse, best, loss };
         }
 
         // (8). Where p is above one half, A·p − a is taken as Σ a − A·Σ p over the other classes.
-        let scale = T::narrow(sample_weight.widen() / total_weight / self.objective.temperature);
-        let z_slope = T::narrow(2.0 * self.objective.z_loss) * lse;
+        let scale = T::narrow(sample_weight / total_weight / self.objective.temperature);
+        let z_slope = (z_loss + z_loss) * lse;
         let sum = at_best + rest;
         let confident = (rest < T::one()).then(|| {
             total_mass - self.mass_at(&target, best) - total_mass * (rest / sum) + z_slope * (at_best / sum)
@@ -126,11 +131,12 @@ impl<'a, T: Element> Terms<'a, T> {
         }
     }
 
+    /// w_c, in units.
     fn class_weight(&self, c: usize) -> T {
-        self.class_weights.map_or(T::one(), |w| w[c])
+        self.class_weights.map_or(T::one(), |w| w[c] * T::narrow(1.0 / self.unit))
     }
 
-    /// a_ic.
+    /// a_ic, in units.
     fn mass_at(&self, target: &Target<'_, T>, c: usize) -> T {
         let own = match target {
             Target::Label(y) if *y == c => T::one(),
@@ -140,7 +146,7 @@ impl<'a, T: Element> Terms<'a, T> {
         (self.kept * own + self.spread) * self.class_weight(c)
     }
 
-    /// A_i.
+    /// A_i, in units.
     fn total_mass(&self, target: &Target<'_, T>) -> T {
         match target {
             Target::Label(y) => self.kept * self.class_weight(*y) + self.total_spread,
@@ -152,7 +158,7 @@ impl<'a, T: Element> Terms<'a, T> {
         matches!(target, Target::Label(_)) && self.spread == T::zero()
     }
 
-    /// Σ_c a_ic·(s_ic − m_i), where classes without mass may be masked.
+    /// Σ_c a_ic·(s_ic − m_i) in units, where classes without mass may be masked.
     fn cross(&self, target: &Target<'_, T>, shifted: ArrayView1<'_, T>) -> T {
         let product = |c: usize| {
             let mass = self.mass_at(target, c);
