@@ -43,7 +43,8 @@ impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
         if problem.n_samples() == 0 {
             return Ok(evaluate_nothing(problem, outputs));
         }
-        let mut inputs = Inputs::new(&upload(problem, &self.place.device, NAME)?);
+        let uploaded = upload(problem, &self.place.device, NAME)?;
+        let mut inputs = Inputs::new(&uploaded);
         if outputs.weights_gradient.is_some() {
             inputs.weights = inputs.weights.require_grad();
         }
@@ -56,11 +57,11 @@ impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
             inputs.bias = Some(inputs.bias.take().unwrap_or_else(zero).require_grad());
         }
 
-        let forward = Forward::new(&inputs, problem.objective());
+        let forward = Forward::new(&inputs, &uploaded.objective);
         let (losses, lse, best) = (forward.losses.clone(), forward.lse.clone(), forward.best.clone());
         let unit = unit(problem);
         let (loss_sum, predicted) = write(losses, lse, best, unit, outputs, NAME)?;
-        let loss = loss(loss_sum, &inputs.weights, problem, NAME)?;
+        let loss = loss(loss_sum, problem);
         if outputs.wants_gradient() {
             // Without targets there is no loss, and its sum of zeros has a gradient of zero.
             let share = if total_weight == 0.0 && !problem.has_targets() { 0.0 } else { unit / total_weight };

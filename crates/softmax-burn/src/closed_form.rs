@@ -107,7 +107,7 @@ impl<T: Element> SoftmaxBackend<T> for Burn {
 
         let name = self.place.name.as_str();
         let (loss_sum, predicted) = write(results.losses, results.lse, results.best, unit, outputs, name)?;
-        let loss = loss(loss_sum, &inputs.weights, problem, name)?;
+        let loss = loss(loss_sum, problem);
         let accumulate = outputs.accumulate;
         if let (Some(dw), Some(gradient)) = (&mut outputs.weights_gradient, results.weights_gradient) {
             download_matrix(gradient, dw, accumulate, name)?;

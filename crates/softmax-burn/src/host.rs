@@ -2,7 +2,7 @@
 
 use crate::transfer::{count_correct, download_classes, download_f64, download_vector, l2};
 use burn::tensor::{Int, Tensor};
-use softmax_core::ndarray::ArrayViewMut2;
+use softmax_core::ndarray::{ArrayViewMut2, CowArray, Ix2};
 use softmax_core::{Element, Evaluation, Outputs, Problem, Result};
 
 /// Writes the outputs that the forward pass has, and gives the sum of the losses in f64 and the predicted classes. The
@@ -29,20 +29,18 @@ pub(crate) fn write<T: Element>(
     Ok((losses.iter().sum(), predicted))
 }
 
-/// The loss (7): columns of W² are summed on the device, and their sums on the host in f64.
-pub(crate) fn loss<T: Element>(
-    loss_sum: f64,
-    weights: &Tensor<2>,
-    problem: &Problem<'_, T>,
-    backend: &str,
-) -> Result<f64> {
-    let loss = mean_loss(loss_sum, problem);
-    let lambda = l2(problem);
-    if lambda == 0.0 || problem.n_features() == 0 {
-        return Ok(loss);
+/// The loss (7), whose penalty is summed on the host in f64: W² may be more than the device's type holds.
+pub(crate) fn loss<T: Element>(loss_sum: f64, problem: &Problem<'_, T>) -> f64 {
+    mean_loss(loss_sum, problem) + penalty(problem)
+}
+
+/// (λ/2)·‖W‖². Zero times an infinite weight is not zero.
+fn penalty<T: Element>(problem: &Problem<'_, T>) -> f64 {
+    let squares = |weights: CowArray<'_, T, Ix2>| weights.iter().map(|w| w.widen() * w.widen()).sum::<f64>();
+    match l2(problem) {
+        0.0 => 0.0,
+        lambda => lambda / 2.0 * squares(problem.weights().to_dense()),
     }
-    let squares = weights.clone().detach().square().sum_dim(0);
-    Ok(loss + lambda / 2.0 * download_f64::<T>(squares, backend)?.iter().sum::<f64>())
 }
 
 fn mean_loss<T: Element>(loss_sum: f64, problem: &Problem<'_, T>) -> f64 {
@@ -68,10 +66,8 @@ pub(crate) fn evaluate_nothing<T: Element>(
     if let Some(db) = outputs.bias_gradient.as_mut().filter(|_| !accumulate) {
         db.fill(T::zero());
     }
-    // Zero times an infinite weight is not zero.
-    let squares = if lambda == 0.0 { 0.0 } else { weights.iter().map(|w| w.widen() * w.widen()).sum() };
     Evaluation {
-        loss: mean_loss(0.0, problem) + lambda / 2.0 * squares,
+        loss: loss(0.0, problem),
         total_weight: problem.total_weight(),
         correct: count_correct(problem, &[]),
     }
