@@ -1,5 +1,6 @@
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Level};
+use crate::rounds::Crew;
 use crate::terms::Terms;
 use crate::{narrow, wide};
 use rayon::ThreadPool;
@@ -109,19 +110,16 @@ impl Fused {
         outputs: &mut Outputs<'_, T>,
     ) -> Result<Evaluation> {
         let pool = self.pool()?;
+        let crew = Crew::new(pool.as_deref());
         let (level, memory) = (self.level, self.memory);
         let is_narrow = problem.n_classes() <= self.narrow_up_to;
         let scratch = scratch(self);
         let dense = DenseProblem::new(problem)?;
         let terms = Terms::new(problem, &dense);
         let (loss_sum, correct) = if is_narrow {
-            narrow::evaluate(level, &mut scratch.narrow, &terms, &dense, outputs, memory, pool.as_deref())
+            narrow::evaluate(level, &mut scratch.narrow, &terms, &dense, outputs, memory, crew)
         } else {
-            let mut work = || wide::evaluate(level, &mut scratch.wide, &terms, &dense, outputs, memory);
-            match &pool {
-                Some(pool) => pool.install(work),
-                None => work(),
-            }
+            wide::evaluate(level, &mut scratch.wide, &terms, &dense, outputs, memory, crew)
         };
         if let Some(dx) = outputs.features_gradient.as_mut().filter(|_| terms.ignores()) {
             // Zero times an infinite weight is not zero.

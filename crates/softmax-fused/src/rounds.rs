@@ -1,7 +1,9 @@
 //! Work in rounds: what a round does is seen by the next, and no thread is woken twice.
 
-use rayon::{Scope, ThreadPool};
+use crate::kernel::errand::with_help;
+use rayon::ThreadPool;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Tasks that may be done in any order, by any thread, each with its number.
 pub(crate) struct Round<'w> {
@@ -44,20 +46,40 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Does the rounds one after the other on the calling thread and up to `threads` in all of the pool's. The caller begins
-/// at once, and whoever is woken in time helps: for a small problem waking takes as long as the work.
-pub(crate) fn in_rounds(rounds: &[Round<'_>], threads: usize, pool: Option<&ThreadPool>) {
-    let available = pool.map_or_else(rayon::current_num_threads, ThreadPool::current_num_threads);
-    let helpers = threads.min(available).saturating_sub(1);
-    let work = || rounds.iter().for_each(Round::take_part);
-    match pool {
-        _ if helpers == 0 => work(),
-        Some(pool) => pool.in_place_scope(|scope| with_helpers(scope, helpers, &work)),
-        None => rayon::in_place_scope(|scope| with_helpers(scope, helpers, &work)),
-    }
+/// The threads that a call may use: those of a pool, the caller's among them or not.
+#[derive(Clone, Copy)]
+pub(crate) struct Crew<'p> {
+    /// A pool of its own, or the caller's.
+    pool: Option<&'p ThreadPool>,
 }
 
-fn with_helpers<'s>(scope: &Scope<'s>, helpers: usize, work: &'s (impl Fn() + Sync)) {
-    (0..helpers).for_each(|_| scope.spawn(|_| work()));
-    work();
+impl<'p> Crew<'p> {
+    pub(crate) fn new(pool: Option<&'p ThreadPool>) -> Self {
+        Crew { pool }
+    }
+
+    /// Does the rounds one after the other on the calling thread and up to `threads` in all. The caller begins at once, and
+    /// whoever is woken in time helps: for a small problem waking takes as long as the work, and a busy pool may have nobody
+    /// to wake.
+    pub(crate) fn in_rounds(self, rounds: &[Round<'_>], threads: usize) {
+        let available = self.pool.map_or_else(rayon::current_num_threads, ThreadPool::current_num_threads);
+        let helpers = threads.min(available).saturating_sub(1);
+        let work = || rounds.iter().for_each(Round::take_part);
+        match self.pool {
+            Some(pool) => with_help(helpers, |job| pool.spawn(job), &work),
+            None => with_help(helpers, |job| rayon::spawn(job), &work),
+        }
+    }
+
+    /// Does `work` on each of the items, in no order.
+    pub(crate) fn for_each<I: Send>(self, items: impl Iterator<Item = I>, work: impl Fn(usize, I) + Sync) {
+        let items: Vec<Mutex<Option<I>>> = items.map(|item| Mutex::new(Some(item))).collect();
+        let take = |k: usize| {
+            let item = items[k].lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(item) = item {
+                work(k, item);
+            }
+        };
+        self.in_rounds(&[Round::new(items.len(), &take)], items.len());
+    }
 }

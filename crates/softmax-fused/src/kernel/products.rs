@@ -1,7 +1,7 @@
 //! The products' inner loops. Each keeps its sums in registers; the shapes are for sixteen of them (AVX2).
 //!
-//! The only unsafe code of this crate: entries without bounds checks, in loops that would
-//! spend as much time on the checks as on the products. Each function asserts what makes them sound first.
+//! Unsafe code, as in [`errand`](super::errand) and nowhere else in this crate: entries without bounds checks, in loops that
+//! would spend as much time on the checks as on the products. Each function asserts what makes them sound first.
 #![allow(unsafe_code)]
 
 use super::lanes::Lanes;

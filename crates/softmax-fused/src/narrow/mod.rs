@@ -11,13 +11,12 @@ mod weights;
 use crate::buffer::Buffer;
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Level};
-use crate::rounds::{Round, in_rounds};
+use crate::rounds::{Crew, Round};
 use crate::sums::write_sums;
 use crate::terms::Terms;
 pub(crate) use layout::MOST_CLASSES;
 use layout::{BLOCK, Layout, TASKS, Tiles};
 use panels::Panels;
-use rayon::ThreadPool;
 use softmax_core::Outputs;
 use softmax_core::ndarray::Axis;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -47,7 +46,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     problem: &DenseProblem<'p, T>,
     outputs: &mut Outputs<'_, T>,
     memory: usize,
-    pool: Option<&ThreadPool>,
+    crew: Crew<'_>,
 ) -> (f64, usize) {
     let layout = Layout::new(level, problem);
     let (n, c, size) = (problem.n_samples(), layout.c, layout.packed().max(1));
@@ -113,7 +112,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     };
     let unpacks = if wants_dw { layout.d.div_ceil(part) } else { 0 };
     let rounds = [Round::new(1, &pack), Round::new(count, &work), Round::new(unpacks, &unpack)];
-    in_rounds(&rounds, if n * layout.d * c <= ALONE { 1 } else { count }, pool);
+    crew.in_rounds(&rounds, if n * layout.d * c <= ALONE { 1 } else { count });
 
     let (mut loss, mut correct) = (0.0, 0);
     let mut db_sums = vec![0.0; if wants_db { c } else { 0 }];

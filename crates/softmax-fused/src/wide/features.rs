@@ -2,9 +2,10 @@
 
 use super::layout::{Block, Layout};
 use super::scratch::Scratch;
+use crate::columns::ROWS;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
 use crate::kernel::products::{TILE, turned_tile};
-use rayon::prelude::*;
+use crate::rounds::Crew;
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
 
 /// Bytes of W that are turned at a time, so that the features are in the lanes, and stay in the first cache; elements at
@@ -19,6 +20,7 @@ pub(super) fn features_gradient<T: FusedElement>(
     layout: Layout,
     block: Block,
     dx: &mut ArrayViewMut2<'_, T>,
+    crew: Crew<'_>,
 ) {
     let (d, width) = (layout.d, layout.width);
     let padded = layout.block.next_multiple_of(TILE);
@@ -26,16 +28,17 @@ pub(super) fn features_gradient<T: FusedElement>(
     let (scores, weights) = (&*scratch.scores, &*scratch.weights);
     // A few panels of features share what they read of G.
     const TOGETHER: usize = 4;
-    scratch.dx.par_chunks_mut(TOGETHER * padded * width).enumerate().for_each(|(some, dx)| {
+    crew.for_each(scratch.dx.chunks_mut(TOGETHER * padded * width), |some, dx| {
         T::run(level, Features { dx, scores, weights, layout, block, first_panel: some * TOGETHER });
     });
     let packed = &*scratch.dx;
     let mut rows = dx.slice_axis_mut(Axis(0), (block.first..block.first + block.rows).into());
-    rows.axis_iter_mut(Axis(0)).into_par_iter().enumerate().for_each(|(k, mut row)| {
-        for (mut row, panel) in
-            row.axis_chunks_iter_mut(Axis(0), width).zip(packed.chunks_exact(padded * width))
-        {
-            row.iter_mut().zip(&panel[k * width..]).for_each(|(dx, &sum)| *dx = sum);
+    crew.for_each(rows.axis_chunks_iter_mut(Axis(0), ROWS), |some, mut rows| {
+        for (k, mut row) in (some * ROWS..).zip(rows.rows_mut()) {
+            let panels = packed.chunks_exact(padded * width);
+            for (mut row, panel) in row.axis_chunks_iter_mut(Axis(0), width).zip(panels) {
+                row.iter_mut().zip(&panel[k * width..]).for_each(|(dx, &sum)| *dx = sum);
+            }
         }
     });
 }

@@ -7,9 +7,9 @@ use crate::columns::{Columns, ROWS};
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
 use crate::kernel::products::{TILE, panel_tile, prefetch};
+use crate::rounds::Crew;
 use crate::terms::Terms;
 use crate::tiles::{self, MOST_WIDTH};
-use rayon::prelude::*;
 use softmax_core::Outputs;
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
 
@@ -25,22 +25,23 @@ pub(super) fn gradient_block<T: FusedElement>(
     layout: Layout,
     block: Block,
     outputs: &mut Outputs<'_, T>,
+    crew: Crew<'_>,
 ) {
     if outputs.weights_gradient.is_some() {
-        pack_features(terms, problem, &mut scratch.features_together, layout, block);
+        pack_features(terms, problem, &mut scratch.features_together, layout, block, crew);
     }
     let (columns, features) = (&scratch.columns[..block.rows.div_ceil(ROWS)], &*scratch.features_together);
-    let regions = scratch.scores.par_chunks_mut(layout.region()).enumerate();
+    let regions = scratch.scores.chunks_mut(layout.region());
     // The first block overwrites dW, unless it is added to what there is.
     let overwrites = block.first == 0 && !outputs.accumulate;
-    let work = |(group, scores): (usize, &mut [T]), dw: Option<ArrayViewMut2<'_, T>>| {
+    let work = |group, scores: &mut [T], dw: Option<ArrayViewMut2<'_, T>>| {
         T::run(level, Gradient { scores, features, dw, columns, terms, layout, block, group, overwrites });
     };
     match &mut outputs.weights_gradient {
-        None => regions.for_each(|region| work(region, None)),
+        None => crew.for_each(regions, |group, scores| work(group, scores, None)),
         Some(dw) => {
-            let panels = dw.axis_chunks_iter_mut(Axis(1), layout.group * layout.width).into_par_iter();
-            regions.zip(panels).for_each(|(region, dw)| work(region, Some(dw)));
+            let panels = dw.axis_chunks_iter_mut(Axis(1), layout.group * layout.width);
+            crew.for_each(regions.zip(panels), |group, (scores, dw)| work(group, scores, Some(dw)));
         }
     }
     if outputs.bias_gradient.is_some() {

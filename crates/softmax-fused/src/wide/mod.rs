@@ -12,6 +12,7 @@ mod scratch;
 use crate::columns::ROWS;
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Level};
+use crate::rounds::Crew;
 use crate::sums::write_sums;
 use crate::terms::Terms;
 use features::features_gradient;
@@ -30,16 +31,17 @@ pub(crate) fn evaluate<T: FusedElement>(
     problem: &DenseProblem<'_, T>,
     outputs: &mut Outputs<'_, T>,
     memory: usize,
+    crew: Crew<'_>,
 ) -> (f64, usize) {
     let layout = Layout::new(level, problem, memory, terms.has_slopes());
     let n = problem.n_samples();
-    pack_weights(problem, &mut scratch.weights, layout);
+    pack_weights(problem, &mut scratch.weights, layout, crew);
     scratch.db.clear();
     scratch.db.resize(if outputs.bias_gradient.is_some() { layout.c } else { 0 }, 0.0);
     let (mut loss, mut correct) = (0.0, 0);
     for first in (0..n).step_by(layout.block) {
         let block = Block { first, rows: layout.block.min(n - first) };
-        score_block(level, scratch, terms, problem, layout, block);
+        score_block(level, scratch, terms, problem, layout, block, crew);
         for columns in &mut scratch.columns[..block.rows.div_ceil(ROWS)] {
             loss += columns.losses(terms);
             correct += columns.correct();
@@ -60,10 +62,10 @@ pub(crate) fn evaluate<T: FusedElement>(
             }
         }
         if outputs.wants_gradient() {
-            gradient_block(level, scratch, terms, problem, layout, block, outputs);
+            gradient_block(level, scratch, terms, problem, layout, block, outputs, crew);
         }
         if let Some(dx) = &mut outputs.features_gradient {
-            features_gradient(level, scratch, layout, block, dx);
+            features_gradient(level, scratch, layout, block, dx, crew);
         }
     }
     if let Some(dw) = &mut outputs.weights_gradient {

@@ -5,20 +5,22 @@ use crate::buffer::Buffer;
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::FusedElement;
 use crate::kernel::products::TILE;
+use crate::rounds::Crew;
 use crate::terms::Terms;
-use rayon::prelude::*;
 use softmax_core::ndarray::Axis;
 
 pub(super) fn pack_weights<T: FusedElement>(
     problem: &DenseProblem<'_, T>,
     packed: &mut Buffer<T>,
     layout: Layout,
+    crew: Crew<'_>,
 ) {
     let Layout { d, c, width, panels, .. } = layout;
     packed.resize(panels * d * width);
     let weights = problem.weights();
     // Some panels together, so that what is read of a row of W is more than a cache line.
-    packed.par_chunks_mut((layout.group * d * width).max(1)).enumerate().for_each(|(group, packed)| {
+    let groups = packed.chunks_mut((layout.group * d * width).max(1));
+    crew.for_each(groups, |group, packed| {
         let first = group * layout.group * width;
         let classes = first..(first + layout.group * width).min(c);
         for (k, row) in weights.rows().into_iter().enumerate() {
@@ -52,11 +54,12 @@ pub(super) fn pack_rows<T: FusedElement>(
     packed: &mut Buffer<T>,
     layout: Layout,
     block: Block,
+    crew: Crew<'_>,
 ) {
     let (d, padded) = (layout.d, layout.block.next_multiple_of(TILE));
     packed.resize(padded * d);
     let features = problem.features();
-    packed.par_chunks_mut(padded * CHUNK).enumerate().for_each(|(chunk, packed)| {
+    crew.for_each(packed.chunks_mut(padded * CHUNK), |chunk, packed| {
         let length = packed.len() / padded;
         let columns = chunk * CHUNK..chunk * CHUNK + length;
         for (group, to) in packed.chunks_exact_mut(TILE * length).enumerate() {
@@ -92,13 +95,14 @@ pub(super) fn pack_features<T: FusedElement>(
     packed: &mut Buffer<T>,
     layout: Layout,
     block: Block,
+    crew: Crew<'_>,
 ) {
     /// Groups that take their part of a row together.
     const TOGETHER: usize = 8;
     let (d, length) = (layout.d, layout.block * TILE);
     packed.resize(d.div_ceil(TILE) * length);
     let features = problem.features();
-    packed.par_chunks_mut(TOGETHER * length).enumerate().for_each(|(some, packed)| {
+    crew.for_each(packed.chunks_mut(TOGETHER * length), |some, packed| {
         for k in 0..block.rows {
             if terms.is_ignored(block.first + k) {
                 let rows = packed.chunks_exact_mut(length).map(|to| &mut to[k * TILE..(k + 1) * TILE]);

@@ -7,9 +7,9 @@ use crate::columns::{Columns, ROWS};
 use crate::dense::DenseProblem;
 use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
 use crate::kernel::products::{TILE, panel_tile, prefetch_later};
+use crate::rounds::Crew;
 use crate::terms::Terms;
 use crate::tiles;
-use rayon::prelude::*;
 
 /// Scores, maxima, exponentials and their sums of a block of rows.
 pub(super) fn score_block<T: FusedElement>(
@@ -19,10 +19,11 @@ pub(super) fn score_block<T: FusedElement>(
     problem: &DenseProblem<'_, T>,
     layout: Layout,
     block: Block,
+    crew: Crew<'_>,
 ) {
     let Layout { width, panels, .. } = layout;
     let groups = layout.groups();
-    pack_rows(problem, &mut scratch.rows_together, layout, block);
+    pack_rows(problem, &mut scratch.rows_together, layout, block, crew);
     scratch.scores.resize(groups * layout.region());
     scratch.maxima.resize(panels * layout.block);
     scratch.sums.resize(groups * layout.tile());
@@ -31,9 +32,9 @@ pub(super) fn score_block<T: FusedElement>(
     scratch.columns.resize_with(layout.block.div_ceil(ROWS), Columns::new);
 
     let (features, weights) = (&*scratch.rows_together, &*scratch.weights);
-    let regions = scratch.scores.par_chunks_mut(layout.region());
-    let maxima = scratch.maxima.par_chunks_mut(layout.group * layout.block);
-    regions.zip(maxima).enumerate().for_each(|(group, (scores, maxima))| {
+    let regions = scratch.scores.chunks_mut(layout.region());
+    let maxima = scratch.maxima.chunks_mut(layout.group * layout.block);
+    crew.for_each(regions.zip(maxima), |group, (scores, maxima)| {
         T::run(level, Scores { features, weights, scores, maxima, terms, layout, block, group });
     });
 
@@ -65,15 +66,13 @@ pub(super) fn score_block<T: FusedElement>(
     }
 
     let columns = &scratch.columns[..block.rows.div_ceil(ROWS)];
-    let regions = scratch.scores.par_chunks_mut(layout.region());
-    let sums = scratch.sums.par_chunks_mut(layout.tile());
-    let rest = scratch.rest.par_chunks_mut(layout.block);
-    let cross = scratch.cross.par_chunks_mut(layout.block);
-    regions.zip(sums).zip(rest).zip(cross).enumerate().for_each(
-        |(group, (((scores, sums), rest), cross))| {
-            T::run(level, Exponentials { scores, sums, rest, cross, columns, terms, layout, group });
-        },
-    );
+    let regions = scratch.scores.chunks_mut(layout.region());
+    let sums = scratch.sums.chunks_mut(layout.tile());
+    let rest = scratch.rest.chunks_mut(layout.block);
+    let cross = scratch.cross.chunks_mut(layout.block);
+    crew.for_each(regions.zip(sums).zip(rest).zip(cross), |group, (((scores, sums), rest), cross)| {
+        T::run(level, Exponentials { scores, sums, rest, cross, columns, terms, layout, group });
+    });
     for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
         let parts = scratch.rest.chunks_exact(layout.block).zip(scratch.cross.chunks_exact(layout.block));
         columns.rest.fill(T::zero());

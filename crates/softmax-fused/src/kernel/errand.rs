@@ -1,0 +1,140 @@
+//! A closure that other threads may call while the caller is at it, and no longer: the caller never waits for a thread that
+//! has not begun. A scope of rayon's waits for every job that it was given, in a pool whose workers are busy for as long as
+//! they are.
+#![allow(unsafe_code)]
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Set in [`Errand::state`] once the caller has come to its end; the rest of it counts, in steps of two, who is inside.
+const OVER: usize = 1;
+const ONE: usize = 2;
+
+/// What the helpers share.
+struct Errand {
+    work: *const (dyn Fn() + Sync),
+    state: AtomicUsize,
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
+}
+
+// SAFETY: `work` is a reference to a `Sync` closure, which is called from any thread only as `help` says.
+unsafe impl Send for Errand {}
+unsafe impl Sync for Errand {}
+
+impl Errand {
+    /// Calls the closure, if the caller is still at it.
+    fn help(&self) {
+        if self.state.fetch_add(ONE, Ordering::Acquire) & OVER == 0 {
+            // SAFETY: the closure lives until `with_help` returns. `Ending` sets OVER before that, and then waits until
+            // nobody is inside; this thread was inside before OVER was set, and is until it takes ONE back below.
+            let work = unsafe { &*self.work };
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
+                *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
+            }
+        }
+        self.state.fetch_sub(ONE, Ordering::Release);
+    }
+}
+
+/// Ends an errand, also where the caller's own part of it panics.
+struct Ending<'e>(&'e Errand);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.state.fetch_or(OVER, Ordering::AcqRel);
+        // Whoever is inside is near its end, but may have lost its processor.
+        let mut spins = 0;
+        while self.0.state.load(Ordering::Acquire) != OVER {
+            spins += 1;
+            if spins < 10_000 { std::hint::spin_loop() } else { std::thread::yield_now() }
+        }
+    }
+}
+
+/// Calls `work` here, and on up to `helpers` more threads, to each of which `spawn` gives a job. It returns when every call
+/// that has begun has ended. Jobs that begin later do nothing.
+///
+/// # Panics
+/// As `work` does, on any thread.
+pub(crate) fn with_help(helpers: usize, spawn: impl Fn(Box<dyn FnOnce() + Send>), work: &(dyn Fn() + Sync)) {
+    if helpers == 0 {
+        return work();
+    }
+    let work_here = work;
+    // SAFETY: only the lifetime changes; `help` says why the closure lives as long as it is called.
+    let work: &'static (dyn Fn() + Sync) = unsafe { std::mem::transmute(work) };
+    let errand = Arc::new(Errand { work, state: AtomicUsize::new(0), panic: Mutex::new(None) });
+    {
+        let _ending = Ending(&errand);
+        for _ in 0..helpers {
+            let errand = Arc::clone(&errand);
+            spawn(Box::new(move || errand.help()));
+        }
+        work_here();
+    }
+    let panic = errand.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(panic) = panic {
+        resume_unwind(panic);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::thread;
+
+    #[test]
+    fn the_caller_does_alone_what_nobody_begins() {
+        let calls = AtomicUsize::new(0);
+        let jobs = Mutex::new(Vec::new());
+        with_help(3, |job| jobs.lock().unwrap().push(job), &|| {
+            calls.fetch_add(1, Ordering::Relaxed);
+        });
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        // Too late: nothing is left to be called.
+        jobs.into_inner().unwrap().into_iter().for_each(|job| job());
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn the_caller_waits_for_whoever_has_begun() {
+        for _ in 0..200 {
+            let (begun, has_begun) = mpsc::channel();
+            let has_begun = Mutex::new(has_begun);
+            let ended = AtomicUsize::new(0);
+            let caller = thread::current().id();
+            let spawn = |job: Box<dyn FnOnce() + Send>| drop(thread::spawn(job));
+            with_help(1, spawn, &|| {
+                if thread::current().id() == caller {
+                    has_begun.lock().unwrap().recv().unwrap();
+                } else {
+                    begun.send(()).unwrap();
+                    thread::yield_now();
+                    ended.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            assert_eq!(ended.load(Ordering::Relaxed), 1);
+        }
+    }
+
+    #[test]
+    fn a_helper_s_panic_is_the_caller_s() {
+        let caller = thread::current().id();
+        let (begun, has_begun) = mpsc::channel();
+        let has_begun = Mutex::new(has_begun);
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            with_help(1, |job| drop(thread::spawn(job)), &|| {
+                if thread::current().id() == caller {
+                    has_begun.lock().unwrap().recv().unwrap();
+                } else {
+                    begun.send(()).unwrap();
+                    panic!("of a helper");
+                }
+            });
+        }));
+        assert_eq!(panic.unwrap_err().downcast_ref::<&str>(), Some(&"of a helper"));
+    }
+}
