@@ -10,6 +10,7 @@ mod features;
 mod fuzz;
 mod lint;
 mod memcheck;
+mod mutants;
 mod peers;
 mod regress;
 mod report;
@@ -44,6 +45,8 @@ enum Command {
     Soak(soak::SoakArgs),
     /// Run valgrind over the kernels' tests
     Memcheck(memcheck::MemcheckArgs),
+    /// Change the backends' code in small ways, and see the conformance suite notice
+    Mutants(mutants::MutantsArgs),
     /// Run the fuzz targets
     Fuzz(fuzz::FuzzArgs),
     /// Build each crate by itself, with each of its features
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Regress(args) => regress::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Memcheck(args) => memcheck::run(&args),
+        Command::Mutants(args) => mutants::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Features(args) => features::run(&args),
     };

@@ -1,0 +1,52 @@
+//! `cargo xtask mutants`: small changes to a backend's code, each judged by the backend's conformance test alone. One that
+//! passes is a gap of the suite, or changes nothing that the contract promises: those are in `.cargo/mutants.toml`, each with
+//! the reason why.
+
+use anyhow::Context;
+use clap::Args;
+use std::process::Command;
+
+#[derive(Debug, Args)]
+pub(crate) struct MutantsArgs {
+    /// Which backends' crates
+    #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "naive,ndarray,fused")]
+    backends: Vec<String>,
+    /// Every so many of softmax-fused's mutants: its suite takes a minute for each that passes
+    #[arg(long, value_name = "N", default_value_t = 15)]
+    fused_every: usize,
+    /// Which of them
+    #[arg(long, value_name = "K", default_value_t = 0)]
+    seed: usize,
+}
+
+/// Seconds after which a mutant hangs: some ten times what the suite takes.
+const PATIENCE: &str = "600";
+
+pub(crate) fn run(args: &MutantsArgs) -> anyhow::Result<()> {
+    anyhow::ensure!(args.fused_every > 0, "--fused-every: expected a number from 1 on, found 0");
+    let mut gaps = Vec::new();
+    for backend in &args.backends {
+        let mut command = Command::new("cargo");
+        command.args(["mutants", "--package", &format!("softmax-{backend}"), "--profile", "release"]);
+        command.args(["--cargo-test-arg", "--test", "--cargo-test-arg", "conformance"]);
+        command.args(["--timeout", PATIENCE, "--no-shuffle"]);
+        command.args(["--output", &format!("target/mutants/{backend}")]);
+        // The first failure is enough.
+        command.env("SOFTMAX_CONFORMANCE_FAIL_FAST", "1");
+        if backend == "fused" {
+            let shard = format!("{}/{}", args.seed % args.fused_every, args.fused_every);
+            command.args(["--sharding", "round-robin", "--shard", &shard]);
+        }
+        eprintln!("$ {command:?}");
+        let status = command.status().context("cargo-mutants (cargo install cargo-mutants --locked)")?;
+        if !status.success() {
+            gaps.push(format!("softmax-{backend} ({status})"));
+        }
+    }
+    anyhow::ensure!(
+        gaps.is_empty(),
+        "mutants passed of {}: target/mutants/*/mutants.out/missed.txt",
+        gaps.join(", ")
+    );
+    Ok(())
+}
