@@ -1,0 +1,149 @@
+//! A right backend with one mistake.
+
+use softmax_core::ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use softmax_core::{
+    Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, Objective, Outputs, OwnedProblem,
+    OwnedTargets, Problem, Result, SoftmaxBackend, Targets,
+};
+use softmax_naive::Naive;
+
+/// A mistake, and which cases are to catch it.
+#[derive(Clone, Copy)]
+pub(crate) struct Mistake {
+    pub(crate) name: &'static str,
+    pub(crate) kind: &'static str,
+    /// Part of the names of the cases that catch it.
+    pub(crate) caught_by: &'static str,
+    pub(crate) made: Made,
+}
+
+/// Where it is made.
+#[derive(Clone, Copy)]
+pub(crate) enum Made {
+    /// In the evaluation.
+    Evaluating(fn(&mut Wrong, &Problem<'_, f64>, &mut Outputs<'_, f64>) -> Result<Evaluation>),
+    /// In the answer that was right.
+    Answering(fn(&Problem<'_, f64>, &mut Outputs<'_, f64>, &mut Evaluation)),
+    /// In the options.
+    Reading(fn(&Problem<'_, f64>, &mut Objective)),
+    /// In the loss that is asked for alone.
+    Loss(fn(&Problem<'_, f64>, f64) -> f64),
+    /// In the gradients that are asked for together.
+    Gradients(fn(&Problem<'_, f64>, &mut Gradients<f64>)),
+    /// In H·V.
+    Hessian(fn(&Problem<'_, f64>, ArrayView2<'_, f64>, &mut ArrayViewMut2<'_, f64>)),
+}
+
+/// Naive, with a mistake.
+pub(crate) struct Wrong {
+    inner: Naive,
+    pub(crate) mistake: Mistake,
+    /// What calls leave behind, for mistakes with state: an address, a matrix, whether anything happened.
+    pub(crate) address: usize,
+    pub(crate) kept: Array2<f64>,
+    pub(crate) spoilt: bool,
+}
+
+impl Wrong {
+    pub(crate) fn new(mistake: Mistake) -> Self {
+        Wrong { inner: Naive::new(), mistake, address: 0, kept: Array2::zeros((0, 0)), spoilt: false }
+    }
+
+    /// Without the mistake.
+    pub(crate) fn right(
+        &mut self,
+        problem: &Problem<'_, f64>,
+        outputs: &mut Outputs<'_, f64>,
+    ) -> Result<Evaluation> {
+        self.inner.evaluate(problem, outputs)
+    }
+}
+
+/// The same problem under other options.
+pub(crate) fn under<'a>(problem: &Problem<'a, f64>, objective: Objective) -> Result<Problem<'a, f64>> {
+    Problem::builder(problem.features(), problem.weights(), *problem.targets())
+        .objective(objective)
+        .bias(problem.bias())
+        .class_weights(problem.class_weights())
+        .sample_weights(problem.sample_weights())
+        .build()
+}
+
+/// The same problem in arrays of its own, to be changed.
+pub(crate) fn owned(problem: &Problem<'_, f64>) -> OwnedProblem<f64> {
+    let ignored = problem.objective().ignore_index.unwrap_or_default();
+    let label = |i| problem.label(i).map_or(ignored, |y| y as i64);
+    OwnedProblem {
+        features: problem.features().to_dense().into_owned(),
+        weights: problem.weights().to_dense().into_owned(),
+        targets: match problem.targets() {
+            Targets::Labels(labels) => OwnedTargets::Labels((0..labels.len()).map(label).collect()),
+            Targets::Soft(soft) => OwnedTargets::Soft(soft.to_owned()),
+            Targets::None => OwnedTargets::None,
+        },
+        bias: problem.bias().map(|b| b.to_owned()),
+        class_weights: problem.class_weights().map(|w| w.to_owned()),
+        sample_weights: problem.sample_weights().map(|u| u.to_owned()),
+        objective: *problem.objective(),
+    }
+}
+
+impl Backend for Wrong {
+    fn descriptor(&self) -> Descriptor {
+        Descriptor { name: self.mistake.name.into(), ..self.inner.descriptor() }
+    }
+}
+
+impl SoftmaxBackend<f64> for Wrong {
+    fn evaluate(&mut self, problem: &Problem<'_, f64>, outputs: &mut Outputs<'_, f64>) -> Result<Evaluation> {
+        match self.mistake.made {
+            Made::Evaluating(evaluate) => evaluate(self, problem, outputs),
+            Made::Answering(spoil) => {
+                let mut evaluation = self.right(problem, outputs)?;
+                spoil(problem, outputs, &mut evaluation);
+                Ok(evaluation)
+            }
+            Made::Reading(misread) => {
+                let mut objective = *problem.objective();
+                misread(problem, &mut objective);
+                self.inner.evaluate(&under(problem, objective)?, outputs)
+            }
+            Made::Loss(_) | Made::Gradients(_) | Made::Hessian(_) => self.inner.evaluate(problem, outputs),
+        }
+    }
+
+    fn loss(&mut self, problem: &Problem<'_, f64>) -> Result<f64> {
+        let loss = self.evaluate(problem, &mut Outputs::default())?.loss;
+        match self.mistake.made {
+            Made::Loss(spoil) => Ok(spoil(problem, loss)),
+            _ => Ok(loss),
+        }
+    }
+
+    fn gradients(&mut self, problem: &Problem<'_, f64>) -> Result<Gradients<f64>> {
+        let mut gradients = self.inner.gradients(problem)?;
+        if let Made::Gradients(spoil) = self.mistake.made {
+            spoil(problem, &mut gradients);
+        }
+        Ok(gradients)
+    }
+
+    fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<f64>> {
+        Some(self)
+    }
+}
+
+impl HessianVectorProduct<f64> for Wrong {
+    fn hessian_vector_product(
+        &mut self,
+        problem: &Problem<'_, f64>,
+        direction: ArrayView2<'_, f64>,
+        mut product: ArrayViewMut2<'_, f64>,
+    ) -> Result<()> {
+        self.inner.hessian_vector_product(problem, direction, product.view_mut())?;
+        if let Made::Hessian(spoil) = self.mistake.made {
+            spoil(problem, direction, &mut product);
+        }
+        Ok(())
+    }
+}
