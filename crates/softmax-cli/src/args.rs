@@ -1,7 +1,7 @@
 //! The command line, as the contract has it.
 
 use crate::style::Color;
-use crate::values::{self, parse_count, parse_seconds, parse_threads, parse_tolerance};
+use crate::values::{self, parse_count, parse_minutes, parse_seconds, parse_threads, parse_tolerance};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use softmax::{Dtype, Objective, Reduction};
@@ -31,7 +31,7 @@ pub(crate) enum Command {
     /// Evaluate one backend on an .npz and write loss and gradients to another.
     #[command(after_help = "Example: softmax eval --backend ndarray --data problem.npz --out result.npz")]
     Eval(EvalArgs),
-    /// Put backends to the conformance suite.
+    /// Put backends to the conformance suite, or to random problems for a set time.
     ///
     /// Exit code 1 if a case fails.
     #[command(after_help = "Example: softmax verify --backends ndarray --filter options/")]
@@ -181,6 +181,18 @@ pub(crate) struct VerifyArgs {
     /// Only the cases whose names contain this
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
+    /// Some six times as many crossed cases, and larger ones: minutes instead of seconds
+    #[arg(long)]
+    pub(crate) thorough: bool,
+    /// Random problems for so long with each backend, instead of the suite
+    #[arg(long, value_name = "M", value_parser = parse_minutes, conflicts_with_all = ["filter", "thorough", "problems"])]
+    pub(crate) minutes: Option<f64>,
+    /// So many random problems with each backend, instead of the suite
+    #[arg(long, value_name = "N", value_parser = parse_count, conflicts_with_all = ["filter", "thorough"])]
+    pub(crate) problems: Option<usize>,
+    /// The seed of the first random problem; the next one's is one more
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,

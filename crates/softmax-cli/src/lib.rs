@@ -17,6 +17,7 @@ mod machine;
 mod manual;
 mod measure;
 mod progress;
+mod search;
 mod side_by_side;
 mod soak;
 mod source;

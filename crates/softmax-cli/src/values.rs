@@ -36,6 +36,11 @@ pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     seconds.ok_or_else(|| "expected a number of seconds above 0, and of a length that ends".to_owned())
 }
 
+pub(crate) fn parse_minutes(text: &str) -> Result<f64, String> {
+    let minutes = text.parse().ok().filter(|&m| m > 0.0 && Duration::try_from_secs_f64(60.0 * m).is_ok());
+    minutes.ok_or_else(|| "expected a number of minutes above 0, and of a length that ends".to_owned())
+}
+
 pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|&count: &usize| count > 0);
     count.ok_or_else(|| "expected a number from 1 on".to_owned())

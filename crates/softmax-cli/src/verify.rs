@@ -4,9 +4,10 @@ use crate::args::{Format, VerifyArgs};
 use crate::json::write_json;
 use crate::machine;
 use crate::progress::Progress;
+use crate::search::{self, Extent};
 use crate::verdict::Verdict;
 use softmax::{BackendElement, Dtype, Entry, Feature, Registry, Setup};
-use softmax_conformance::{Report, Runner, Suite};
+use softmax_conformance::{Kind, Report, Runner, Suite};
 use softmax_record::{Palette, Table};
 use std::io::Write;
 
@@ -25,7 +26,13 @@ pub(crate) fn run(
         None => Runner::new(),
         Some(text) => Runner::new().filter(text.clone()),
     };
-    let (narrow, wide) = (Suite::<f32>::full(), Suite::<f64>::full());
+    if let Some(extent) = Extent::of(args) {
+        return search::run(args, extent, &entries, setup, palette, out);
+    }
+    let (narrow, wide) = match args.thorough {
+        true => (Suite::<f32>::thorough(), Suite::<f64>::thorough()),
+        false => (Suite::<f32>::full(), Suite::<f64>::full()),
+    };
     let mut reports = Vec::new();
     for entry in entries {
         let both = [run_suite(&runner, &narrow, entry, setup), run_suite(&runner, &wide, entry, setup)];
@@ -66,6 +73,24 @@ fn run_suite<T: BackendElement>(runner: &Runner, suite: &Suite<T>, entry: &Entry
     runner.run_with_progress(suite, || entry.make(setup), |done, of| progress.at(done, of))
 }
 
+/// The cases by kind, those of all runs together.
+fn by_kind(reports: &[Report]) -> Table {
+    let mut table = Table::new().words(["kind of cases"]).numbers(["ran", "skipped", "failed"]);
+    let mut names: Vec<&str> = Vec::new();
+    for kind in reports.iter().flat_map(|report| &report.kinds) {
+        if !names.contains(&kind.name.as_str()) {
+            names.push(&kind.name);
+        }
+    }
+    for name in names {
+        let kinds = || reports.iter().flat_map(|report| &report.kinds).filter(|kind| kind.name == name);
+        let sum = |count: fn(&Kind) -> usize| kinds().map(count).sum::<usize>().to_string();
+        let counts = [sum(|kind| kind.ran), sum(|kind| kind.left_out), sum(|kind| kind.failed)];
+        table.row([vec![name.to_owned()], counts.to_vec()].concat());
+    }
+    table
+}
+
 fn write_table(reports: &[Report], palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
     let numbers = ["cases", "skipped", "failed", "worst error/bound"];
     let mut table = Table::new().words(["backend", "type"]).numbers(numbers);
@@ -80,6 +105,7 @@ fn write_table(reports: &[Report], palette: Palette, out: &mut dyn Write) -> any
         ]);
     }
     writeln!(out, "{}\n", table.text(palette))?;
+    writeln!(out, "{}\n", by_kind(reports).text(palette))?;
     for report in reports {
         let whose = format!("{} {}", report.backend, report.dtype);
         for &feature in Feature::ALL {

@@ -1,7 +1,6 @@
 //! Random problems: of a shape, with whatever options, the same ones for the same seed. The suite, the soak and the fuzz
 //! targets all take theirs from here.
 
-use crate::storage::{FeatureStorage, LabelStorage, Storage, WeightStorage};
 use rand::{RngExt, SeedableRng};
 use rand_xorshift::XorShiftRng;
 use softmax_core::ndarray::{Array1, Array2};
@@ -149,16 +148,6 @@ impl Generator {
             (problem.class_weights, problem.sample_weights) = (None, None);
         }
         problem
-    }
-
-    /// Half precision or sparse features, half-precision weights, or dense ones.
-    pub fn storage(&mut self) -> Storage {
-        use FeatureStorage::{Bf16, Csr, Dense, F16};
-        Storage {
-            features: [Dense, F16, Bf16, Csr][self.below(4)],
-            weights: [WeightStorage::Dense, WeightStorage::F16, WeightStorage::Bf16][self.below(3)],
-            labels: LabelStorage::I64,
-        }
     }
 
     /// No weights, positive ones, some of them zero, or of both signs.

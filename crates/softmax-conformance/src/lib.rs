@@ -1,6 +1,6 @@
 //! A judge for implementations of the linear softmax loss: an oracle that evaluates the formula of
 //! [`softmax_core`] to some 31 digits, bounds derived from a rounding analysis of each problem, and a suite of
-//! over 600 cases per element type that any backend can be put to.
+//! some 3000 cases per element type that any backend can be put to.
 //!
 //! # Is my backend right?
 //!
@@ -48,18 +48,31 @@
 //!
 //! `examples/examples/write_a_backend.rs` in the repository is such a backend, whole.
 //!
+//! 4. Where it has them, overrides of [`loss`](softmax_core::SoftmaxBackend::loss) and
+//!    [`gradients`](softmax_core::SoftmaxBackend::gradients), which are judged too, and
+//!    [`hessian`](softmax_core::SoftmaxBackend::hessian): what it gives is put to the cases `hessian/`.
+//! 5. [`RandomProblem`]s for an hour, as `softmax verify --minutes 60` draws them.
+//!
 //! # What the suite holds a backend to
 //!
 //! * **Accuracy**: every output against the oracle, each entry within its own bound. The bounds follow the
 //!   errors of a computation in the element type through the formula, to first order: a sum of n terms may
-//!   be off by n·u·Σ|t|, with u the unit roundoff, so that bounds grow with D, C and N; loss and total weight
-//!   are summed in f64, so that theirs do not grow with N. The report says how close to its bounds a backend
-//!   came. In `golden/` the answers are also known to 50 digits from another program.
+//!   be off by n·u·Σ|t|, with u the unit roundoff, so that bounds grow with D and C. Sums over samples are held to
+//!   blocks of some hundred terms; loss and total weight are summed in f64, so that theirs do not grow with N. The report
+//!   says how close to its bounds a backend came. In `golden/` the answers are also known to 50 digits from another program.
 //! * **Confident predictions**: where a sample's own class has nearly all of the probability, the loss is
 //!   about Σ_{c≠y} exp(s_c − s_y), and a loss of 1e-20 must have its digits, too. The textbook's
 //!   `(Σ exp(s − m)).ln() + m − s_y` and `p_y − 1` round them away. Leave the largest term out and take
 //!   `ln_1p` of the sum of the others; and for the label's entry of ∂loss/∂S take −Σ of the other p,
 //!   not p_y − 1.
+//! * **Everything crossed** (`crossed/`, `crossed-outputs/`, `crossed-values/`, `crossed-storage/`, `crossed-plain/`):
+//!   covering arrays, in which every pair of an option, a size, a layout of an input or an output, a choice of outputs, a kind
+//!   of numbers and a storage is met.
+//! * **Edges and extremes** (`edges/`, `extremes/`, `masks/`, `rows/`, `ties/`, `shapes/`): no samples, no features, numbers at
+//!   the ends of what the type holds, masked classes, a NaN that must stay in its sample, equal scores at every place, outputs
+//!   of the wrong shape.
+//! * **Memory of earlier calls** (`state/`): none, after other problems, failures and NaN, and where the numbers at an address
+//!   have changed.
 //! * **Properties**: of the loss as a function, on random problems that shrink when they fail.
 //! * **Behaviour**: the same answers from one instance after other problems, with fewer outputs (none, each alone, all but one),
 //!   and, from a backend that says it is deterministic, the same bits for any number of threads.
@@ -81,6 +94,7 @@ mod oracle;
 mod placed_outputs;
 mod report;
 mod runner;
+mod search;
 mod storage;
 mod suite;
 mod test;
@@ -93,7 +107,8 @@ pub use hessian::{HessianReport, check_hessian};
 #[cfg(feature = "libtest")]
 pub use mimic::{main, trials};
 pub use oracle::{DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, central_difference, reference};
-pub use report::{CaseFailure, Report, Skipped, Unsupported, Worst};
-pub use runner::{FILTER_VARIABLE, Runner};
+pub use report::{CaseFailure, Kind, Report, Skipped, Unsupported, Worst};
+pub use runner::{FAIL_FAST_VARIABLE, FILTER_VARIABLE, Runner};
+pub use search::RandomProblem;
 pub use storage::{FeatureStorage, LabelStorage, Storage, StoredProblem, WeightStorage};
 pub use suite::{Suite, cases};

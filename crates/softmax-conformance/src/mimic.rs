@@ -1,8 +1,8 @@
 //! Each case as a test of `cargo test`, through libtest-mimic.
 
-use crate::runner::{Runner, run_caught};
+use crate::runner::Runner;
 use crate::suite::Suite;
-use crate::test::{Outcome, Subject};
+use crate::test::{Outcome, Subject, caught};
 use libtest_mimic::{Arguments, Failed, Trial};
 use softmax_core::{Element, SoftmaxBackend};
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ where
         .map(|test| {
             let factory = Arc::clone(&factory);
             let name = format!("{}::{}", T::DTYPE, test.name());
-            Trial::test(name, move || match run_caught(&test, &Subject { factory: &*factory }) {
+            Trial::test(name, move || match caught(|| test.run(&Subject { factory: &*factory })) {
                 Outcome::Passed(_) => Ok(()),
                 Outcome::Unsupported(feature) => {
                     println!("{}: the backend does not support {feature}", test.name());

@@ -24,6 +24,21 @@ pub struct Report {
     pub misuse: Vec<String>,
     /// Per output, the largest error over its bound among the cases that passed.
     pub worst: Vec<Worst>,
+    /// The cases by kind, in the order of the suite.
+    pub kinds: Vec<Kind>,
+}
+
+/// The cases whose names begin with the same word.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    /// The word.
+    pub name: String,
+    /// How many cases ran.
+    pub ran: usize,
+    /// How many of them failed, those that were expected to not among them.
+    pub failed: usize,
+    /// How many did not run: left out, not applicable or not supported.
+    pub left_out: usize,
 }
 
 /// A case that failed.
@@ -77,6 +92,7 @@ impl Serialize for Report {
             "unsupported": self.unsupported,
             "misuse": self.misuse,
             "worst": self.worst,
+            "kinds": self.kinds,
         });
         fields.serialize(serializer)
     }
@@ -114,6 +130,14 @@ impl Serialize for Worst {
     }
 }
 
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let fields =
+            json!({ "name": self.name, "ran": self.ran, "failed": self.failed, "left_out": self.left_out });
+        fields.serialize(serializer)
+    }
+}
+
 impl Skipped {
     fn with_reason(&self) -> (&String, String) {
         (&self.name, self.reason.clone())
@@ -145,7 +169,18 @@ impl Report {
             unsupported: Vec::new(),
             misuse: Vec::new(),
             worst: Vec::new(),
+            kinds: Vec::new(),
         }
+    }
+
+    /// The kind of a case of this name.
+    pub(crate) fn kind(&mut self, case: &str) -> &mut Kind {
+        let name = case.split('/').next().unwrap_or(case);
+        let place = self.kinds.iter().position(|kind| kind.name == name).unwrap_or(self.kinds.len());
+        if place == self.kinds.len() {
+            self.kinds.push(Kind { name: name.to_owned(), ran: 0, failed: 0, left_out: 0 });
+        }
+        &mut self.kinds[place]
     }
 
     /// How many cases ran.

@@ -1,13 +1,15 @@
 use crate::report::{CaseFailure, Report, Skipped, Unsupported, Worst};
 use crate::suite::Suite;
-use crate::test::{Outcome, Subject, Test};
+use crate::test::{Outcome, Subject, Test, caught};
 use softmax_core::{Element, SoftmaxBackend};
 use std::collections::BTreeMap;
 use std::env;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The environment variable whose text, if it is set, must be part of a case's name for the case to run.
 pub const FILTER_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FILTER";
+
+/// The environment variable that, if it is set to anything, ends a run at its first failure.
+pub const FAIL_FAST_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FAIL_FAST";
 
 /// Puts backends to a suite. Every case gets a fresh backend; a panic is that case's failure; all failures are
 /// collected.
@@ -27,6 +29,7 @@ pub struct Runner {
     skips: Vec<(String, String)>,
     expected_failures: Vec<(String, String)>,
     filter: Option<String>,
+    fail_fast: bool,
 }
 
 impl Default for Runner {
@@ -36,10 +39,11 @@ impl Default for Runner {
 }
 
 impl Runner {
-    /// Runs everything, unless the variable [`FILTER_VARIABLE`] says otherwise.
+    /// Runs everything, unless the variables [`FILTER_VARIABLE`] and [`FAIL_FAST_VARIABLE`] say otherwise.
     pub fn new() -> Self {
         let filter = env::var(FILTER_VARIABLE).ok().filter(|text| !text.is_empty());
-        Runner { skips: Vec::new(), expected_failures: Vec::new(), filter }
+        let fail_fast = env::var_os(FAIL_FAST_VARIABLE).is_some_and(|text| !text.is_empty());
+        Runner { skips: Vec::new(), expected_failures: Vec::new(), filter, fail_fast }
     }
 
     /// Leaves out the cases whose names begin with `name`. It is an error if there are none.
@@ -58,6 +62,12 @@ impl Runner {
     /// Runs only the cases whose names contain `text`.
     pub fn filter(mut self, text: impl Into<String>) -> Self {
         self.filter = Some(text.into());
+        self
+    }
+
+    /// Stops at the first failure.
+    pub fn fail_fast(mut self) -> Self {
+        self.fail_fast = true;
         self
     }
 
@@ -93,6 +103,9 @@ impl Runner {
         for (done, test) in chosen.iter().enumerate() {
             progress(done, chosen.len());
             self.run_one(test, &subject, &mut report, &mut worst);
+            if self.fail_fast && !report.failures.is_empty() {
+                break;
+            }
         }
         progress(chosen.len(), chosen.len());
         report.worst = worst.into_values().collect();
@@ -109,11 +122,21 @@ impl Runner {
     ) {
         let name = test.name().to_owned();
         if let Some(reason) = reason_for(&self.skips, &name) {
+            report.kind(&name).left_out += 1;
             report.skipped.push(Skipped { name, reason: reason.to_owned() });
             return;
         }
-        let outcome = run_caught(test, subject);
+        let outcome = caught(|| test.run(subject));
         let expected = reason_for(&self.expected_failures, &name);
+        let kind = report.kind(&name);
+        match (&outcome, expected) {
+            (Outcome::NotApplicable(_) | Outcome::Unsupported(_), _) => kind.left_out += 1,
+            (Outcome::Passed(_), None) | (Outcome::Failed(_), Some(_)) => kind.ran += 1,
+            (Outcome::Passed(_), Some(_)) | (Outcome::Failed(_), None) => {
+                kind.ran += 1;
+                kind.failed += 1;
+            }
+        }
         match (outcome, expected) {
             (Outcome::NotApplicable(reason), _) => report.skipped.push(Skipped { name, reason }),
             (Outcome::Unsupported(feature), _) => report.unsupported.push(Unsupported { name, feature }),
@@ -151,16 +174,6 @@ impl Runner {
         }
         misuse
     }
-}
-
-/// Runs a test; a panic is a failure.
-pub(crate) fn run_caught<T: Element>(test: &Test<T>, subject: &Subject<'_, T>) -> Outcome {
-    // Nothing that the closure touches outlives a panic but the factory, which makes fresh backends.
-    catch_unwind(AssertUnwindSafe(|| test.run(subject))).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of an unknown kind");
-        Outcome::Failed(vec![format!("panicked: {text}")])
-    })
 }
 
 fn reason_for<'a>(list: &'a [(String, String)], name: &str) -> Option<&'a str> {

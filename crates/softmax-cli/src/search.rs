@@ -1,0 +1,167 @@
+//! `softmax verify --minutes`: random problems, for a set time or a number of them, and how to have the same one again.
+
+use crate::args::{Format, VerifyArgs};
+use crate::interrupt;
+use crate::json::write_json;
+use crate::progress::Progress;
+use crate::verdict::Verdict;
+use serde::Serialize;
+use softmax::{BackendElement, Entry, Error, Setup, SoftmaxBackend};
+use softmax_conformance::RandomProblem;
+use softmax_record::{Palette, Table};
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+/// Findings of a backend after which it is enough.
+const MOST_FINDINGS: usize = 10;
+
+/// How far a search goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Extent {
+    /// With each backend.
+    Time(Duration),
+    /// Problems for each backend.
+    Count(usize),
+}
+
+impl Extent {
+    /// What the command line asks for, if it asks for a search.
+    pub(crate) fn of(args: &VerifyArgs) -> Option<Self> {
+        let time = args.minutes.map(|minutes| Extent::Time(Duration::from_secs_f64(60.0 * minutes)));
+        time.or(args.problems.map(Extent::Count))
+    }
+}
+
+/// What a backend's search came to.
+#[derive(Debug, Serialize)]
+struct Search {
+    backend: String,
+    /// How many problems were judged, in either type.
+    problems: usize,
+    /// How many answers the backend refused to give.
+    unsupported: usize,
+    findings: Vec<Finding>,
+    #[serde(skip)]
+    interrupted: bool,
+}
+
+/// A wrong answer.
+#[derive(Debug, Serialize)]
+struct Finding {
+    seed: u64,
+    dtype: &'static str,
+    problem: String,
+    messages: Vec<String>,
+}
+
+pub(crate) fn run(
+    args: &VerifyArgs,
+    extent: Extent,
+    entries: &[&Entry],
+    setup: Setup,
+    palette: Palette,
+    out: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
+    interrupt::listen();
+    let mut searches = Vec::new();
+    for entry in entries {
+        searches.push(search(entry, setup, extent, args.seed));
+        if interrupt::requested() {
+            break;
+        }
+    }
+    match args.format {
+        Format::Json => write_json(&searches, out)?,
+        Format::Table => write_table(&searches, palette, out)?,
+    }
+    Ok(match () {
+        () if searches.iter().any(|search| search.interrupted) => Verdict::Interrupted,
+        () if searches.iter().all(|search| search.findings.is_empty()) => Verdict::AllAgree,
+        () => Verdict::Disagreement,
+    })
+}
+
+/// One instance in each type lives through all of them; after a wrong answer it is made anew, so that the next finding is
+/// one of its own.
+fn search(entry: &Entry, setup: Setup, extent: Extent, first_seed: u64) -> Search {
+    let mut single: Box<dyn SoftmaxBackend<f32>> = entry.make(setup);
+    let mut double: Box<dyn SoftmaxBackend<f64>> = entry.make(setup);
+    let mut search = Search {
+        backend: entry.name().to_owned(),
+        problems: 0,
+        unsupported: 0,
+        findings: Vec::new(),
+        interrupted: false,
+    };
+    let progress = Progress::new(1);
+    progress.doing(format!("{} random problems", entry.name()));
+    let start = Instant::now();
+    for (done, seed) in (first_seed..).enumerate() {
+        let (at, of, is_over) = match extent {
+            Extent::Count(count) => (done, count, done >= count),
+            Extent::Time(time) => {
+                let elapsed = start.elapsed();
+                (elapsed.as_secs() as usize, time.as_secs() as usize, elapsed >= time)
+            }
+        };
+        progress.at(at, of);
+        search.interrupted = interrupt::requested();
+        if is_over || search.interrupted || search.findings.len() >= MOST_FINDINGS {
+            break;
+        }
+        let problem = RandomProblem::new(seed);
+        if search.judge(&problem, seed, single.as_mut()) {
+            single = entry.make(setup);
+        }
+        if search.judge(&problem, seed, double.as_mut()) {
+            double = entry.make(setup);
+        }
+    }
+    search
+}
+
+impl Search {
+    /// Whether the answer is wrong.
+    fn judge<T: BackendElement>(
+        &mut self,
+        problem: &RandomProblem,
+        seed: u64,
+        backend: &mut dyn SoftmaxBackend<T>,
+    ) -> bool {
+        let messages = match problem.judge(backend) {
+            Err(Error::Unsupported { .. }) => {
+                self.unsupported += 1;
+                return false;
+            }
+            Err(error) => vec![error.to_string()],
+            Ok(messages) => messages,
+        };
+        self.problems += 1;
+        if messages.is_empty() {
+            return false;
+        }
+        let (dtype, problem) = (T::DTYPE.name(), problem.to_string());
+        self.findings.push(Finding { seed, dtype, problem, messages });
+        true
+    }
+}
+
+fn write_table(searches: &[Search], palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
+    let mut table = Table::new().words(["backend"]).numbers(["answers", "not supported", "wrong"]);
+    for search in searches {
+        let counts =
+            [search.problems, search.unsupported, search.findings.len()].map(|count| count.to_string());
+        table.row([vec![search.backend.clone()], counts.to_vec()].concat());
+    }
+    writeln!(out, "{}", table.text(palette))?;
+    for search in searches {
+        for finding in &search.findings {
+            let Finding { seed, dtype, problem, messages } = finding;
+            writeln!(out, "\n{} {dtype} {}", search.backend, palette.bad(format!("FAILED {problem}")))?;
+            messages.iter().try_for_each(|message| writeln!(out, "  {message}"))?;
+            let backend = &search.backend;
+            writeln!(out, "  again: softmax verify --backends {backend} --seed {seed} --problems 1")?;
+        }
+    }
+    Ok(())
+}
