@@ -7,6 +7,8 @@ use softmax_core::{
     Element, Error, Evaluation, Feature, Features, OutputKind, OutputSet, OwnedOutputs, Problem,
     SoftmaxBackend,
 };
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 /// A test: a case judged by the oracle, a property, or a way to behave.
 pub(crate) struct Test<T> {
@@ -36,6 +38,11 @@ impl Outcome {
     pub(crate) fn of(messages: Vec<String>) -> Self {
         if messages.is_empty() { Outcome::Passed(Vec::new()) } else { Outcome::Failed(messages) }
     }
+
+    /// Of what calls find wrong, if none of them is refused.
+    pub(crate) fn of_calls(calls: impl FnOnce() -> Result<Vec<String>, Error>) -> Self {
+        calls().map_or_else(Outcome::from, Outcome::of)
+    }
 }
 
 /// What is not supported is no failure; any other error is one.
@@ -57,10 +64,12 @@ impl<T: Element> Test<T> {
     }
 
     pub(crate) fn of_case(case: Case) -> Self {
+        // Every backend that the suite is run on is held against the same answer.
+        let expected = OnceLock::new();
         Test::new(case.name.clone(), move |subject| {
             let stored = case.stored::<T>();
             match stored.problem() {
-                Ok(problem) => subject.judge(&problem),
+                Ok(problem) => subject.judge(&problem, &expected),
                 Err(error) => Outcome::from(error),
             }
         })
@@ -81,19 +90,40 @@ impl<T: Element> Subject<'_, T> {
     }
 
     /// All outputs of a fresh backend, against the oracle. Of CSR features dX, a dense array, may be missing.
-    pub(crate) fn judge(&self, problem: &Problem<'_, T>) -> Outcome {
+    pub(crate) fn judge(&self, problem: &Problem<'_, T>, expected: &OnceLock<Reference>) -> Outcome {
         let mut backend = self.make();
         let is_sparse = matches!(problem.features(), Features::Csr(_));
-        let set = if is_sparse && !backend.supports(Feature::CsrFeaturesGradient) {
-            OutputSet::ALL.without(OutputKind::FeaturesGradient)
-        } else {
-            OutputSet::ALL
-        };
-        match evaluate(backend.as_mut(), problem, set) {
-            Ok((evaluation, outputs)) => judge_answer(problem, set, &evaluation, &outputs),
+        let lacks_dx = is_sparse && !backend.supports(Feature::CsrFeaturesGradient);
+        let set = OutputSet::ALL;
+        let asked = if lacks_dx { set.without(OutputKind::FeaturesGradient) } else { set };
+        match evaluate(backend.as_mut(), problem, asked) {
+            Ok((evaluation, outputs)) if lacks_dx => judge_answer(problem, asked, &evaluation, &outputs),
+            Ok((evaluation, outputs)) => {
+                judge_against(expected.get_or_init(|| reference(problem, set)), &evaluation, &outputs)
+            }
             Err(error) => error.into(),
         }
     }
+}
+
+/// What `test` comes to; a panic is a failure.
+pub(crate) fn caught(test: impl FnOnce() -> Outcome) -> Outcome {
+    // What the test touches outlives a panic only where its backend does, whose answers are judged again.
+    catch_unwind(AssertUnwindSafe(test)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of an unknown kind");
+        Outcome::Failed(vec![format!("panicked: {text}")])
+    })
+}
+
+/// Some outputs of a backend, against the oracle.
+pub(crate) fn judge_call<T: Element>(
+    backend: &mut dyn SoftmaxBackend<T>,
+    problem: &Problem<'_, T>,
+    set: OutputSet,
+) -> Result<Outcome, Error> {
+    let (evaluation, outputs) = evaluate(backend, problem, set)?;
+    Ok(judge_answer(problem, set, &evaluation, &outputs))
 }
 
 /// An answer against the oracle.

@@ -38,9 +38,15 @@
 //!   gives the bits that it gives for the widened arrays.
 //! * **Confident predictions** keep full relative accuracy: with hard labels and ε = 0 a backend computes
 //!   A·p_y − a_y as −A·Σ_{c≠y} p_c, and ℓ from m − s_y and log1p of the sum over the other classes.
-//! * **Non-finite values** follow IEEE 754: NaN in, NaN out. A bias of −∞ masks its class: p = 0 and gradient
-//!   0; the loss is +∞ only where that class has target mass. (A softcap acts on the raw score, by (2), and
-//!   so turns −∞ into −κ: a mask and a softcap do not go together.)
+//! * **Non-finite values** follow IEEE 754: NaN in, NaN out, and no further than the sample's own outputs and the sums over
+//!   samples. A bias of −∞ masks its class: p = 0 and gradient 0; the loss is +∞ only where that class has target mass. A
+//!   sample whose largest score is +∞, or −∞ since every class is masked, has a loss, an lse and a gradient that are not
+//!   finite: whether infinite or NaN is no part of the contract. The predicted class of a sample with a NaN is any class.
+//!   A softcap acts on the raw score, by (2), and turns ±∞ into ±κ, with a slope of 0: a mask and a softcap do not go together.
+//! * **Sums over samples** (dW, db, loss, Ω) keep their digits however many there are: a plain sum of f32 loses them, one of
+//!   blocks of some hundred terms, or in f64, does not. Factors are combined before they are rounded: u, Ω, τ and class
+//!   weights may each be near the end of what `T` holds where the gradient is not.
+//! * **Sparse features**: what CSR does not store adds nothing, whatever it would be multiplied by.
 //!
 //! # Example
 //!

@@ -58,8 +58,9 @@ impl RowBounds {
         let distance = |c: usize| max - scores[c];
         let p: Vec<f64> = row.probabilities.iter().map(|p| p.value()).collect();
 
-        // (1): D products, their sum, the bias, 1/τ. (2): the cap flattens the error and adds its own.
-        let raw_errors = magnitudes.iter().map(|m| (features as f64 + 4.0) * u * m / tau);
+        // (1): D products, each of which may underflow, their sum, the bias, 1/τ. (2): the cap flattens the error and adds
+        // its own.
+        let raw_errors = magnitudes.iter().map(|m| (features as f64 + 4.0) * (u * m + tiny) / tau);
         let score_errors: Vec<f64> = match objective.softcap {
             None => raw_errors.collect(),
             Some(_) => raw_errors

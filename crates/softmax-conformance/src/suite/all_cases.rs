@@ -1,7 +1,16 @@
-use super::{closed_forms, golden, inputs, options, sizes};
+use super::{closed_forms, extremes, golden, inputs, masks, options, sizes};
 use crate::case::Case;
 
 /// The cases of the suite that are judged by the oracle, as data.
 pub fn cases() -> Vec<Case> {
-    [closed_forms::cases(), golden::cases(), sizes::cases(), options::cases(), inputs::cases()].concat()
+    [
+        closed_forms::cases(),
+        golden::cases(),
+        sizes::cases(),
+        options::cases(),
+        inputs::cases(),
+        masks::cases(),
+        extremes::cases(),
+    ]
+    .concat()
 }

@@ -12,6 +12,10 @@ use std::sync::OnceLock;
 /// What a case costs the oracle, at most: see [`least_work`]. More only for pairs that need it.
 const LARGEST: [usize; 2] = [100_000, 1_000_000];
 
+/// How many more times the thorough suite goes through the pairs, and what a case costs then.
+const THOROUGH_PASSES: u64 = 6;
+const THOROUGH_LARGEST: [usize; 2] = [1_000_000, 10_000_000];
+
 /// A covering array of the pairs that `wanted` picks.
 struct Array {
     name: &'static str,
@@ -76,37 +80,48 @@ const ARRAYS: [Array; 5] = [
     },
 ];
 
-/// The combinations of an array.
-fn combinations(array: &Array) -> Vec<Combination> {
+/// The combinations of an array, the draws of which are those of a `pass`.
+fn combinations(array: &Array, pass: u64, largest: [usize; 2]) -> Vec<Combination> {
     let mut counts = counts();
     counts.iter_mut().enumerate().for_each(|(k, count)| *count = (*count).min((array.limit)(k)));
-    let rules = LARGEST.map(|largest| move |combination: &[usize]| least_work(combination) <= largest);
-    let covering = pairwise(&mut Generator::new(21), &counts, array.wanted, &rules);
-    let combination = |(seed, combination): (usize, Vec<usize>)| Combination::new(&combination, seed as u64);
-    covering.into_iter().enumerate().map(combination).collect()
+    let rules = largest.map(|largest| move |combination: &[usize]| least_work(combination) <= largest);
+    let covering = pairwise(&mut Generator::new(21 + pass), &counts, array.wanted, &rules);
+    let seeds = (pass << 32)..;
+    covering.into_iter().zip(seeds).map(|(combination, seed)| Combination::new(&combination, seed)).collect()
 }
 
-/// All of them, which are worked out once, with their names.
-fn all() -> &'static [(String, Combination)] {
-    static ALL: OnceLock<Vec<(String, Combination)>> = OnceLock::new();
-    ALL.get_or_init(|| {
-        let of = |array: &Array| {
-            let named = |(k, combination): (usize, Combination)| {
-                (format!("{}/{k:03}-{}", array.name, combination.describe()), combination)
+/// All arrays' combinations, with their names.
+fn named(pass: u64, largest: [usize; 2]) -> Vec<(String, Combination)> {
+    let of = |array: &Array| {
+        let name = array.name;
+        let named = move |(k, combination): (usize, Combination)| {
+            let words = combination.describe();
+            let name = if pass == 0 {
+                format!("{name}/{k:03}-{words}")
+            } else {
+                format!("{name}/{pass}-{k:03}-{words}")
             };
-            combinations(array).into_iter().enumerate().map(named).collect::<Vec<_>>()
+            (name, combination)
         };
-        ARRAYS.iter().flat_map(of).collect()
+        combinations(array, pass, largest).into_iter().enumerate().map(named).collect::<Vec<_>>()
+    };
+    ARRAYS.iter().flat_map(of).collect()
+}
+
+fn test<T: Element>((name, combination): (String, Combination)) -> Test<T> {
+    // Every backend that the suite is run on is held against the same answer.
+    let expected = OnceLock::new();
+    Test::new(name, move |subject: &Subject<'_, T>| {
+        combination.run(subject.make().as_mut(), &expected).unwrap_or_else(Outcome::from)
     })
 }
 
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
-    let test = |(name, combination): &'static (String, Combination)| {
-        // Every backend that the suite is run on is held against the same answer.
-        let expected = OnceLock::new();
-        Test::new(name.clone(), move |subject: &Subject<'_, T>| {
-            combination.run(subject.make().as_mut(), &expected).unwrap_or_else(Outcome::from)
-        })
-    };
-    all().iter().map(test).collect()
+    static ALL: OnceLock<Vec<(String, Combination)>> = OnceLock::new();
+    ALL.get_or_init(|| named(0, LARGEST)).iter().cloned().map(test).collect()
+}
+
+/// More of the same, and larger.
+pub(super) fn thorough_tests<T: Element>() -> Vec<Test<T>> {
+    (1..=THOROUGH_PASSES).flat_map(|pass| named(pass, THOROUGH_LARGEST)).map(test).collect()
 }

@@ -6,6 +6,7 @@ use crate::layout::{LAYOUTS, Layout, Placed};
 use crate::test::{Outcome, Subject, Test};
 use softmax_core::ndarray::{Array1, Array2, ArrayView1, Axis};
 use softmax_core::{Element, OwnedProblem, OwnedTargets, Problem, ProblemBuilder};
+use std::sync::OnceLock;
 
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     let mut tests = Vec::new();
@@ -62,7 +63,7 @@ fn reversed<A>(vector: &Array1<A>) -> ArrayView1<'_, A> {
 
 fn judge<T: Element>(subject: &Subject<'_, T>, builder: ProblemBuilder<'_, T>) -> Outcome {
     match builder.build() {
-        Ok(problem) => subject.judge(&problem),
+        Ok(problem) => subject.judge(&problem, &OnceLock::new()),
         Err(error) => error.into(),
     }
 }

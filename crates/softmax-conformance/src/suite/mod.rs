@@ -4,12 +4,21 @@ mod all_cases;
 mod behaviour;
 mod closed_forms;
 mod crossed;
+mod edges;
+mod extremes;
 mod golden;
+mod hessian;
 mod inputs;
 mod layouts;
+mod masks;
 mod options;
 mod properties;
+mod provided;
+mod rows;
+mod shapes;
 mod sizes;
+mod state;
+mod ties;
 
 use crate::test::Test;
 use softmax_core::Element;
@@ -29,10 +38,25 @@ impl<T: Element> Suite<T> {
         let mut tests: Vec<Test<T>> = cases().into_iter().map(Test::of_case).collect();
         tests.extend(inputs::tests());
         tests.extend(layouts::tests());
-        tests.extend(crossed::tests());
+        tests.extend(edges::tests());
+        tests.extend(rows::tests());
+        tests.extend(ties::tests());
+        tests.extend(provided::tests());
+        tests.extend(state::tests());
+        tests.extend(shapes::tests());
+        tests.extend(hessian::tests());
         tests.extend(properties::tests());
         tests.extend(behaviour::tests());
+        // Last, since they take longest.
+        tests.extend(crossed::tests());
         Suite { tests }
+    }
+
+    /// Everything, and some six times as many crossed cases, larger ones: minutes instead of seconds.
+    pub fn thorough() -> Self {
+        let mut suite = Self::full();
+        suite.tests.extend(crossed::thorough_tests());
+        suite
     }
 
     /// The names of the tests.

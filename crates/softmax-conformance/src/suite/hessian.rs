@@ -1,0 +1,182 @@
+//! Hessian-vector products of backends that have them, against differences of the oracle's gradients.
+
+use super::all_cases::cases;
+use crate::case::Case;
+use crate::generator::Generator;
+use crate::layout::{LAYOUTS, Layout, Placed};
+use crate::oracle::reference;
+use crate::test::{Outcome, Subject, Test};
+use softmax_core::ndarray::{Array2, ArrayD, Ix2};
+use softmax_core::{Dtype, Element, Error, OutputKind, OutputSet, OwnedProblem, OwnedTargets};
+
+/// Every so many of the cases of all options crossed.
+const EVERY: usize = 6;
+
+/// Plain problems around lanes and tiles.
+const SHAPES: [(usize, usize, usize); 12] = [
+    (1, 1, 1),
+    (5, 7, 2),
+    (60, 8, 10),
+    (61, 3, 16),
+    (33, 20, 17),
+    (130, 5, 9),
+    (9, 12, 64),
+    (7, 33, 65),
+    (12, 9, 130),
+    (5, 4, 300),
+    (0, 3, 4),
+    (4, 0, 5),
+];
+
+pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
+    let mut g = Generator::new(61);
+    let options = cases().into_iter().filter(|case| case.name.starts_with("options/")).step_by(EVERY);
+    let mut problems: Vec<Case> =
+        options.map(|case| Case { name: case.name.replace('/', "-"), ..case }).collect();
+    for (n, d, c) in SHAPES {
+        problems.push(Case::new(format!("plain-{n}x{d}x{c}"), g.problem(n, d, c)));
+        let choices = g.choices();
+        let problem = g.problem_with(n, d, c, choices);
+        problems.push(Case::new(format!("{n}x{d}x{c}{}", choices.describe()), problem));
+    }
+    problems.push(Case::new("ignored-nan", ignored_nan(&mut g)));
+    let mut tests = Vec::new();
+    for (k, case) in problems.into_iter().enumerate() {
+        let (direction, product) = (LAYOUTS[k % LAYOUTS.len()], LAYOUTS[k / 3 % LAYOUTS.len()]);
+        let name = format!("hessian/{}-v-{}-hv-{}", case.name, direction.name, product.name);
+        tests.push(Test::new(name, move |subject: &Subject<'_, T>| {
+            where_there_is_one(subject, || judge(subject, &case, direction, product))
+        }));
+    }
+    tests.push(Test::new("hessian/refuses-wrong-shapes", |subject: &Subject<'_, T>| {
+        where_there_is_one(subject, || refuses_wrong_shapes(subject))
+    }));
+    tests
+}
+
+/// A test of a second derivative, for a backend that has it.
+fn where_there_is_one<T: Element>(subject: &Subject<'_, T>, test: impl FnOnce() -> Outcome) -> Outcome {
+    match subject.make().hessian() {
+        Some(_) => test(),
+        None => Outcome::NotApplicable("the backend has no second derivative".to_owned()),
+    }
+}
+
+/// Ignored samples hold NaN.
+fn ignored_nan(g: &mut Generator) -> OwnedProblem<f64> {
+    let mut problem = g.problem(9, 5, 6);
+    problem.objective.ignore_index = Some(-100);
+    if let OwnedTargets::Labels(labels) = &mut problem.targets {
+        labels.iter_mut().step_by(2).for_each(|y| *y = -100);
+    }
+    problem.features.rows_mut().into_iter().step_by(2).for_each(|mut row| row.fill(f64::NAN));
+    problem
+}
+
+/// The largest error over the largest entry of H·V: roundoff that the derivatives of a few dozen scores of a few units
+/// carry on, and in f64 the truncation of the differences.
+fn tolerance(dtype: Dtype) -> f64 {
+    match dtype {
+        Dtype::F32 => 2e-4,
+        Dtype::F64 => 1e-8,
+    }
+}
+
+/// What lies between the entries of the product.
+const SENTINEL: f64 = -12345.0;
+
+fn judge<T: Element>(subject: &Subject<'_, T>, case: &Case, direction: Layout, product: Layout) -> Outcome {
+    Outcome::of_calls(|| {
+        let owned = case.narrowed::<T>();
+        let (d, c) = owned.weights.dim();
+        let v = Generator::new((d + c) as u64).matrix(d, c, -1.0, 1.0).mapv(T::narrow);
+        let placed = Placed::new(&v, direction, T::nan());
+        let sentinel = T::narrow(SENTINEL);
+        let mut found = Placed::new(&Array2::from_elem((d, c), T::nan()), product, sentinel);
+        let mut backend = subject.make();
+        let hessian = backend.hessian().expect("asked before");
+        hessian.hessian_vector_product(&owned.problem()?, placed.view(), found.view_mut())?;
+        let mut messages = Vec::new();
+        if !found.is_intact(sentinel) {
+            messages.push("something was written outside the view of the product".to_owned());
+        }
+        let expected = gradient_difference(&widened(&owned), &v.mapv(T::widen))?;
+        let largest = expected.iter().fold(1e-3, |max: f64, h| max.max(h.abs()));
+        let admissible = tolerance(T::DTYPE) * largest;
+        let entries = expected.indexed_iter().zip(found.view().mapv(T::widen).into_iter());
+        let error = |expected: f64, found: f64| (expected - found).abs();
+        // A NaN is no error where one is expected.
+        let wrong = entries.filter(|&((_, &expected), found)| {
+            error(expected, found) > admissible || expected.is_nan() != found.is_nan()
+        });
+        let worst = wrong.max_by(|a, b| error(*a.0.1, a.1).total_cmp(&error(*b.0.1, b.1)));
+        messages.extend(worst.map(|(((k, c), expected), found)| {
+            format!("H·V at [{k}, {c}]: expected {expected:e}, found {found:e}, with a tolerance of {admissible:.1e}")
+        }));
+        Ok(messages)
+    })
+}
+
+/// The same numbers in f64.
+fn widened<T: Element>(owned: &OwnedProblem<T>) -> OwnedProblem<f64> {
+    OwnedProblem {
+        features: owned.features.mapv(T::widen),
+        weights: owned.weights.mapv(T::widen),
+        targets: match &owned.targets {
+            OwnedTargets::Labels(labels) => OwnedTargets::Labels(labels.clone()),
+            OwnedTargets::Soft(soft) => OwnedTargets::Soft(soft.mapv(T::widen)),
+            OwnedTargets::None => OwnedTargets::None,
+        },
+        bias: owned.bias.as_ref().map(|b| b.mapv(T::widen)),
+        class_weights: owned.class_weights.as_ref().map(|w| w.mapv(T::widen)),
+        sample_weights: owned.sample_weights.as_ref().map(|u| u.mapv(T::widen)),
+        objective: owned.objective,
+    }
+}
+
+/// The derivative of the oracle's dW along a direction, by central differences of fourth order.
+fn gradient_difference(owned: &OwnedProblem<f64>, direction: &Array2<f64>) -> Result<Array2<f64>, Error> {
+    const H: f64 = 1.0 / 1024.0;
+    let gradient = |steps: f64| -> Result<ArrayD<f64>, Error> {
+        let mut moved = owned.clone();
+        moved.weights.scaled_add(steps * H, direction);
+        let set = OutputSet::NONE.with(OutputKind::WeightsGradient);
+        let reference = reference(&moved.problem()?, set);
+        Ok(reference
+            .outputs
+            .into_iter()
+            .map(|(_, expected)| expected.values)
+            .next()
+            .expect("it was asked for"))
+    };
+    let near = gradient(1.0)? - gradient(-1.0)?;
+    let far = gradient(2.0)? - gradient(-2.0)?;
+    let difference = (near * 8.0 - far) / (12.0 * H);
+    Ok(difference.into_dimensionality::<Ix2>().expect("a matrix"))
+}
+
+fn refuses_wrong_shapes<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let (d, c) = (6, 9);
+    let owned = Case::new("", Generator::new(62).problem(8, d, c)).narrowed::<T>();
+    Outcome::of_calls(|| {
+        let problem = owned.problem()?;
+        let mut backend = subject.make();
+        let hessian = backend.hessian().expect("asked before");
+        let mut messages = Vec::new();
+        for wrong in [(d + 1, c), (d, c + 1), (d - 1, c), (d, c - 1), (c, d), (1, c), (d, 1), (2 * d, 2 * c)]
+        {
+            for (v, hv) in [(wrong, (d, c)), ((d, c), wrong)] {
+                let direction = Array2::zeros(v);
+                let mut product = Array2::zeros(hv);
+                match hessian.hessian_vector_product(&problem, direction.view(), product.view_mut()) {
+                    Err(Error::Shape { .. }) => {}
+                    Err(error) => messages
+                        .push(format!("V of {v:?}, H·V of {hv:?}: expected a shape error, found {error}")),
+                    Ok(()) => messages
+                        .push(format!("V of {v:?}, H·V of {hv:?}: expected a shape error, found an answer")),
+                }
+            }
+        }
+        Ok(messages)
+    })
+}

@@ -1,0 +1,99 @@
+//! Outputs of the wrong shape: an error that says so, not a panic and not an answer, on each axis, too small and too large.
+
+use crate::case::Case;
+use crate::generator::Generator;
+use crate::test::{Outcome, Subject, Test};
+use softmax_core::ndarray::{Array1, Array2};
+use softmax_core::{Element, Error, OutputKind, Outputs, Problem, SoftmaxBackend};
+
+/// Few classes and many, of which no two lengths are alike.
+const SHAPES: [(&str, usize, usize, usize); 2] = [("few", 20, 6, 9), ("many", 12, 7, 150)];
+
+pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
+    let mut tests = Vec::new();
+    for (name, n, d, c) in SHAPES {
+        for &kind in OutputKind::ALL {
+            let test = move |subject: &Subject<'_, T>| {
+                let owned = Case::new("", Generator::new(7).problem(n, d, c)).narrowed::<T>();
+                match owned.problem() {
+                    Ok(problem) => refuses(subject, &problem, kind),
+                    Err(error) => error.into(),
+                }
+            };
+            let output = kind.name().replace(' ', "-");
+            tests.push(Test::new(format!("shapes/{output}-{name}"), test));
+        }
+    }
+    tests
+}
+
+/// Lengths that are not `length`: those that broadcast, too.
+fn wrong(length: usize) -> Vec<usize> {
+    [0, 1, length - 1, length + 1, 2 * length].into_iter().filter(|&other| other != length).collect()
+}
+
+/// Shapes that differ along one axis, along both, and the transpose.
+fn wrong_matrices((rows, columns): (usize, usize)) -> Vec<(usize, usize)> {
+    let mut shapes: Vec<_> = wrong(rows).into_iter().map(|other| (other, columns)).collect();
+    shapes.extend(wrong(columns).into_iter().map(|other| (rows, other)));
+    shapes.extend([(columns, rows), (rows + 1, columns + 1), (rows - 1, columns - 1), (1, rows * columns)]);
+    shapes
+}
+
+fn refuses<T: Element>(subject: &Subject<'_, T>, problem: &Problem<'_, T>, kind: OutputKind) -> Outcome {
+    let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
+    // What is refused whatever the shapes is no refusal of shapes.
+    if let Err(error) = subject.make().loss(problem) {
+        return error.into();
+    }
+    let mut messages = Vec::new();
+    let mut judge = |shape: &dyn std::fmt::Debug, outputs: &mut Outputs<'_, T>| match subject
+        .make()
+        .evaluate(problem, outputs)
+    {
+        Err(Error::Shape { .. } | Error::Unsupported { .. }) => {}
+        Err(error) => {
+            messages.push(format!("{kind} of shape {shape:?}: expected a shape error, found {error}"))
+        }
+        Ok(_) => messages.push(format!("{kind} of shape {shape:?}: expected a shape error, found an answer")),
+    };
+    match kind {
+        OutputKind::WeightsGradient => {
+            for shape in wrong_matrices((d, c)) {
+                let mut array = Array2::zeros(shape);
+                judge(
+                    &shape,
+                    &mut Outputs { weights_gradient: Some(array.view_mut()), ..Outputs::default() },
+                );
+            }
+        }
+        OutputKind::FeaturesGradient => {
+            for shape in wrong_matrices((n, d)) {
+                let mut array = Array2::zeros(shape);
+                judge(
+                    &shape,
+                    &mut Outputs { features_gradient: Some(array.view_mut()), ..Outputs::default() },
+                );
+            }
+        }
+        OutputKind::BiasGradient | OutputKind::SampleLosses | OutputKind::LogSumExp => {
+            for length in wrong(if kind == OutputKind::BiasGradient { c } else { n }) {
+                let mut array = Array1::zeros(length);
+                let view = Some(array.view_mut());
+                let outputs = match kind {
+                    OutputKind::BiasGradient => Outputs { bias_gradient: view, ..Outputs::default() },
+                    OutputKind::SampleLosses => Outputs { sample_losses: view, ..Outputs::default() },
+                    _ => Outputs { log_sum_exp: view, ..Outputs::default() },
+                };
+                judge(&length, &mut { outputs });
+            }
+        }
+        OutputKind::Predicted => {
+            for length in wrong(n) {
+                let mut array = Array1::zeros(length);
+                judge(&length, &mut Outputs { predicted: Some(array.view_mut()), ..Outputs::default() });
+            }
+        }
+    }
+    Outcome::of(messages)
+}
