@@ -5,7 +5,7 @@ use crate::json::write_json;
 use crate::side_by_side::{self, Plan};
 use crate::source::Source;
 use crate::verdict::Verdict;
-use crate::{interrupt, machine};
+use crate::{destinations, interrupt, machine};
 use anyhow::Context;
 use softmax::{BackendElement, Dtype, Entry, Registry};
 use softmax_data::write_atomically;
@@ -18,6 +18,7 @@ pub(crate) fn run(
     palette: Palette,
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
+    destinations::check_compare(args)?;
     let entries = registry.select(&args.backends)?;
     if let Some(name) = args.baseline.as_deref().filter(|name| !entries.iter().any(|e| e.name() == *name)) {
         let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();

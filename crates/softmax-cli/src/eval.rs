@@ -1,7 +1,7 @@
 //! `softmax eval`: one backend, one problem, all outputs.
 
 use crate::args::EvalArgs;
-use crate::machine;
+use crate::{destinations, machine};
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
 use softmax::{BackendElement, Dtype, OutputSet, OwnedOutputs, Registry, Setup};
@@ -9,6 +9,7 @@ use softmax_data::{float_type_of_npz, write_evaluation_npz};
 use std::io::Write;
 
 pub(crate) fn run(args: &EvalArgs, registry: &Registry, err: &mut dyn Write) -> anyhow::Result<Verdict> {
+    destinations::check_eval(args)?;
     let dtype = match args.dtype {
         Some(dtype) => dtype,
         None => float_type_of_npz(&args.data)?,

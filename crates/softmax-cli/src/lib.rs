@@ -7,6 +7,7 @@ mod args;
 mod backends;
 mod bench;
 mod compare;
+mod destinations;
 mod eval;
 mod gradcheck;
 mod interrupt;

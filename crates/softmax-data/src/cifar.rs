@@ -52,7 +52,7 @@ pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Resul
 }
 
 /// The file itself, or `data_batch_1.bin` to `data_batch_5.bin` of a folder, as many as there are.
-fn batches(path: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn batches(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }

@@ -68,7 +68,7 @@ fn cut_off(path: &Path, error: ReadError) -> DataError {
 }
 
 /// `train-labels-idx1-ubyte` for `train-images-idx3-ubyte`, with `.gz` or without.
-fn labels_beside(images: &Path) -> Option<PathBuf> {
+pub(crate) fn labels_beside(images: &Path) -> Option<PathBuf> {
     let name = images.file_name()?.to_str()?;
     let labels = name.replace("images", "labels").replace("idx3", "idx1");
     let plain = labels.trim_end_matches(".gz");

@@ -1,4 +1,5 @@
 use crate::error::{DataError, Result};
+use crate::paths::{destination, folder_of};
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Cursor, Write};
 use std::path::Path;
@@ -16,11 +17,9 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> i
             write(&mut whole)?;
             return OpenOptions::new().write(true).open(path)?.write_all(whole.get_ref());
         }
-        // Behind a link it is the file that changes, and not the link.
-        let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let in_folder =
-            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = BufWriter::new(new_file(in_folder)?);
+        // Behind a link it is the file that changes, or is made, and not the link.
+        let path = &destination(path)?;
+        let mut file = BufWriter::new(new_file(folder_of(path))?);
         write(&mut file)?;
         file.flush()?;
         let file = file.into_inner().map_err(|error| error.into_error())?;
@@ -77,6 +76,11 @@ mod tests {
         write_atomically(&link, |out| out.write_all(b"after")).unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"after");
+        // Also where there is no file behind it yet.
+        fs::remove_file(&file).unwrap();
+        write_atomically(&link, |out| out.write_all(b"new")).unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
 
         let device = folder.path().join("null");
         std::os::unix::fs::symlink("/dev/null", &device).unwrap();

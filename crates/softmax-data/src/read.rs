@@ -1,11 +1,11 @@
 //! Any of the formats, told by a file's name or by who asks.
 
-use crate::cifar::read_cifar;
+use crate::cifar::{batches, read_cifar};
 use crate::csv::read_csv;
 use crate::dataset::Dataset;
 use crate::error::{DataError, Result};
 use crate::format::Format;
-use crate::idx::{read_idx, read_idx_labels};
+use crate::idx::{labels_beside, read_idx, read_idx_labels};
 use crate::named::{dataset, weights};
 use crate::npy::{read_npy, read_npy_labels};
 use crate::npz::NpzFile;
@@ -62,6 +62,21 @@ pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>
         None => dataset,
         Some(limit) => dataset.limit(limit),
     })
+}
+
+/// The files that [`read`] opens: the one itself, or the batches of a folder; and those of labels, named or found beside it.
+pub fn files(path: &Path, options: &ReadOptions) -> Vec<PathBuf> {
+    let format = options.format.or_else(|| Format::of_name(path));
+    let mut files = match format {
+        Some(Format::Cifar10) => batches(path).unwrap_or_default(),
+        _ => vec![path.to_owned()],
+    };
+    match (&options.labels, format) {
+        (Some(labels), _) => files.push(labels.clone()),
+        (None, Some(Format::Idx)) => files.extend(labels_beside(path)),
+        _ => {}
+    }
+    files
 }
 
 fn with_labels<T>(dataset: Dataset<T>, labels: Option<Array1<i64>>) -> Dataset<T> {

@@ -1,0 +1,43 @@
+//! Files that are written: none of them is one that is read, and no two are one.
+
+use crate::args::{CompareArgs, EvalArgs, ProblemArgs};
+use softmax_data::{ReadOptions, files, is_same_file};
+use std::path::{Path, PathBuf};
+
+/// A flag, and a file that it names.
+type Named<'a> = (&'static str, &'a Path);
+
+pub(crate) fn check_compare(args: &CompareArgs) -> anyhow::Result<()> {
+    let outputs = [("--output", &args.output), ("--plot", &args.plot)];
+    let outputs: Vec<Named<'_>> =
+        outputs.into_iter().filter_map(|(flag, path)| Some((flag, path.as_deref()?))).collect();
+    check(&inputs(&args.problem), &outputs)
+}
+
+pub(crate) fn check_eval(args: &EvalArgs) -> anyhow::Result<()> {
+    check(&[("--data", args.data.clone())], &[("--out", &args.out)])
+}
+
+/// The files that a problem is read from.
+fn inputs(args: &ProblemArgs) -> Vec<(&'static str, PathBuf)> {
+    let mut inputs = Vec::new();
+    if let Some(path) = &args.data {
+        let options = ReadOptions { format: args.data_format, ..ReadOptions::default() };
+        inputs.extend(files(path, &options).into_iter().map(|path| ("--data", path)));
+    }
+    inputs.extend(args.labels.iter().map(|path| ("--labels", path.clone())));
+    inputs.extend(args.weights.iter().map(|path| ("--weights", path.clone())));
+    inputs
+}
+
+fn check(inputs: &[(&'static str, PathBuf)], outputs: &[Named<'_>]) -> anyhow::Result<()> {
+    for (k, &(flag, path)) in outputs.iter().enumerate() {
+        let inputs = inputs.iter().map(|(flag, path)| (*flag, path.as_path()));
+        let mut others = inputs.chain(outputs[..k].iter().copied());
+        if let Some((other, its)) = others.find(|(_, its)| is_same_file(path, its)) {
+            let (path, its) = (path.display(), its.display());
+            anyhow::bail!("{flag}: expected a file of its own, found {path}, which {other} has too ({its})");
+        }
+    }
+    Ok(())
+}
