@@ -1,5 +1,6 @@
 //! The command line, as the contract has it.
 
+use crate::flags::of_option;
 use crate::style::Color;
 use crate::values::{self, parse_count, parse_minutes, parse_seconds, parse_threads, parse_tolerance};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -367,8 +368,9 @@ pub(crate) struct ObjectiveArgs {
 }
 
 impl ObjectiveArgs {
-    pub(crate) fn objective(&self) -> Objective {
-        Objective {
+    /// The objective, each option of which is in its range.
+    pub(crate) fn objective(&self) -> anyhow::Result<Objective> {
+        let objective = Objective {
             reduction: self.reduction,
             label_smoothing: self.label_smoothing,
             ignore_index: self.ignore_index,
@@ -376,7 +378,9 @@ impl ObjectiveArgs {
             z_loss: self.z_loss,
             softcap: self.softcap,
             temperature: self.temperature,
-        }
+        };
+        objective.check().map_err(of_option)?;
+        Ok(objective)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::args::EvalArgs;
 use crate::{destinations, machine};
+use crate::flags::in_words_of_flags;
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
 use softmax::{BackendElement, Dtype, OutputSet, OwnedOutputs, Registry, Setup};
@@ -26,15 +27,15 @@ fn run_as<T: BackendElement>(
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     let entry = registry.find(&args.backend)?;
-    let mut dataset = read_npz::<T>(&args.data, args.storage)?;
-    let objective = args.objective.objective();
+    let objective = args.objective.objective()?;
+    let mut dataset = read_npz::<T>(&args.data, args.storage).map_err(in_words_of_flags)?;
     let threads = Some(machine::set_threads(args.threads)?);
     let mut backend = entry.make::<T>(Setup { threads });
-    if let Some(feature) = lacking_storage(backend.as_ref(), &dataset.problem(objective)?) {
+    if let Some(feature) = lacking_storage(backend.as_ref(), &dataset.problem(objective).map_err(in_words_of_flags)?) {
         writeln!(err, "softmax: {} does not support {feature}: widened to {}", args.backend, T::DTYPE)?;
         dataset = dataset.widened();
     }
-    let problem = dataset.problem(objective)?;
+    let problem = dataset.problem(objective).map_err(in_words_of_flags)?;
     let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
     let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
     write_evaluation_npz(&args.out, &evaluation, &outputs)?;

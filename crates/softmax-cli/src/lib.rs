@@ -9,6 +9,7 @@ mod bench;
 mod compare;
 mod destinations;
 mod eval;
+mod flags;
 mod gradcheck;
 mod interrupt;
 mod isolated;

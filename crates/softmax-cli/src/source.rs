@@ -1,6 +1,7 @@
 //! Where a command's problem comes from, and what is asked of it.
 
 use crate::args::{ObjectiveArgs, ProblemArgs};
+use crate::flags::in_words_of_flags;
 use crate::machine;
 use softmax::{Backend, BackendElement, Feature, Objective, OutputKind, OutputSet, Problem};
 use softmax_data::{
@@ -28,8 +29,18 @@ impl<T: BackendElement> Source<T> {
 
     /// What the command line says, or the digits.
     pub(crate) fn load(args: &ProblemArgs, objective: &ObjectiveArgs) -> anyhow::Result<Self> {
+        let objective = objective.objective()?;
         let mut dataset = match (&args.data, args.synthetic) {
-            (Some(path), _) => read_file(path, args)?,
+            (Some(path), _) => {
+                let options = ReadOptions {
+                    format: args.data_format,
+                    labels: args.labels.clone(),
+                    label_column: args.label_column.clone(),
+                    limit: args.limit,
+                    storage: args.storage,
+                };
+                read(path, &options).map_err(in_words_of_flags)?
+            }
             (None, Some(shape)) => {
                 check_room::<T>("--synthetic", shape)?;
                 synthetic(shape.n, shape.d, shape.c, args.seed)
@@ -55,7 +66,7 @@ impl<T: BackendElement> Source<T> {
             && dataset.weights.is_none()
             && dataset.bias.is_none()
             && dataset.class_weights.is_none();
-        Source::new(dataset, objective.objective(), args.seed, is_counted)
+        Source::new(dataset, objective, args.seed, is_counted)
     }
 
     /// With random weights where there are none, if there is memory for them. `is_counted` says that nothing but labels
@@ -73,8 +84,8 @@ impl<T: BackendElement> Source<T> {
     }
 
     /// The problem.
-    pub(crate) fn problem(&self) -> Result<Problem<'_, T>, DataError> {
-        self.dataset.problem(self.objective)
+    pub(crate) fn problem(&self) -> anyhow::Result<Problem<'_, T>> {
+        self.dataset.problem(self.objective).map_err(in_words_of_flags)
     }
 
     /// The same problem in dense arrays of the element type.
@@ -89,34 +100,6 @@ pub(crate) fn lacking_storage<T: BackendElement>(
     problem: &Problem<'_, T>,
 ) -> Option<Feature> {
     problem.needs().iter().find(|&feature| feature.is_storage() && !backend.supports(feature))
-}
-
-/// Reads a data set; what is missing is called by the flag that brings it.
-fn read_file<T: BackendElement>(path: &Path, args: &ProblemArgs) -> anyhow::Result<Dataset<T>> {
-    let options = ReadOptions {
-        format: args.data_format,
-        labels: args.labels.clone(),
-        label_column: args.label_column.clone(),
-        limit: args.limit,
-        storage: args.storage,
-    };
-    read(path, &options).map_err(|error| match error {
-        DataError::UnknownFormat { .. } => anyhow::anyhow!("{error}, and no --data-format was given"),
-        DataError::NoLabels { origin, beside: None } => {
-            anyhow::anyhow!("{origin}: labels: expected --labels FILE beside an .npy, found none")
-        }
-        DataError::NoLabels { origin, beside: Some(name) } => anyhow::anyhow!(
-            "{origin}: labels: expected --labels FILE, or a file beside it named {name} for its images-idx3, \
-             found neither"
-        ),
-        DataError::LabelColumn { origin, columns, names, found } => {
-            let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
-            anyhow::anyhow!(
-                "{origin}: --label-column: expected one of {columns} columns{names}, found {found}"
-            )
-        }
-        other => other.into(),
-    })
 }
 
 /// An `.npz` that has everything.

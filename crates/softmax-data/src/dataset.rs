@@ -185,6 +185,14 @@ impl<T: Element> Dataset<T> {
             .map_err(|error| self.in_words_of_files(error, weights.view().dim()))
     }
 
+    /// Whether the labels are 1 to C where they should be 0 to C − 1.
+    fn counts_from_one(&self, classes: usize, ignored: Option<i64>) -> bool {
+        let TargetStore::Labels(labels) = &self.targets else { return false };
+        let counted = || labels.iter().copied().filter(|&y| Some(y) != ignored);
+        counted().min().is_some_and(|least| least >= 1)
+            && counted().max().and_then(|most| usize::try_from(most).ok()) == Some(classes)
+    }
+
     /// An error of the problem, by the names that arrays have in files.
     fn in_words_of_files(&self, error: Error, (rows, columns): (usize, usize)) -> DataError {
         let (samples, features) = self.features.dim();
@@ -210,11 +218,14 @@ impl<T: Element> Dataset<T> {
             Error::Shape { array: ArrayName::SampleWeights, found, .. } => {
                 field("sample_weight", format!("one for each of {samples} samples"), found.to_string())
             }
-            Error::Label { sample, label, classes, ignore_index } => {
-                let or_ignored = ignore_index.map_or(String::new(), |y| format!(" or the ignored {y}"));
-                let expected = format!("classes from 0 to {}{or_ignored}", classes.saturating_sub(1));
-                field("y", expected, format!("{label} at row {sample}"))
-            }
+            Error::Label { sample, label, classes, ignore_index } => DataError::Label {
+                origin: self.origin.clone(),
+                row: sample,
+                label,
+                classes,
+                ignored: ignore_index,
+                from_one: self.counts_from_one(classes, ignore_index),
+            },
             source => DataError::Problem { origin: self.origin.clone(), source },
         }
     }

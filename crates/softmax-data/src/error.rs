@@ -43,6 +43,25 @@ pub enum DataError {
         found: String,
     },
 
+    /// A label is neither a class nor the ignored value.
+    #[error("{origin}: y: expected classes from 0 to {}{}, found {label} at row {row}{}", classes.saturating_sub(1),
+        ignored.map_or(String::new(), |y| format!(" or the ignored {y}")),
+        if *from_one { "; labels seem to start at 1" } else { "" })]
+    Label {
+        /// The file, or another origin of the data.
+        origin: String,
+        /// The first row that has such a label, from 0.
+        row: usize,
+        /// The label.
+        label: i128,
+        /// How many classes there are.
+        classes: usize,
+        /// The label that is ignored, if there is one.
+        ignored: Option<i64>,
+        /// Whether the labels are 1 to C, as some programs count.
+        from_one: bool,
+    },
+
     /// The file's name does not tell its format, and no one else did.
     #[error("{}: expected a name that tells the format ({})", path.display(), SUFFIXES)]
     UnknownFormat {

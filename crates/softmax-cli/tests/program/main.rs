@@ -119,6 +119,7 @@ fn bad_input_is_one_line_that_names_file_field_and_expectation() {
     save_all(&at("shape.npz"), &Arrays { w: Array2::zeros((5, 3)), y: array![0, 2, 1], ..arrays() });
     save_all(&at("label.npz"), &Arrays { y: array![0, 3, 1], ..arrays() });
     save_all(&at("negative.npz"), &Arrays { y: array![0, -1, 1], ..arrays() });
+    save_all(&at("from-one.npz"), &Arrays { y: array![3, 1, 2], ..arrays() });
     save_all(&at("nan.npz"), &Arrays { x: array![[1.0, 0.0], [f64::NAN, 2.0], [0.0, 0.0]], ..arrays() });
     save(&at("text.npz"), |npz| {
         npz.add_array("X", &x).unwrap();
@@ -132,8 +133,10 @@ fn bad_input_is_one_line_that_names_file_field_and_expectation() {
     for (file, expected) in [
         ("no-x.npz", &["X", "an array of this name", "only W"][..]),
         ("shape.npz", &["W", "expected 2 rows, one for each feature, found 5 rows of 3"]),
-        ("label.npz", &["y", "classes from 0 to 2", "3 at row 1"]),
-        ("negative.npz", &["y", "classes from 0 to 2", "-1 at row 1"]),
+        ("label.npz", &["y", "classes from 0 to 2", "3 at row 1\n"]),
+        ("negative.npz", &["y", "classes from 0 to 2", "-1 at row 1; --ignore-index -1 leaves"]),
+        ("p.npz", &["y", "-100 at row 2; --ignore-index -100 leaves such samples out"]),
+        ("from-one.npz", &["y", "classes from 0 to 2", "3 at row 0; labels seem to start at 1"]),
         ("nan.npz", &["X", "finite", "NaN at row 1, column 0"]),
         ("text.npz", &["y", "integers", "f8"]),
         ("garbage.npz", &["npz"]),
@@ -156,11 +159,11 @@ fn bad_usage_is_one_line() {
     let line = refusal(&with(&["nonsense"]), folder.path());
     assert!(line.contains("naive, ndarray, burn") && line.contains("nonsense"), "{line}");
     for (option, value, expected) in [
-        ("--label-smoothing", "1.5", "label_smoothing: expected a number from 0 to 1, found 1.5"),
-        ("--softcap", "0", "softcap: expected a finite number above 0, found 0"),
-        ("--temperature", "-1", "temperature: expected a finite number above 0, found -1"),
-        ("--l2", "-0.5", "l2: expected a finite number, at least 0, found -0.5"),
-        ("--z-loss", "nan", "z_loss: expected a finite number, at least 0, found NaN"),
+        ("--label-smoothing", "1.5", "softmax: --label-smoothing: expected a number from 0 to 1, found 1.5"),
+        ("--softcap", "0", "softmax: --softcap: expected a finite number above 0, found 0"),
+        ("--temperature", "-1", "softmax: --temperature: expected a finite number above 0, found -1"),
+        ("--l2", "-0.5", "softmax: --l2: expected a finite number, at least 0, found -0.5"),
+        ("--z-loss", "nan", "softmax: --z-loss: expected a finite number, at least 0, found NaN"),
         ("--reduction", "median", "--reduction"),
         ("--threads", "0", "--threads"),
     ] {
@@ -174,6 +177,7 @@ fn bad_usage_is_one_line() {
     // A number that f64 has and f32 has not.
     for option in ["--temperature 1e-60", "--softcap 1e-60", "--l2 1e60", "--z-loss 1e60"] {
         let line = refusal(&words(&format!("compare --backends naive {option}")), folder.path());
+        assert!(line.starts_with(&format!("softmax: {}: ", words(option)[0])), "{line}");
         assert!(line.contains("of the element type") || line.contains("in the element type"), "{line}");
         success(&words(&format!("compare --backends naive --repeat 1 {option} --dtype f64")), folder.path());
     }
