@@ -8,6 +8,7 @@ use crate::source::{self, Source};
 use crate::verdict::Verdict;
 use crate::{interrupt, sweeps};
 use softmax::{Backend, BackendElement, Dtype, Fused, Registry};
+use softmax_data::printable;
 use softmax_record::{Comparison, Journal, Machine, Palette, Record, Roofline, Sweep, Task};
 use softmax_roofline::{Roofline as Limits, Work};
 use std::io::Write;
@@ -69,7 +70,8 @@ pub(crate) fn run(
         agree &= record.comparison.agree;
     }
     if kept > 0 {
-        writeln!(out, "{}: {kept} of the records asked for were there already.", args.output.display())?;
+        let file = args.output.to_string_lossy();
+        writeln!(out, "{}: {kept} of the records asked for were there already.", printable(&file))?;
     }
     Ok(if agree { Verdict::AllAgree } else { Verdict::Disagreement })
 }

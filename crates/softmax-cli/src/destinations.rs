@@ -1,7 +1,8 @@
-//! Files that are written: none of them is one that is read, and no two are one.
+//! Files that are written: each in a folder that is there, none of them one that is read, and no two of them one.
 
 use crate::args::{CompareArgs, EvalArgs, ProblemArgs};
-use softmax_data::{ReadOptions, files, is_same_file};
+use anyhow::Context;
+use softmax_data::{ReadOptions, check_destination, files, is_same_file};
 use std::path::{Path, PathBuf};
 
 /// A flag, and a file that it names.
@@ -32,6 +33,7 @@ fn inputs(args: &ProblemArgs) -> Vec<(&'static str, PathBuf)> {
 
 fn check(inputs: &[(&'static str, PathBuf)], outputs: &[Named<'_>]) -> anyhow::Result<()> {
     for (k, &(flag, path)) in outputs.iter().enumerate() {
+        check_destination(path).context(flag)?;
         let inputs = inputs.iter().map(|(flag, path)| (*flag, path.as_path()));
         let mut others = inputs.chain(outputs[..k].iter().copied());
         if let Some((other, its)) = others.find(|(_, its)| is_same_file(path, its)) {

@@ -5,25 +5,31 @@ use crate::{destinations, machine};
 use crate::flags::in_words_of_flags;
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
-use softmax::{BackendElement, Dtype, OutputSet, OwnedOutputs, Registry, Setup};
-use softmax_data::{float_type_of_npz, write_evaluation_npz};
+use softmax::{BackendElement, Dtype, OutputKind, OutputSet, OwnedOutputs, Registry, Setup};
+use softmax_data::{float_type_of_npz, printable, write_evaluation_npz};
 use std::io::Write;
 
-pub(crate) fn run(args: &EvalArgs, registry: &Registry, err: &mut dyn Write) -> anyhow::Result<Verdict> {
+pub(crate) fn run(
+    args: &EvalArgs,
+    registry: &Registry,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
     destinations::check_eval(args)?;
     let dtype = match args.dtype {
         Some(dtype) => dtype,
         None => float_type_of_npz(&args.data)?,
     };
     match dtype {
-        Dtype::F32 => run_as::<f32>(args, registry, err),
-        Dtype::F64 => run_as::<f64>(args, registry, err),
+        Dtype::F32 => run_as::<f32>(args, registry, out, err),
+        Dtype::F64 => run_as::<f64>(args, registry, out, err),
     }
 }
 
 fn run_as<T: BackendElement>(
     args: &EvalArgs,
     registry: &Registry,
+    out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     let entry = registry.find(&args.backend)?;
@@ -39,5 +45,10 @@ fn run_as<T: BackendElement>(
     let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
     let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
     write_evaluation_npz(&args.out, &evaluation, &outputs)?;
+    // Not after the arrays themselves, where they went into a pipe.
+    if args.out.is_file() {
+        let names: Vec<&str> = OutputSet::ALL.iter().map(OutputKind::symbol).collect();
+        writeln!(out, "{}: loss, {}", printable(&args.out.to_string_lossy()), names.join(", "))?;
+    }
     Ok(Verdict::AllAgree)
 }

@@ -1,8 +1,9 @@
-//! What is wrong with data or options, called by the flags that bring them.
+//! What is wrong with data or options, called by the flags that bring or mend them.
 
 use anyhow::anyhow;
-use softmax::OptionName;
-use softmax_data::DataError;
+use softmax::{Dtype, OptionName};
+use softmax_data::{DataError, Format, ReadOptions, printable, shown};
+use std::path::Path;
 
 pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
     match error {
@@ -12,17 +13,32 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
         }
         DataError::UnknownFormat { .. } => anyhow!("{error}, and no --data-format was given"),
         DataError::NoLabels { origin, beside: None } => {
-            anyhow!("{origin}: labels: expected --labels FILE beside an .npy, found none")
+            anyhow!("{}: labels: expected --labels FILE beside an .npy, found none", printable(&origin))
         }
         DataError::NoLabels { origin, beside: Some(name) } => anyhow!(
-            "{origin}: labels: expected --labels FILE, or a file beside it named {name} for its images-idx3, \
-             found neither"
+            "{}: labels: expected --labels FILE, or a file beside it named {name} for its images-idx3, found neither",
+            printable(&origin)
         ),
-        DataError::LabelColumn { origin, columns, names, found } => {
-            let names = if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
-            anyhow!("{origin}: --label-column: expected one of {columns} columns{names}, found {found}")
+        DataError::LabelColumn { ref origin, ref found, .. } => {
+            let columns = error.columns().unwrap_or_default();
+            anyhow!("{}: --label-column: expected one of {columns}, found {}", printable(origin), shown(found))
         }
+        DataError::Range { dtype: Dtype::F32, .. } => anyhow!("{error}; --dtype f64 holds it"),
         other => other.into(),
+    }
+}
+
+/// The same of reading a file, of which it says so where its format was no more than a guess.
+pub(crate) fn of_reading(error: DataError, path: &Path, options: &ReadOptions) -> anyhow::Error {
+    let is_of_format = match &error {
+        DataError::File { path: its, .. } => its == path,
+        DataError::Part { origin, .. } => *origin == path.display().to_string(),
+        _ => false,
+    };
+    let is_guess = options.format.is_none() && Format::is_guess(path);
+    match Format::of_name(path).filter(|_| is_of_format && is_guess) {
+        Some(format) => anyhow!("{error} (read as {format}, by its name; --data-format says another format)"),
+        None => in_words_of_flags(error),
     }
 }
 

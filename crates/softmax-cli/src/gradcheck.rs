@@ -12,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use softmax::{BackendElement, Dtype, OutputKind, OwnedOutputs, Problem, Quantity, Registry, Setup};
 use softmax_conformance::central_difference;
+use softmax_data::printable;
 use softmax_record::{Palette, Table};
 use std::io::Write;
 
@@ -111,7 +112,7 @@ fn check<T: BackendElement>(
     Ok(Gradcheck {
         backend: entry.name().to_owned(),
         dtype: T::DTYPE.to_string(),
-        source: source.dataset.origin.clone(),
+        source: printable(&source.dataset.origin).into_owned(),
         tolerance,
         success: entries.iter().all(|entry| entry.relative_error <= tolerance) && !entries.is_empty(),
         entries,

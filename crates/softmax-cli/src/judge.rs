@@ -3,6 +3,7 @@
 use crate::source::Source;
 use softmax::{BackendElement, Evaluation, OutputSet, OwnedOutputs, Problem, Quantity};
 use softmax_conformance::{OutputError, Precision, Reference, check};
+use softmax_data::printable;
 use softmax_record::{Failure, Measured, ProblemRecord, ReferenceRecord, Shape, cpu};
 
 /// A problem, of which these gradients are asked for.
@@ -16,7 +17,8 @@ pub(crate) fn problem_record<T: BackendElement>(
         shape: Shape { n: problem.n_samples(), d: problem.n_features(), c: problem.n_classes() },
         classes_without_samples: source.classes_without_samples,
         dtype: T::DTYPE,
-        source: source.dataset.origin.clone(),
+        // A file's name goes to a terminal.
+        source: printable(&source.dataset.origin).into_owned(),
         threads,
         cpu: cpu(),
         gradients: set.iter().map(Quantity::Output).collect(),

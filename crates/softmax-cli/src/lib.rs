@@ -25,6 +25,7 @@ mod soak;
 mod source;
 mod style;
 mod sweeps;
+mod usage;
 mod values;
 mod verdict;
 mod verify;
@@ -32,9 +33,9 @@ mod workbench;
 mod worker;
 
 use args::{Cli, Command};
-use clap::error::ErrorKind;
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
 pub use softmax::{Registry, Setup};
+use softmax_data::{DataError, printable};
 use softmax_record::Palette;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -58,11 +59,12 @@ pub fn run(
     let parsed = Cli::command().color(clap_color).try_get_matches_from(args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return refuse_usage(&error, palette, out, err),
+        Err(error) if error.use_stderr() => return refuse(&usage::explain(&error, &words), err),
+        Err(help) => return finish(write_help(&help, palette, out).map(|()| Verdict::AllAgree), out, err),
     };
     let done = match &cli.command {
         Command::Compare(args) => compare::run(args, registry, palette, out),
-        Command::Eval(args) => eval::run(args, registry, err),
+        Command::Eval(args) => eval::run(args, registry, out, err),
         Command::Verify(args) => verify::run(args, registry, palette, out),
         Command::Gradcheck(args) => gradcheck::run(args, registry, palette, out),
         Command::Backends(args) => backends::run(args, registry, palette, out),
@@ -71,20 +73,42 @@ pub fn run(
         Command::Man(args) => manual::page(args, out),
         Command::Workbench(command) => workbench::run(command, registry, out),
     };
-    match done {
+    finish(done, out, err)
+}
+
+/// The exit code, once all that was printed is where it belongs.
+fn finish(done: anyhow::Result<Verdict>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
+    let flushed = done.and_then(|verdict| {
+        out.flush()?;
+        Ok(verdict)
+    });
+    match flushed {
         Ok(Verdict::AllAgree) => ExitCode::SUCCESS,
         Ok(Verdict::Disagreement) => ExitCode::from(1),
         Ok(Verdict::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            let mut causes: Vec<String> = error.chain().map(ToString::to_string).collect();
-            // Some errors already say what their cause says.
-            causes.dedup_by(|cause, error| error.ends_with(cause.as_str()));
-            // Nothing is left to do where even this line can't be written.
-            let _ = writeln!(err, "softmax: {}", causes.join(": "));
-            ExitCode::from(2)
+        Err(error) => refuse(&explain(&error), err),
+    }
+}
+
+/// One line on `err`, whatever is quoted in it.
+fn refuse(text: &str, err: &mut dyn Write) -> ExitCode {
+    // Nothing is left to do where even this line can't be written.
+    let _ = writeln!(err, "softmax: {}", printable(text));
+    ExitCode::from(2)
+}
+
+/// An error and its causes, as far as they say more.
+fn explain(error: &anyhow::Error) -> String {
+    let mut causes = Vec::new();
+    for cause in error.chain() {
+        causes.push(cause.to_string());
+        // These say what their cause says.
+        if cause.is::<DataError>() || cause.is::<softmax::Error>() {
+            break;
         }
     }
+    causes.join(": ")
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.
@@ -93,25 +117,8 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     kinds.map(io::Error::kind).any(|kind| kind == io::ErrorKind::BrokenPipe)
 }
 
-/// Help goes to `out`; a mistake is one line on `err`.
-fn refuse_usage(error: &clap::Error, palette: Palette, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
-    if !error.use_stderr() {
-        let text = error.render();
-        let _ = if palette.is_colored() { write!(out, "{}", text.ansi()) } else { write!(out, "{text}") };
-        return ExitCode::SUCCESS;
-    }
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        let cli = Cli::command();
-        let names: Vec<&str> =
-            cli.get_subcommands().filter(|c| !c.is_hide_set()).map(|c| c.get_name()).collect();
-        let _ = writeln!(err, "softmax: expected a command: {} (try --help)", names.join(", "));
-        return ExitCode::from(2);
-    }
-    let text = error.render().to_string();
-    let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let said: Vec<&str> = said
-        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
-        .collect();
-    let _ = writeln!(err, "softmax: {} (try --help)", said.join(" ").trim_start_matches("error: "));
-    ExitCode::from(2)
+fn write_help(help: &clap::Error, palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
+    let text = help.render();
+    if palette.is_colored() { write!(out, "{}", text.ansi())? } else { write!(out, "{text}")? };
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Where a command's problem comes from, and what is asked of it.
 
 use crate::args::{ObjectiveArgs, ProblemArgs};
-use crate::flags::in_words_of_flags;
+use crate::flags::{in_words_of_flags, of_reading};
 use crate::machine;
 use softmax::{Backend, BackendElement, Feature, Objective, OutputKind, OutputSet, Problem};
 use softmax_data::{
@@ -39,7 +39,7 @@ impl<T: BackendElement> Source<T> {
                     limit: args.limit,
                     storage: args.storage,
                 };
-                read(path, &options).map_err(in_words_of_flags)?
+                read(path, &options).map_err(|error| of_reading(error, path, &options))?
             }
             (None, Some(shape)) => {
                 check_room::<T>("--synthetic", shape)?;
@@ -57,7 +57,7 @@ impl<T: BackendElement> Source<T> {
         dataset =
             dataset.prepare(Preparation { standardize: args.standardize, bias_column: args.bias_column });
         if let Some(path) = &args.weights {
-            let (weights, bias) = read_weights(path, args.storage)?;
+            let (weights, bias) = read_weights(path, args.storage).map_err(in_words_of_flags)?;
             dataset.weights = Some(weights);
             dataset.weights_origin = Some(path.display().to_string());
             dataset.bias = bias.or(dataset.bias);

@@ -4,6 +4,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use softmax::{Dtype, Reduction};
 use softmax_data::{Format, Storage};
 use std::error::Error;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -44,6 +45,18 @@ pub(crate) fn parse_minutes(text: &str) -> Result<f64, String> {
 pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|&count: &usize| count > 0);
     count.ok_or_else(|| "expected a number from 1 on".to_owned())
+}
+
+/// A name of a picture, which is SVG whatever it is called; `/dev/stdout` will do.
+pub(crate) fn parse_picture(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_svg = path.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("svg"));
+    if is_svg { Ok(path) } else { Err("expected a name in .svg, the one format that there is".to_owned()) }
+}
+
+pub(crate) fn parse_rounds(text: &str) -> Result<u32, String> {
+    let rounds = text.parse().ok().filter(|&rounds: &u32| rounds > 0);
+    rounds.ok_or_else(|| format!("expected a number from 1 to {}", u32::MAX))
 }
 
 pub(crate) fn parse_tolerance(text: &str) -> Result<f64, String> {

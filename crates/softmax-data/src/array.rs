@@ -4,7 +4,7 @@
 use crate::elements::{
     Admit, ElementType, Order, ReadError, read_bf16, read_f16, read_integers, read_numbers,
 };
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Place, Result};
 use crate::mapped::{MappedFile, MappedMatrix};
 use crate::storage::Storage;
 use crate::stores::{FeatureStore, WeightStore};
@@ -70,7 +70,7 @@ impl FileArray<'_> {
         let len = self.len()?;
         let Header { element, order, by_columns, .. } = self.header;
         let entries = read_numbers(&mut self.reader, element, order, len, admit);
-        let entries = entries.map_err(|error| self.failed(error, admit))?;
+        let entries = entries.map_err(|error| self.failed::<T>(error, admit))?;
         self.expect_end()?;
         let array = Array::from_shape_vec(IxDyn(&self.header.shape).set_f(by_columns), entries);
         let array = array.map_err(|error| self.refuse(&wanted, error.to_string()))?;
@@ -82,7 +82,7 @@ impl FileArray<'_> {
         let [len] = self.shape()?;
         let Header { element, order, .. } = self.header;
         let integers = read_integers(&mut self.reader, element, order, len);
-        let integers = integers.map_err(|error| self.failed(error, Admit::Any))?;
+        let integers = integers.map_err(|error| self.failed::<f64>(error, Admit::Any))?;
         let integers = integers
             .ok_or_else(|| self.refuse("integers", format!("elements of type {}", self.header.kind)))?;
         self.expect_end()?;
@@ -119,15 +119,15 @@ impl FileArray<'_> {
         let features = match (element, stays) {
             (ElementType::F16, true) => {
                 let entries = read_f16(&mut self.reader, order, len);
-                FeatureStore::F16(self.matrix(shape, entries)?)
+                FeatureStore::F16(self.matrix::<T, _>(shape, entries)?)
             }
             (ElementType::Bf16, true) => {
                 let entries = read_bf16(&mut self.reader, order, len);
-                FeatureStore::Bf16(self.matrix(shape, entries)?)
+                FeatureStore::Bf16(self.matrix::<T, _>(shape, entries)?)
             }
             _ => {
                 let entries = read_numbers(&mut self.reader, element, order, len, Admit::Finite);
-                FeatureStore::Dense(self.matrix(shape, entries)?)
+                FeatureStore::Dense(self.matrix::<T, _>(shape, entries)?)
             }
         };
         if rows == n {
@@ -136,8 +136,12 @@ impl FileArray<'_> {
         Ok(features)
     }
 
-    fn matrix<E>(&self, shape: StrideShape<Ix2>, entries: Result<Vec<E>, ReadError>) -> Result<Array2<E>> {
-        let entries = entries.map_err(|error| self.failed(error, Admit::Finite))?;
+    fn matrix<T: Element, E>(
+        &self,
+        shape: StrideShape<Ix2>,
+        entries: Result<Vec<E>, ReadError>,
+    ) -> Result<Array2<E>> {
+        let entries = entries.map_err(|error| self.failed::<T>(error, Admit::Finite))?;
         Array2::from_shape_vec(shape, entries).map_err(|error| self.refuse("a matrix", error.to_string()))
     }
 
@@ -179,7 +183,7 @@ impl FileArray<'_> {
         match io::copy(&mut self.reader, &mut io::sink()) {
             Ok(0) => Ok(()),
             Ok(extra) => Err(self.refuse_extra(extra)),
-            Err(error) => Err(self.failed(error.into(), Admit::Any)),
+            Err(error) => Err(self.failed::<f64>(error.into(), Admit::Any)),
         }
     }
 
@@ -187,7 +191,7 @@ impl FileArray<'_> {
         self.refuse("as many entries as its shape says", format!("{bytes} bytes more"))
     }
 
-    fn failed(&self, error: ReadError, admit: Admit) -> DataError {
+    fn failed<T: Element>(&self, error: ReadError, admit: Admit) -> DataError {
         match error {
             ReadError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.refuse("as many entries as its shape says", "the end of the file")
@@ -202,6 +206,10 @@ impl FileArray<'_> {
                     [_, columns] => format!("row {}, column {}", position / columns, position % columns),
                     _ => format!("index {position}"),
                 };
+                if value.is_finite() {
+                    let (origin, place) = (self.origin.clone(), Place::Field(format!("{} at {place}", self.name)));
+                    return DataError::Range { origin, place, dtype: T::DTYPE, found: value };
+                }
                 self.refuse(admit.name(), format!("{value} at {place}"))
             }
         }

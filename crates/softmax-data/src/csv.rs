@@ -27,7 +27,7 @@ pub(crate) fn read_csv<T: Element>(
 ) -> Result<Dataset<T>> {
     let origin = path.display().to_string();
     let refuse_at = |place: Place, expected: &str, found: &str| {
-        DataError::part(&origin, place, expected, found.chars().take(40).collect::<String>())
+        DataError::part(&origin, place, expected, found)
     };
     let refuse_table =
         |expected: &str, found: &str| refuse_at(Place::Field("table".to_owned()), expected, found);
@@ -82,9 +82,14 @@ pub(crate) fn read_csv<T: Element>(
                 }
                 continue;
             }
-            let number = text.parse().ok().map(T::narrow).filter(|number| number.is_finite());
+            let parsed: Option<f64> = text.parse().ok();
+            let number = parsed.map(T::narrow).filter(|number| number.is_finite());
             features.push(number.ok_or_else(|| {
                 let line = record.position().map_or(0, |position| position.line());
+                if let Some(found) = parsed.filter(|number| number.is_finite()) {
+                    let (origin, place) = (origin.clone(), Place::Cell { line, column: name(k) });
+                    return DataError::Range { origin, place, dtype: T::DTYPE, found };
+                }
                 let found = if text.is_empty() { "nothing" } else { text };
                 let expected = match (line, &header) {
                     (1, None) => "a finite number (a header is a first line in which nothing is a number)",

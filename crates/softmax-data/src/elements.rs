@@ -66,7 +66,7 @@ impl Admit {
 #[derive(Debug)]
 pub(crate) enum ReadError {
     Io(io::Error),
-    /// An entry that is not admitted.
+    /// An entry that is not admitted, and what it is in the file: a finite one is past what the element type holds.
     Entry {
         position: usize,
         value: f64,
@@ -109,33 +109,41 @@ pub(crate) fn read_numbers<T: Element>(
     len: usize,
     admit: Admit,
 ) -> Result<Vec<T>, ReadError> {
-    let to = T::narrow;
-    let admits = |x: &T| admit.admits(*x);
-    let value = |x: T| x.widen();
     match element {
-        ElementType::U8 => read(reader, order, len, |[b]| to(f64::from(b)), admits, value),
-        ElementType::I8 => read(reader, order, len, |b| to(f64::from(i8::from_le_bytes(b))), admits, value),
-        ElementType::U16 => read(reader, order, len, |b| to(f64::from(u16::from_le_bytes(b))), admits, value),
-        ElementType::I16 => read(reader, order, len, |b| to(f64::from(i16::from_le_bytes(b))), admits, value),
-        ElementType::U32 => read(reader, order, len, |b| to(f64::from(u32::from_le_bytes(b))), admits, value),
-        ElementType::I32 => read(reader, order, len, |b| to(f64::from(i32::from_le_bytes(b))), admits, value),
-        ElementType::U64 => read(reader, order, len, |b| to(u64::from_le_bytes(b) as f64), admits, value),
-        ElementType::I64 => read(reader, order, len, |b| to(i64::from_le_bytes(b) as f64), admits, value),
-        ElementType::F16 => read(reader, order, len, |b| to(f16::from_le_bytes(b).to_f64()), admits, value),
-        ElementType::Bf16 => read(reader, order, len, |b| to(bf16::from_le_bytes(b).to_f64()), admits, value),
-        ElementType::F32 => read(reader, order, len, |b| to(f64::from(f32::from_le_bytes(b))), admits, value),
-        ElementType::F64 => read(reader, order, len, |b| to(f64::from_le_bytes(b)), admits, value),
+        ElementType::U8 => narrowed(reader, order, len, |[b]| f64::from(b), admit),
+        ElementType::I8 => narrowed(reader, order, len, |b| f64::from(i8::from_le_bytes(b)), admit),
+        ElementType::U16 => narrowed(reader, order, len, |b| f64::from(u16::from_le_bytes(b)), admit),
+        ElementType::I16 => narrowed(reader, order, len, |b| f64::from(i16::from_le_bytes(b)), admit),
+        ElementType::U32 => narrowed(reader, order, len, |b| f64::from(u32::from_le_bytes(b)), admit),
+        ElementType::I32 => narrowed(reader, order, len, |b| f64::from(i32::from_le_bytes(b)), admit),
+        ElementType::U64 => narrowed(reader, order, len, |b| u64::from_le_bytes(b) as f64, admit),
+        ElementType::I64 => narrowed(reader, order, len, |b| i64::from_le_bytes(b) as f64, admit),
+        ElementType::F16 => narrowed(reader, order, len, |b| f16::from_le_bytes(b).to_f64(), admit),
+        ElementType::Bf16 => narrowed(reader, order, len, |b| bf16::from_le_bytes(b).to_f64(), admit),
+        ElementType::F32 => narrowed(reader, order, len, |b| f64::from(f32::from_le_bytes(b)), admit),
+        ElementType::F64 => narrowed(reader, order, len, f64::from_le_bytes, admit),
     }
+}
+
+/// Numbers of which `number` says what they are in the file.
+fn narrowed<const SIZE: usize, T: Element>(
+    reader: impl Read,
+    order: Order,
+    len: usize,
+    number: impl Fn([u8; SIZE]) -> f64,
+    admit: Admit,
+) -> Result<Vec<T>, ReadError> {
+    read(reader, order, len, |bytes| T::narrow(number(bytes)), |x: &T| admit.admits(*x), &number)
 }
 
 /// `len` numbers of half precision as they are, all of them finite.
 pub(crate) fn read_f16(reader: impl Read, order: Order, len: usize) -> Result<Vec<f16>, ReadError> {
-    read(reader, order, len, f16::from_le_bytes, |x| x.is_finite(), |x| x.to_f64())
+    read(reader, order, len, f16::from_le_bytes, |x| x.is_finite(), |b| f16::from_le_bytes(b).to_f64())
 }
 
 /// The same of bfloat16.
 pub(crate) fn read_bf16(reader: impl Read, order: Order, len: usize) -> Result<Vec<bf16>, ReadError> {
-    read(reader, order, len, bf16::from_le_bytes, |x| x.is_finite(), |x| x.to_f64())
+    read(reader, order, len, bf16::from_le_bytes, |x| x.is_finite(), |b| bf16::from_le_bytes(b).to_f64())
 }
 
 /// `len` integers; `Ok(None)` where the entries are none.
@@ -180,7 +188,7 @@ fn read<const SIZE: usize, E: Copy>(
     len: usize,
     entry: impl Fn([u8; SIZE]) -> E,
     admits: impl Fn(&E) -> bool,
-    value: impl Fn(E) -> f64,
+    number: impl Fn([u8; SIZE]) -> f64,
 ) -> Result<Vec<E>, ReadError> {
     const PIECE: usize = 1 << 16;
     let mut entries = Vec::new();
@@ -198,7 +206,11 @@ fn read<const SIZE: usize, E: Copy>(
             })),
         }
         if let Some(k) = entries[first..].iter().position(|entry| !admits(entry)) {
-            return Err(ReadError::Entry { position: first + k, value: value(entries[first + k]) });
+            let mut bytes = chunks[k];
+            if order == Order::Big {
+                bytes.reverse();
+            }
+            return Err(ReadError::Entry { position: first + k, value: number(bytes) });
         }
     }
     Ok(entries)

@@ -1,17 +1,20 @@
 use crate::format::SUFFIXES;
+use crate::shown::{printable, reason, shown};
+use softmax_core::Dtype;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A result whose error is a [`DataError`].
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
 /// What is wrong with a source or a target of data. `Display` is one line: the file, the place, what was
-/// expected and what was found.
+/// expected and what was found. Of what comes from a file it shows as much as a line has room for, and nothing that a terminal
+/// would obey.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// The file could not be opened, read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", named(path))]
     Io {
         /// The file.
         path: PathBuf,
@@ -20,7 +23,7 @@ pub enum DataError {
     },
 
     /// The file as a whole is not what it should be.
-    #[error("{}: expected {expected}, {found}", path.display())]
+    #[error("{}: expected {expected}, {}", named(path), reason(found))]
     File {
         /// The file.
         path: PathBuf,
@@ -31,7 +34,7 @@ pub enum DataError {
     },
 
     /// A part of it is not what it should be.
-    #[error("{origin}: {place}: expected {expected}, found {found}")]
+    #[error("{}: {place}: expected {expected}, found {}", printable(origin), shown(found))]
     Part {
         /// The file, or another origin of the data.
         origin: String,
@@ -43,8 +46,31 @@ pub enum DataError {
         found: String,
     },
 
+    /// A number is past what the element type holds.
+    #[error("{}: {place}: expected a finite number of {dtype}, found {found:e}", printable(origin))]
+    Range {
+        /// The file.
+        origin: String,
+        /// Where it is.
+        place: Place,
+        /// The element type.
+        dtype: Dtype,
+        /// The number.
+        found: f64,
+    },
+
+    /// The folder that a file is to be written into is not there.
+    #[error("{}: expected to write it into a folder, found no folder {}", named(path), named(folder))]
+    NoFolder {
+        /// The file.
+        path: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+    },
+
     /// A label is neither a class nor the ignored value.
-    #[error("{origin}: y: expected classes from 0 to {}{}, found {label} at row {row}{}", classes.saturating_sub(1),
+    #[error("{}: y: expected classes from 0 to {}{}, found {label} at row {row}{}",
+        printable(origin), classes.saturating_sub(1),
         ignored.map_or(String::new(), |y| format!(" or the ignored {y}")),
         if *from_one { "; labels seem to start at 1" } else { "" })]
     Label {
@@ -63,14 +89,14 @@ pub enum DataError {
     },
 
     /// The file's name does not tell its format, and no one else did.
-    #[error("{}: expected a name that tells the format ({})", path.display(), SUFFIXES)]
+    #[error("{}: expected a name that tells the format ({})", named(path), SUFFIXES)]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
 
     /// The format has no labels of its own, and they are in no other file.
-    #[error("{origin}: labels: expected them in another file, found none")]
+    #[error("{}: labels: expected them in another file, found none", printable(origin))]
     NoLabels {
         /// The file.
         origin: String,
@@ -79,7 +105,7 @@ pub enum DataError {
     },
 
     /// A table has no column of the name or at the place that labels are asked for from.
-    #[error("{origin}: column of labels: expected one of {columns} columns{}, found {found}", listed(names))]
+    #[error("{}: column of labels: expected one of {}, found {}", printable(origin), listed(*columns, names), shown(found))]
     LabelColumn {
         /// The file.
         origin: String,
@@ -92,7 +118,7 @@ pub enum DataError {
     },
 
     /// The data makes no problem.
-    #[error("{origin}: {source}")]
+    #[error("{}: {source}", printable(origin))]
     Problem {
         /// The file, or another origin of the data.
         origin: String,
@@ -124,21 +150,33 @@ pub enum Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Field(name) => f.write_str(name),
+            Place::Field(name) => f.write_str(&shown(name)),
             Place::Line(line) => write!(f, "line {line}"),
-            Place::Cell { line, column } => write!(f, "line {line}, column {column}"),
-            Place::Column(column) => write!(f, "column {column}"),
+            Place::Cell { line, column } => write!(f, "line {line}, column {}", shown(column)),
+            Place::Column(column) => write!(f, "column {}", shown(column)),
             Place::RecordLabel(record) => write!(f, "label of record {record}"),
         }
     }
 }
 
-/// The names of columns, if there are any.
-fn listed(names: &[String]) -> String {
-    if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) }
+fn named(path: &Path) -> String {
+    printable(&path.display().to_string()).into_owned()
+}
+
+/// How many columns, and their names if there are any.
+fn listed(count: usize, names: &[String]) -> String {
+    if names.is_empty() { format!("{count} columns") } else { format!("{count} columns: {}", shown(&names.join(", "))) }
 }
 
 impl DataError {
+    /// The columns that a table has, where one of labels is not among them.
+    pub fn columns(&self) -> Option<String> {
+        match self {
+            DataError::LabelColumn { columns, names, .. } => Some(listed(*columns, names)),
+            _ => None,
+        }
+    }
+
     /// A part of `origin` that is not what it should be.
     pub(crate) fn part(
         origin: impl Into<String>,

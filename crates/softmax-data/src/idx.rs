@@ -3,7 +3,7 @@
 
 use crate::dataset::Dataset;
 use crate::elements::{Admit, ElementType, Order, ReadError, read_integers, read_numbers};
-use crate::error::{DataError, Result};
+use crate::error::{DataError, Place, Result};
 use crate::source::{Source, cut_short, open};
 use crate::stores::TargetStore;
 use ndarray::{Array1, Array2};
@@ -29,6 +29,12 @@ pub(crate) fn read_idx<T: Element>(
     let n = limit.map_or(*n, |limit| limit.min(*n));
     let entries = read_numbers(&mut file.reader, file.element, Order::Big, n * d, Admit::Finite);
     let entries = entries.map_err(|error| match error {
+        ReadError::Entry { position, value } if value.is_finite() => DataError::Range {
+            origin: path.display().to_string(),
+            place: Place::Field(format!("features at row {}, column {}", position / d, position % d)),
+            dtype: T::DTYPE,
+            found: value,
+        },
         ReadError::Entry { position, value } => {
             let place = format!("{value} at row {}, column {}", position / d, position % d);
             DataError::field(path.display().to_string(), "features", Admit::Finite.name(), place)

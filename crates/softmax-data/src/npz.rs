@@ -5,6 +5,7 @@ use crate::elements::ElementType;
 use crate::error::{DataError, Result};
 use crate::named::NamedArrays;
 use crate::npy::read_header;
+use crate::shown::shown;
 use crate::source::{ALWAYS_FREE_ARRAY, most_inflated};
 use softmax_core::Dtype;
 use std::fs::File;
@@ -47,7 +48,7 @@ impl NpzFile {
             let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_owned();
             if entry.size() > most_inflated(entry.compressed_size(), ALWAYS_FREE_ARRAY) {
                 let (from, to) = (entry.compressed_size(), entry.size());
-                return Err(refuse(format!("{name} is to inflate from {from} to {to} bytes")));
+                return Err(refuse(format!("{} is to inflate from {from} to {to} bytes", shown(&name))));
             }
             names.push(name);
         }

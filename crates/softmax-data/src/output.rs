@@ -9,8 +9,9 @@ use tempfile::NamedTempFile;
 /// as `/dev/stdout`, is written to as it is, once everything is known.
 ///
 /// # Errors
-/// [`DataError::Io`] naming `path`, which is then as it was before.
+/// [`DataError`] naming `path`, which is then as it was before.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>) -> Result<()> {
+    check_destination(path)?;
     let attempt = || -> io::Result<()> {
         if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
             let mut whole = Cursor::new(Vec::new());
@@ -19,29 +20,44 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> i
         }
         // Behind a link it is the file that changes, or is made, and not the link.
         let path = &destination(path)?;
-        let mut file = BufWriter::new(new_file(folder_of(path))?);
+        let temporary = new_file(folder_of(path))?;
+        // Through the file itself: the temporary file's own errors tell its name.
+        let mut file = BufWriter::new(temporary.as_file());
         write(&mut file)?;
         file.flush()?;
-        let file = file.into_inner().map_err(|error| error.into_error())?;
-        file.as_file().sync_all()?;
+        drop(file);
+        temporary.as_file().sync_all()?;
         if let Ok(before) = fs::metadata(path) {
-            file.as_file().set_permissions(before.permissions())?;
+            temporary.as_file().set_permissions(before.permissions())?;
         }
-        file.persist(path).map_err(|error| error.error)?;
+        temporary.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
     attempt().map_err(|source| DataError::Io { path: path.to_owned(), source })
 }
 
-/// Temporary files are private to their owner; a result is as readable as the process's mask lets any new file be.
-fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(fs::Permissions::from_mode(0o666));
+/// Whether there can be a file of this name: its folder is there, and it is no folder itself.
+///
+/// # Errors
+/// [`DataError`] naming the folder.
+pub fn check_destination(path: &Path) -> Result<()> {
+    let found = fs::metadata(path);
+    if found.as_ref().is_ok_and(fs::Metadata::is_dir) {
+        let (path, found) = (path.to_owned(), "found a folder".to_owned());
+        return Err(DataError::File { path, expected: "a file", found });
     }
-    builder.tempfile_in(folder)
+    let there = destination(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
+    if found.is_err() && !folder_of(&there).is_dir() {
+        return Err(DataError::NoFolder { path: path.to_owned(), folder: folder_of(&there).to_owned() });
+    }
+    Ok(())
+}
+
+/// A file that is gone again unless it is kept; as readable as the process's mask lets any new file be.
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    tempfile::Builder::new().make_in(folder, |path| options.open(path))
 }
 
 /// What a file is to its writer.

@@ -33,7 +33,6 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
         bytes += length as u64;
         let row = labels.len() as u32;
         let refuse = |expected: &str, found: &str| {
-            let found: String = found.chars().take(40).collect();
             DataError::part(path.display().to_string(), Place::Line(number), expected, found)
         };
         let content = line.split('#').next().unwrap_or_default();
@@ -47,8 +46,15 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
                 continue;
             }
             let index = index.parse::<u32>().map_err(|_| refuse("an index from 0 to 4294967295", word))?;
-            let value = value.parse().ok().map(T::narrow).filter(|value| value.is_finite());
-            let value = value.ok_or_else(|| refuse("a finite value after the colon", word))?;
+            let parsed: Option<f64> = value.parse().ok();
+            let value = parsed.map(T::narrow).filter(|value| value.is_finite());
+            let value = value.ok_or_else(|| match parsed.filter(|value| value.is_finite()) {
+                Some(found) => {
+                    let (origin, place) = (path.display().to_string(), Place::Line(number));
+                    DataError::Range { origin, place, dtype: T::DTYPE, found }
+                }
+                None => refuse("a finite value after the colon", word),
+            })?;
             entries.push((row, index, value));
         }
     }

@@ -69,3 +69,20 @@ fn a_link_to_no_file_yet_is_written_through() {
     let written = fs::read(folder.path().join("new.json")).unwrap();
     assert!(serde_json::from_slice::<serde_json::Value>(&written).is_ok());
 }
+
+#[test]
+fn a_folder_that_is_not_there_is_named_before_any_work() {
+    let (folder, _) = folder();
+    for args in [
+        format!("{EVAL} --data missing.npz --out no/such/g.npz").replace("--data p.npz ", ""),
+        format!("{COMPARE} --output no/such/r.json"),
+        format!("{COMPARE} --plot no/such/r.svg"),
+    ] {
+        let line = refusal(&words(&args), folder.path());
+        let flag = words(&args)[words(&args).len() - 2];
+        assert!(line.starts_with(&format!("softmax: {flag}: no/such/")), "{line}");
+        assert!(line.ends_with("found no folder no/such\n"), "{line}");
+    }
+    let line = refusal(&words(&format!("{COMPARE} --output .")), folder.path());
+    assert!(line.contains("found a folder"), "{line}");
+}

@@ -4,6 +4,7 @@ mod destinations;
 mod documents;
 mod formats;
 mod malformed;
+mod usage;
 mod verbs;
 
 use ndarray::{Array0, Array1, Array2, Ix0, Ix1, Ix2, OwnedRepr, array};
@@ -94,7 +95,8 @@ fn refusal(args: &[&str], folder: &Path) -> String {
 fn eval_writes_what_numpy_would_compute() {
     let (folder, _) = folder();
     let args = ["eval", "--backend", "naive", "--data", "p.npz", "--ignore-index", "-100", "--out", "g.npz"];
-    assert_eq!(success(&args, folder.path()), "");
+    let written = "g.npz: loss, dW, dX, db, sample_loss, lse, predicted\n";
+    assert_eq!(success(&args, folder.path()), written);
     let mut npz = NpzReader::new(File::open(folder.path().join("g.npz")).unwrap()).unwrap();
     let mut names = npz.names().unwrap();
     names.sort();
@@ -229,9 +231,6 @@ fn output_goes_to_a_file_whole() {
     let json: serde_json::Value =
         serde_json::from_slice(&fs::read(folder.path().join("r.json")).unwrap()).unwrap();
     assert_eq!(json["problem"]["source"], "p.npz");
-    let args = "compare --data p.npz --ignore-index -100 --repeat 1 --output no/such/folder/r.json";
-    let line = refusal(&words(args), folder.path());
-    assert!(line.contains("no/such/folder/r.json"), "{line}");
 }
 
 #[test]

@@ -80,8 +80,8 @@ fn the_plot_names_every_backend_and_follows_the_readers_theme() {
     {
         assert!(svg.matches(color).count() > 1, "{color}");
     }
-    let line = refusal(&words(&format!("{QUICK} --plot no/such/p.svg")), folder.path());
-    assert!(line.contains("no/such/p.svg"), "{line}");
+    let line = refusal(&words(&format!("{QUICK} --plot p.png")), folder.path());
+    assert!(line.contains("--plot") && line.contains(".svg") && line.contains("p.png"), "{line}");
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_full_disk_and_a_place_to_read_only_are_one_line() {
     let line = eval("/dev/full");
     assert!(line.contains("/dev/full: No space left"), "{line}");
     let line = eval("/proc/g.npz");
-    assert!(line.contains("/proc/g.npz: "), "{line}");
+    assert!(line.ends_with("/proc/g.npz: No such file or directory (os error 2)\n"), "{line}");
 
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
