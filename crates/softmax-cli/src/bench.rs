@@ -4,9 +4,9 @@
 use crate::args::BenchArgs;
 use crate::isolated::Contest;
 use crate::side_by_side::{self, Plan};
-use crate::source::{self, Source};
+use crate::source::Source;
 use crate::verdict::Verdict;
-use crate::{interrupt, sweeps};
+use crate::{interrupt, machine, memory, sweeps};
 use softmax::{Backend, BackendElement, Dtype, Fused, Registry};
 use softmax_data::printable;
 use softmax_record::{Comparison, Journal, Machine, Palette, Record, Roofline, Sweep, Task};
@@ -26,8 +26,8 @@ pub(crate) fn run(
     for &shape in &args.shapes {
         for &dtype in &args.dtypes {
             match dtype {
-                Dtype::F32 => source::check_room::<f32>("--shapes", shape)?,
-                Dtype::F64 => source::check_room::<f64>("--shapes", shape)?,
+                Dtype::F32 => memory::check_problem::<f32>("--shapes", shape)?,
+                Dtype::F64 => memory::check_problem::<f64>("--shapes", shape)?,
             }
         }
     }
@@ -41,11 +41,12 @@ pub(crate) fn run(
         is_isolated.then(|| Contest::new(args.peers.as_deref(), &args.timing, &args.output)).transpose()?;
     let bench = Bench { args, registry, kernels: sweeps::kernels(), contest };
     let simd = Fused::new().descriptor().simd.into_owned();
-    let machine = Machine::this(simd, args.rustc.clone(), args.commit.clone());
+    let this_machine = Machine::this(simd, args.rustc.clone(), args.commit.clone());
 
+    let all_threads = machine::set_threads(None)?;
     let mut agree = known.iter().all(|record| record.comparison.agree);
     let mut kept = 0;
-    for task in tasks(args, &backends, bench.contest.as_ref()) {
+    for task in tasks(args, &backends, bench.contest.as_ref(), all_threads) {
         if known.iter().any(|record| record.asked == task) {
             kept += 1;
             continue;
@@ -60,7 +61,7 @@ pub(crate) fn run(
             asked: task,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: Some(args.command.clone().unwrap_or_else(|| command(words))),
-            machine: Some(machine.clone()),
+            machine: Some(this_machine.clone()),
         };
         if interrupt::requested() {
             return Ok(Verdict::Interrupted);
@@ -77,10 +78,15 @@ pub(crate) fn run(
 }
 
 /// What is asked for, in the order in which it is measured.
-fn tasks(args: &BenchArgs, backends: &[String], contest: Option<&Contest<'_>>) -> Vec<Task> {
+fn tasks(
+    args: &BenchArgs,
+    backends: &[String],
+    contest: Option<&Contest<'_>>,
+    all_threads: usize,
+) -> Vec<Task> {
     let peers = contest.map_or(Vec::new(), Contest::peers);
     let threads = match args.threads.as_slice() {
-        [] => vec![rayon::current_num_threads()],
+        [] => vec![all_threads],
         threads => threads.to_vec(),
     };
     if args.sweeps {

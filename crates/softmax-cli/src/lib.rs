@@ -18,6 +18,7 @@ mod judge;
 mod machine;
 mod manual;
 mod measure;
+mod memory;
 mod progress;
 mod search;
 mod side_by_side;

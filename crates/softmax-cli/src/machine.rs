@@ -1,9 +1,31 @@
 //! What this runs on.
 
-/// Bytes of memory that a program can still have, where the system says so.
+use anyhow::Context;
+use std::error::Error;
+use std::fs;
+
+/// Bytes of memory that this program can still have, where the system says so.
 pub(crate) fn available_bytes() -> Option<u64> {
-    let info = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = info.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    [free_bytes(), unmapped_bytes()].into_iter().flatten().min()
+}
+
+fn free_bytes() -> Option<u64> {
+    kibibytes("/proc/meminfo", "MemAvailable:")
+}
+
+/// What a limit on the address space (`ulimit -v`) leaves of it.
+fn unmapped_bytes() -> Option<u64> {
+    let limits = fs::read_to_string("/proc/self/limits").ok()?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
+    // Where there is no limit it is no number.
+    let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(limit.saturating_sub(kibibytes("/proc/self/status", "VmSize:")?))
+}
+
+/// A line of one of the system's tables.
+fn kibibytes(table: &str, name: &str) -> Option<u64> {
+    let table = fs::read_to_string(table).ok()?;
+    let line = table.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1024)
 }
@@ -11,12 +33,17 @@ pub(crate) fn available_bytes() -> Option<u64> {
 /// Gives rayon's global pool, which Burn computes in, its size, and says how many threads there are.
 ///
 /// # Errors
-/// If the pool is at work already.
+/// If the system has no such threads, or if there is a number of them and the pool is at work already.
 pub(crate) fn set_threads(threads: Option<usize>) -> anyhow::Result<usize> {
+    let pool = rayon::ThreadPoolBuilder::new();
     match threads {
-        None => Ok(rayon::current_num_threads()),
+        // What a pool that is there already says has no cause. Not asked here, rayon would panic where it has no threads.
+        None => match pool.build_global() {
+            Err(error) if error.source().is_some() => Err(error).context("threads"),
+            _ => Ok(rayon::current_num_threads()),
+        },
         Some(threads) => {
-            rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
+            pool.num_threads(threads).build_global().context("threads")?;
             Ok(threads)
         }
     }

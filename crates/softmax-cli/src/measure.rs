@@ -2,9 +2,10 @@
 
 use crate::args::TimingArgs;
 use crate::interrupt;
+use crate::memory::check_call;
 use crate::progress::Progress;
 use peak_alloc::PeakAlloc;
-use softmax::{BackendElement, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
+use softmax::{BackendElement, Entry, OutputSet, OwnedOutputs, Problem, Setup, SoftmaxBackend};
 use softmax_record::{Skipped, Time, median, units};
 use std::time::{Duration, Instant};
 
@@ -42,14 +43,19 @@ pub(crate) fn extra_bytes<R>(call: impl FnOnce() -> R) -> (R, u64) {
     (result, PeakAlloc.peak_usage().saturating_sub(before) as u64)
 }
 
-/// Refuses a backend that does not do this, or whose one call would take several time budgets.
+/// Refuses a backend that does not do this, or whose one call would take more memory than there is or several time
+/// budgets.
 pub(crate) fn worth_running<T: BackendElement>(
-    name: &str,
-    mut backend: Box<dyn SoftmaxBackend<T>>,
+    entry: &Entry,
+    setup: Setup,
     problem: &Problem<'_, T>,
     set: OutputSet,
     budget: f64,
 ) -> Result<(), Skipped> {
+    let name = entry.name();
+    check_call(entry, problem, set).map_err(|reason| Skipped::new(name, reason))?;
+    // One of its own, since what a trial allocates the first call would not.
+    let mut backend = entry.make::<T>(setup);
     let estimate =
         estimate(backend.as_mut(), problem, set).map_err(|error| Skipped::new(name, error.to_string()))?;
     match estimate.map(|estimate| estimate.as_secs_f64()) {

@@ -4,11 +4,12 @@ use crate::args::TimingArgs;
 use crate::interrupt;
 use crate::judge::{judge, problem_record, reference_record};
 use crate::measure::{self, Contender, Timed};
+use crate::memory::check_problem;
 use crate::progress::Progress;
 use crate::source::{self, Source, lacking_storage};
 use softmax::{BackendElement, Entry, Error, OutputSet, OwnedOutputs, Problem, Setup, SoftmaxBackend};
 use softmax_conformance::{Reference, reference};
-use softmax_record::{Comparison, Measured, Skipped};
+use softmax_record::{Comparison, Measured, Shape, Skipped};
 
 /// What to do with a problem.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,10 @@ pub(crate) fn compare<T: BackendElement>(
     // For those that do not take the storage: a copy, of which the record says so.
     let lacks = |entry: &&Entry| lacking_storage(entry.make::<T>(setup).as_ref(), &problem).is_some();
     let lacking: Vec<bool> = entries.iter().map(lacks).collect();
+    if lacking.contains(&true) {
+        let (n, d) = source.dataset.features.dim();
+        check_problem::<T>(&source.dataset.origin, Shape { n, d, c: 0 })?;
+    }
     let widened = lacking.contains(&true).then(|| source.widened());
     let widened_problem = widened.as_ref().map(Source::problem).transpose()?;
 
@@ -48,9 +53,7 @@ pub(crate) fn compare<T: BackendElement>(
         progress.at(k, entries.len());
         let widened = widened_problem.as_ref().filter(|_| lacks);
         let problem = widened.unwrap_or(&problem);
-        // Another one, since what a trial allocates the first call would not.
-        let trial = entry.make::<T>(setup);
-        let worth = measure::worth_running(entry.name(), trial, problem, set, plan.timing.time_budget);
+        let worth = measure::worth_running(entry, setup, problem, set, plan.timing.time_budget);
         if let Err(reason) = worth {
             skipped.push(reason);
             continue;

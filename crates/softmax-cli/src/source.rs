@@ -2,12 +2,12 @@
 
 use crate::args::{ObjectiveArgs, ProblemArgs};
 use crate::flags::{in_words_of_flags, of_reading};
-use crate::machine;
+use crate::memory::check_problem;
 use softmax::{Backend, BackendElement, Feature, Objective, OutputKind, OutputSet, Problem};
 use softmax_data::{
     DataError, Dataset, Preparation, ReadOptions, Storage, TargetStore, digits, read, read_weights, synthetic,
 };
-use softmax_record::{Shape, units};
+use softmax_record::Shape;
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -42,7 +42,7 @@ impl<T: BackendElement> Source<T> {
                 read(path, &options).map_err(|error| of_reading(error, path, &options))?
             }
             (None, Some(shape)) => {
-                check_room::<T>("--synthetic", shape)?;
+                check_problem::<T>("--synthetic", shape)?;
                 synthetic(shape.n, shape.d, shape.c, args.seed)
             }
             (None, None) => digits(),
@@ -52,7 +52,7 @@ impl<T: BackendElement> Source<T> {
         }
         if args.bias_column {
             let (n, d) = dataset.features.dim();
-            check_room::<T>(&dataset.origin, Shape { n, d: d.saturating_add(1), c: 0 })?;
+            check_problem::<T>(&dataset.origin, Shape { n, d: d.saturating_add(1), c: 0 })?;
         }
         dataset =
             dataset.prepare(Preparation { standardize: args.standardize, bias_column: args.bias_column });
@@ -76,7 +76,7 @@ impl<T: BackendElement> Source<T> {
         dataset.check_classes(ignored)?;
         let (d, c) = (dataset.features.dim().1, dataset.n_classes(ignored));
         if dataset.weights.is_none() {
-            check_room::<T>(&dataset.origin, Shape { n: 0, d, c })?;
+            check_problem::<T>(&dataset.origin, Shape { n: 0, d, c })?;
         }
         let dataset = dataset.with_weights(seed, ignored)?;
         let classes_without_samples = if is_counted { classes_without_samples(&dataset, c) } else { 0 };
@@ -115,22 +115,6 @@ fn classes_without_samples<T: BackendElement>(dataset: &Dataset<T>, classes: usi
         }
         TargetStore::Soft(_) => 0,
     }
-}
-
-/// Refuses a problem whose arrays this machine has no memory for.
-pub(crate) fn check_room<T>(whose: &str, shape: Shape) -> anyhow::Result<()> {
-    let Shape { n, d, c } = shape;
-    // X, W, dW and labels; what else a backend takes is its own.
-    let entries = n as f64 * d as f64 + 2.0 * d as f64 * c as f64;
-    let needed = entries * size_of::<T>() as f64 + n as f64 * size_of::<i64>() as f64;
-    let available = machine::available_bytes().map_or(f64::INFINITY, |bytes| bytes as f64);
-    if needed > available {
-        let (needed, available) = (units::bytes(needed as u64), units::bytes(available as u64));
-        anyhow::bail!(
-            "{whose}: expected a problem that fits into {available} of memory, found {shape}, which takes {needed}"
-        );
-    }
-    Ok(())
 }
 
 /// dW, db where there is a bias, and dX if it is asked for.

@@ -41,8 +41,7 @@ fn worker<T: BackendElement>(
     let problem = dataset.problem(Objective::default())?;
     let setup = Setup { threads: Some(machine::set_threads(Some(args.threads))?) };
     let set = source::gradients(&problem, args.dx);
-    let trial = entry.make::<T>(setup);
-    if let Err(refused) = measure::worth_running(&args.backend, trial, &problem, set, args.time_budget) {
+    if let Err(refused) = measure::worth_running::<T>(entry, setup, &problem, set, args.time_budget) {
         return Ok(writeln!(out, "{}", serde_json::to_string(&FirstLine::Refused(refused))?)?);
     }
     let mut backend = entry.make::<T>(setup);

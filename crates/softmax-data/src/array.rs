@@ -196,6 +196,9 @@ impl FileArray<'_> {
             ReadError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 self.refuse("as many entries as its shape says", "the end of the file")
             }
+            ReadError::Io(source) if source.kind() == io::ErrorKind::OutOfMemory => {
+                DataError::Io { path: self.origin.clone().into(), source }
+            }
             ReadError::Io(error) => self.refuse("an array", one_line(&error.to_string())),
             ReadError::Integer(x) => self.refuse("integers below 2^63", x.to_string()),
             ReadError::Entry { position, value } => {

@@ -3,7 +3,7 @@
 
 use crate::dataset::Dataset;
 use crate::error::{DataError, Place, Result};
-use crate::source::{cut_short, open};
+use crate::source::{cut_short, open, reserve};
 use crate::stores::TargetStore;
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, ndarray};
@@ -35,6 +35,7 @@ pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Resul
                 ));
             }
             labels.push(i64::from(*label));
+            reserve(&batch, &mut features, PIXELS)?;
             features.extend(pixels.iter().map(|&pixel| T::narrow(f64::from(pixel))));
         }
     }

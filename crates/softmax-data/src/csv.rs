@@ -3,7 +3,7 @@
 use crate::dataset::Dataset;
 use crate::elements::whole;
 use crate::error::{DataError, Place, Result};
-use crate::source::{cut_short, open};
+use crate::source::{cut_short, open, reserve};
 use crate::stores::TargetStore;
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use ndarray::{Array1, Array2};
@@ -75,6 +75,7 @@ pub(crate) fn read_csv<T: Element>(
     let (mut rows, mut features, mut texts) = (0, Vec::new(), Vec::new());
     while more && limit.is_none_or(|limit| rows < limit) {
         rows += 1;
+        reserve(path, &mut features, width)?;
         for (k, text) in record.iter().enumerate() {
             if Some(k) == label {
                 if labels.is_none() {

@@ -197,6 +197,7 @@ fn read<const SIZE: usize, E: Copy>(
         let first = entries.len();
         let bytes = &mut piece[..(len - first).min(PIECE) * SIZE];
         reader.read_exact(bytes)?;
+        entries.try_reserve(bytes.len() / SIZE).map_err(io::Error::from)?;
         let (chunks, _) = bytes.as_chunks::<SIZE>();
         match order {
             Order::Little => entries.extend(chunks.iter().map(|&chunk| entry(chunk))),

@@ -4,9 +4,9 @@
 use crate::dataset::Dataset;
 use crate::elements::whole;
 use crate::error::{DataError, Place, Result};
-use crate::source::{cut_short, open};
+use crate::source::{cut_short, open, reserve, zeros};
 use crate::stores::TargetStore;
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 use softmax_core::{Element, ndarray};
 use std::io::BufRead;
 use std::path::Path;
@@ -55,6 +55,7 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
                 }
                 None => refuse("a finite value after the colon", word),
             })?;
+            reserve(path, &mut entries, 1)?;
             entries.push((row, index, value));
         }
     }
@@ -76,7 +77,7 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
             found: format!("found {n} rows of {d} features in {bytes} bytes"),
         });
     }
-    let mut features = Array2::zeros((n, d));
+    let mut features = zeros(path, n, d)?;
     for (row, index, value) in entries {
         features[[row as usize, index as usize - base]] = value;
     }

@@ -4,6 +4,7 @@ mod destinations;
 mod documents;
 mod formats;
 mod malformed;
+mod memory;
 mod usage;
 mod verbs;
 

@@ -1,0 +1,48 @@
+//! Whether there is memory for what is about to be made: an allocation that fails would end the program.
+
+use crate::machine;
+use softmax::{BackendElement, Entry, OutputKind, OutputSet, Problem};
+use softmax_record::{Shape, units};
+
+/// Refuses a problem whose arrays this machine has no memory for.
+pub(crate) fn check_problem<T>(whose: &str, shape: Shape) -> anyhow::Result<()> {
+    let Shape { n, d, c } = shape;
+    // X, W, dW and labels.
+    let entries = product(n, d) + 2.0 * product(d, c);
+    let needed = entries * size_of::<T>() as f64 + product(n, size_of::<i64>());
+    check(needed).map_err(|room| {
+        anyhow::anyhow!("{whose}: expected a problem that fits into memory, found {shape}, which takes {room}")
+    })
+}
+
+/// Refuses a call whose outputs, or what the backend holds beside them, this machine has no memory for; with the reason.
+pub(crate) fn check_call<T: BackendElement>(
+    entry: &Entry,
+    problem: &Problem<'_, T>,
+    set: OutputSet,
+) -> Result<(), String> {
+    let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
+    let outputs = set.iter().map(|kind| match kind {
+        OutputKind::WeightsGradient => product(d, c),
+        OutputKind::FeaturesGradient => product(n, d),
+        OutputKind::BiasGradient => c as f64,
+        OutputKind::SampleLosses | OutputKind::LogSumExp | OutputKind::Predicted => n as f64,
+    });
+    let scores = entry.score_arrays() as f64 * product(n, c);
+    check((outputs.sum::<f64>() + scores) * size_of::<T>() as f64)
+        .map_err(|room| format!("a call of {} takes {room}", entry.name()))
+}
+
+/// Refuses what is larger than what is there, saying how large both are.
+fn check(needed: f64) -> Result<(), String> {
+    match machine::available_bytes() {
+        Some(available) if needed > available as f64 => {
+            Err(format!("{} of {} of memory", units::bytes(needed as u64), units::bytes(available)))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn product(a: usize, b: usize) -> f64 {
+    a as f64 * b as f64
+}

@@ -1,0 +1,54 @@
+//! Where there is little memory: an error, and no abort.
+#![cfg(target_os = "linux")] // Elsewhere the program does not know how much there is.
+
+use super::{Run, save, words};
+use ndarray::{Array1, Array2};
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Runs the program in an address space of so many MiB.
+fn within(mebibytes: u32, args: &str, folder: &Path) -> Run {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("ulimit -v {} && exec \"$0\" \"$@\"", mebibytes * 1024)]);
+    let output = command.arg(env!("CARGO_BIN_EXE_softmax")).args(words(args)).current_dir(folder).output().unwrap();
+    Run {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn refused(mebibytes: u32, args: &str, expected: &str, folder: &Path) {
+    let run = within(mebibytes, args, folder);
+    assert_eq!((run.code, run.out.as_str(), run.err.lines().count()), (Some(2), "", 1), "{args}: {}", run.err);
+    assert!(run.err.contains(expected) && run.err.contains("memory"), "{args}: {}", run.err);
+}
+
+#[test]
+fn what_has_no_room_is_refused_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let classes = 5000;
+    save(&at("scores.npz"), |npz| {
+        npz.add_array("X", &Array2::<f32>::zeros((20_000, 2))).unwrap();
+        npz.add_array("W", &Array2::<f32>::zeros((2, classes))).unwrap();
+        npz.add_array("y", &Array1::<i64>::zeros(20_000)).unwrap();
+    });
+    let eval = "eval --threads 1 --data scores.npz --out g.npz --backend";
+    // 400 MB of scores.
+    refused(300, &format!("{eval} ndarray"), "scores.npz", folder.path());
+    assert!(!at("g.npz").exists());
+    let run = within(300, &format!("{eval} fused"), folder.path());
+    assert_eq!(run.code, Some(0), "one that needs no such room: {}", run.err);
+
+    // 32 MB in the file, as bytes, and 256 MB in f64.
+    save(&at("wide.npz"), |npz| {
+        npz.add_array("X", &Array2::<u8>::zeros((8192, 4096))).unwrap();
+        npz.add_array("y", &Array1::<i64>::zeros(8192)).unwrap();
+    });
+    refused(200, "compare --threads 1 --dtype f64 --data wide.npz", "wide.npz: out of", folder.path());
+    refused(200, "compare --threads 1 --synthetic 8192x8192x2", "--synthetic", folder.path());
+    refused(100, "bench --shapes 8192x8192x2 --output r.jsonl", "--shapes", folder.path());
+    assert!(!at("r.jsonl").exists());
+}
