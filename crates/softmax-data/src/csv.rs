@@ -1,14 +1,14 @@
 //! CSV: a row per sample, a column of which is the label; `.gz` too.
 
 use crate::dataset::Dataset;
-use crate::elements::whole;
 use crate::error::{DataError, Place, Result};
+use crate::labels::Labels;
 use crate::source::{cut_short, open, reserve};
 use crate::stores::TargetStore;
+use crate::watched::{Fault, Watched};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, ndarray};
-use std::collections::BTreeSet;
 use std::io::BufRead;
 use std::path::Path;
 
@@ -34,6 +34,7 @@ pub(crate) fn read_csv<T: Element>(
     let mut source = open(path)?.reader;
     let start = source.fill_buf().map_err(|error| cut_short(path, "a table", error))?;
     let delimiter = delimiter(start);
+    let source = Watched::new(source, delimiter);
     let mut reader =
         ReaderBuilder::new().has_headers(false).delimiter(delimiter).trim(Trim::All).from_reader(source);
     let refuse = |error: csv::Error| match error.into_kind() {
@@ -44,7 +45,13 @@ pub(crate) fn read_csv<T: Element>(
         ErrorKind::Utf8 { pos, .. } => {
             refuse_at(Place::Line(pos.map_or(0, |pos| pos.line())), "UTF-8", "other bytes")
         }
-        ErrorKind::Io(error) => cut_short(path, "a table", error),
+        ErrorKind::Io(error) => match error.get_ref().and_then(|error| error.downcast_ref::<Fault>()) {
+            Some(fault) => {
+                let (line, expected, found) = fault.parts();
+                refuse_at(Place::Line(line), &expected, found)
+            }
+            None => cut_short(path, "a table", error),
+        },
         other => refuse_table("CSV", &format!("{other:?}")),
     };
 
@@ -72,26 +79,28 @@ pub(crate) fn read_csv<T: Element>(
         ));
     }
 
-    let (mut rows, mut features, mut texts) = (0, Vec::new(), Vec::new());
+    let (mut rows, mut features, mut own_labels) = (0, Vec::new(), Labels::default());
     while more && limit.is_none_or(|limit| rows < limit) {
         rows += 1;
         reserve(path, &mut features, width)?;
+        let line = record.position().map_or(0, |position| position.line());
         for (k, text) in record.iter().enumerate() {
+            let found = if text.is_empty() { "nothing" } else { text };
             if Some(k) == label {
                 if labels.is_none() {
-                    texts.push(text.to_owned());
+                    own_labels
+                        .push(text)
+                        .map_err(|expected| refuse_at(Place::Cell { line, column: name(k) }, expected, found))?;
                 }
                 continue;
             }
             let parsed: Option<f64> = text.parse().ok();
             let number = parsed.map(T::narrow).filter(|number| number.is_finite());
             features.push(number.ok_or_else(|| {
-                let line = record.position().map_or(0, |position| position.line());
                 if let Some(found) = parsed.filter(|number| number.is_finite()) {
                     let (origin, place) = (origin.clone(), Place::Cell { line, column: name(k) });
                     return DataError::Range { origin, place, dtype: T::DTYPE, found };
                 }
-                let found = if text.is_empty() { "nothing" } else { text };
                 let expected = match (line, &header) {
                     (1, None) => "a finite number (a header is a first line in which nothing is a number)",
                     _ => "a finite number",
@@ -108,10 +117,12 @@ pub(crate) fn read_csv<T: Element>(
             found: "found none".to_owned(),
         });
     }
-    let (labels, class_names) = match (labels, label) {
-        (None, Some(label)) => classes(texts)
-            .map_err(|found| refuse_at(Place::Column(name(label)), "labels: integers, or names", &found))?,
-        (labels, _) => (labels.unwrap_or_default(), None),
+    let (labels, class_names) = match labels {
+        Some(labels) => (labels, None),
+        None => {
+            let (labels, names) = own_labels.finish();
+            (labels.into(), names)
+        }
     };
     let features = Array2::from_shape_vec((rows, width - usize::from(label.is_some())), features);
     let features = features.map_err(|error| refuse_table("rows of one length", &error.to_string()))?;
@@ -145,18 +156,4 @@ fn label_column(
         usize::try_from(from_start).ok().filter(|&place| place < width)
     };
     named(asked).or_else(placed).map(Some).ok_or(())
-}
-
-/// Integers as they are, names by the alphabet, which are given too; what is a number and no integer is refused.
-fn classes(labels: Vec<String>) -> Result<(Array1<i64>, Option<Vec<String>>), String> {
-    if let Some(integers) = labels.iter().map(|label| whole(label)).collect::<Option<Vec<i64>>>() {
-        return Ok((integers.into(), None));
-    }
-    if let Some(number) = labels.iter().find(|label| label.is_empty() || label.parse::<f64>().is_ok()) {
-        return Err(if number.is_empty() { "nothing".to_owned() } else { number.clone() });
-    }
-    let names: BTreeSet<&String> = labels.iter().collect();
-    let names: Vec<&String> = names.into_iter().collect();
-    let classes = labels.iter().filter_map(|label| names.binary_search(&label).ok());
-    Ok((classes.map(|class| class as i64).collect(), Some(names.into_iter().cloned().collect())))
 }

@@ -26,6 +26,7 @@ mod error;
 mod evaluations;
 mod format;
 mod idx;
+mod labels;
 mod mapped;
 mod named;
 mod npy;
@@ -41,6 +42,7 @@ mod storage;
 mod stores;
 mod svmlight;
 mod synthetic;
+mod watched;
 
 pub use dataset::{Dataset, Preparation};
 pub use digits::digits;

@@ -3,11 +3,11 @@
 
 use crate::elements::{ElementType, Order};
 use crate::error::{DataError, Result};
+use crate::source::open_regular;
 use half::{bf16, f16};
 use memmap2::Mmap;
 use ndarray::{ArrayView2, Axis, ShapeBuilder, Slice};
 use softmax_core::{Element, Features, ndarray};
-use std::fs::File;
 use std::marker::PhantomData;
 use std::ops::{Deref, Range};
 use std::path::Path;
@@ -20,12 +20,12 @@ pub(crate) struct MappedFile(Arc<Mmap>);
 
 impl MappedFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let io = |source| DataError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
+        let file = open_regular(path)?;
         // SAFETY: the mapping is private and read-only. Its bytes are read as numbers, of which every pattern of bits is
         // one. A program that changes the file meanwhile changes numbers, and one that cuts it short ends this process
         // with a signal, as it would for any program that maps files; the documentation of `read` says so.
-        let map = unsafe { Mmap::map(&file) }.map_err(io)?;
+        let map = unsafe { Mmap::map(&file) }
+            .map_err(|source| DataError::Io { path: path.to_owned(), source })?;
         Ok(MappedFile(Arc::new(map)))
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{DataError, Result};
 use crate::named::NamedArrays;
 use crate::npy::read_header;
 use crate::shown::shown;
-use crate::source::{ALWAYS_FREE_ARRAY, most_inflated};
+use crate::source::{ALWAYS_FREE_ARRAY, most_inflated, open_regular};
 use softmax_core::Dtype;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -34,7 +34,7 @@ pub(crate) struct NpzFile {
 impl NpzFile {
     /// Refuses an archive whose directory claims more than can be true, before any of it is inflated.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
+        let file = open_regular(path)?;
         let refuse = |found: String| DataError::File {
             path: path.to_owned(),
             expected: "an .npz archive as numpy.savez writes it",

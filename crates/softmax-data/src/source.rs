@@ -5,7 +5,9 @@ use flate2::read::MultiGzDecoder;
 use ndarray::Array2;
 use softmax_core::{Element, ndarray};
 use std::collections::TryReserveError;
-use std::fs::File;
+use std::fs::{File, Metadata};
+#[cfg(unix)]
+use std::io::IsTerminal;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -43,6 +45,13 @@ pub(crate) fn open(path: &Path) -> Result<Source> {
             found: "found a folder".to_owned(),
         });
     }
+    if is_endless(&file, &metadata) {
+        return Err(DataError::File {
+            path: path.to_owned(),
+            expected: "a file or a pipe",
+            found: "found a device".to_owned(),
+        });
+    }
     let length = metadata.len();
     let mut reader = BufReader::new(file);
     if !reader.fill_buf().map_err(io)?.starts_with(&[0x1f, 0x8b]) {
@@ -53,6 +62,30 @@ pub(crate) fn open(path: &Path) -> Result<Source> {
     let at_most = most_inflated(length, ALWAYS_FREE);
     let inflated = Bounded { reader: MultiGzDecoder::new(reader), left: at_most };
     Ok(Source { reader: Box::new(BufReader::new(inflated)), at_most })
+}
+
+/// Whether it is a device that is no terminal, such as `/dev/zero`, which has no end.
+#[cfg(unix)]
+fn is_endless(file: &File, metadata: &Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    (kind.is_char_device() || kind.is_block_device()) && !file.is_terminal()
+}
+
+#[cfg(not(unix))]
+fn is_endless(_: &File, _: &Metadata) -> bool {
+    false
+}
+
+/// A file that is read here and there, which nothing else can be.
+pub(crate) fn open_regular(path: &Path) -> Result<File> {
+    let io = |source| DataError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.is_file() {
+        return Ok(file);
+    }
+    let found = "found a folder, a pipe or a device".to_owned();
+    Err(DataError::File { path: path.to_owned(), expected: "a regular file", found })
 }
 
 /// Fails once more has been read than can be true.

@@ -8,12 +8,26 @@ use crate::source::{cut_short, open, reserve, zeros};
 use crate::stores::TargetStore;
 use ndarray::Array1;
 use softmax_core::{Element, ndarray};
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::Path;
 
 /// The dense matrix may take this many times the bytes of the file, and 64 MiB in any case.
 const MOST_EXPANSION: u64 = 500;
 const ALWAYS_FREE: u64 = 64 << 20;
+
+/// An index that a row has more than once.
+fn repeated<T>(row: &[(u32, u32, T)]) -> Option<u32> {
+    // As a rule they ascend.
+    if row.is_sorted_by(|a, b| a.1 < b.1) {
+        return None;
+    }
+    let mut indices: Vec<u32> = row.iter().map(|entry| entry.1).collect();
+    indices.sort_unstable();
+    indices.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+}
+
+/// A line of so many bytes has millions of entries.
+const LONGEST_LINE: u64 = 32 << 20;
 
 /// Where no index is 0 they begin with 1. Labels −1 and 1, and no others, are the classes 0 and 1.
 pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Result<Dataset<T>> {
@@ -25,12 +39,19 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
         line.clear();
         number += 1;
         let length = reader
+            .by_ref()
+            .take(LONGEST_LINE)
             .read_line(&mut line)
             .map_err(|error| cut_short(path, "lines of svmlight text, in UTF-8", error))?;
         if length == 0 {
             break;
         }
         bytes += length as u64;
+        if length as u64 == LONGEST_LINE && !line.ends_with('\n') {
+            let (origin, place) = (path.display().to_string(), Place::Line(number));
+            let expected = format!("lines of less than {LONGEST_LINE} bytes");
+            return Err(DataError::part(origin, place, expected, "a longer one"));
+        }
         let row = labels.len() as u32;
         let refuse = |expected: &str, found: &str| {
             DataError::part(path.display().to_string(), Place::Line(number), expected, found)
@@ -38,6 +59,7 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
         let content = line.split('#').next().unwrap_or_default();
         let mut words = content.split_ascii_whitespace();
         let Some(label) = words.next() else { continue };
+        let first = entries.len();
         labels.push(whole(label).ok_or_else(|| refuse("an integer label", label))?);
         for word in words {
             let pair = word.split_once(':');
@@ -57,6 +79,9 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
             })?;
             reserve(path, &mut entries, 1)?;
             entries.push((row, index, value));
+        }
+        if let Some(index) = repeated(&entries[first..]) {
+            return Err(refuse("each index once", &format!("{index} twice")));
         }
     }
 

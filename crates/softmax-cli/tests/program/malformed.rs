@@ -121,7 +121,14 @@ const CASES: &[Case] = &[
     ("long.csv", "--label-column none", &["--label-column: expected one of 3 columns: nnn", "nnn…, found none"]),
     ("keys.npz", "", &["X: expected", "found only \\u{1b}[31mkey\\nkeykkk", "k…\n"]),
     ("column.csv", "--label-column nowhere", &["--label-column", "a, b, c", "nowhere"]),
-    ("regression.csv", "", &["column 3", "0.5"]),
+    ("regression.csv", "", &["line 1, column 3", "0.5"]),
+    ("mixed.csv", "", &["line 2, column 1", "an integer, as the labels before it", "cat"]),
+    ("quote.csv", "", &["line 2", "a quote that is closed"]),
+    ("long-quote.csv", "", &["line 2", "a quote that is closed"]),
+    ("commas.csv", "", &["line 1", "at most 1048576 columns"]),
+    ("commas.csv.gz", "", &["line 1", "at most 1048576 columns"]),
+    ("long-line.svm", "", &["line 2", "lines of less than"]),
+    ("twice.svm", "", &["line 2", "each index once, found 3 twice"]),
     ("only-header.csv", "", &["rows"]),
     ("spaces.csv", "", &["table", "commas, semicolons or tabs", "1 column"]),
     ("half-header.csv", "", &["line 1, column 0", "a header is", "label"]),
@@ -219,7 +226,7 @@ fn write_files(folder: &Path) {
     put("beyond-f64.csv", b"1,1e400,0\n");
     put("letter.txt", b"Dear Sir,\nyours\n");
     put("escapes.csv", b"\"red\x1b[31m\nnext\",b,c\n\x1b]0;x\x07,1,0\n");
-    put("long.csv", format!("{},b,c\n{},1,0\n", "n".repeat(400_000), "x".repeat(400_000)).as_bytes());
+    put("long.csv", format!("{},b,c\n{},1,0\n", "n".repeat(60_000), "x".repeat(60_000)).as_bytes());
     save(&folder.join("keys.npz"), |npz| {
         npz.add_array(format!("\x1b[31mkey\nkey{}", "k".repeat(300)), &x).unwrap();
     });
@@ -231,8 +238,19 @@ fn write_files(folder: &Path) {
     put("x.csv", b"1\n2\n3\n");
     put("empty.svm", b"");
     put("empty.bin", b"");
+    put("mixed.csv", b"1,1\n2,cat\n");
+    put("quote.csv", b"1,2,0\n1,\"2,0\n1,2,1\n1,2,1\n");
+    let mut file = fs::File::create(folder.join("long-quote.csv")).unwrap();
+    file.write_all(b"1,2,0\n1,\"2,").unwrap();
+    repeat(b'\n', 64 << 20, &mut file);
+    repeat(b',', 64 << 20, fs::File::create(folder.join("commas.csv")).unwrap());
+    put("commas.csv.gz", &gzipped(&[], b',', 8 << 20));
+    let mut file = fs::File::create(folder.join("long-line.svm")).unwrap();
+    file.write_all(b"1 1:2\n").unwrap();
+    repeat(b' ', 64 << 20, &mut file);
+    put("twice.svm", b"1 1:2 2:1\n0 3:1 1:2 3:1\n");
     put("bytes.csv", b"1,2,0\n\xff\xfe,3,1\n");
-    put("bomb.csv.gz", &gzipped(&[], b'0', 40 << 20));
+    put("bomb.csv.gz", &gzipped(&[], b'\n', 40 << 20));
     let cut = gzipped(b"1,2,0\n4,5,1\n4,7,1\n", 0, 0);
     put("cut.csv.gz", &cut[..cut.len() - 9]);
 
@@ -312,4 +330,39 @@ fn each_is_refused_in_one_line_and_little_memory() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(CASES.len() >= 30);
+}
+
+/// What has no end, by name or by redirection; a pipe that ends is read as a file.
+#[cfg(unix)]
+#[test]
+fn a_device_is_no_file_and_a_pipe_is_one() {
+    let folder = TempDir::new().unwrap();
+    write_files(folder.path());
+    for args in [
+        "--data /dev/zero --data-format csv",
+        "--data /dev/zero --data-format svmlight",
+        "--data /dev/zero --data-format cifar10",
+        "--data /dev/zero --data-format safetensors",
+        "--data /dev/zero --data-format npz",
+        "--data good.npz --labels /dev/zero",
+        "--data good.npz --weights /dev/zero",
+    ] {
+        let line = refusal(&words(&format!("compare {args}")), folder.path());
+        assert!(line.contains("/dev/zero: expected a") && line.contains("device"), "{args}: {line}");
+    }
+    fs::write(folder.path().join("t.csv"), "1,2,0\n4,5,1\n").unwrap();
+    fs::write(folder.path().join("t.svm"), "0 1:2\n1 2:1\n").unwrap();
+    let piped = |from: &str, format: &str| {
+        let args = format!("compare --backends naive --repeat 1 --data /dev/stdin --data-format {format}");
+        let script = format!("{from} | '{}' {args}", env!("CARGO_BIN_EXE_softmax"));
+        Command::new("sh").args(["-c", &script]).current_dir(folder.path()).output().unwrap()
+    };
+    for format in ["csv", "svmlight"] {
+        let file = if format == "csv" { "t.csv" } else { "t.svm" };
+        let run = piped(&format!("cat {file}"), format);
+        assert!(run.status.success(), "{format}: {}", String::from_utf8_lossy(&run.stderr));
+        let run = piped("cat /dev/zero", format);
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert!(run.status.code() == Some(2) && said.contains("/dev/stdin: line 1: expected"), "{format}: {said}");
+    }
 }
