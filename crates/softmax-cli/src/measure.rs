@@ -21,6 +21,9 @@ const PROBE_ABOVE: u64 = 1_000_000_000;
 /// Multiply-adds of the smaller such probe.
 const PROBE_WORK: u64 = 100_000_000;
 
+/// What the exponential of a score takes, in multiply-adds.
+const EXPONENTIAL: u64 = 20;
+
 /// A backend, and the problem in a storage that it takes.
 pub(crate) struct Contender<'p, T: BackendElement> {
     pub(crate) backend: Box<dyn SoftmaxBackend<T>>,
@@ -68,6 +71,11 @@ pub(crate) fn worth_running<T: BackendElement>(
     }
 }
 
+/// What a row takes, in multiply-adds: its scores, and their exponentials.
+fn row_work(d: u64, c: u64) -> u64 {
+    c.saturating_mul(d.saturating_add(EXPONENTIAL)).max(1)
+}
+
 /// How long a call would take, from some of its rows; `None` where the problem is small enough to just run.
 fn estimate<T: BackendElement>(
     backend: &mut dyn SoftmaxBackend<T>,
@@ -75,7 +83,8 @@ fn estimate<T: BackendElement>(
     set: OutputSet,
 ) -> softmax::Result<Option<Duration>> {
     let (n, d, c) = (problem.n_samples() as u64, problem.n_features() as u64, problem.n_classes() as u64);
-    if n.saturating_mul(d).saturating_mul(c) <= PROBE_ABOVE {
+    let row = row_work(d, c);
+    if n.saturating_mul(row) <= PROBE_ABOVE {
         return Ok(None);
     }
     let mut time = |rows: u64| -> softmax::Result<f64> {
@@ -89,7 +98,7 @@ fn estimate<T: BackendElement>(
     };
     // Two sizes, since what a call does to W costs the same for few rows as for all; and far enough apart that the
     // difference is more than noise.
-    let few = (PROBE_WORK / (d * c)).clamp(1, n);
+    let few = (PROBE_WORK / row).clamp(1, n);
     let least = time(few)?;
     let mut more = (few * 4).min(n);
     let mut longer = time(more)?;
@@ -161,4 +170,18 @@ pub(crate) fn rounds(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponentials_are_work() {
+        // 10⁹ multiply-adds for the scores, and 2·10⁷ exponentials.
+        assert!(20 * row_work(50, 1_000_000) > PROBE_ABOVE);
+        assert!(1797 * row_work(64, 10) < PROBE_ABOVE);
+        assert_eq!(row_work(u64::MAX, u64::MAX), u64::MAX);
+        assert!(row_work(0, 1) > 0 && row_work(5, 0) > 0, "it divides");
+    }
 }
