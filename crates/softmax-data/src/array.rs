@@ -60,6 +60,11 @@ impl FileArray<'_> {
             .map_err(|_| self.refuse(format!("an array of numbers with {}", axes(AXES)), axes(shape.len())))
     }
 
+    /// The length of the first axis.
+    pub(crate) fn rows(&self) -> usize {
+        self.header.shape.first().copied().unwrap_or(1)
+    }
+
     /// Numbers of any type, as numbers of `T`.
     pub(crate) fn numbers<T: Element, D: Dimension>(mut self, admit: Admit) -> Result<Array<T, D>> {
         let wanted = axes_of::<D>();

@@ -75,6 +75,27 @@ impl<T: Element> Dataset<T> {
         }
     }
 
+    /// With targets and sample weights for each of so many samples, of which the features may be the first.
+    ///
+    /// # Errors
+    /// [`DataError::Part`] naming those that are too few or too many.
+    pub(crate) fn of_samples(self, samples: usize) -> Result<Self> {
+        let (targets, found) = match &self.targets {
+            TargetStore::Labels(labels) => ("y", labels.len()),
+            TargetStore::Soft(soft) => ("Y", soft.nrows()),
+        };
+        let weights = self.sample_weights.as_ref().map(|u| ("sample_weight", u.len()));
+        match [Some((targets, found)), weights].into_iter().flatten().find(|&(_, found)| found != samples) {
+            None => Ok(self),
+            Some((name, found)) => Err(self.not_for_each(name, samples, found)),
+        }
+    }
+
+    fn not_for_each(&self, name: &str, samples: usize, found: usize) -> DataError {
+        let expected = format!("one for each of {samples} samples");
+        DataError::field(&self.origin, name, expected, found.to_string())
+    }
+
     /// The first samples, at most `limit` of them.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
@@ -196,9 +217,6 @@ impl<T: Element> Dataset<T> {
     /// An error of the problem, by the names that arrays have in files.
     fn in_words_of_files(&self, error: Error, (rows, columns): (usize, usize)) -> DataError {
         let (samples, features) = self.features.dim();
-        let field = |name: &str, expected: String, found: String| {
-            DataError::field(&self.origin, name, expected, found)
-        };
         match error {
             Error::Shape { array: ArrayName::Weights, axis: AxisName::Features, .. } => {
                 let hint = if columns == features { ": is it transposed?" } else { "" };
@@ -210,13 +228,13 @@ impl<T: Element> Dataset<T> {
                 )
             }
             Error::Shape { array: ArrayName::Labels, found, .. } => {
-                field("y", format!("one for each of {samples} samples"), found.to_string())
+                self.not_for_each("y", samples, found)
             }
             Error::Shape { array: ArrayName::SoftTargets, axis: AxisName::Samples, found, .. } => {
-                field("Y", format!("one for each of {samples} samples"), found.to_string())
+                self.not_for_each("Y", samples, found)
             }
             Error::Shape { array: ArrayName::SampleWeights, found, .. } => {
-                field("sample_weight", format!("one for each of {samples} samples"), found.to_string())
+                self.not_for_each("sample_weight", samples, found)
             }
             Error::Label { sample, label, classes, ignore_index } => DataError::Label {
                 origin: self.origin.clone(),
@@ -241,9 +259,40 @@ fn standardize<T: Element>(features: &mut Array2<T>, columns: usize) {
             column.fill(T::zero());
             continue;
         }
-        let mean = column.iter().map(|x| x.widen()).sum::<f64>() / count;
-        let variance = column.iter().map(|x| (x.widen() - mean).powi(2)).sum::<f64>() / count;
+        // Their squares, and their sum, may be numbers that f64 does not have.
+        let largest = column.iter().fold(0.0, |largest: f64, x| largest.max(x.widen().abs()));
+        let scale = power_of_two(largest);
+        let scaled = |x: T| x.widen() / scale;
+        let mean = column.iter().map(|&x| scaled(x)).sum::<f64>() / count;
+        let variance = column.iter().map(|&x| (scaled(x) - mean).powi(2)).sum::<f64>() / count;
         let deviation = variance.sqrt();
-        column.mapv_inplace(|x| T::narrow((x.widen() - mean) / deviation));
+        column.mapv_inplace(|x| T::narrow((scaled(x) - mean) / deviation));
+    }
+}
+
+/// The power of two at or below a number above 0, by which numbers are divided without rounding; at least the least normal
+/// one.
+fn power_of_two(number: f64) -> f64 {
+    const EXPONENT: u64 = 0x7ff0_0000_0000_0000;
+    f64::from_bits(number.to_bits() & EXPONENT).max(f64::MIN_POSITIVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn a_feature_of_any_size_is_standardized() {
+        let preparation = Preparation { standardize: true, bias_column: false };
+        let expected = [-1.0, 1.0, 1.0, -1.0];
+        for size in [1.0, 1e200, 1e-200, 5e307, 5e-324, -1e250] {
+            let features = array![[1.0], [3.0], [3.0], [1.0]].mapv(|x: f64| x * size);
+            let labels = TargetStore::Labels(array![0, 1, 0, 1]);
+            let prepared = Dataset::new("", features, labels).prepare(preparation).features.into_dense();
+            for (x, expected) in prepared.iter().zip(expected) {
+                assert!((x * size.signum() - expected).abs() < 1e-14, "{size:e}: {x}");
+            }
+        }
     }
 }

@@ -26,7 +26,8 @@ pub(crate) fn read_idx<T: Element>(
         return Err(file.refuse("found labels, with one size, where the samples should be"));
     }
     let d = sizes.iter().product();
-    let n = limit.map_or(*n, |limit| limit.min(*n));
+    let samples = *n;
+    let n = limit.map_or(samples, |limit| limit.min(samples));
     let entries = read_numbers(&mut file.reader, file.element, Order::Big, n * d, Admit::Finite);
     let entries = entries.map_err(|error| match error {
         ReadError::Entry { position, value } if value.is_finite() => DataError::Range {
@@ -51,7 +52,7 @@ pub(crate) fn read_idx<T: Element>(
             return Err(DataError::NoLabels { origin, beside: Some("labels-idx1".to_owned()) });
         }
     };
-    Ok(Dataset::new(path.display().to_string(), features, TargetStore::Labels(labels)))
+    Dataset::new(path.display().to_string(), features, TargetStore::Labels(labels)).of_samples(samples)
 }
 
 /// Labels alone.

@@ -64,7 +64,9 @@ pub(crate) fn dataset<T: Element>(
     storage: Storage,
     limit: Option<usize>,
 ) -> Result<Dataset<T>> {
-    let features = file.require("X", &axes_of::<Ix2>())?.features(storage, limit)?;
+    let features = file.require("X", &axes_of::<Ix2>())?;
+    let samples = features.rows();
+    let features = features.features(storage, limit)?;
     let targets = match (labels, file.has("y"), file.has("Y")) {
         (Some(labels), _, _) => TargetStore::Labels(labels),
         (None, true, true) => return Err(file.refuse("y and Y", "one of the two", "both")),
@@ -81,7 +83,7 @@ pub(crate) fn dataset<T: Element>(
     dataset.bias = file.optional::<T, Ix1>("b", Admit::FiniteOrMask)?;
     dataset.class_weights = file.optional::<T, Ix1>("class_weight", Admit::Finite)?;
     dataset.sample_weights = file.optional::<T, Ix1>("sample_weight", Admit::Finite)?;
-    Ok(dataset)
+    dataset.of_samples(samples)
 }
 
 /// W and b; or `weight` (C×D) and `bias`, as PyTorch's Linear has them.

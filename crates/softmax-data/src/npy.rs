@@ -24,10 +24,12 @@ pub(crate) fn read_npy<T: Element>(
     storage: Storage,
     limit: Option<usize>,
 ) -> Result<Dataset<T>> {
-    let features = open(path)?.features(storage, limit)?;
+    let features = open(path)?;
+    let samples = features.rows();
+    let features = features.features(storage, limit)?;
     let origin = path.display().to_string();
     let Some(labels) = labels else { return Err(DataError::NoLabels { origin, beside: None }) };
-    Ok(Dataset::new(origin, features, TargetStore::Labels(labels)))
+    Dataset::new(origin, features, TargetStore::Labels(labels)).of_samples(samples)
 }
 
 /// y (N).

@@ -95,6 +95,9 @@ const CASES: &[Case] = &[
     ("labels-huge.npz", "", &["y", "2^63"]),
     ("labels-negative.npz", "", &["y", "-7 at row 1"]),
     ("labels-few.npz", "", &["y", "3 samples", "2"]),
+    ("labels-few.npz", "--limit 1", &["y", "3 samples", "2"]),
+    ("x.npy", "--labels y2.npy --limit 1", &["y", "3 samples", "2"]),
+    ("two-idx3-ubyte", "--labels l-idx1-ubyte --limit 1", &["y", "2 samples", "3"]),
     ("nan.npz", "", &["X", "finite", "NaN", "row 1"]),
     ("no-labels.npz", "", &["y or Y", "only X"]),
     ("flat.npz", "", &["X", "2 axes", "1 axis"]),
@@ -209,6 +212,7 @@ fn write_files(folder: &Path) {
     npz("huge-class.npz", &x, &labels([0, 1, 1 << 40]));
 
     put("y.npy", &npy_of("(3,)", "|u1", &[0, 1, 2]));
+    put("y2.npy", &npy_of("(2,)", "|u1", &[0, 1]));
     put("x.npy", &npy_of("(3, 2)", "|u1", &[1, 2, 3, 4, 5, 6]));
     put("short.npy", &npy_of("(3, 2)", "<f8", &[0; 40]));
     put("enormous.npy", &npy_of("(1000000000, 1000000)", "<f8", &[0; 48]));
