@@ -1,5 +1,6 @@
 //! What this runs on.
 
+use crate::values::check_threads_variables;
 use anyhow::Context;
 use std::error::Error;
 use std::fs;
@@ -33,15 +34,19 @@ fn kibibytes(table: &str, name: &str) -> Option<u64> {
 /// Gives rayon's global pool, which Burn computes in, its size, and says how many threads there are.
 ///
 /// # Errors
-/// If the system has no such threads, or if there is a number of them and the pool is at work already.
+/// If the system has no such threads, a variable asks for more than anyone has, or if there is a number of them and the pool is at work already.
 pub(crate) fn set_threads(threads: Option<usize>) -> anyhow::Result<usize> {
     let pool = rayon::ThreadPoolBuilder::new();
     match threads {
-        // What a pool that is there already says has no cause. Not asked here, rayon would panic where it has no threads.
-        None => match pool.build_global() {
-            Err(error) if error.source().is_some() => Err(error).context("threads"),
-            _ => Ok(rayon::current_num_threads()),
-        },
+        None => {
+            check_threads_variables()?;
+            // What a pool that is there already says has no cause. Not asked here, rayon would panic where it has no
+            // threads.
+            match pool.build_global() {
+                Err(error) if error.source().is_some() => Err(error).context("threads"),
+                _ => Ok(rayon::current_num_threads()),
+            }
+        }
         Some(threads) => {
             pool.num_threads(threads).build_global().context("threads")?;
             Ok(threads)

@@ -64,7 +64,21 @@ pub(crate) fn parse_tolerance(text: &str) -> Result<f64, String> {
     tolerance.ok_or_else(|| "expected a finite number, at least 0".to_owned())
 }
 
+/// More than any machine has: a system makes so many for a long time, or none.
+const MOST_THREADS: usize = 1024;
+
 pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
-    let threads = text.parse().ok().filter(|threads| (1..=1024).contains(threads));
-    threads.ok_or_else(|| "expected a number from 1 to 1024".to_owned())
+    let threads = text.parse().ok().filter(|threads| (1..=MOST_THREADS).contains(threads));
+    threads.ok_or_else(|| format!("expected a number from 1 to {MOST_THREADS}"))
+}
+
+/// Refuses what the variables that rayon reads say, where rayon would take it and should not.
+pub(crate) fn check_threads_variables() -> anyhow::Result<()> {
+    for name in ["RAYON_NUM_THREADS", "RAYON_RS_NUM_CPUS"] {
+        let asked = std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
+        if let Some(threads) = asked.filter(|&threads| threads > MOST_THREADS) {
+            anyhow::bail!("{name}: expected a number from 1 to {MOST_THREADS}, found {threads}");
+        }
+    }
+    Ok(())
 }
