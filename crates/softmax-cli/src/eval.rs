@@ -1,7 +1,7 @@
 //! `softmax eval`: one backend, one problem, all outputs.
 
 use crate::args::EvalArgs;
-use crate::{destinations, machine};
+use crate::{destinations, interrupt, machine};
 use crate::flags::in_words_of_flags;
 use crate::memory::check_call;
 use crate::source::{lacking_storage, read_npz};
@@ -17,6 +17,7 @@ pub(crate) fn run(
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     destinations::check_eval(args)?;
+    interrupt::end_cleanly();
     let dtype = match args.dtype {
         Some(dtype) => dtype,
         None => float_type_of_npz(&args.data)?,

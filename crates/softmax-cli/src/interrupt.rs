@@ -1,5 +1,8 @@
-//! Ctrl-C: the first asks for an end at the next good place, so that what was measured is printed; the second ends.
+//! Ctrl-C, and SIGTERM and SIGHUP where there are such: the first asks for an end at the next good place, so that what was
+//! measured is printed; the second ends. No end leaves a temporary file.
 
+use softmax_data::discard_unfinished;
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
@@ -9,16 +12,39 @@ pub(crate) const EXIT_CODE: u8 = 130;
 
 /// From now on the first Ctrl-C is a request.
 pub(crate) fn listen() {
-    let handler = || {
+    handle(|| {
         if REQUESTED.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(EXIT_CODE));
+            end();
         }
-    };
-    // Refused where there is a handler already, which is this one, or where there are no signals.
-    let _ = ctrlc::set_handler(handler);
+    });
+}
+
+/// From now on the first Ctrl-C ends, as it would in any case, and leaves nothing half written.
+pub(crate) fn end_cleanly() {
+    handle(end);
 }
 
 /// Whether an end was asked for.
 pub(crate) fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
+}
+
+fn end() {
+    discard_unfinished();
+    std::process::exit(i32::from(EXIT_CODE));
+}
+
+fn handle(handler: impl FnMut() + Send + 'static) {
+    // All three have one handler, and under `nohup` a hangup is to mean nothing.
+    if !is_hangup_ignored() {
+        // Refused where there is a handler already, which is this one, or where there are no signals.
+        let _ = ctrlc::set_handler(handler);
+    }
+}
+
+/// As Linux tells it: a mask of the signals that are ignored, in which SIGHUP is the first.
+fn is_hangup_ignored() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

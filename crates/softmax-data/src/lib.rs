@@ -42,6 +42,7 @@ mod storage;
 mod stores;
 mod svmlight;
 mod synthetic;
+mod unfinished;
 mod watched;
 
 pub use dataset::{Dataset, Preparation};
@@ -52,6 +53,7 @@ pub use format::Format;
 pub use mapped::MappedMatrix;
 pub use npz::float_type_of_npz;
 pub use output::{WriteSeek, check_destination, write_atomically};
+pub use unfinished::discard_unfinished;
 pub use paths::is_same_file;
 pub use random::random_weights;
 pub use read::{ReadOptions, files, read, read_weights};

@@ -1,5 +1,6 @@
 use crate::error::{DataError, Result};
 use crate::paths::{destination, folder_of};
+use crate::unfinished::Unfinished;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Cursor, Write};
 use std::path::Path;
@@ -20,7 +21,7 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> i
         }
         // Behind a link it is the file that changes, or is made, and not the link.
         let path = &destination(path)?;
-        let temporary = new_file(folder_of(path))?;
+        let (temporary, _unfinished) = Unfinished::begin(|| new_file(folder_of(path)))?;
         // Through the file itself: the temporary file's own errors tell its name.
         let mut file = BufWriter::new(temporary.as_file());
         write(&mut file)?;

@@ -1,8 +1,8 @@
 //! Files of records, a line of JSON each, which appear as soon as they are known.
 
 use crate::record::Record;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Why a file of records can't be read or written.
@@ -22,6 +22,9 @@ pub enum JournalError {
     /// The file is there already.
     #[error("{}: expected a new file, or --resume to add to it", .0.display())]
     Exists(PathBuf),
+    /// Another process writes to it.
+    #[error("{}: expected a file that no other process writes records to, found one that does", .0.display())]
+    InUse(PathBuf),
     /// A line is something else.
     #[error("{}: line {line}: expected a record of softmax bench, found something else", path.display())]
     NotARecord {
@@ -32,7 +35,7 @@ pub enum JournalError {
     },
 }
 
-/// A file that records are added to.
+/// A file that records are added to, by no one else meanwhile.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -47,7 +50,10 @@ impl Journal {
     pub fn create(path: &Path) -> Result<Self, JournalError> {
         refuse_folder(path)?;
         match OpenOptions::new().write(true).create_new(true).open(path) {
-            Ok(file) => Ok(Journal { path: path.to_owned(), file }),
+            Ok(file) => {
+                lock(path, &file)?;
+                Ok(Journal { path: path.to_owned(), file })
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 Err(JournalError::Exists(path.to_owned()))
             }
@@ -59,20 +65,21 @@ impl Journal {
     /// taken away.
     ///
     /// # Errors
-    /// If a line is no record, and the file stays as it is; or if the system refuses.
+    /// If another process has it open, or a line is no record, and the file stays as it is; or if the system refuses.
     pub fn resume(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
         refuse_folder(path)?;
-        let mut whole = match fs::read(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            bytes => bytes.map_err(io_error(path))?,
-        };
+        let mut options = OpenOptions::new();
+        let mut file = options.read(true).append(true).create(true).open(path).map_err(io_error(path))?;
+        // Before it is read: what another process adds is not missed.
+        lock(path, &file)?;
+        let mut whole = Vec::new();
+        file.read_to_end(&mut whole).map_err(io_error(path))?;
         // What was cut short may end within a character.
         let rest = whole.split_off(whole.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
         let records = parse(path, &whole)?;
         if !rest.is_empty() && !rest.starts_with(b"{") {
             return Err(JournalError::NotARecord { path: path.to_owned(), line: records.len() + 1 });
         }
-        let file = OpenOptions::new().append(true).create(true).open(path).map_err(io_error(path))?;
         file.set_len(whole.len() as u64).map_err(io_error(path))?;
         Ok((Journal { path: path.to_owned(), file }, records))
     }
@@ -105,6 +112,14 @@ fn parse(path: &Path, lines: &[u8]) -> Result<Vec<Record>, JournalError> {
         serde_json::from_slice(line).map_err(no_record)
     };
     lines.split_inclusive(|&byte| byte == b'\n').enumerate().map(record).collect()
+}
+
+/// Until the file is closed. Where files have no locks it goes without.
+fn lock(path: &Path, file: &File) -> Result<(), JournalError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse(path.to_owned())),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+    }
 }
 
 fn refuse_folder(path: &Path) -> Result<(), JournalError> {

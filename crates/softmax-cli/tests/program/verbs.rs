@@ -228,12 +228,14 @@ fn a_reader_that_stops_is_no_failure() {
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2);
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")] // Whose `env` sets signals.
 #[test]
 fn an_interruption_leaves_what_was_measured() {
     let args = "compare --synthetic 4000x200x50 --backends naive,fused --time-budget 600 --format json";
     let rounds_after = |seconds: u64| {
-        let child = Command::new(env!("CARGO_BIN_EXE_softmax"))
+        // `env` so that the tests may themselves run under `nohup`.
+        let child = Command::new("env")
+            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_softmax")])
             .args(words(args))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -249,6 +251,74 @@ fn an_interruption_leaves_what_was_measured() {
     };
     // Long before the end, and long after the checks, which take the longer the busier the machine is.
     assert!([3, 15, 60].into_iter().any(|seconds| rounds_after(seconds) > Some(1)));
+}
+
+/// Told to end while it writes.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupted_eval_leaves_no_file() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    // Not compressed, so that most of the time goes into writing as much again.
+    let mut npz = ndarray_npy::NpzWriter::new(fs::File::create(at("p.npz")).unwrap());
+    npz.add_array("X", &ndarray::Array2::<f32>::zeros((1, 3000))).unwrap();
+    npz.add_array("W", &ndarray::Array2::<f32>::zeros((3000, 5000))).unwrap();
+    npz.add_array("y", &ndarray::Array1::<i64>::zeros(1)).unwrap();
+    npz.finish().unwrap();
+    let files = || fs::read_dir(folder.path()).unwrap().count();
+    // Whether the signal came while there was a temporary file, which is the second in the folder.
+    let interrupted_by = |signal: &str| {
+        // `env` so that the tests may themselves run under `nohup`.
+        let mut child = Command::new("env")
+            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_softmax")])
+            .args(words("eval --backend fused --data p.npz --out g.npz --threads 1"))
+            .current_dir(folder.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while files() == 1 && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
+        let code = child.wait().unwrap().code();
+        let is_whole = fs::remove_file(at("g.npz")).is_ok();
+        assert_eq!(files(), 1, "{signal}: {:?}", fs::read_dir(folder.path()));
+        assert!(matches!(code, Some(0 | 130)), "{signal}: {code:?}");
+        code == Some(130) && !is_whole
+    };
+    for signal in ["-INT", "-TERM"] {
+        assert!((0..30).any(|_| interrupted_by(signal)), "{signal} never came in time");
+    }
+}
+
+#[test]
+fn two_benches_do_not_write_to_one_file() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("r.jsonl");
+    let args = words("bench --shapes 20x6x4,30x6x8 --backends naive --repeat 1 --output r.jsonl --resume");
+    let (journal, _) = softmax_record::Journal::resume(&path).unwrap();
+    let line = refusal(&args, folder.path());
+    assert!(line.contains("r.jsonl: expected a file that no other process writes"), "{line}");
+    drop(journal);
+    let run = || Command::new(env!("CARGO_BIN_EXE_softmax")).args(&args).current_dir(folder.path()).output().unwrap();
+    let codes: Vec<Option<i32>> = std::thread::scope(|scope| {
+        let all: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
+        all.into_iter().map(|one| one.join().unwrap().status.code()).collect()
+    });
+    assert!(codes.contains(&Some(0)) && codes.iter().all(|code| matches!(code, Some(0 | 2))), "{codes:?}");
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+}
+
+#[test]
+fn a_variable_that_asks_for_a_world_of_threads_is_refused() {
+    for args in ["backends", QUICK, "verify --filter none"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
+        let output = command.args(words(args)).env("RAYON_NUM_THREADS", "100000").output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let expected = "softmax: RAYON_NUM_THREADS: expected a number from 1 to 1024, found 100000\n";
+        assert_eq!((output.status.code(), said.as_str()), (Some(2), expected), "{args}");
+    }
 }
 
 /// What has no room or may not be written to.
@@ -267,10 +337,12 @@ fn a_full_disk_and_a_place_to_read_only_are_one_line() {
     let line = eval("/proc/g.npz");
     assert!(line.ends_with("/proc/g.npz: No such file or directory (os error 2)\n"), "{line}");
 
-    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
-    let output = command.args(words(QUICK)).stdout(full).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
-    assert!(said.contains("No space left"), "{said}");
+    for args in [QUICK, "--help", "--version", "compare -h", "man", "completions fish", "backends"] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
+        let output = command.args(words(args)).stdout(full).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{args}: {said}");
+        assert!(said.contains("No space left"), "{args}: {said}");
+    }
 }
