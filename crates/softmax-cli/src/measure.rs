@@ -59,10 +59,11 @@ pub(crate) fn worth_running<T: BackendElement>(
     check_call(entry, problem, set).map_err(|reason| Skipped::new(name, reason))?;
     // One of its own, since what a trial allocates the first call would not.
     let mut backend = entry.make::<T>(setup);
-    let estimate =
-        estimate(backend.as_mut(), problem, set).map_err(|error| Skipped::new(name, error.to_string()))?;
-    match estimate.map(|estimate| estimate.as_secs_f64()) {
-        Some(seconds) if seconds > PATIENCE * budget => {
+    let limit = PATIENCE * budget;
+    let estimate = estimate(backend.as_mut(), problem, set, limit)
+        .map_err(|error| Skipped::new(name, error.to_string()))?;
+    match estimate {
+        Some(seconds) if seconds > limit => {
             let (call, budget) = (units::seconds(seconds), units::seconds(budget));
             let reason = format!("one call would take about {call}, with a time budget of {budget}");
             Err(Skipped { estimate_s: Some(seconds), ..Skipped::new(name, reason) })
@@ -76,38 +77,50 @@ fn row_work(d: u64, c: u64) -> u64 {
     c.saturating_mul(d.saturating_add(EXPONENTIAL)).max(1)
 }
 
-/// How long a call would take, from some of its rows; `None` where the problem is small enough to just run.
+/// How many seconds a call would take, from some of its rows; `None` where the problem is small enough to just run, or it is
+/// soon clear that it takes no more than `limit`.
 fn estimate<T: BackendElement>(
     backend: &mut dyn SoftmaxBackend<T>,
     problem: &Problem<'_, T>,
     set: OutputSet,
-) -> softmax::Result<Option<Duration>> {
+    limit: f64,
+) -> softmax::Result<Option<f64>> {
     let (n, d, c) = (problem.n_samples() as u64, problem.n_features() as u64, problem.n_classes() as u64);
     let row = row_work(d, c);
     if n.saturating_mul(row) <= PROBE_ABOVE {
         return Ok(None);
     }
+    // All rows take at most in proportion to some: what a call does to W is the same for few as for all.
+    let is_within = |rows: u64, seconds: f64| seconds * (n as f64 / rows as f64) <= limit;
     let mut time = |rows: u64| -> softmax::Result<f64> {
         let problem = problem.rows(0..rows as usize);
         let mut outputs = OwnedOutputs::zeros(&problem, set);
-        // Once for the memory that it takes, once for the time.
-        backend.evaluate(&problem, &mut outputs.as_outputs())?;
-        let start = Instant::now();
-        backend.evaluate(&problem, &mut outputs.as_outputs())?;
-        Ok(start.elapsed().as_secs_f64())
+        let mut call = || -> softmax::Result<f64> {
+            let start = Instant::now();
+            backend.evaluate(&problem, &mut outputs.as_outputs())?;
+            Ok(start.elapsed().as_secs_f64())
+        };
+        // Once for the memory that it takes, once for the time, where the first does not tell enough.
+        let first = call()?;
+        if is_within(rows, first) { Ok(first) } else { call() }
     };
-    // Two sizes, since what a call does to W costs the same for few rows as for all; and far enough apart that the
-    // difference is more than noise.
+    // Two sizes, for the same reason; and far enough apart that the difference is more than noise.
     let few = (PROBE_WORK / row).clamp(1, n);
     let least = time(few)?;
+    if is_within(few, least) {
+        return Ok(None);
+    }
+    if least > limit {
+        return Ok(Some(least));
+    }
     let mut more = (few * 4).min(n);
     let mut longer = time(more)?;
-    while longer < 2.0 * least && more < n {
+    while longer < 2.0 * least && more < n && !is_within(more, longer) {
         more = (more * 4).min(n);
         longer = time(more)?;
     }
     let per_row = (longer - least).max(0.0) / (more - few).max(1) as f64;
-    Ok(Some(Duration::from_secs_f64(longer + per_row * (n - more) as f64)))
+    Ok(Some(longer + per_row * (n - more) as f64))
 }
 
 /// Times the backends in turn, round by round, so that a drift of the machine's speed hits all alike. After an
