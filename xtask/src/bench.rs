@@ -23,7 +23,7 @@ const QUICK_SHAPES: &str = "500x3073x10,1797x64x10,1024x512x1000";
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Three small problems and little time for each: under two minutes
+    /// Three small problems and little time for each: under two minutes, once the program is built
     #[arg(long)]
     quick: bool,
     /// Other libraries too: NumPy, scikit-learn, PyTorch, JAX

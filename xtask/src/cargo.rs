@@ -90,13 +90,18 @@ pub(crate) fn cargo(args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result
     Ok(())
 }
 
-/// Builds the release program, with OpenBLAS where it is there.
+/// Builds the release program as a user does: with OpenBLAS where it is there, and without graphics devices, for which tests
+/// have a Burn of their own.
 ///
 /// # Errors
 /// If it does not build.
 pub(crate) fn build_program() -> anyhow::Result<PathBuf> {
     let features: &[&str] =
         if Extra::Openblas.is_here() { &["--features", "softmax-cli/openblas"] } else { &[] };
+    eprintln!(
+        "building the program without graphics devices; the first time, also after `cargo xtask test`, this \
+         compiles Burn, which takes some nine minutes of processor time"
+    );
     cargo(&[&["build", "--release", "-p", "softmax-cli"], features].concat(), &[])?;
     Ok(PathBuf::from("target/release/softmax"))
 }
