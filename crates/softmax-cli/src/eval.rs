@@ -1,11 +1,11 @@
 //! `softmax eval`: one backend, one problem, all outputs.
 
 use crate::args::EvalArgs;
-use crate::{destinations, interrupt, machine};
 use crate::flags::in_words_of_flags;
 use crate::memory::check_call;
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
+use crate::{destinations, interrupt, machine};
 use softmax::{BackendElement, Dtype, OutputKind, OutputSet, OwnedOutputs, Registry, Setup};
 use softmax_data::{float_type_of_npz, printable, write_evaluation_npz};
 use std::io::Write;
@@ -39,7 +39,9 @@ fn run_as<T: BackendElement>(
     let mut dataset = read_npz::<T>(&args.data, args.storage).map_err(in_words_of_flags)?;
     let threads = Some(machine::set_threads(args.threads)?);
     let mut backend = entry.make::<T>(Setup { threads });
-    if let Some(feature) = lacking_storage(backend.as_ref(), &dataset.problem(objective).map_err(in_words_of_flags)?) {
+    if let Some(feature) =
+        lacking_storage(backend.as_ref(), &dataset.problem(objective).map_err(in_words_of_flags)?)
+    {
         writeln!(err, "softmax: {} does not support {feature}: widened to {}", args.backend, T::DTYPE)?;
         dataset = dataset.widened();
     }

@@ -21,7 +21,11 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
         ),
         DataError::LabelColumn { ref origin, ref found, .. } => {
             let columns = error.columns().unwrap_or_default();
-            anyhow!("{}: --label-column: expected one of {columns}, found {}", printable(origin), shown(found))
+            anyhow!(
+                "{}: --label-column: expected one of {columns}, found {}",
+                printable(origin),
+                shown(found)
+            )
         }
         DataError::Range { dtype: Dtype::F32, .. } => anyhow!("{error}; --dtype f64 holds it"),
         other => other.into(),

@@ -11,7 +11,9 @@ pub(crate) fn check_problem<T>(whose: &str, shape: Shape) -> anyhow::Result<()> 
     let entries = product(n, d) + 2.0 * product(d, c);
     let needed = entries * size_of::<T>() as f64 + product(n, size_of::<i64>());
     check(needed).map_err(|room| {
-        anyhow::anyhow!("{whose}: expected a problem that fits into memory, found {shape}, which takes {room}")
+        anyhow::anyhow!(
+            "{whose}: expected a problem that fits into memory, found {shape}, which takes {room}"
+        )
     })
 }
 

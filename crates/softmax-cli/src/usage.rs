@@ -41,7 +41,9 @@ pub(crate) fn explain(error: &clap::Error, words: &[String]) -> String {
         }
         ErrorKind::TooManyValues => format!("{argument}: expected no value, found {found}"),
         ErrorKind::ArgumentConflict => match all(error, ContextKind::PriorArg).join(", ") {
-            prior if prior.is_empty() || prior == argument => format!("{argument}: expected once, found twice"),
+            prior if prior.is_empty() || prior == argument => {
+                format!("{argument}: expected once, found twice")
+            }
             prior => format!("{argument} cannot be used with {prior}"),
         },
         other => [other.to_string(), argument].join(" "),
@@ -67,7 +69,8 @@ fn meant(error: &clap::Error, kind: ContextKind) -> String {
 
 fn commands() -> String {
     let cli = Cli::command();
-    let names = cli.get_subcommands().filter(|command| !command.is_hide_set()).map(|command| command.get_name());
+    let names =
+        cli.get_subcommands().filter(|command| !command.is_hide_set()).map(|command| command.get_name());
     names.collect::<Vec<_>>().join(", ")
 }
 

@@ -215,7 +215,8 @@ impl FileArray<'_> {
                     _ => format!("index {position}"),
                 };
                 if value.is_finite() {
-                    let (origin, place) = (self.origin.clone(), Place::Field(format!("{} at {place}", self.name)));
+                    let (origin, place) =
+                        (self.origin.clone(), Place::Field(format!("{} at {place}", self.name)));
                     return DataError::Range { origin, place, dtype: T::DTYPE, found: value };
                 }
                 self.refuse(admit.name(), format!("{value} at {place}"))

@@ -26,9 +26,8 @@ pub(crate) fn read_csv<T: Element>(
     limit: Option<usize>,
 ) -> Result<Dataset<T>> {
     let origin = path.display().to_string();
-    let refuse_at = |place: Place, expected: &str, found: &str| {
-        DataError::part(&origin, place, expected, found)
-    };
+    let refuse_at =
+        |place: Place, expected: &str, found: &str| DataError::part(&origin, place, expected, found);
     let refuse_table =
         |expected: &str, found: &str| refuse_at(Place::Field("table".to_owned()), expected, found);
     let mut source = open(path)?.reader;
@@ -88,9 +87,9 @@ pub(crate) fn read_csv<T: Element>(
             let found = if text.is_empty() { "nothing" } else { text };
             if Some(k) == label {
                 if labels.is_none() {
-                    own_labels
-                        .push(text)
-                        .map_err(|expected| refuse_at(Place::Cell { line, column: name(k) }, expected, found))?;
+                    own_labels.push(text).map_err(|expected| {
+                        refuse_at(Place::Cell { line, column: name(k) }, expected, found)
+                    })?;
                 }
                 continue;
             }

@@ -227,9 +227,7 @@ impl<T: Element> Dataset<T> {
                     format!("{rows} rows of {columns}{hint}"),
                 )
             }
-            Error::Shape { array: ArrayName::Labels, found, .. } => {
-                self.not_for_each("y", samples, found)
-            }
+            Error::Shape { array: ArrayName::Labels, found, .. } => self.not_for_each("y", samples, found),
             Error::Shape { array: ArrayName::SoftTargets, axis: AxisName::Samples, found, .. } => {
                 self.not_for_each("Y", samples, found)
             }

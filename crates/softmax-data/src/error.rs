@@ -165,7 +165,11 @@ fn named(path: &Path) -> String {
 
 /// How many columns, and their names if there are any.
 fn listed(count: usize, names: &[String]) -> String {
-    if names.is_empty() { format!("{count} columns") } else { format!("{count} columns: {}", shown(&names.join(", "))) }
+    if names.is_empty() {
+        format!("{count} columns")
+    } else {
+        format!("{count} columns: {}", shown(&names.join(", ")))
+    }
 }
 
 impl DataError {

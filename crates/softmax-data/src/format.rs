@@ -37,7 +37,8 @@ names!(Format, "format",
 impl Format {
     /// Whether files of other kinds have such a name too, so that [`of_name`](Self::of_name) guesses.
     pub fn is_guess(path: &Path) -> bool {
-        let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let name =
+            path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
         !path.is_dir() && [".txt", ".data", ".bin"].iter().any(|suffix| name.ends_with(suffix))
     }

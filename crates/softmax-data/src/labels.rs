@@ -19,7 +19,9 @@ impl Labels {
         let row = match whole(text) {
             Some(integer) if !has_names => integer,
             Some(_) => return Err("a name, as the labels before it"),
-            None if text.is_empty() || text.parse::<f64>().is_ok() => return Err("labels: integers, or names"),
+            None if text.is_empty() || text.parse::<f64>().is_ok() => {
+                return Err("labels: integers, or names");
+            }
             None if is_first || has_names => match self.names.get(text) {
                 Some(&number) => number,
                 None => {

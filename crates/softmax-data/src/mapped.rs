@@ -24,8 +24,8 @@ impl MappedFile {
         // SAFETY: the mapping is private and read-only. Its bytes are read as numbers, of which every pattern of bits is
         // one. A program that changes the file meanwhile changes numbers, and one that cuts it short ends this process
         // with a signal, as it would for any program that maps files; the documentation of `read` says so.
-        let map = unsafe { Mmap::map(&file) }
-            .map_err(|source| DataError::Io { path: path.to_owned(), source })?;
+        let map =
+            unsafe { Mmap::map(&file) }.map_err(|source| DataError::Io { path: path.to_owned(), source })?;
         Ok(MappedFile(Arc::new(map)))
     }
 }

@@ -21,7 +21,9 @@ impl Fault {
     pub(crate) fn parts(self) -> (u64, String, &'static str) {
         match self {
             Fault::OpenQuote(line) => (line, "a quote that is closed".to_owned(), "one that is not"),
-            Fault::LongField(line) => (line, format!("fields of at most {LONGEST_FIELD} bytes"), "a longer one"),
+            Fault::LongField(line) => {
+                (line, format!("fields of at most {LONGEST_FIELD} bytes"), "a longer one")
+            }
             Fault::ManyColumns(line) => (line, format!("at most {MOST_COLUMNS} columns"), "more"),
         }
     }
@@ -83,7 +85,11 @@ impl<R: Read> Watched<R> {
         if is_end {
             (self.state, self.length) = (State::Start, 0);
             self.columns = if byte == self.delimiter { self.columns + 1 } else { 1 };
-            return if self.columns > MOST_COLUMNS { Err(Fault::ManyColumns(line)) } else { Ok(self.columns == 1) };
+            return if self.columns > MOST_COLUMNS {
+                Err(Fault::ManyColumns(line))
+            } else {
+                Ok(self.columns == 1)
+            };
         }
         self.state = match (self.state, byte) {
             (State::Start, b'"') => {

@@ -136,7 +136,11 @@ impl Registry {
         );
         // As `softmax compare` measures them.
         for (name, count) in [("ndarray", 1), ("openblas", 1), ("burn-autodiff", 6)] {
-            registry.entries.iter_mut().filter(|entry| entry.name == name).for_each(|e| e.score_arrays = count);
+            registry
+                .entries
+                .iter_mut()
+                .filter(|entry| entry.name == name)
+                .for_each(|e| e.score_arrays = count);
         }
         registry
     }

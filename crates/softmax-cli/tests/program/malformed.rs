@@ -121,7 +121,11 @@ const CASES: &[Case] = &[
     ("escapes.csv", "", &["column red\\u{1b}[31m\\nnext: ", "found \\u{1b}]0;x\\u{7}\n"]),
     ("escapes.csv", "--label-column none", &["3 columns: red\\u{1b}[31m\\nnext, b, c, found none\n"]),
     ("long.csv", "", &["column nnn", "nnn…: expected a finite number, found xxx", "xxx…\n"]),
-    ("long.csv", "--label-column none", &["--label-column: expected one of 3 columns: nnn", "nnn…, found none"]),
+    (
+        "long.csv",
+        "--label-column none",
+        &["--label-column: expected one of 3 columns: nnn", "nnn…, found none"],
+    ),
     ("keys.npz", "", &["X: expected", "found only \\u{1b}[31mkey\\nkeykkk", "k…\n"]),
     ("column.csv", "--label-column nowhere", &["--label-column", "a, b, c", "nowhere"]),
     ("regression.csv", "", &["line 1, column 3", "0.5"]),
@@ -367,6 +371,9 @@ fn a_device_is_no_file_and_a_pipe_is_one() {
         assert!(run.status.success(), "{format}: {}", String::from_utf8_lossy(&run.stderr));
         let run = piped("cat /dev/zero", format);
         let said = String::from_utf8(run.stderr).unwrap();
-        assert!(run.status.code() == Some(2) && said.contains("/dev/stdin: line 1: expected"), "{format}: {said}");
+        assert!(
+            run.status.code() == Some(2) && said.contains("/dev/stdin: line 1: expected"),
+            "{format}: {said}"
+        );
     }
 }

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 fn within(mebibytes: u32, args: &str, folder: &Path) -> Run {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -v {} && exec \"$0\" \"$@\"", mebibytes * 1024)]);
-    let output = command.arg(env!("CARGO_BIN_EXE_softmax")).args(words(args)).current_dir(folder).output().unwrap();
+    let output =
+        command.arg(env!("CARGO_BIN_EXE_softmax")).args(words(args)).current_dir(folder).output().unwrap();
     Run {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),
@@ -21,7 +22,12 @@ fn within(mebibytes: u32, args: &str, folder: &Path) -> Run {
 
 fn refused(mebibytes: u32, args: &str, expected: &str, folder: &Path) {
     let run = within(mebibytes, args, folder);
-    assert_eq!((run.code, run.out.as_str(), run.err.lines().count()), (Some(2), "", 1), "{args}: {}", run.err);
+    assert_eq!(
+        (run.code, run.out.as_str(), run.err.lines().count()),
+        (Some(2), "", 1),
+        "{args}: {}",
+        run.err
+    );
     assert!(run.err.contains(expected) && run.err.contains("memory"), "{args}: {}", run.err);
 }
 

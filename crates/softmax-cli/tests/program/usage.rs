@@ -9,7 +9,10 @@ fn each_mistake_is_a_sentence() {
     let (folder, _) = folder();
     for (args, expected) in [
         (&["eval", "--data", "p.npz"][..], "missing: --backend <NAME>, --out <FILE.npz>"),
-        (&["compare", "--dtype", "f33"], "--dtype <DTYPE>: expected one of f32, f64, found f33; did you mean f32?"),
+        (
+            &["compare", "--dtype", "f33"],
+            "--dtype <DTYPE>: expected one of f32, f64, found f33; did you mean f32?",
+        ),
         (&["compare", "--data"], "--data <FILE>: expected a value, found none"),
         (&["compare", "--threads", "0"], "--threads <N>: expected a number from 1 to 1024, found 0"),
         (&["compare", "--repeat", "0"], "--repeat <ROUNDS>: expected a number from 1 to 4294967295, found 0"),
@@ -17,16 +20,26 @@ fn each_mistake_is_a_sentence() {
         (&["compare", "--dx=3"], "--dx: expected no value, found 3"),
         (&["compare", "--dx", "--dx"], "--dx: expected once, found twice"),
         (&["bench", "--sweeps", "--dx", "--output", "x"], "--sweeps cannot be used with --dx"),
-        (&["compare", "--plot", "x.png"], "--plot <FILE.svg>: expected a name in .svg, the one format that there is, found x.png"),
+        (
+            &["compare", "--plot", "x.png"],
+            "--plot <FILE.svg>: expected a name in .svg, the one format that there is, found x.png",
+        ),
         (&["compare", "p.npz"], "unexpected argument p.npz: a file of samples is given as --data p.npz"),
         (&["bench", "p.npz"], "unexpected argument p.npz"),
-        (&["backends", "--format", "red\x1b[31m\n"], "--format <FORMAT>: expected one of table, json, found red\\u{1b}[31m\\n"),
+        (
+            &["backends", "--format", "red\x1b[31m\n"],
+            "--format <FORMAT>: expected one of table, json, found red\\u{1b}[31m\\n",
+        ),
     ] {
         let line = refusal(args, folder.path());
         assert_eq!(line, format!("softmax: {expected} (try --help)\n"));
     }
     let line = refusal(&["compar"], Path::new("."));
-    assert!(line.contains("expected a command: compare, eval,") && line.contains("found compar; did you mean compare?"), "{line}");
+    assert!(
+        line.contains("expected a command: compare, eval,")
+            && line.contains("found compar; did you mean compare?"),
+        "{line}"
+    );
 }
 
 #[test]

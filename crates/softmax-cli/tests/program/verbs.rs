@@ -301,7 +301,9 @@ fn two_benches_do_not_write_to_one_file() {
     let line = refusal(&args, folder.path());
     assert!(line.contains("r.jsonl: expected a file that no other process writes"), "{line}");
     drop(journal);
-    let run = || Command::new(env!("CARGO_BIN_EXE_softmax")).args(&args).current_dir(folder.path()).output().unwrap();
+    let run = || {
+        Command::new(env!("CARGO_BIN_EXE_softmax")).args(&args).current_dir(folder.path()).output().unwrap()
+    };
     let codes: Vec<Option<i32>> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
         all.into_iter().map(|one| one.join().unwrap().status.code()).collect()
