@@ -2,10 +2,7 @@
 
 use crate::flags::of_option;
 use crate::style::Color;
-use crate::values::{
-    self, parse_count, parse_minutes, parse_picture, parse_rounds, parse_seconds, parse_threads,
-    parse_tolerance,
-};
+use crate::values::{self, parse_count, parse_minutes, parse_seconds, parse_threads, parse_tolerance};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use softmax::{Dtype, Objective, Reduction};
@@ -146,7 +143,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_enum, default_value_t = CompareFormat::Table)]
     pub(crate) format: CompareFormat,
     /// Draw time and error of each backend
-    #[arg(long, value_name = "FILE.svg", value_parser = parse_picture)]
+    #[arg(long, value_name = "FILE.svg", value_parser = values::parse_picture)]
     pub(crate) plot: Option<PathBuf>,
     /// Write the result to a file instead of standard output
     #[arg(long, value_name = "FILE")]
@@ -391,7 +388,7 @@ impl ObjectiveArgs {
 #[command(next_help_heading = "Timing")]
 pub(crate) struct TimingArgs {
     /// Rounds, in each of which every backend is timed once [default: as the budget allows]
-    #[arg(long, value_name = "ROUNDS", value_parser = parse_rounds)]
+    #[arg(long, value_name = "ROUNDS", value_parser = values::parse_rounds)]
     pub(crate) repeat: Option<u32>,
     /// Seconds to spend on timing a problem, all backends together; one that takes four times as long for a call is
     /// left out

@@ -6,7 +6,7 @@ use crate::isolated::Contest;
 use crate::side_by_side::{self, Plan};
 use crate::source::Source;
 use crate::verdict::Verdict;
-use crate::{interrupt, machine, memory, sweeps};
+use crate::{destinations, interrupt, machine, memory, sweeps};
 use softmax::{Backend, BackendElement, Dtype, Fused, Registry};
 use softmax_data::printable;
 use softmax_record::{Comparison, Journal, Machine, Palette, Record, Roofline, Sweep, Task};
@@ -20,6 +20,7 @@ pub(crate) fn run(
     palette: Palette,
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
+    destinations::check_bench(args)?;
     let entries = registry.select(&args.backends)?;
     let backends: Vec<String> = entries.iter().map(|entry| entry.name().to_owned()).collect();
     // Before there is a file.

@@ -1,6 +1,6 @@
 //! Files that are written: each in a folder that is there, none of them one that is read, and no two of them one.
 
-use crate::args::{CompareArgs, EvalArgs, ProblemArgs};
+use crate::args::{BenchArgs, CompareArgs, EvalArgs, ProblemArgs};
 use anyhow::Context;
 use softmax_data::{ReadOptions, check_destination, files, is_same_file};
 use std::path::{Path, PathBuf};
@@ -17,6 +17,10 @@ pub(crate) fn check_compare(args: &CompareArgs) -> anyhow::Result<()> {
 
 pub(crate) fn check_eval(args: &EvalArgs) -> anyhow::Result<()> {
     check(&[("--data", args.data.clone())], &[("--out", &args.out)])
+}
+
+pub(crate) fn check_bench(args: &BenchArgs) -> anyhow::Result<()> {
+    check(&[], &[("--output", &args.output)])
 }
 
 /// The files that a problem is read from.

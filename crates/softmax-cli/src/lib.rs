@@ -121,9 +121,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 fn write_help(help: &clap::Error, palette: Palette, out: &mut dyn Write) -> anyhow::Result<()> {
     let text = help.render();
     if palette.is_colored() {
-        write!(out, "{}", text.ansi())?
+        write!(out, "{}", text.ansi())?;
     } else {
-        write!(out, "{text}")?
-    };
+        write!(out, "{text}")?;
+    }
     Ok(())
 }

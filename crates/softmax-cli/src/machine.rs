@@ -34,7 +34,8 @@ fn kibibytes(table: &str, name: &str) -> Option<u64> {
 /// Gives rayon's global pool, which Burn computes in, its size, and says how many threads there are.
 ///
 /// # Errors
-/// If the system has no such threads, a variable asks for more than anyone has, or if there is a number of them and the pool is at work already.
+/// If the system has no such threads, if a variable asks for more than anyone has, or if there is a number of them and the
+/// pool is at work already.
 pub(crate) fn set_threads(threads: Option<usize>) -> anyhow::Result<usize> {
     let pool = rayon::ThreadPoolBuilder::new();
     match threads {

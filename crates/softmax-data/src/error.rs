@@ -105,7 +105,8 @@ pub enum DataError {
     },
 
     /// A table has no column of the name or at the place that labels are asked for from.
-    #[error("{}: column of labels: expected one of {}, found {}", printable(origin), listed(*columns, names), shown(found))]
+    #[error("{}: column of labels: expected one of {}, found {}",
+        printable(origin), listed(*columns, names), shown(found))]
     LabelColumn {
         /// The file.
         origin: String,

@@ -77,6 +77,7 @@ fn a_folder_that_is_not_there_is_named_before_any_work() {
         format!("{EVAL} --data missing.npz --out no/such/g.npz").replace("--data p.npz ", ""),
         format!("{COMPARE} --output no/such/r.json"),
         format!("{COMPARE} --plot no/such/r.svg"),
+        "bench --shapes 3x4x5 --output no/such/r.jsonl".to_owned(),
     ] {
         let line = refusal(&words(&args), folder.path());
         let flag = words(&args)[words(&args).len() - 2];
