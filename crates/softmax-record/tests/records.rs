@@ -88,12 +88,15 @@ fn what_is_appended_is_read_back_and_a_cut_line_is_taken_away() {
     records().iter().for_each(|record| journal.append(record).unwrap());
     assert_eq!(json(&read(&path).unwrap()), json(&records()));
     assert!(matches!(Journal::create(&path), Err(JournalError::Exists(_))));
+    assert!(matches!(Journal::resume(&path), Err(JournalError::InUse(_))));
+    drop(journal);
 
     let whole = fs::read_to_string(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 10]).unwrap();
     let (mut journal, known) = Journal::resume(&path).unwrap();
     assert_eq!(known.len(), 4);
     journal.append(&records()[4]).unwrap();
+    drop(journal);
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
 
     // Cut within a character.
