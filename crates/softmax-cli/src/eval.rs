@@ -2,7 +2,7 @@
 
 use crate::args::EvalArgs;
 use crate::flags::in_words_of_flags;
-use crate::memory::check_call;
+use crate::memory::require_call;
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
@@ -46,10 +46,7 @@ fn run_as<T: BackendElement>(
         dataset = dataset.widened();
     }
     let problem = dataset.problem(objective).map_err(in_words_of_flags)?;
-    check_call(entry, &problem, OutputSet::ALL).map_err(|reason| {
-        let expected = "expected a problem whose evaluation fits into memory";
-        anyhow::anyhow!("{}: {expected}, but {reason}", args.data.display())
-    })?;
+    require_call(&dataset.origin, entry, &problem, OutputSet::ALL)?;
     let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
     let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
     write_evaluation_npz(&args.out, &evaluation, &outputs)?;

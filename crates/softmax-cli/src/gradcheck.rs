@@ -2,7 +2,7 @@
 
 use crate::args::{Format, GradcheckArgs};
 use crate::json::write_json;
-use crate::memory::check_call;
+use crate::memory::require_call;
 use crate::progress::Progress;
 use crate::source::{self, Source, lacking_storage};
 use crate::verdict::Verdict;
@@ -79,7 +79,7 @@ fn check<T: BackendElement>(
     interrupt::listen();
 
     let set = source::gradients(&problem, args.dx);
-    check_call(entry, &problem, set).map_err(anyhow::Error::msg)?;
+    require_call(&source.dataset.origin, entry, &problem, set)?;
     let mut outputs = OwnedOutputs::zeros(&problem, set);
     backend.evaluate(&problem, &mut outputs.as_outputs())?;
 

@@ -35,11 +35,24 @@ pub(crate) fn check_call<T: BackendElement>(
         .map_err(|room| format!("a call of {} takes {room}", entry.name()))
 }
 
+/// The same as an error of the problem.
+pub(crate) fn require_call<T: BackendElement>(
+    whose: &str,
+    entry: &Entry,
+    problem: &Problem<'_, T>,
+    set: OutputSet,
+) -> anyhow::Result<()> {
+    check_call(entry, problem, set).map_err(|reason| {
+        anyhow::anyhow!("{whose}: expected a problem whose evaluation fits into memory, but {reason}")
+    })
+}
+
 /// Refuses what is larger than what is there, saying how large both are.
 fn check(needed: f64) -> Result<(), String> {
     match machine::available_bytes() {
         Some(available) if needed > available as f64 => {
-            Err(format!("{} of {} of memory", units::bytes(needed as u64), units::bytes(available)))
+            let (needed, available) = (units::bytes(needed as u64), units::bytes(available));
+            Err(format!("{needed}, where {available} are free"))
         }
         _ => Ok(()),
     }
