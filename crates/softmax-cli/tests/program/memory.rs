@@ -53,8 +53,18 @@ fn what_has_no_room_is_refused_in_one_line() {
         npz.add_array("X", &Array2::<u8>::zeros((8192, 4096))).unwrap();
         npz.add_array("y", &Array1::<i64>::zeros(8192)).unwrap();
     });
-    refused(200, "compare --threads 1 --dtype f64 --data wide.npz", "wide.npz: out of", folder.path());
-    refused(200, "compare --threads 1 --synthetic 8192x8192x2", "--synthetic", folder.path());
-    refused(100, "bench --shapes 8192x8192x2 --output r.jsonl", "--shapes", folder.path());
+    refused(
+        200,
+        "compare --backends naive --threads 1 --dtype f64 --data wide.npz",
+        "wide.npz: out of",
+        folder.path(),
+    );
+    refused(
+        200,
+        "compare --backends naive --threads 1 --synthetic 8192x8192x2",
+        "--synthetic",
+        folder.path(),
+    );
+    refused(100, "bench --backends naive --shapes 8192x8192x2 --output r.jsonl", "--shapes", folder.path());
     assert!(!at("r.jsonl").exists());
 }
