@@ -57,8 +57,11 @@ impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
             inputs.bias = Some(inputs.bias.take().unwrap_or_else(zero).require_grad());
         }
 
-        let forward = Forward::new(&inputs, &uploaded.objective);
-        let (losses, lse, best) = (forward.losses.clone(), forward.lse.clone(), forward.best.clone());
+        let forward = Forward::of_counted(&inputs, &uploaded.objective);
+        let Forward { losses, lse, best } = match inputs.ignored {
+            None => forward.clone(),
+            Some(_) => Forward::new(&inputs, &uploaded.objective),
+        };
         let unit = unit(problem);
         let (loss_sum, predicted) = write(losses, lse, best, unit, outputs, NAME)?;
         let loss = loss(loss_sum, problem);

@@ -3,11 +3,12 @@
 //! varies, so that its slope is the sum of the others'; elsewhere m is a constant, and its slope is its own.
 
 use crate::problem::{Inputs, TargetMass};
-use crate::scores::scores;
+use crate::scores::{counted_scores, scores};
 use burn::tensor::{Bool, Int, Tensor};
 use softmax_core::Objective;
 
 /// What the forward pass gives (N×1).
+#[derive(Clone)]
 pub(crate) struct Forward {
     /// argmax_c s.
     pub(crate) best: Tensor<2, Int>,
@@ -17,8 +18,17 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
+    /// Of all samples.
     pub(crate) fn new(inputs: &Inputs, objective: &Objective) -> Self {
-        let (scores, _) = scores(inputs, objective);
+        Self::of_scores(scores(inputs, objective).0, inputs, objective)
+    }
+
+    /// Of those that are not ignored, to be differentiated.
+    pub(crate) fn of_counted(inputs: &Inputs, objective: &Objective) -> Self {
+        Self::of_scores(counted_scores(inputs, objective).0, inputs, objective)
+    }
+
+    fn of_scores(scores: Tensor<2>, inputs: &Inputs, objective: &Objective) -> Self {
         let [n, c] = scores.dims();
         let (_, best) = scores.clone().detach().max_dim_with_indices(1);
         let classes = Tensor::<1, Int>::arange(0..c as i64, &scores.device()).reshape([1, c]).expand([n, c]);

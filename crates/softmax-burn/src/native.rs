@@ -4,9 +4,14 @@ use crate::chunk::Chunk;
 use crate::problem::{DeviceProblem, Inputs};
 use burn::tensor::{Int, Tensor};
 use softmax_core::{Objective, OutputKind, OutputSet};
+use std::ops::Range;
 
 /// Bytes of scores that are held at once; some ten times as much is held in all, by the operations that they go through.
 const SCORES_BYTES: usize = 16 << 20;
+
+/// Rows whose part of a sum over samples is summed by itself: a device adds up the terms of f32 in a row, and loses digits with
+/// each.
+const SUMMED: usize = 1024;
 
 /// What [`evaluate`] gives, on the problem's device and in its type; of the outputs those that were asked for.
 #[derive(Clone, Debug)]
@@ -77,7 +82,7 @@ pub(crate) fn by_chunks(
     let (wants_dw, wants_dx) = (wants(OutputKind::WeightsGradient), wants(OutputKind::FeaturesGradient));
     let wants_db = wants(OutputKind::BiasGradient);
     let (mut losses, mut lse, mut best, mut dx) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut dw, mut db): (Option<Tensor<2>>, Option<Tensor<2>>) = (None, None);
+    let (mut dw, mut db) = (RowSum::default(), RowSum::default());
     for first in (0..n).step_by(rows) {
         let end = (first + rows).min(n);
         let part;
@@ -95,16 +100,21 @@ pub(crate) fn by_chunks(
             continue;
         }
         let gradient = scored.score_gradient(chunk, objective);
-        if wants_db {
-            add(&mut db, gradient.clone().sum_dim(0));
+        for rows in blocks(end - first).filter(|_| wants_db) {
+            db.add(rows.len(), gradient.clone().slice([rows, 0..c]).sum_dim(0));
         }
         if wants_dx && d > 0 {
             dx.push(gradient.clone().matmul(inputs.weights.clone().transpose()));
         }
         if wants_dw && d > 0 {
-            add(&mut dw, chunk.counted_features().transpose().matmul(gradient));
+            let features = chunk.counted_features();
+            for rows in blocks(end - first) {
+                let features = features.clone().slice([rows.clone(), 0..d]).transpose();
+                dw.add(rows.len(), features.matmul(gradient.clone().slice([rows, 0..c])));
+            }
         }
     }
+    let mut dw = dw.total();
     if let (Some(dw), true) = (&mut dw, objective.l2 != 0.0) {
         *dw = dw.clone() + inputs.weights.clone() * objective.l2;
     }
@@ -116,17 +126,45 @@ pub(crate) fn by_chunks(
         best: if best.len() == 1 { best.remove(0) } else { Tensor::cat(best, 0) },
         weights_gradient: wants_dw.then(|| dw.unwrap_or_else(|| inputs.weights.zeros_like())),
         features_gradient: wants_dx.then(|| if dx.is_empty() { none() } else { together(dx) }),
-        bias_gradient: db,
+        bias_gradient: db.total(),
     }
 }
 
-fn add(sum: &mut Option<Tensor<2>>, part: Tensor<2>) {
-    *sum = Some(match sum.take() {
-        None => part,
-        Some(sum) => sum + part,
-    });
+/// So many rows in blocks that are summed by themselves.
+pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(SUMMED).map(move |first| first..(first + SUMMED).min(rows))
 }
 
-fn together(mut parts: Vec<Tensor<2>>) -> Tensor<2> {
+/// A sum over rows: of the sums of so many rows.
+#[derive(Default)]
+struct RowSum {
+    total: Option<Tensor<2>>,
+    recent: Option<Tensor<2>>,
+    rows: usize,
+}
+
+impl RowSum {
+    /// Adds the sum of some rows.
+    fn add(&mut self, rows: usize, part: Tensor<2>) {
+        self.recent = plus(self.recent.take(), Some(part));
+        self.rows += rows;
+        if self.rows >= SUMMED {
+            (self.total, self.rows) = (plus(self.total.take(), self.recent.take()), 0);
+        }
+    }
+
+    fn total(self) -> Option<Tensor<2>> {
+        plus(self.total, self.recent)
+    }
+}
+
+fn plus(a: Option<Tensor<2>>, b: Option<Tensor<2>>) -> Option<Tensor<2>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a + b),
+        (a, b) => a.or(b),
+    }
+}
+
+pub(crate) fn together(mut parts: Vec<Tensor<2>>) -> Tensor<2> {
     if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 0) }
 }

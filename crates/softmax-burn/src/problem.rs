@@ -99,12 +99,15 @@ pub(crate) struct TargetMass {
 impl Inputs {
     /// The features, with zeros for samples that are ignored, whatever they hold: zero times NaN is not zero.
     pub(crate) fn counted_features(&self) -> Tensor<2> {
+        self.counted(self.features.clone())
+    }
+
+    /// A matrix of N rows, with zeros for samples that are ignored.
+    pub(crate) fn counted(&self, rows: Tensor<2>) -> Tensor<2> {
+        let shape = rows.dims();
         match &self.ignored {
-            None => self.features.clone(),
-            Some(ignored) => {
-                let shape = self.features.dims();
-                self.features.clone().mask_fill(ignored.clone().expand(shape), 0.0)
-            }
+            Some(ignored) if shape[1] > 0 => rows.mask_fill(ignored.clone().expand(shape), 0.0),
+            _ => rows,
         }
     }
 

@@ -1,21 +1,49 @@
 //! Formulas (1) and (2).
 
 use crate::functions::{exp, tanh};
+use crate::native::{blocks, together};
 use crate::problem::Inputs;
 use burn::tensor::Tensor;
 use softmax_core::Objective;
+use std::ops::Range;
 
 /// s (N×C), and where there is a softcap ∂s/∂raw.
 pub(crate) fn scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
     let ([n, d], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
-    let mut scores = if d == 0 {
+    let mut raw = if d == 0 {
         inputs.sample_weights.zeros_like().expand([n, c])
     } else {
         inputs.features.clone().matmul(inputs.weights.clone())
     };
     if let Some(bias) = &inputs.bias {
-        scores = scores + bias.clone();
+        raw = raw + bias.clone();
     }
+    from_raw(raw, objective)
+}
+
+/// The same for autodiff: 0 for samples that are ignored, whose gradients would be 0 times what may be NaN; and by blocks of
+/// rows, so that dW and db, which autodiff adds up, are sums of the blocks'.
+pub(crate) fn counted_scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
+    let ([n, d], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
+    let features = inputs.counted_features();
+    let of_rows = |rows: Range<usize>| {
+        let mut raw = if d == 0 {
+            inputs.sample_weights.zeros_like().slice([rows.clone(), 0..1]).expand([rows.len(), c])
+        } else {
+            features.clone().slice([rows, 0..d]).matmul(inputs.weights.clone())
+        };
+        if let Some(bias) = &inputs.bias {
+            raw = raw + bias.clone();
+        }
+        raw
+    };
+    let parts: Vec<Tensor<2>> = blocks(n).map(of_rows).collect();
+    from_raw(inputs.counted(together(parts)), objective)
+}
+
+/// Temperature and softcap.
+fn from_raw(raw: Tensor<2>, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
+    let mut scores = raw;
     // Multiplied by reciprocals: Burn 0.22's autodiff takes the gradient of a division by a number in f32,
     // whatever the tensor's type.
     if objective.temperature != 1.0 {
