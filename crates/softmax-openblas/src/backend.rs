@@ -124,17 +124,17 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
     }
 }
 
-/// The rows of which dW is a sum, as ranges: all of them, or, where one that does not count holds a number that is not
-/// finite, all but those that do not count. Zero times NaN is not zero.
+/// Rows of a product at most: what a small product adds up, it adds up one term after the other.
+const ROWS: usize = 1024;
+
+/// The samples in blocks that go into dW together: without those that do not count where they hold what is not finite, since
+/// zero times NaN is not zero.
 fn rows_to_multiply<T: Element>(problem: &Problem<'_, T>, features: ArrayView2<'_, T>) -> Vec<Range<usize>> {
     let n = problem.n_samples();
     let poisons = |i: usize| !problem.counts(i) && features.row(i).iter().any(|x| !x.is_finite());
-    if !(0..n).any(poisons) {
-        return std::iter::once(0..n).collect();
-    }
     let mut ranges: Vec<Range<usize>> = Vec::new();
-    for i in (0..n).filter(|&i| problem.counts(i)) {
-        match ranges.last_mut().filter(|range| range.end == i) {
+    for i in (0..n).filter(|&i| !poisons(i)) {
+        match ranges.last_mut().filter(|range| range.end == i && range.len() < ROWS) {
             Some(range) => range.end += 1,
             None => ranges.push(i..i + 1),
         }
