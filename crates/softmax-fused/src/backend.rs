@@ -110,16 +110,16 @@ impl Fused {
         outputs: &mut Outputs<'_, T>,
     ) -> Result<Evaluation> {
         let pool = self.pool()?;
-        let crew = Crew::new(pool.as_deref());
-        let (level, memory) = (self.level, self.memory);
+        let crew = Crew::new(self.level, pool.as_deref());
+        let memory = self.memory;
         let is_narrow = problem.n_classes() <= self.narrow_up_to;
         let scratch = scratch(self);
         let dense = DenseProblem::new(problem)?;
         let terms = Terms::new(problem, &dense);
         let (loss_sum, correct) = if is_narrow {
-            narrow::evaluate(level, &mut scratch.narrow, &terms, &dense, outputs, memory, crew)
+            narrow::evaluate(&mut scratch.narrow, &terms, &dense, outputs, memory, crew)
         } else {
-            wide::evaluate(level, &mut scratch.wide, &terms, &dense, outputs, memory, crew)
+            wide::evaluate(&mut scratch.wide, &terms, &dense, outputs, memory, crew)
         };
         if let Some(dx) = outputs.features_gradient.as_mut().filter(|_| terms.ignores()) {
             // Zero times an infinite weight is not zero.

@@ -1,6 +1,7 @@
 //! Work in rounds: what a round does is seen by the next, and no thread is woken twice.
 
 use crate::kernel::errand::with_help;
+use crate::kernel::lanes::Level;
 use rayon::ThreadPool;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -46,16 +47,17 @@ impl Drop for Done<'_> {
     }
 }
 
-/// The threads that a call may use: those of a pool, the caller's among them or not.
+/// Who computes: the threads of a pool, the caller's among them or not, with the vectors of a level.
 #[derive(Clone, Copy)]
 pub(crate) struct Crew<'p> {
+    pub(crate) level: Level,
     /// A pool of its own, or the caller's.
     pool: Option<&'p ThreadPool>,
 }
 
 impl<'p> Crew<'p> {
-    pub(crate) fn new(pool: Option<&'p ThreadPool>) -> Self {
-        Crew { pool }
+    pub(crate) fn new(level: Level, pool: Option<&'p ThreadPool>) -> Self {
+        Crew { level, pool }
     }
 
     /// Does the rounds one after the other on the calling thread and up to `threads` in all. The caller begins at once, and
@@ -67,7 +69,7 @@ impl<'p> Crew<'p> {
         let work = || rounds.iter().for_each(Round::take_part);
         match self.pool {
             Some(pool) => with_help(helpers, |job| pool.spawn(job), &work),
-            None => with_help(helpers, |job| rayon::spawn(job), &work),
+            None => with_help(helpers, rayon::spawn, &work),
         }
     }
 

@@ -21,6 +21,7 @@ struct Errand {
 
 // SAFETY: `work` is a reference to a `Sync` closure, which is called from any thread only as `help` says.
 unsafe impl Send for Errand {}
+// SAFETY: as for `Send`; the other fields are `Sync` themselves.
 unsafe impl Sync for Errand {}
 
 impl Errand {

@@ -10,7 +10,7 @@ mod weights;
 
 use crate::buffer::Buffer;
 use crate::dense::DenseProblem;
-use crate::kernel::lanes::{FusedElement, Level};
+use crate::kernel::lanes::FusedElement;
 use crate::rounds::{Crew, Round};
 use crate::sums::write_sums;
 use crate::terms::Terms;
@@ -40,7 +40,6 @@ pub(crate) struct Scratch<T> {
 
 /// The loss before division by Ω, and the number correct.
 pub(crate) fn evaluate<'p, T: FusedElement>(
-    level: Level,
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, 'p, T>,
     problem: &DenseProblem<'p, T>,
@@ -48,7 +47,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     memory: usize,
     crew: Crew<'_>,
 ) -> (f64, usize) {
-    let layout = Layout::new(level, problem);
+    let layout = Layout::new(crew.level, problem);
     let (n, c, size) = (problem.n_samples(), layout.c, layout.packed().max(1));
     let wants_dw = outputs.weights_gradient.is_some();
     let wants_db = outputs.bias_gradient.is_some();
@@ -100,7 +99,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     let work = |k: usize| {
         let weights = read(&weights);
         if let Some(task) = &mut *write(&tasks[k]) {
-            T::run(level, Panels { task, terms, problem, weights: &weights, zeros, layout, tiles });
+            T::run(crew.level, Panels { task, terms, problem, weights: &weights, zeros, layout, tiles });
         }
     };
     let unpack = |k: usize| {

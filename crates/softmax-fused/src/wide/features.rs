@@ -3,7 +3,7 @@
 use super::layout::{Block, Layout};
 use super::scratch::Scratch;
 use crate::columns::ROWS;
-use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
+use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
 use crate::kernel::products::{TILE, turned_tile};
 use crate::rounds::Crew;
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
@@ -15,7 +15,6 @@ const TURNED: usize = 4096;
 
 /// G·Wᵀ of the block, by panels of features: a group of panels of classes after the other.
 pub(super) fn features_gradient<T: FusedElement>(
-    level: Level,
     scratch: &mut Scratch<T>,
     layout: Layout,
     block: Block,
@@ -29,7 +28,7 @@ pub(super) fn features_gradient<T: FusedElement>(
     // A few panels of features share what they read of G.
     const TOGETHER: usize = 4;
     crew.for_each(scratch.dx.chunks_mut(TOGETHER * padded * width), |some, dx| {
-        T::run(level, Features { dx, scores, weights, layout, block, first_panel: some * TOGETHER });
+        T::run(crew.level, Features { dx, scores, weights, layout, block, first_panel: some * TOGETHER });
     });
     let packed = &*scratch.dx;
     let mut rows = dx.slice_axis_mut(Axis(0), (block.first..block.first + block.rows).into());

@@ -5,7 +5,7 @@ use super::pack::pack_features;
 use super::scratch::Scratch;
 use crate::columns::{Columns, ROWS};
 use crate::dense::DenseProblem;
-use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
+use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
 use crate::kernel::products::{TILE, panel_tile, prefetch};
 use crate::rounds::Crew;
 use crate::terms::Terms;
@@ -18,7 +18,6 @@ const SUMMED: usize = 128;
 
 /// Exponentials to G, and G to dW and db.
 pub(super) fn gradient_block<T: FusedElement>(
-    level: Level,
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
     problem: &DenseProblem<'_, T>,
@@ -35,7 +34,10 @@ pub(super) fn gradient_block<T: FusedElement>(
     // The first block overwrites dW, unless it is added to what there is.
     let overwrites = block.first == 0 && !outputs.accumulate;
     let work = |group, scores: &mut [T], dw: Option<ArrayViewMut2<'_, T>>| {
-        T::run(level, Gradient { scores, features, dw, columns, terms, layout, block, group, overwrites });
+        T::run(
+            crew.level,
+            Gradient { scores, features, dw, columns, terms, layout, block, group, overwrites },
+        );
     };
     match &mut outputs.weights_gradient {
         None => crew.for_each(regions, |group, scores| work(group, scores, None)),

@@ -11,7 +11,7 @@ mod scratch;
 
 use crate::columns::ROWS;
 use crate::dense::DenseProblem;
-use crate::kernel::lanes::{FusedElement, Level};
+use crate::kernel::lanes::FusedElement;
 use crate::rounds::Crew;
 use crate::sums::write_sums;
 use crate::terms::Terms;
@@ -25,7 +25,6 @@ use softmax_core::Outputs;
 
 /// The loss before division by Ω, and the number correct.
 pub(crate) fn evaluate<T: FusedElement>(
-    level: Level,
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
     problem: &DenseProblem<'_, T>,
@@ -33,7 +32,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     memory: usize,
     crew: Crew<'_>,
 ) -> (f64, usize) {
-    let layout = Layout::new(level, problem, memory, terms.has_slopes());
+    let layout = Layout::new(crew.level, problem, memory, terms.has_slopes());
     let n = problem.n_samples();
     pack_weights(problem, &mut scratch.weights, layout, crew);
     scratch.db.clear();
@@ -41,7 +40,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     let (mut loss, mut correct) = (0.0, 0);
     for first in (0..n).step_by(layout.block) {
         let block = Block { first, rows: layout.block.min(n - first) };
-        score_block(level, scratch, terms, problem, layout, block, crew);
+        score_block(scratch, terms, problem, layout, block, crew);
         for columns in &mut scratch.columns[..block.rows.div_ceil(ROWS)] {
             loss += columns.losses(terms);
             correct += columns.correct();
@@ -62,10 +61,10 @@ pub(crate) fn evaluate<T: FusedElement>(
             }
         }
         if outputs.wants_gradient() {
-            gradient_block(level, scratch, terms, problem, layout, block, outputs, crew);
+            gradient_block(scratch, terms, problem, layout, block, outputs, crew);
         }
         if let Some(dx) = &mut outputs.features_gradient {
-            features_gradient(level, scratch, layout, block, dx, crew);
+            features_gradient(scratch, layout, block, dx, crew);
         }
     }
     if let Some(dw) = &mut outputs.weights_gradient {

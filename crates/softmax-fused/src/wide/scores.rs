@@ -5,7 +5,7 @@ use super::pack::pack_rows;
 use super::scratch::Scratch;
 use crate::columns::{Columns, ROWS};
 use crate::dense::DenseProblem;
-use crate::kernel::lanes::{FusedElement, Kernel, Lanes, Level};
+use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
 use crate::kernel::products::{TILE, panel_tile, prefetch_later};
 use crate::rounds::Crew;
 use crate::terms::Terms;
@@ -13,7 +13,6 @@ use crate::tiles;
 
 /// Scores, maxima, exponentials and their sums of a block of rows.
 pub(super) fn score_block<T: FusedElement>(
-    level: Level,
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
     problem: &DenseProblem<'_, T>,
@@ -35,7 +34,7 @@ pub(super) fn score_block<T: FusedElement>(
     let regions = scratch.scores.chunks_mut(layout.region());
     let maxima = scratch.maxima.chunks_mut(layout.group * layout.block);
     crew.for_each(regions.zip(maxima), |group, (scores, maxima)| {
-        T::run(level, Scores { features, weights, scores, maxima, terms, layout, block, group });
+        T::run(crew.level, Scores { features, weights, scores, maxima, terms, layout, block, group });
     });
 
     for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
@@ -71,7 +70,7 @@ pub(super) fn score_block<T: FusedElement>(
     let rest = scratch.rest.chunks_mut(layout.block);
     let cross = scratch.cross.chunks_mut(layout.block);
     crew.for_each(regions.zip(sums).zip(rest).zip(cross), |group, (((scores, sums), rest), cross)| {
-        T::run(level, Exponentials { scores, sums, rest, cross, columns, terms, layout, group });
+        T::run(crew.level, Exponentials { scores, sums, rest, cross, columns, terms, layout, group });
     });
     for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
         let parts = scratch.rest.chunks_exact(layout.block).zip(scratch.cross.chunks_exact(layout.block));
