@@ -4,7 +4,7 @@
 //!
 //! # Is my backend right?
 //!
-//! ```
+//! ```no_run
 //! use softmax_conformance::{Runner, Suite};
 //! # type Mine = softmax_naive::Naive;
 //! let report = Runner::new().run(&Suite::<f64>::full(), || Box::new(Mine::default()));
@@ -32,7 +32,7 @@
 //!    what it does not support with [`Error::Unsupported`](softmax_core::Error::Unsupported), compute, write what is asked for.
 //! 3. A test, for `cargo test --release` (without, the oracle takes twenty times as long):
 //!
-//!    ```
+//!    ```no_run
 //!    # type Mine = softmax_naive::Naive;
 //!    #[test]
 //!    fn conforms() {

@@ -14,7 +14,7 @@ pub const FAIL_FAST_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FAIL_FAST";
 /// Puts backends to a suite. Every case gets a fresh backend; a panic is that case's failure; all failures are
 /// collected.
 ///
-/// ```
+/// ```no_run
 /// # fn make() -> Box<dyn softmax_core::SoftmaxBackend<f32>> { Box::new(softmax_naive::Naive::new()) }
 /// use softmax_conformance::{Runner, Suite};
 ///

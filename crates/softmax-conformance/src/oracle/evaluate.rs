@@ -10,7 +10,7 @@ use ndarray::ArrayView1;
 use rayon::prelude::*;
 use softmax_core::{Dtype, Element, OutputKind, OutputSet, Problem, ndarray};
 
-/// How many multiply-adds the oracle does in double-double: N·D·C, and [`SCORE`] for each score. Above, it uses f64 for
+/// How many multiply-adds the oracle does in double-double: N·D·C, and 100 for each score. Above, it uses f64 for
 /// f32 problems, and above it also samples what it checks of dW and dX.
 pub const DOUBLE_DOUBLE_LIMIT: u64 = 1_000_000_000;
 

@@ -103,7 +103,7 @@ fn judge<T: Element>(subject: &Subject<'_, T>, case: &Case, direction: Layout, p
         let expected = gradient_difference(&widened(&owned), &v.mapv(T::widen))?;
         let largest = expected.iter().fold(1e-3, |max: f64, h| max.max(h.abs()));
         let admissible = tolerance(T::DTYPE) * largest;
-        let entries = expected.indexed_iter().zip(found.view().mapv(T::widen).into_iter());
+        let entries = expected.indexed_iter().zip(found.view().mapv(T::widen));
         let error = |expected: f64, found: f64| (expected - found).abs();
         // A NaN is no error where one is expected.
         let wrong = entries.filter(|&((_, &expected), found)| {

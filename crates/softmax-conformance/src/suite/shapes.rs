@@ -4,7 +4,8 @@ use crate::case::Case;
 use crate::generator::Generator;
 use crate::test::{Outcome, Subject, Test};
 use softmax_core::ndarray::{Array1, Array2};
-use softmax_core::{Element, Error, OutputKind, Outputs, Problem, SoftmaxBackend};
+use softmax_core::{Element, Error, OutputKind, Outputs, Problem};
+use std::fmt::Debug;
 
 /// Few classes and many, of which no two lengths are alike.
 const SHAPES: [(&str, usize, usize, usize); 2] = [("few", 20, 6, 9), ("many", 12, 7, 150)];
@@ -47,15 +48,13 @@ fn refuses<T: Element>(subject: &Subject<'_, T>, problem: &Problem<'_, T>, kind:
         return error.into();
     }
     let mut messages = Vec::new();
-    let mut judge = |shape: &dyn std::fmt::Debug, outputs: &mut Outputs<'_, T>| match subject
-        .make()
-        .evaluate(problem, outputs)
-    {
-        Err(Error::Shape { .. } | Error::Unsupported { .. }) => {}
-        Err(error) => {
-            messages.push(format!("{kind} of shape {shape:?}: expected a shape error, found {error}"))
-        }
-        Ok(_) => messages.push(format!("{kind} of shape {shape:?}: expected a shape error, found an answer")),
+    let mut judge = |shape: &dyn Debug, outputs: &mut Outputs<'_, T>| {
+        let found = match subject.make().evaluate(problem, outputs) {
+            Err(Error::Shape { .. } | Error::Unsupported { .. }) => return,
+            Err(error) => error.to_string(),
+            Ok(_) => "an answer".to_owned(),
+        };
+        messages.push(format!("{kind} of shape {shape:?}: expected a shape error, found {found}"));
     };
     match kind {
         OutputKind::WeightsGradient => {

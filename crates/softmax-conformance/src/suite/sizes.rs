@@ -2,7 +2,8 @@
 
 use crate::case::Case;
 use crate::generator::Generator;
-use softmax_core::{Objective, OwnedProblem, Reduction};
+use softmax_core::ndarray::Array1;
+use softmax_core::{Objective, OwnedProblem, OwnedTargets, Reduction};
 
 const AROUND_LANES: [usize; 20] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 33, 48, 63, 65, 127, 129, 257];
 
@@ -31,6 +32,14 @@ pub(super) fn cases() -> Vec<Case> {
         let with = if problem.bias.is_some() { "-bias" } else { "" };
         cases
             .push(Case::new(format!("sizes/{k:03}-{n}x{d}x{c}{with}-{reduction:?}").to_lowercase(), problem));
+    }
+    // Gradients of one sign, all alike: a plain sum of f32 is wrong in its fourth digit.
+    for (n, d, c) in [(70_000, 2, 3), (66_000, 1, 66)] {
+        let mut problem = g.problem(n, d, c);
+        let first = problem.features.row(0).to_owned();
+        problem.features.rows_mut().into_iter().for_each(|mut row| row.assign(&first));
+        problem.targets = OwnedTargets::Labels(Array1::from_elem(n, 1));
+        cases.push(Case::new(format!("sizes/alike-{n}x{d}x{c}"), problem));
     }
     cases
 }
