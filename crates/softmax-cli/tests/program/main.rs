@@ -22,12 +22,17 @@ struct Run {
     err: String,
 }
 
-/// Runs the program in a folder.
-fn softmax(args: &[&str], folder: &Path) -> Run {
+/// The program, to be run.
+fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
     // Without a place for its socket Wayland's library complains wherever a device is looked for.
     command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
-    let output = command.args(args).current_dir(folder).output().unwrap();
+    command
+}
+
+/// Runs the program in a folder.
+fn softmax(args: &[&str], folder: &Path) -> Run {
+    let output = program().args(args).current_dir(folder).output().unwrap();
     Run {
         code: output.status.code(),
         out: String::from_utf8(output.stdout).unwrap(),

@@ -314,7 +314,7 @@ fn each_is_refused_in_one_line_and_little_memory() {
     let mut wrong = Vec::new();
     for (file, more, expected) in CASES {
         let args = format!("compare --backends naive --repeat 1 --data {file} {more}");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_softmax"))
+        let mut child = super::program()
             .args(words(&args))
             .current_dir(folder.path())
             .stdout(Stdio::null())

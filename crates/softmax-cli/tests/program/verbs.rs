@@ -195,7 +195,7 @@ fn completions_and_manual_know_the_commands() {
 #[test]
 fn colour_is_for_who_wants_it() {
     let escapes = |args: &str, variables: &[(&str, &str)]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
+        let mut command = super::program();
         let output = command.args(words(args)).envs(variables.iter().copied()).output().unwrap();
         String::from_utf8(output.stdout).unwrap().contains('\x1b')
     };
@@ -301,9 +301,7 @@ fn two_benches_do_not_write_to_one_file() {
     let line = refusal(&args, folder.path());
     assert!(line.contains("r.jsonl: expected a file that no other process writes"), "{line}");
     drop(journal);
-    let run = || {
-        Command::new(env!("CARGO_BIN_EXE_softmax")).args(&args).current_dir(folder.path()).output().unwrap()
-    };
+    let run = || super::program().args(&args).current_dir(folder.path()).output().unwrap();
     let codes: Vec<Option<i32>> = std::thread::scope(|scope| {
         let all: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
         all.into_iter().map(|one| one.join().unwrap().status.code()).collect()
@@ -315,7 +313,7 @@ fn two_benches_do_not_write_to_one_file() {
 #[test]
 fn a_variable_that_asks_for_a_world_of_threads_is_refused() {
     for args in ["backends", QUICK, "verify --filter none"] {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
+        let mut command = super::program();
         let output = command.args(words(args)).env("RAYON_NUM_THREADS", "100000").output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         let expected = "softmax: RAYON_NUM_THREADS: expected a number from 1 to 1024, found 100000\n";
@@ -341,7 +339,7 @@ fn a_full_disk_and_a_place_to_read_only_are_one_line() {
 
     for args in [QUICK, "--help", "--version", "compare -h", "man", "completions fish", "backends"] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
+        let mut command = super::program();
         let output = command.args(words(args)).stdout(full).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{args}: {said}");
