@@ -1,6 +1,6 @@
 //! The full conformance suite, at every level that this machine has, each a backend of its own.
 
-use softmax_conformance::{Runner, Suite, check, reference};
+use softmax_conformance::{Runner, Suite, check, judge_in_turns, reference};
 use softmax_fused::ndarray::{Array1, Array2};
 use softmax_fused::{
     Element, Feature, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend,
@@ -31,6 +31,23 @@ fn every_level_f64() {
 fn little_memory_is_enough() {
     let suite = Suite::<f64>::full();
     Runner::new().run(&suite, || Box::new(Fused::new().memory(1))).assert_complete_but(Feature::is_storage);
+}
+
+/// The kernel for many classes with few of them, fewer than a vector has lanes too.
+#[test]
+fn the_wide_kernel_takes_few_classes() {
+    let suite = Suite::<f32>::full();
+    for kind in ["rows/", "ties/", "masks/", "edges/", "closed/", "shapes/", "state/"] {
+        let report = Runner::new().filter(kind).run(&suite, || Box::new(Fused::new().narrow_up_to(0)));
+        report.assert_complete();
+    }
+}
+
+/// One instance in both types, whose scratch memory is not one for both.
+#[test]
+fn both_types_in_turns() {
+    let faults = judge_in_turns(&mut Fused::new(), 0..150);
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
 /// Where memory is short, it is shared out alike whatever is asked for, in both kernels.

@@ -54,7 +54,8 @@ pub(super) fn score_block<T: FusedElement>(
         for k in 0..columns.rows {
             let row = layout.row(best[k], first + k);
             let place = tiles::find(&scratch.scores[row..row + width], columns.max[k]);
-            columns.best[k] = (best[k] * width + place) as u32;
+            // Where scores are NaN no place has the maximum, and the last panel has more places than classes.
+            columns.best[k] = (best[k] * width + place).min(layout.c - 1) as u32;
             if terms.is_point() {
                 let label = columns.label[k];
                 let score =
