@@ -51,7 +51,8 @@
 //! 4. Where it has them, overrides of [`loss`](softmax_core::SoftmaxBackend::loss) and
 //!    [`gradients`](softmax_core::SoftmaxBackend::gradients), which are judged too, and
 //!    [`hessian`](softmax_core::SoftmaxBackend::hessian): what it gives is put to the cases `hessian/`.
-//! 5. [`RandomProblem`]s for an hour, as `softmax verify --minutes 60` draws them.
+//! 5. [`RandomProblem`]s for an hour, as `softmax verify --minutes 60` draws them; and [`judge_in_turns`], if one instance
+//!    computes in both types.
 //!
 //! # What the suite holds a backend to
 //!
@@ -109,6 +110,6 @@ pub use mimic::{main, trials};
 pub use oracle::{DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, central_difference, reference};
 pub use report::{CaseFailure, Kind, Report, Skipped, Unsupported, Worst};
 pub use runner::{FAIL_FAST_VARIABLE, FILTER_VARIABLE, Runner};
-pub use search::RandomProblem;
+pub use search::{RandomProblem, judge_in_turns};
 pub use storage::{FeatureStorage, LabelStorage, Storage, StoredProblem, WeightStorage};
 pub use suite::{Suite, cases};

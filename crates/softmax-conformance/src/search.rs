@@ -5,6 +5,7 @@ use crate::generator::{CHOICES, Generator};
 use crate::test::{Outcome, caught};
 use softmax_core::{Element, Error, Result, SoftmaxBackend};
 use std::fmt;
+use std::ops::Range;
 use std::sync::OnceLock;
 
 /// What a problem costs the oracle, at most: see [`least_work`].
@@ -73,4 +74,27 @@ impl fmt::Display for RandomProblem {
 fn is_often_plain(k: usize) -> bool {
     let sizes = [Factor::Samples, Factor::Features, Factor::Classes];
     k < CHOICES.len() || !sizes.iter().any(|&size| place(size) == k)
+}
+
+/// What is wrong with the answers of one instance that computes in f32 and in f64 in turns, on the problems of some seeds.
+/// What it does not support is left out.
+pub fn judge_in_turns<B>(backend: &mut B, seeds: Range<u64>) -> Vec<String>
+where
+    B: SoftmaxBackend<f32> + SoftmaxBackend<f64>,
+{
+    let mut faults = Vec::new();
+    for seed in seeds {
+        let problem = RandomProblem::new(seed);
+        let turns = [
+            ("f32", problem.judge::<f32>(backend)),
+            ("f64", problem.judge::<f64>(backend)),
+            ("f32 again", problem.judge::<f32>(backend)),
+        ];
+        for (turn, judged) in turns {
+            let found = judged.unwrap_or_default();
+            faults
+                .extend(found.into_iter().map(|fault| format!("problem {seed}, {problem}, {turn}: {fault}")));
+        }
+    }
+    faults
 }

@@ -1,6 +1,6 @@
 //! The full conformance suite.
 
-use softmax_conformance::{Runner, Suite};
+use softmax_conformance::{Runner, Suite, judge_in_turns};
 use softmax_ndarray::NdArray;
 
 #[test]
@@ -11,4 +11,10 @@ fn ndarray_f32() {
 #[test]
 fn ndarray_f64() {
     Runner::new().run(&Suite::<f64>::full(), || Box::new(NdArray::new())).assert_complete();
+}
+
+#[test]
+fn both_types_in_turns() {
+    let faults = judge_in_turns(&mut NdArray::new(), 0..100);
+    assert!(faults.is_empty(), "{faults:#?}");
 }
