@@ -7,7 +7,7 @@ use crate::progress::Progress;
 use crate::search::{self, Extent};
 use crate::verdict::Verdict;
 use softmax::{BackendElement, Dtype, Entry, Feature, Registry, Setup};
-use softmax_conformance::{Kind, Report, Runner, Suite};
+use softmax_conformance::{Kind, Report, Runner, Skipped, Suite};
 use softmax_record::{Palette, Table};
 use std::io::Write;
 
@@ -73,6 +73,18 @@ fn run_suite<T: BackendElement>(runner: &Runner, suite: &Suite<T>, entry: &Entry
     runner.run_with_progress(suite, || entry.make(setup), |done, of| progress.at(done, of))
 }
 
+/// The names of the cases that were skipped, by the reason.
+fn by_reason(skipped: &[Skipped]) -> Vec<(&str, Vec<&str>)> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for case in skipped {
+        match reasons.iter_mut().find(|(reason, _)| *reason == case.reason) {
+            Some((_, names)) => names.push(&case.name),
+            None => reasons.push((&case.reason, vec![&case.name])),
+        }
+    }
+    reasons
+}
+
 /// The cases by kind, those of all runs together.
 fn by_kind(reports: &[Report]) -> Table {
     let mut table = Table::new().words(["kind of cases"]).numbers(["ran", "skipped", "failed"]);
@@ -114,8 +126,9 @@ fn write_table(reports: &[Report], palette: Palette, out: &mut dyn Write) -> any
                 writeln!(out, "{whose}: does not support {feature}, {count} cases")?;
             }
         }
-        for skipped in &report.skipped {
-            writeln!(out, "{whose} skipped {}: {}", skipped.name, skipped.reason)?;
+        for (reason, names) in by_reason(&report.skipped) {
+            let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
+            writeln!(out, "{whose} skipped {}{more}: {reason}", names[0])?;
         }
         for failure in report.failures.iter().take(SHOWN) {
             for message in &failure.messages {
