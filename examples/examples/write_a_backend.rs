@@ -65,7 +65,8 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
             let others = |left_out: usize, s: &[f64]| -> f64 {
                 (0..c).filter(|&j| j != left_out).map(|j| (s[j] - max).exp()).sum()
             };
-            let rest = others(best, &self.scores);
+            // Nothing more, but NaN where the largest score is not finite.
+            let rest = others(best, &self.scores) + 0.0 * max;
             let sample_loss = rest.ln_1p() + (max - self.scores[label]);
             loss += sample_loss;
             correct += usize::from(best == label);
