@@ -25,7 +25,7 @@ impl Forward {
 
     /// Of those that are not ignored, to be differentiated.
     pub(crate) fn of_counted(inputs: &Inputs, objective: &Objective) -> Self {
-        Self::of_scores(counted_scores(inputs, objective).0, inputs, objective)
+        Self::of_scores(counted_scores(inputs, objective), inputs, objective)
     }
 
     fn of_scores(scores: Tensor<2>, inputs: &Inputs, objective: &Objective) -> Self {

@@ -9,36 +9,31 @@ use std::ops::Range;
 
 /// s (N×C), and where there is a softcap ∂s/∂raw.
 pub(crate) fn scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
-    let ([n, d], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
-    let mut raw = if d == 0 {
-        inputs.sample_weights.zeros_like().expand([n, c])
-    } else {
-        inputs.features.clone().matmul(inputs.weights.clone())
-    };
-    if let Some(bias) = &inputs.bias {
-        raw = raw + bias.clone();
-    }
-    from_raw(raw, objective)
+    let [n, _] = inputs.features.dims();
+    from_raw(raw(inputs, &inputs.features, 0..n), objective)
 }
 
-/// The same for autodiff: 0 for samples that are ignored, whose gradients would be 0 times what may be NaN; and by blocks of
-/// rows, so that dW and db, which autodiff adds up, are sums of the blocks'.
-pub(crate) fn counted_scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
-    let ([n, d], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
+/// s for autodiff: 0 for samples that are ignored, whose gradients would be 0 times what may be NaN; and by blocks of rows, so
+/// that dW and db, which autodiff adds up, are sums of the blocks'.
+pub(crate) fn counted_scores(inputs: &Inputs, objective: &Objective) -> Tensor<2> {
+    let [n, _] = inputs.features.dims();
     let features = inputs.counted_features();
-    let of_rows = |rows: Range<usize>| {
-        let mut raw = if d == 0 {
-            inputs.sample_weights.zeros_like().slice([rows.clone(), 0..1]).expand([rows.len(), c])
-        } else {
-            features.clone().slice([rows, 0..d]).matmul(inputs.weights.clone())
-        };
-        if let Some(bias) = &inputs.bias {
-            raw = raw + bias.clone();
-        }
-        raw
+    let parts = blocks(n).map(|rows| raw(inputs, &features, rows)).collect();
+    from_raw(inputs.counted(together(parts)), objective).0
+}
+
+/// X·W + b for some rows of `features`.
+fn raw(inputs: &Inputs, features: &Tensor<2>, rows: Range<usize>) -> Tensor<2> {
+    let ([_, d], [_, c]) = (features.dims(), inputs.weights.dims());
+    let products = if d == 0 {
+        inputs.sample_weights.zeros_like().slice([rows.clone(), 0..1]).expand([rows.len(), c])
+    } else {
+        features.clone().slice([rows, 0..d]).matmul(inputs.weights.clone())
     };
-    let parts: Vec<Tensor<2>> = blocks(n).map(of_rows).collect();
-    from_raw(inputs.counted(together(parts)), objective)
+    match &inputs.bias {
+        None => products,
+        Some(bias) => products + bias.clone(),
+    }
 }
 
 /// Temperature and softcap.

@@ -182,7 +182,7 @@ pub(crate) struct VerifyArgs {
     /// Only the cases whose names contain this
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
-    /// Some six times as many crossed cases, and larger ones: minutes instead of seconds
+    /// Six more passes of the crossed cases, with larger problems: minutes instead of seconds
     #[arg(long)]
     pub(crate) thorough: bool,
     /// Random problems for so long with each backend, instead of the suite

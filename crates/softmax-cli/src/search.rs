@@ -74,10 +74,12 @@ pub(crate) fn run(
         Format::Json => write_json(&searches, out)?,
         Format::Table => write_table(&searches, palette, out)?,
     }
-    Ok(match () {
-        () if searches.iter().any(|search| search.interrupted) => Verdict::Interrupted,
-        () if searches.iter().all(|search| search.findings.is_empty()) => Verdict::AllAgree,
-        () => Verdict::Disagreement,
+    Ok(if searches.iter().any(|search| search.interrupted) {
+        Verdict::Interrupted
+    } else if searches.iter().all(|search| search.findings.is_empty()) {
+        Verdict::AllAgree
+    } else {
+        Verdict::Disagreement
     })
 }
 

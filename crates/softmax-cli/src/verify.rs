@@ -29,9 +29,10 @@ pub(crate) fn run(
     if let Some(extent) = Extent::of(args) {
         return search::run(args, extent, &entries, setup, palette, out);
     }
-    let (narrow, wide) = match args.thorough {
-        true => (Suite::<f32>::thorough(), Suite::<f64>::thorough()),
-        false => (Suite::<f32>::full(), Suite::<f64>::full()),
+    let (narrow, wide) = if args.thorough {
+        (Suite::<f32>::thorough(), Suite::<f64>::thorough())
+    } else {
+        (Suite::<f32>::full(), Suite::<f64>::full())
     };
     let mut reports = Vec::new();
     for entry in entries {

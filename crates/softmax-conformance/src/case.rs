@@ -29,25 +29,32 @@ impl Case {
 
     /// The problem in the element type `T`, dense.
     pub fn narrowed<T: Element>(&self) -> OwnedProblem<T> {
-        let problem = &self.problem;
-        OwnedProblem {
-            features: problem.features.mapv(T::narrow),
-            weights: problem.weights.mapv(T::narrow),
-            targets: match &problem.targets {
-                OwnedTargets::Labels(labels) => OwnedTargets::Labels(labels.clone()),
-                OwnedTargets::Soft(soft) => OwnedTargets::Soft(soft.mapv(T::narrow)),
-                OwnedTargets::None => OwnedTargets::None,
-            },
-            bias: problem.bias.as_ref().map(|a| a.mapv(T::narrow)),
-            class_weights: problem.class_weights.as_ref().map(|a| a.mapv(T::narrow)),
-            sample_weights: problem.sample_weights.as_ref().map(|a| a.mapv(T::narrow)),
-            objective: problem.objective,
-        }
+        converted(&self.problem, T::narrow)
     }
 
     /// The problem in the element type `T`, stored as the case says.
     pub fn stored<T: Element>(&self) -> StoredProblem<T> {
         StoredProblem::new(self.narrowed(), self.storage)
+    }
+}
+
+/// A problem whose numbers are `convert`ed to another element type.
+pub(crate) fn converted<A: Element, B: Element>(
+    problem: &OwnedProblem<A>,
+    convert: impl Fn(A) -> B + Copy,
+) -> OwnedProblem<B> {
+    OwnedProblem {
+        features: problem.features.mapv(convert),
+        weights: problem.weights.mapv(convert),
+        targets: match &problem.targets {
+            OwnedTargets::Labels(labels) => OwnedTargets::Labels(labels.clone()),
+            OwnedTargets::Soft(soft) => OwnedTargets::Soft(soft.mapv(convert)),
+            OwnedTargets::None => OwnedTargets::None,
+        },
+        bias: problem.bias.as_ref().map(|b| b.mapv(convert)),
+        class_weights: problem.class_weights.as_ref().map(|w| w.mapv(convert)),
+        sample_weights: problem.sample_weights.as_ref().map(|u| u.mapv(convert)),
+        objective: problem.objective,
     }
 }
 

@@ -32,7 +32,7 @@ pub fn check_hessian(backend: &mut dyn HessianVectorProduct<f64>) -> Result<Hess
         let (d, c) = owned.weights.dim();
         let [u, v] = [(); 2].map(|()| g.matrix(d, c, -1.0, 1.0));
         let (hu, hv) = (product(backend, &owned, &u)?, product(backend, &owned, &v)?);
-        let difference = gradient_difference(backend, &owned, &v)?;
+        let difference = derivative_along(&owned, &v, |moved| weights_gradient(backend, moved))?;
         let largest = largest(&hv).max(1e-3);
         report.difference = report.difference.max(self::largest(&(&hv - &difference)) / largest);
         let dot = |a: &Array2<f64>, b: &Array2<f64>| (a * b).sum();
@@ -62,23 +62,30 @@ fn product(
     Ok(product)
 }
 
-/// The derivative of dW along a direction, by central differences of fourth order: their error is h⁴ and
-/// roundoff over h, both near 1e-12.
-fn gradient_difference(
-    backend: &mut dyn HessianVectorProduct<f64>,
+/// The derivative of `gradient`, which gives dW, along a direction of the weights: by central differences of fourth order,
+/// whose error is h⁴ and roundoff over h, both near 1e-12.
+pub(crate) fn derivative_along(
     owned: &OwnedProblem<f64>,
     direction: &Array2<f64>,
+    mut gradient: impl FnMut(&OwnedProblem<f64>) -> Result<Array2<f64>>,
 ) -> Result<Array2<f64>> {
     const H: f64 = 1.0 / 1024.0;
-    let mut gradient = |steps: f64| -> Result<Array2<f64>> {
+    let mut at = |steps: f64| {
         let mut moved = owned.clone();
         moved.weights.scaled_add(steps * H, direction);
-        let mut dw = Array2::zeros(direction.dim());
-        let mut outputs = Outputs { weights_gradient: Some(dw.view_mut()), ..Outputs::default() };
-        backend.evaluate(&moved.problem()?, &mut outputs)?;
-        Ok(dw)
+        gradient(&moved)
     };
-    let near = gradient(1.0)? - gradient(-1.0)?;
-    let far = gradient(2.0)? - gradient(-2.0)?;
+    let near = at(1.0)? - at(-1.0)?;
+    let far = at(2.0)? - at(-2.0)?;
     Ok((near * 8.0 - far) / (12.0 * H))
+}
+
+fn weights_gradient(
+    backend: &mut dyn HessianVectorProduct<f64>,
+    owned: &OwnedProblem<f64>,
+) -> Result<Array2<f64>> {
+    let mut dw = Array2::zeros(owned.weights.dim());
+    let mut outputs = Outputs { weights_gradient: Some(dw.view_mut()), ..Outputs::default() };
+    backend.evaluate(&owned.problem()?, &mut outputs)?;
+    Ok(dw)
 }

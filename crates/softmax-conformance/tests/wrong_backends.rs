@@ -1,5 +1,8 @@
 //! The suite tests itself: wrong backends, each a small mistake away from a right one, and each caught.
 
+#[path = "mistakes/owned.rs"]
+mod owned;
+
 use softmax_conformance::{Runner, Suite};
 use softmax_core::ndarray::{Array1, Array2, Axis};
 use softmax_core::{
@@ -129,7 +132,7 @@ impl<T: Element> SoftmaxBackend<T> for Wrong<T> {
         if self.mistake == Mistake::RefusesWhatItSupports && problem.needs().contains(Feature::Softcap) {
             return Err(Error::Unsupported { backend: "wrong".to_owned(), feature: Feature::Softcap });
         }
-        let mut owned = to_owned(problem);
+        let mut owned = owned::owned(problem);
         self.spoil_problem(problem, &mut owned);
         let problem = owned.problem()?;
         let before = outputs.weights_gradient.as_ref().map(|dw| dw.to_owned());
@@ -144,24 +147,6 @@ impl<T: Element> SoftmaxBackend<T> for Wrong<T> {
         }
         self.spoil_answer(&problem, outputs, before, &mut evaluation);
         Ok(evaluation)
-    }
-}
-
-fn to_owned<T: Element>(problem: &Problem<'_, T>) -> OwnedProblem<T> {
-    let ignored = problem.objective().ignore_index.unwrap_or_default();
-    let label = |i| problem.label(i).map_or(ignored, |y| y as i64);
-    OwnedProblem {
-        features: problem.features().to_dense().into_owned(),
-        weights: problem.weights().to_dense().into_owned(),
-        targets: match problem.targets() {
-            Targets::Labels(labels) => OwnedTargets::Labels((0..labels.len()).map(label).collect()),
-            Targets::Soft(soft) => OwnedTargets::Soft(soft.to_owned()),
-            Targets::None => OwnedTargets::None,
-        },
-        bias: problem.bias().map(|b| b.to_owned()),
-        class_weights: problem.class_weights().map(|w| w.to_owned()),
-        sample_weights: problem.sample_weights().map(|u| u.to_owned()),
-        objective: *problem.objective(),
     }
 }
 

@@ -137,14 +137,14 @@ impl<T: Element> Sample<T> {
         let objective = problem.objective();
         let scale = sample_weight(problem, i) / total_weight;
         let swing = self.total_mass + self.z_slope(problem);
-        let p = |sample: &Self, j: usize| sample.probability(j).widen();
+        let p: Vec<f64> = (0..direction.len()).map(|j| self.probability(j).widen()).collect();
         let slopes = self.slopes.iter().map(|slope| slope.widen());
         let score_changes: Vec<f64> =
             direction.iter().zip(slopes).map(|(r, slope)| slope * r.widen()).collect();
-        let lse_change: f64 = score_changes.iter().enumerate().map(|(j, ds)| p(self, j) * ds).sum();
+        let lse_change: f64 = score_changes.iter().zip(&p).map(|(ds, p)| p * ds).sum();
         for (j, &score_change) in score_changes.iter().enumerate() {
-            let p_change = p(self, j) * (score_change - lse_change);
-            let change = swing * p_change + 2.0 * objective.z_loss * lse_change * p(self, j);
+            let p_change = p[j] * (score_change - lse_change);
+            let change = swing * p_change + 2.0 * objective.z_loss * lse_change * p[j];
             let mut product = change * self.slopes[j].widen();
             if let Some(cap) = objective.softcap {
                 // ∂s/∂raw = 1 − (s/κ)².

@@ -30,12 +30,14 @@ const FREE: usize = usize::MAX;
 /// What every array but those of their own kind keeps to: all outputs, ordinary numbers, plain storage. A pair is then not
 /// met only where what it gets wrong is not asked for, or lost in a NaN.
 fn plain_but_for(factors: &[Factor], k: usize) -> usize {
-    let is = |factor: Factor| place(factor) == k;
-    match () {
-        () if factors.iter().any(|&factor| is(factor)) => FREE,
-        () if is(Factor::Outputs) || STORED.iter().any(|&factor| is(factor)) => 1,
-        () if is(Factor::Values) => MAGNITUDES,
-        () => FREE,
+    if factors.iter().any(|&factor| place(factor) == k) {
+        FREE
+    } else if k == place(Factor::Outputs) || is_stored(k) {
+        1
+    } else if k == place(Factor::Values) {
+        MAGNITUDES
+    } else {
+        FREE
     }
 }
 

@@ -1,12 +1,13 @@
 //! Hessian-vector products of backends that have them, against differences of the oracle's gradients.
 
 use super::all_cases::cases;
-use crate::case::Case;
+use crate::case::{Case, converted};
 use crate::generator::Generator;
+use crate::hessian::derivative_along;
 use crate::layout::{LAYOUTS, Layout, Placed};
 use crate::oracle::reference;
 use crate::test::{Outcome, Subject, Test};
-use softmax_core::ndarray::{Array2, ArrayD, Ix2};
+use softmax_core::ndarray::Array2;
 use softmax_core::{Dtype, Element, Error, OutputKind, OutputSet, OwnedProblem, OwnedTargets};
 
 /// Every so many of the cases of all options crossed.
@@ -100,7 +101,7 @@ fn judge<T: Element>(subject: &Subject<'_, T>, case: &Case, direction: Layout, p
         if !found.is_intact(sentinel) {
             messages.push("something was written outside the view of the product".to_owned());
         }
-        let expected = gradient_difference(&widened(&owned), &v.mapv(T::widen))?;
+        let expected = derivative_along(&converted(&owned, T::widen), &v.mapv(T::widen), oracle_gradient)?;
         let largest = expected.iter().fold(1e-3, |max: f64, h| max.max(h.abs()));
         let admissible = tolerance(T::DTYPE) * largest;
         let entries = expected.indexed_iter().zip(found.view().mapv(T::widen));
@@ -117,42 +118,12 @@ fn judge<T: Element>(subject: &Subject<'_, T>, case: &Case, direction: Layout, p
     })
 }
 
-/// The same numbers in f64.
-fn widened<T: Element>(owned: &OwnedProblem<T>) -> OwnedProblem<f64> {
-    OwnedProblem {
-        features: owned.features.mapv(T::widen),
-        weights: owned.weights.mapv(T::widen),
-        targets: match &owned.targets {
-            OwnedTargets::Labels(labels) => OwnedTargets::Labels(labels.clone()),
-            OwnedTargets::Soft(soft) => OwnedTargets::Soft(soft.mapv(T::widen)),
-            OwnedTargets::None => OwnedTargets::None,
-        },
-        bias: owned.bias.as_ref().map(|b| b.mapv(T::widen)),
-        class_weights: owned.class_weights.as_ref().map(|w| w.mapv(T::widen)),
-        sample_weights: owned.sample_weights.as_ref().map(|u| u.mapv(T::widen)),
-        objective: owned.objective,
-    }
-}
-
-/// The derivative of the oracle's dW along a direction, by central differences of fourth order.
-fn gradient_difference(owned: &OwnedProblem<f64>, direction: &Array2<f64>) -> Result<Array2<f64>, Error> {
-    const H: f64 = 1.0 / 1024.0;
-    let gradient = |steps: f64| -> Result<ArrayD<f64>, Error> {
-        let mut moved = owned.clone();
-        moved.weights.scaled_add(steps * H, direction);
-        let set = OutputSet::NONE.with(OutputKind::WeightsGradient);
-        let reference = reference(&moved.problem()?, set);
-        Ok(reference
-            .outputs
-            .into_iter()
-            .map(|(_, expected)| expected.values)
-            .next()
-            .expect("it was asked for"))
-    };
-    let near = gradient(1.0)? - gradient(-1.0)?;
-    let far = gradient(2.0)? - gradient(-2.0)?;
-    let difference = (near * 8.0 - far) / (12.0 * H);
-    Ok(difference.into_dimensionality::<Ix2>().expect("a matrix"))
+/// The oracle's dW.
+fn oracle_gradient(owned: &OwnedProblem<f64>) -> Result<Array2<f64>, Error> {
+    let set = OutputSet::NONE.with(OutputKind::WeightsGradient);
+    let mut outputs = reference(&owned.problem()?, set).outputs;
+    let (_, gradient) = outputs.pop().expect("it was asked for");
+    Ok(gradient.values.into_dimensionality().expect("a matrix"))
 }
 
 fn refuses_wrong_shapes<T: Element>(subject: &Subject<'_, T>) -> Outcome {

@@ -52,7 +52,7 @@ impl<T: Element> Suite<T> {
         Suite { tests }
     }
 
-    /// Everything, and some six times as many crossed cases, larger ones: minutes instead of seconds.
+    /// Everything, and six more passes of the crossed cases, with larger problems: minutes instead of seconds.
     pub fn thorough() -> Self {
         let mut suite = Self::full();
         suite.tests.extend(crossed::thorough_tests());

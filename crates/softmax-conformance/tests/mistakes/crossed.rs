@@ -1,6 +1,7 @@
 //! Sizes, and options, layouts and sizes together.
 
-use crate::wrong::{Made, Mistake, owned, under};
+use crate::owned::owned;
+use crate::wrong::{Made, Mistake, under};
 use softmax_core::ndarray::{ArrayView2, Axis};
 use softmax_core::{Features, OwnedProblem, Problem, Targets, Weights};
 

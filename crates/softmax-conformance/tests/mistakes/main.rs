@@ -5,6 +5,7 @@ mod crossed;
 mod edges;
 mod numbers;
 mod outputs;
+mod owned;
 mod second;
 mod state;
 mod wrong;

@@ -1,6 +1,7 @@
 //! Masks, numbers that are not finite, ties, margins, scales, ignored samples.
 
-use crate::wrong::{Made, Mistake, owned};
+use crate::owned::owned;
+use crate::wrong::{Made, Mistake};
 use softmax_core::ndarray::Zip;
 use softmax_core::{Features, Problem};
 

@@ -1,6 +1,7 @@
 //! What is kept from call to call, and threads.
 
-use crate::wrong::{Made, Mistake, Wrong, owned};
+use crate::owned::owned;
+use crate::wrong::{Made, Mistake, Wrong};
 use softmax_core::{Evaluation, Outputs, OwnedProblem, Problem, Result};
 
 const STATE: &str = "state";
@@ -14,8 +15,8 @@ fn stale_weights(
 ) -> Result<Evaluation> {
     let weights = problem.weights().dense("wrong")?;
     let address = weights.as_ptr() as usize;
-    if wrong.address != address || wrong.kept.dim() != weights.dim() {
-        (wrong.address, wrong.kept) = (address, weights.to_owned());
+    if wrong.number != address || wrong.kept.dim() != weights.dim() {
+        (wrong.number, wrong.kept) = (address, weights.to_owned());
     }
     let stale = OwnedProblem { weights: wrong.kept.clone(), ..owned(problem) };
     wrong.right(&stale.problem()?, outputs)
@@ -54,10 +55,10 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         kind: STATE,
         caught_by: "state/after-failure",
         made: Made::Evaluating(|wrong, problem, outputs| match wrong.right(problem, outputs) {
-            Ok(evaluation) if wrong.spoilt => Ok(Evaluation { loss: evaluation.loss + 1.0, ..evaluation }),
+            Ok(evaluation) if wrong.failed => Ok(Evaluation { loss: evaluation.loss + 1.0, ..evaluation }),
             Ok(evaluation) => Ok(evaluation),
             Err(error) => {
-                wrong.spoilt = true;
+                wrong.failed = true;
                 Err(error)
             }
         }),
@@ -83,8 +84,8 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         caught_by: "state/after-other-shapes",
         made: Made::Evaluating(|wrong, problem, outputs| {
             let evaluation = wrong.right(problem, outputs)?;
-            let most = if wrong.address == 0 { problem.n_samples().max(1) } else { wrong.address };
-            wrong.address = most;
+            let most = if wrong.number == 0 { problem.n_samples().max(1) } else { wrong.number };
+            wrong.number = most;
             if let Some(losses) = &mut outputs.sample_losses {
                 losses.iter_mut().skip(most).for_each(|loss| *loss = 0.0);
             }
@@ -119,8 +120,8 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         caught_by: "behaviour/same-again",
         made: Made::Evaluating(|wrong, problem, outputs| {
             let evaluation = wrong.right(problem, outputs)?;
-            wrong.address += 1;
-            if wrong.address % 3 == 0 {
+            wrong.number += 1;
+            if wrong.number % 3 == 0 {
                 outputs.bias_gradient.iter_mut().for_each(|db| db.mapv_inplace(|g| g * (1.0 + f64::EPSILON)));
             }
             Ok(evaluation)

@@ -2,8 +2,8 @@
 
 use softmax_core::ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use softmax_core::{
-    Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, Objective, Outputs, OwnedProblem,
-    OwnedTargets, Problem, Result, SoftmaxBackend, Targets,
+    Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, Objective, Outputs, Problem, Result,
+    SoftmaxBackend,
 };
 use softmax_naive::Naive;
 
@@ -38,15 +38,15 @@ pub(crate) enum Made {
 pub(crate) struct Wrong {
     inner: Naive,
     pub(crate) mistake: Mistake,
-    /// What calls leave behind, for mistakes with state: an address, a matrix, whether anything happened.
-    pub(crate) address: usize,
+    /// What calls leave behind, for mistakes with state: an address or a count, a matrix, whether a call failed.
+    pub(crate) number: usize,
     pub(crate) kept: Array2<f64>,
-    pub(crate) spoilt: bool,
+    pub(crate) failed: bool,
 }
 
 impl Wrong {
     pub(crate) fn new(mistake: Mistake) -> Self {
-        Wrong { inner: Naive::new(), mistake, address: 0, kept: Array2::zeros((0, 0)), spoilt: false }
+        Wrong { inner: Naive::new(), mistake, number: 0, kept: Array2::zeros((0, 0)), failed: false }
     }
 
     /// Without the mistake.
@@ -67,25 +67,6 @@ pub(crate) fn under<'a>(problem: &Problem<'a, f64>, objective: Objective) -> Res
         .class_weights(problem.class_weights())
         .sample_weights(problem.sample_weights())
         .build()
-}
-
-/// The same problem in arrays of its own, to be changed.
-pub(crate) fn owned(problem: &Problem<'_, f64>) -> OwnedProblem<f64> {
-    let ignored = problem.objective().ignore_index.unwrap_or_default();
-    let label = |i| problem.label(i).map_or(ignored, |y| y as i64);
-    OwnedProblem {
-        features: problem.features().to_dense().into_owned(),
-        weights: problem.weights().to_dense().into_owned(),
-        targets: match problem.targets() {
-            Targets::Labels(labels) => OwnedTargets::Labels((0..labels.len()).map(label).collect()),
-            Targets::Soft(soft) => OwnedTargets::Soft(soft.to_owned()),
-            Targets::None => OwnedTargets::None,
-        },
-        bias: problem.bias().map(|b| b.to_owned()),
-        class_weights: problem.class_weights().map(|w| w.to_owned()),
-        sample_weights: problem.sample_weights().map(|u| u.to_owned()),
-        objective: *problem.objective(),
-    }
 }
 
 impl Backend for Wrong {

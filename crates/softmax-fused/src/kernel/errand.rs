@@ -63,17 +63,16 @@ pub(crate) fn with_help(helpers: usize, spawn: impl Fn(Box<dyn FnOnce() + Send>)
     if helpers == 0 {
         return work();
     }
-    let work_here = work;
     // SAFETY: only the lifetime changes; `help` says why the closure lives as long as it is called.
-    let work: &'static (dyn Fn() + Sync) = unsafe { std::mem::transmute(work) };
-    let errand = Arc::new(Errand { work, state: AtomicUsize::new(0), panic: Mutex::new(None) });
+    let unbounded: &'static (dyn Fn() + Sync) = unsafe { std::mem::transmute(work) };
+    let errand = Arc::new(Errand { work: unbounded, state: AtomicUsize::new(0), panic: Mutex::new(None) });
     {
         let _ending = Ending(&errand);
         for _ in 0..helpers {
             let errand = Arc::clone(&errand);
             spawn(Box::new(move || errand.help()));
         }
-        work_here();
+        work();
     }
     let panic = errand.panic.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(panic) = panic {
