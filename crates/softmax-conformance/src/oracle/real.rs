@@ -1,6 +1,7 @@
 //! Two kinds of real number to evaluate the formula in: `f64`, and double-double with some 31 digits.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::sync::OnceLock;
 use twofloat::TwoFloat;
 
 /// The arithmetic of a reference.
@@ -110,16 +111,25 @@ impl DoubleDouble {
         const HALVINGS: i32 = 8;
         // |r| < 0.0016, so the 13th term is below 1e-36 of the first.
         let r = self.0 * 0.5f64.powi(HALVINGS);
-        let mut sum = TwoFloat::from(0.0);
-        for n in (2..=13).rev() {
-            sum = divide((sum + 1.0) * r, f64::from(n).into());
-        }
-        let mut e = (sum + 1.0) * r;
+        let sum = inverse_factorials().iter().rev().fold(TwoFloat::from(0.0), |sum, &term| sum * r + term);
+        let mut e = sum * r;
         for _ in 0..HALVINGS {
             e = e * 2.0 + e * e;
         }
         DoubleDouble(e)
     }
+}
+
+/// 1/n! for n from 1 to 13.
+fn inverse_factorials() -> &'static [TwoFloat; 13] {
+    static TERMS: OnceLock<[TwoFloat; 13]> = OnceLock::new();
+    TERMS.get_or_init(|| {
+        let mut term = TwoFloat::from(1.0);
+        std::array::from_fn(|k| {
+            term = divide(term, (k as f64 + 1.0).into());
+            term
+        })
+    })
 }
 
 /// a/b digit by digit, in three steps of f64.
