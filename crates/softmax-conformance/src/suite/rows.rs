@@ -2,8 +2,10 @@
 
 use crate::case::Case;
 use crate::generator::Generator;
-use crate::test::{Outcome, Subject, Test, judge_call};
+use crate::oracle::{Reference, reference};
+use crate::test::{Outcome, Subject, Test, evaluate, judge_against};
 use softmax_core::{Element, OutputKind, OutputSet};
+use std::sync::OnceLock;
 
 /// Few classes, fewer than lanes, whole vectors, and many.
 const CLASSES: [usize; 6] = [1, 3, 10, 16, 70, 130];
@@ -19,27 +21,43 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
         for (name, number) in
             [("nan", f64::NAN), ("infinity", f64::INFINITY), ("minus-infinity", f64::NEG_INFINITY)]
         {
+            // Every backend that the suite is run on is held against the same answers.
+            let expected: [OnceLock<Reference>; STEPS[0] + STEPS[1]] = Default::default();
             tests.push(Test::new(format!("rows/{name}-{c}"), move |s: &Subject<'_, T>| {
-                isolated(s, c, T::narrow(number))
+                isolated(s, c, T::narrow(number), &expected)
             }));
         }
     }
     tests
 }
 
+/// Every so many samples hold the number, from each of the first ones on: with both steps, two samples that hold it together
+/// once are apart once, unless they are 35 apart.
+const STEPS: [usize; 2] = [5, 7];
+
 /// At each place in turn, from one instance.
-fn isolated<T: Element>(subject: &Subject<'_, T>, c: usize, number: T) -> Outcome {
-    let mut owned = Case::new("", Generator::new(c as u64).problem(SAMPLES, 5, c)).narrowed::<T>();
+fn isolated<T: Element>(
+    subject: &Subject<'_, T>,
+    c: usize,
+    number: T,
+    expected: &[OnceLock<Reference>],
+) -> Outcome {
+    let whole = Case::new("", Generator::new(c as u64).problem(SAMPLES, 5, c)).narrowed::<T>();
     let mut backend = subject.make();
+    let starts = STEPS.iter().flat_map(|&step| (0..step).map(move |first| (first, step)));
     Outcome::of_calls(|| {
         let mut messages = Vec::new();
-        for i in 0..SAMPLES {
-            let before = std::mem::replace(&mut owned.features[[i, i % 5]], number);
-            let set = if i % 4 == 0 { OutputSet::ALL } else { OF_SAMPLES };
-            if let Outcome::Failed(faults) = judge_call(backend.as_mut(), &owned.problem()?, set)? {
-                messages.extend(faults.into_iter().map(|fault| format!("{number} in sample {i}: {fault}")));
+        for (k, ((first, step), expected)) in starts.zip(expected).enumerate() {
+            let mut owned = whole.clone();
+            (first..SAMPLES).step_by(step).for_each(|i| owned.features[[i, i % 5]] = number);
+            let set = if k % 3 == 0 { OutputSet::ALL } else { OF_SAMPLES };
+            let problem = owned.problem()?;
+            let (evaluation, outputs) = evaluate(backend.as_mut(), &problem, set)?;
+            let expected = expected.get_or_init(|| reference(&problem, set));
+            if let Outcome::Failed(faults) = judge_against(expected, &evaluation, &outputs) {
+                let place = format!("{number} in every {step}th sample from {first} on");
+                messages.extend(faults.into_iter().map(|fault| format!("{place}: {fault}")));
             }
-            owned.features[[i, i % 5]] = before;
         }
         Ok(messages)
     })
