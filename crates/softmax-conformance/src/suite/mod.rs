@@ -32,33 +32,42 @@ pub struct Suite<T> {
     tests: Vec<Test<T>>,
 }
 
+/// For each type apart and not for any: the suite is then compiled once, here, and not with every backend's tests.
+macro_rules! impl_suite {
+    ($($T:ty),*) => {$(
+        impl Suite<$T> {
+            /// Everything: cases, properties and behaviour.
+            pub fn full() -> Self {
+                let mut tests: Vec<Test<$T>> = cases().into_iter().map(Test::of_case).collect();
+                tests.extend(inputs::tests());
+                tests.extend(layouts::tests());
+                tests.extend(edges::tests());
+                tests.extend(rows::tests());
+                tests.extend(ties::tests());
+                tests.extend(provided::tests());
+                tests.extend(state::tests());
+                tests.extend(shapes::tests());
+                tests.extend(hessian::tests());
+                tests.extend(properties::tests());
+                tests.extend(behaviour::tests());
+                // Last, since they take longest.
+                tests.extend(crossed::tests());
+                Suite { tests }
+            }
+
+            /// Everything, and six more passes of the crossed cases, with larger problems: minutes instead of seconds.
+            pub fn thorough() -> Self {
+                let mut suite = Self::full();
+                suite.tests.extend(crossed::thorough_tests());
+                suite
+            }
+        }
+    )*};
+}
+
+impl_suite!(f32, f64);
+
 impl<T: Element> Suite<T> {
-    /// Everything: cases, properties and behaviour.
-    pub fn full() -> Self {
-        let mut tests: Vec<Test<T>> = cases().into_iter().map(Test::of_case).collect();
-        tests.extend(inputs::tests());
-        tests.extend(layouts::tests());
-        tests.extend(edges::tests());
-        tests.extend(rows::tests());
-        tests.extend(ties::tests());
-        tests.extend(provided::tests());
-        tests.extend(state::tests());
-        tests.extend(shapes::tests());
-        tests.extend(hessian::tests());
-        tests.extend(properties::tests());
-        tests.extend(behaviour::tests());
-        // Last, since they take longest.
-        tests.extend(crossed::tests());
-        Suite { tests }
-    }
-
-    /// Everything, and six more passes of the crossed cases, with larger problems: minutes instead of seconds.
-    pub fn thorough() -> Self {
-        let mut suite = Self::full();
-        suite.tests.extend(crossed::thorough_tests());
-        suite
-    }
-
     /// The names of the tests.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tests.iter().map(|test| test.name())
