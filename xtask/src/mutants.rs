@@ -26,11 +26,13 @@ pub(crate) fn run(args: &MutantsArgs) -> anyhow::Result<()> {
     anyhow::ensure!(args.fused_every > 0, "--fused-every: expected a number from 1 on, found 0");
     let mut gaps = Vec::new();
     for backend in &args.backends {
+        let output = format!("target/mutants/{backend}");
+        std::fs::create_dir_all(&output).with_context(|| output.clone())?;
         let mut command = Command::new("cargo");
         command.args(["mutants", "--package", &format!("softmax-{backend}"), "--profile", "release"]);
         command.args(["--cargo-test-arg", "--test", "--cargo-test-arg", "conformance"]);
         command.args(["--timeout", PATIENCE, "--no-shuffle"]);
-        command.args(["--output", &format!("target/mutants/{backend}")]);
+        command.args(["--output", &output]);
         // The first failure is enough.
         command.env("SOFTMAX_CONFORMANCE_FAIL_FAST", "1");
         if backend == "fused" {
