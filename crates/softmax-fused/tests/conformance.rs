@@ -1,7 +1,7 @@
 //! The full conformance suite, at every level that this machine has, each a backend of its own.
 
 use softmax_conformance::{Runner, Suite, check, judge_in_turns, reference};
-use softmax_fused::ndarray::{Array1, Array2};
+use softmax_fused::ndarray::{Array1, Array2, s};
 use softmax_fused::{
     Element, Feature, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend,
 };
@@ -82,6 +82,28 @@ fn no_samples_have_no_gradient() {
             let (dw, db) = (outputs.weights_gradient.unwrap(), outputs.bias_gradient.unwrap());
             let is_zero = dw.iter().chain(&db).all(|&g| g == 0.0);
             assert_eq!(is_zero, samples == 0, "{samples} samples, {classes} classes: {dw:?}");
+        }
+    }
+}
+
+/// The distance from row to row is no part of the problem.
+#[test]
+fn the_distance_of_rows_changes_no_bit() {
+    let (samples, features, classes) = (130, 450, 7);
+    let wave = |i: usize, k: usize| ((i * 31 + k * 17) % 101) as f32 / 50.0 - 1.0;
+    let w = Array2::from_shape_fn((features, classes), |(k, c)| wave(k + 3, c) * 0.1);
+    let y = Array1::from_shape_fn(samples, |i| (i * 7 % classes) as i64);
+    for level in Level::available() {
+        let gradient = |stride: usize| {
+            let mut x = Array2::from_elem((samples, stride), f32::NAN);
+            let mut x = x.slice_mut(s![.., ..features]);
+            x.indexed_iter_mut().for_each(|((i, k), x)| *x = wave(i, k));
+            let problem = Problem::builder(x.view(), w.view(), y.view()).build().unwrap();
+            Fused::new().level(level).gradients(&problem).unwrap().weights
+        };
+        let near = gradient(features);
+        for stride in [512, 1024, 4096] {
+            assert!(gradient(stride) == near, "rows {stride} apart at {}", level.name());
         }
     }
 }

@@ -163,6 +163,8 @@ pub(super) struct Tiles {
     pub(super) sums: usize,
     pub(super) copies: usize,
     pub(super) dx: usize,
+    /// A panel's part of dW, for a chunk of features, where it is not summed in registers.
+    pub(super) dw: usize,
 }
 
 impl Tiles {
@@ -178,10 +180,11 @@ impl Tiles {
             sums: layout.c * PANEL * layout.lanes,
             copies: if rows_are_contiguous(problem) { 0 } else { layout.panel * layout.d },
             dx: if dx { layout.panel * CHUNK } else { 0 },
+            dw: layout.c * CHUNK,
         }
     }
 
     pub(super) fn total(self) -> usize {
-        (self.scores + self.slopes + self.sums + self.copies + self.dx).next_multiple_of(16)
+        (self.scores + self.slopes + self.sums + self.copies + self.dx + self.dw).next_multiple_of(16)
     }
 }

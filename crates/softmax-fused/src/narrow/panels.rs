@@ -32,7 +32,8 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
         let (scores, scratch) = task.scratch.split_at_mut(tiles.scores);
         let (sums, scratch) = scratch.split_at_mut(tiles.sums);
         let (slopes, scratch) = scratch.split_at_mut(tiles.slopes);
-        let (copies, dx_rows) = scratch.split_at_mut(tiles.copies);
+        let (copies, scratch) = scratch.split_at_mut(tiles.copies);
+        let (dx_rows, panel_dw) = scratch.split_at_mut(tiles.dx);
         let mut columns = Columns::new();
         let spread = layout.rows_are_spread();
         if let Some(dw) = &mut task.dw {
@@ -90,16 +91,13 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                         continue;
                     }
                     let x = |r: usize| chunk.of_row(x[r]);
+                    let g = |r, k| scores[k * PANEL + r];
                     let next = |r: usize| next.get(r).map(|x| chunk.of_row(x));
-                    add_outer::<T, L>(
-                        lanes,
-                        chunk.stride,
-                        (rows, c),
-                        x,
-                        |r, k| scores[k * PANEL + r],
-                        dw,
-                        next,
-                    );
+                    // The panel's sum by itself, as in the other way: the same bits, however far apart the rows are.
+                    let panel_dw = &mut panel_dw[..dw.len()];
+                    panel_dw.fill(T::zero());
+                    add_outer::<T, L>(lanes, chunk.stride, (rows, c), x, g, panel_dw, next);
+                    dw.iter_mut().zip(panel_dw).for_each(|(dw, sum)| *dw += *sum);
                 }
             }
             if let Some(dx) = &mut task.dx {
