@@ -76,27 +76,26 @@ fn is_often_plain(k: usize) -> bool {
     k < CHOICES.len() || !sizes.iter().any(|&size| place(size) == k)
 }
 
-/// What is wrong with the answers of one instance that computes in f32 and in f64 in turns, on the problems of some seeds.
-/// What it does not support is left out.
-pub fn judge_in_turns<B>(backend: &mut B, seeds: Range<u64>) -> Vec<String>
+/// What is wrong with the answers of one instance that computes in f32 and in f64 in turns, on the first of some seeds'
+/// problems where anything is. What it does not support is left out.
+pub fn judge_in_turns<B>(backend: &mut B, mut seeds: Range<u64>) -> Vec<String>
 where
     B: SoftmaxBackend<f32> + SoftmaxBackend<f64>,
 {
-    let mut faults = Vec::new();
-    for seed in seeds {
+    let faults = seeds.find_map(|seed| {
         let problem = RandomProblem::new(seed);
         let turns = [
             ("f32", judge_f32(&problem, backend)),
             ("f64", judge_f64(&problem, backend)),
             ("f32 again", judge_f32(&problem, backend)),
         ];
-        for (turn, judged) in turns {
-            let found = judged.unwrap_or_default();
-            faults
-                .extend(found.into_iter().map(|fault| format!("problem {seed}, {problem}, {turn}: {fault}")));
-        }
-    }
-    faults
+        let faults = turns.into_iter().flat_map(|(turn, judged)| {
+            let found = judged.unwrap_or_default().into_iter();
+            found.map(|fault| format!("problem {seed}, {problem}, {turn}: {fault}")).collect::<Vec<_>>()
+        });
+        Some(faults.collect::<Vec<_>>()).filter(|faults| !faults.is_empty())
+    });
+    faults.unwrap_or_default()
 }
 
 // Not generic, so that they are compiled here and not with every backend's tests.
