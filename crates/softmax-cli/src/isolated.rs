@@ -4,6 +4,7 @@ use crate::args::TimingArgs;
 use crate::interrupt;
 use crate::judge::{judge, problem_record, reference_record};
 use crate::measure;
+use crate::memory::require_reference;
 use crate::progress::Progress;
 use crate::source::{self, Source};
 use crate::worker::{FirstLine, Ready, Worker};
@@ -105,6 +106,7 @@ impl<'a> Contest<'a> {
     ) -> anyhow::Result<Comparison> {
         let problem = source.problem()?;
         let set = source::gradients(&problem, task.dx);
+        require_reference(&source.dataset.origin, &problem, set)?;
         let file = self.folder.path().join("problem.npz");
         write_dataset_npz(&file, &source.dataset)?;
         let progress = Progress::new(task.backends.len());

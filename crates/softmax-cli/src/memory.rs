@@ -2,6 +2,7 @@
 
 use crate::machine;
 use softmax::{BackendElement, Entry, OutputKind, OutputSet, Problem};
+use softmax_conformance::reference_bytes;
 use softmax_record::{Shape, units};
 
 /// Refuses a problem whose arrays this machine has no memory for.
@@ -44,6 +45,19 @@ pub(crate) fn require_call<T: BackendElement>(
 ) -> anyhow::Result<()> {
     check_call(entry, problem, set).map_err(|reason| {
         anyhow::anyhow!("{whose}: expected a problem whose evaluation fits into memory, but {reason}")
+    })
+}
+
+/// Refuses a problem that the oracle has no room for.
+pub(crate) fn require_reference<T: BackendElement>(
+    whose: &str,
+    problem: &Problem<'_, T>,
+    set: OutputSet,
+) -> anyhow::Result<()> {
+    check(reference_bytes(problem, set)).map_err(|room| {
+        anyhow::anyhow!(
+            "{whose}: expected a problem whose reference fits into memory, but that takes {room}; eval needs none"
+        )
     })
 }
 

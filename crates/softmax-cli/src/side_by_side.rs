@@ -4,7 +4,7 @@ use crate::args::TimingArgs;
 use crate::interrupt;
 use crate::judge::{judge, problem_record, reference_record};
 use crate::measure::{self, Contender, Timed};
-use crate::memory::check_problem;
+use crate::memory::{check_problem, require_reference};
 use crate::progress::Progress;
 use crate::source::{self, Source, lacking_storage};
 use softmax::{BackendElement, Entry, Error, OutputSet, OwnedOutputs, Problem, Setup, SoftmaxBackend};
@@ -30,6 +30,7 @@ pub(crate) fn compare<T: BackendElement>(
     let problem = source.problem()?;
     let setup = Setup { threads: Some(plan.threads) };
     let set = source::gradients(&problem, plan.dx);
+    require_reference(&source.dataset.origin, &problem, set)?;
     let progress = Progress::new(entries.len());
     progress.doing("oracle");
     let reference = reference(&problem, set);

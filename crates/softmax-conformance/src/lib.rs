@@ -107,7 +107,9 @@ pub use generator::{Choices, Generator};
 pub use hessian::{HessianReport, check_hessian};
 #[cfg(feature = "libtest")]
 pub use mimic::{main, trials};
-pub use oracle::{DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, central_difference, reference};
+pub use oracle::{
+    DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, central_difference, reference, reference_bytes,
+};
 pub use report::{CaseFailure, Kind, Report, Skipped, Unsupported, Worst};
 pub use runner::{FAIL_FAST_VARIABLE, FILTER_VARIABLE, Runner};
 pub use search::{RandomProblem, judge_in_turns};

@@ -69,4 +69,7 @@ fn what_has_no_room_is_refused_in_one_line() {
     );
     refused(400, "bench --backends naive --shapes 16384x8192x2 --output r.jsonl", "--shapes", folder.path());
     assert!(!at("r.jsonl").exists());
+
+    // 80 MB of each of X, W and dW, and values and bounds of dW's entries at 40 bytes each.
+    refused(600, "compare --backends naive --threads 1 --synthetic 4x10000x2000", "reference", folder.path());
 }

@@ -8,7 +8,7 @@ use super::row::{Row, total_weight};
 use super::sums::{FEW_SUMS, Judged, Products, Sum, sum_over_samples};
 use ndarray::ArrayView1;
 use rayon::prelude::*;
-use softmax_core::{Dtype, Element, OutputKind, OutputSet, Problem, ndarray};
+use softmax_core::{Dtype, Element, OutputKind, OutputSet, Problem, Targets, ndarray};
 
 /// How many multiply-adds the oracle does in double-double: N·D·C, and 100 for each score. Above, it uses f64 for
 /// f32 problems, and above it also samples what it checks of dW and dX.
@@ -27,14 +27,47 @@ const SAMPLED_SLICES: usize = 32;
 pub fn reference<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> Reference {
     let inputs = Inputs::new(problem);
     let (n, d, c) = inputs.dim();
-    let work = (n as u64).saturating_mul(c as u64).saturating_mul(d as u64 + SCORE);
-    if work <= DOUBLE_DOUBLE_LIMIT {
+    if !is_large(n, d, c) {
         return Oracle::<DoubleDouble>::new(&inputs, T::DTYPE, false).evaluate(set);
     }
     match T::DTYPE {
         Dtype::F32 => Oracle::<f64>::new(&inputs, T::DTYPE, true).evaluate(set),
         Dtype::F64 => Oracle::<DoubleDouble>::new(&inputs, T::DTYPE, true).evaluate(set),
     }
+}
+
+/// About how many bytes [`reference`] takes on the way: the inputs in f64, what is known of a block of rows, and values and
+/// bounds of each output.
+pub fn reference_bytes<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> f64 {
+    /// Of each score: five numbers of 16 bytes, and four bounds.
+    const OF_A_SCORE: f64 = 112.0;
+    /// Of each entry of an output: a number of 16 bytes and a bound, and both again in f64.
+    const OF_AN_ENTRY: f64 = 40.0;
+    let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
+    let product = |a: usize, b: usize| a as f64 * b as f64;
+    let is_large = is_large(n, d, c);
+    let slices = |count: usize| if is_large { count.min(SAMPLED_SLICES) } else { count };
+    let soft = if matches!(problem.targets(), Targets::Soft(_)) { product(n, c) } else { 0.0 };
+    let inputs = 8.0 * (product(n, d) + product(d, c) + soft);
+    let entries = set.iter().map(|kind| match kind {
+        OutputKind::WeightsGradient => product(d, slices(c)),
+        OutputKind::FeaturesGradient => product(slices(n), d),
+        OutputKind::BiasGradient => c as f64,
+        OutputKind::SampleLosses | OutputKind::LogSumExp | OutputKind::Predicted => n as f64,
+    });
+    let scores = product(block_rows(c).min(n), c);
+    // A tenth more, for what lies between allocations.
+    1.1 * (inputs + OF_A_SCORE * scores + OF_AN_ENTRY * entries.sum::<f64>())
+}
+
+/// Whether a problem is above [`DOUBLE_DOUBLE_LIMIT`].
+fn is_large(n: usize, d: usize, c: usize) -> bool {
+    (n as u64).saturating_mul(c as u64).saturating_mul(d as u64 + SCORE) > DOUBLE_DOUBLE_LIMIT
+}
+
+/// Rows per block, so that what is known of a block's rows stays below some 256 MiB.
+fn block_rows(classes: usize) -> usize {
+    (1 << 21) / classes.max(1) + 1
 }
 
 /// The formula on one problem, in the arithmetic `R`.
@@ -89,8 +122,8 @@ impl<'a, R: Real> Oracle<'a, R> {
         let mut db = vec![Sum::<R>::default(); if wants(OutputKind::BiasGradient) { c } else { 0 }];
         let mut dx = Vec::new();
 
-        for start in (0..n).step_by(self.block_rows()) {
-            let end = (start + self.block_rows()).min(n);
+        for start in (0..n).step_by(block_rows(c)) {
+            let end = (start + block_rows(c)).min(n);
             let block = self.judge(start..end);
             for (i, (row, bounds)) in (start..end).zip(&block) {
                 loss.add(row.loss, bounds.loss);
@@ -127,8 +160,7 @@ impl<'a, R: Real> Oracle<'a, R> {
             outputs.push((OutputKind::WeightsGradient, self.weights_gradient(dw, &classes, u)));
         }
         if wants(OutputKind::FeaturesGradient) {
-            let flat: Vec<(f64, f64)> = dx.into_iter().flatten().collect();
-            let matrix = Expected::matrix(flat, samples.len(), d);
+            let matrix = Expected::matrix(dx.into_iter().flatten(), samples.len(), d);
             outputs.push((
                 OutputKind::FeaturesGradient,
                 Expected { sample: self.samples.clone().map(|s| (0, s)), ..matrix },
@@ -198,11 +230,6 @@ impl<'a, R: Real> Oracle<'a, R> {
         sum / self.total_weight + self.l2_penalty()
     }
 
-    /// Rows per block, so that what is known of a block's rows stays below some 256 MiB.
-    fn block_rows(&self) -> usize {
-        (1 << 21) / self.inputs.dim().2.max(1) + 1
-    }
-
     fn judge(&self, samples: std::ops::Range<usize>) -> Vec<Judged<R>> {
         let divisor = self.divisor();
         let judged = samples.into_par_iter().map(|i| {
@@ -268,7 +295,7 @@ impl<'a, R: Real> Oracle<'a, R> {
             let rounding = FEW_SUMS * u * penalty.value().abs() + n as f64 * self.dtype.min_positive();
             (value.value(), dw.bounds[[k, c]] + rounding)
         });
-        let matrix = Expected::matrix(entries.collect(), d, classes.len());
+        let matrix = Expected::matrix(entries, d, classes.len());
         Expected { sample: self.classes.clone().map(|c| (1, c)), ..matrix }
     }
 

@@ -65,8 +65,13 @@ impl Expected {
         self.values.first().copied().unwrap_or(f64::NAN)
     }
 
-    pub(super) fn matrix(entries: Vec<(f64, f64)>, rows: usize, columns: usize) -> Self {
-        let (values, bounds): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+    /// Of entries row by row.
+    pub(super) fn matrix(entries: impl Iterator<Item = (f64, f64)>, rows: usize, columns: usize) -> Self {
+        let [mut values, mut bounds] = [(); 2].map(|()| Vec::with_capacity(rows * columns));
+        for (value, bound) in entries {
+            values.push(value);
+            bounds.push(bound);
+        }
         let shaped =
             |flat| Array2::from_shape_vec((rows, columns), flat).expect("one entry per place").into_dyn();
         Expected { values: shaped(values), bounds: shaped(bounds), sample: None }

@@ -13,6 +13,6 @@ mod sums;
 mod tests;
 
 pub use differences::central_difference;
-pub use evaluate::{DOUBLE_DOUBLE_LIMIT, reference};
+pub use evaluate::{DOUBLE_DOUBLE_LIMIT, reference, reference_bytes};
 pub use expected::{Expected, Reference};
 pub use real::Precision;
