@@ -3,7 +3,7 @@
 use softmax_conformance::{Runner, Suite, check, judge_in_turns, reference};
 use softmax_fused::ndarray::{Array1, Array2, s};
 use softmax_fused::{
-    Element, Feature, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend,
+    Backend, Element, Feature, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend,
 };
 
 #[test]
@@ -41,6 +41,12 @@ fn the_wide_kernel_takes_few_classes() {
         let report = Runner::new().filter(kind).run(&suite, || Box::new(Fused::new().narrow_up_to(0)));
         report.assert_complete();
     }
+}
+
+/// Otherwise no case would compare bits.
+#[test]
+fn it_says_that_its_bits_do_not_change() {
+    assert!(Fused::new().descriptor().deterministic);
 }
 
 /// One instance in both types, whose scratch memory is not one for both.
