@@ -41,6 +41,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
         problems.push(Case::new(format!("{n}x{d}x{c}{}", choices.describe()), problem));
     }
     problems.push(Case::new("ignored-nan", ignored_nan(&mut g)));
+    problems.push(Case::new("no-targets-l2", without_targets(&mut g)));
     let mut tests = Vec::new();
     for (k, case) in problems.into_iter().enumerate() {
         let (direction, product) = (LAYOUTS[k % LAYOUTS.len()], LAYOUTS[k / 3 % LAYOUTS.len()]);
@@ -72,6 +73,13 @@ fn ignored_nan(g: &mut Generator) -> OwnedProblem<f64> {
     }
     problem.features.rows_mut().into_iter().step_by(2).for_each(|mut row| row.fill(f64::NAN));
     problem
+}
+
+/// Nothing to differentiate: the penalty is part of a loss, and there is none.
+fn without_targets(g: &mut Generator) -> OwnedProblem<f64> {
+    let mut problem = g.problem(6, 4, 5);
+    problem.objective.l2 = 0.5;
+    OwnedProblem { targets: OwnedTargets::None, ..problem }
 }
 
 /// The largest error over the largest entry of H·V: roundoff that the derivatives of a few dozen scores of a few units
