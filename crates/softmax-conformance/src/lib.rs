@@ -74,6 +74,7 @@
 //!   of the wrong shape.
 //! * **Memory of earlier calls** (`state/`): none, after other problems, failures and NaN, and where the numbers at an address
 //!   have changed.
+//! * **Found** (`found/`): random problems on which a backend was wrong once.
 //! * **Properties**: of the loss as a function, on random problems that shrink when they fail.
 //! * **Behaviour**: the same answers from one instance after other problems, with fewer outputs (none, each alone, all but one),
 //!   and, from a backend that says it is deterministic, the same bits for any number of threads.

@@ -49,6 +49,10 @@ impl RandomProblem {
         }
     }
 
+    pub(crate) fn into_combination(self) -> Combination {
+        self.0
+    }
+
     /// What is wrong with a backend's answer: nothing, if it is right. A panic is a fault.
     ///
     /// # Errors

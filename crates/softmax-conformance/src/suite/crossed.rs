@@ -4,6 +4,7 @@
 use crate::combination::{Combination, Factor, counts, least_work, place};
 use crate::covering::pairwise;
 use crate::generator::{CHOICES, Generator};
+use crate::search::RandomProblem;
 use crate::test::{Outcome, Subject, Test};
 use crate::values::MAGNITUDES;
 use softmax_core::Element;
@@ -121,6 +122,21 @@ fn test<T: Element>((name, combination): (String, Combination)) -> Test<T> {
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     static ALL: OnceLock<Vec<(String, Combination)>> = OnceLock::new();
     ALL.get_or_init(|| named(0, LARGEST)).iter().cloned().map(test).collect()
+}
+
+/// Seeds of [`RandomProblem`]s on which a backend was wrong once, each with what it was.
+const FOUND: [u64; 2] = [
+    // dW added to after every run of samples between two that are ignored and hold NaN.
+    4_005_258, // db of f32 summed over 1024 samples in a row.
+    5_006_615,
+];
+
+pub(super) fn found_tests<T: Element>() -> Vec<Test<T>> {
+    let problems = FOUND.into_iter().map(|seed| {
+        let problem = RandomProblem::new(seed);
+        (format!("found/{seed}-{problem}"), problem.into_combination())
+    });
+    problems.map(test).collect()
 }
 
 /// More of the same, and larger.

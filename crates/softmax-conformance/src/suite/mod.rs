@@ -50,6 +50,7 @@ macro_rules! impl_suite {
                 tests.extend(hessian::tests());
                 tests.extend(properties::tests());
                 tests.extend(behaviour::tests());
+                tests.extend(crossed::found_tests());
                 // Last, since they take longest.
                 tests.extend(crossed::tests());
                 Suite { tests }
