@@ -1,9 +1,8 @@
 use crate::library;
 use crate::product::multiply;
 use crate::row::Terms;
-use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
+use ndarray::{Array1, Array2, ArrayView2, Axis, CowArray, Ix2};
 use softmax_core::{Backend, Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
-use std::ops::Range;
 
 /// The backend `openblas`.
 #[derive(Clone, Debug)]
@@ -92,9 +91,11 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
         let accumulate = outputs.accumulate;
         if let Some(dw) = &mut outputs.weights_gradient {
             let mut add = accumulate;
-            for rows in rows_to_multiply(problem, features) {
-                let part = |array| ArrayView2::slice_axis_move(array, Axis(0), Slice::from(rows.clone()));
-                multiply(part(features).reversed_axes(), part(self.scores.view()), dw, add)?;
+            let counted = counted_features(problem, features);
+            let blocks =
+                counted.axis_chunks_iter(Axis(0), ROWS).zip(self.scores.axis_chunks_iter(Axis(0), ROWS));
+            for (features, gradient) in blocks {
+                multiply(features.reversed_axes(), gradient, dw, add)?;
                 add = true;
             }
             if !add {
@@ -127,19 +128,20 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
 /// Rows of a product at most: what a small product adds up, it adds up one term after the other.
 const ROWS: usize = 1024;
 
-/// The samples in blocks that go into dW together: without those that do not count where they hold what is not finite, since
-/// zero times NaN is not zero.
-fn rows_to_multiply<T: Element>(problem: &Problem<'_, T>, features: ArrayView2<'_, T>) -> Vec<Range<usize>> {
-    let n = problem.n_samples();
+/// X, with zeros for the samples that do not count where one of them holds what is not finite: zero times NaN is not zero.
+fn counted_features<'x, T: Element>(
+    problem: &Problem<'_, T>,
+    features: ArrayView2<'x, T>,
+) -> CowArray<'x, T, Ix2> {
     let poisons = |i: usize| !problem.counts(i) && features.row(i).iter().any(|x| !x.is_finite());
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    for i in (0..n).filter(|&i| !poisons(i)) {
-        match ranges.last_mut().filter(|range| range.end == i && range.len() < ROWS) {
-            Some(range) => range.end += 1,
-            None => ranges.push(i..i + 1),
-        }
+    if !(0..problem.n_samples()).any(poisons) {
+        return features.into();
     }
-    ranges
+    let mut counted = features.to_owned();
+    for i in (0..problem.n_samples()).filter(|&i| !problem.counts(i)) {
+        counted.row_mut(i).fill(T::zero());
+    }
+    counted.into()
 }
 
 /// The sum of each column, by blocks of rows in the element type, and over the blocks in f64.
