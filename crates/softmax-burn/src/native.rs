@@ -9,9 +9,11 @@ use std::ops::Range;
 /// Bytes of scores that are held at once; some ten times as much is held in all, by the operations that they go through.
 const SCORES_BYTES: usize = 16 << 20;
 
-/// Rows whose part of a sum over samples is summed by itself: a device adds up the terms of f32 in a row, and loses digits with
-/// each.
-const SUMMED: usize = 1024;
+/// Rows whose part of dW is a product by itself, which adds up some hundred of them at a time.
+pub(crate) const MULTIPLIED: usize = 1024;
+
+/// Rows whose part of db is summed by itself: a device adds up the terms of f32 in a row, and loses digits with each.
+pub(crate) const SUMMED: usize = 256;
 
 /// What [`evaluate`] gives, on the problem's device and in its type; of the outputs those that were asked for.
 #[derive(Clone, Debug)]
@@ -100,7 +102,7 @@ pub(crate) fn by_chunks(
             continue;
         }
         let gradient = scored.score_gradient(chunk, objective);
-        for rows in blocks(end - first).filter(|_| wants_db) {
+        for rows in blocks(end - first, SUMMED).filter(|_| wants_db) {
             db.add(rows.len(), gradient.clone().slice([rows, 0..c]).sum_dim(0));
         }
         if wants_dx && d > 0 {
@@ -108,7 +110,7 @@ pub(crate) fn by_chunks(
         }
         if wants_dw && d > 0 {
             let features = chunk.counted_features();
-            for rows in blocks(end - first) {
+            for rows in blocks(end - first, MULTIPLIED) {
                 let features = features.clone().slice([rows.clone(), 0..d]).transpose();
                 dw.add(rows.len(), features.matmul(gradient.clone().slice([rows, 0..c])));
             }
@@ -130,9 +132,9 @@ pub(crate) fn by_chunks(
     }
 }
 
-/// So many rows in blocks that are summed by themselves.
-pub(crate) fn blocks(rows: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..rows).step_by(SUMMED).map(move |first| first..(first + SUMMED).min(rows))
+/// So many rows in blocks of a size.
+pub(crate) fn blocks(rows: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rows).step_by(size).map(move |first| first..(first + size).min(rows))
 }
 
 /// A sum over rows: of the sums of so many rows.
@@ -148,7 +150,7 @@ impl RowSum {
     fn add(&mut self, rows: usize, part: Tensor<2>) {
         self.recent = plus(self.recent.take(), Some(part));
         self.rows += rows;
-        if self.rows >= SUMMED {
+        if self.rows >= MULTIPLIED {
             (self.total, self.rows) = (plus(self.total.take(), self.recent.take()), 0);
         }
     }

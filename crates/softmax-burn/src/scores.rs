@@ -1,7 +1,7 @@
 //! Formulas (1) and (2).
 
 use crate::functions::{exp, tanh};
-use crate::native::{blocks, together};
+use crate::native::{MULTIPLIED, SUMMED, blocks, together};
 use crate::problem::Inputs;
 use burn::tensor::Tensor;
 use softmax_core::Objective;
@@ -10,30 +10,34 @@ use std::ops::Range;
 /// s (N×C), and where there is a softcap ∂s/∂raw.
 pub(crate) fn scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
     let [n, _] = inputs.features.dims();
-    from_raw(raw(inputs, &inputs.features, 0..n), objective)
+    let mut raw = products(inputs, &inputs.features, 0..n);
+    if let Some(bias) = &inputs.bias {
+        raw = raw + bias.clone();
+    }
+    from_raw(raw, objective)
 }
 
 /// s for autodiff: 0 for samples that are ignored, whose gradients would be 0 times what may be NaN; and by blocks of rows, so
 /// that dW and db, which autodiff adds up, are sums of the blocks'.
 pub(crate) fn counted_scores(inputs: &Inputs, objective: &Objective) -> Tensor<2> {
-    let [n, _] = inputs.features.dims();
+    let ([n, _], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
     let features = inputs.counted_features();
-    let parts = blocks(n).map(|rows| raw(inputs, &features, rows)).collect();
-    from_raw(inputs.counted(together(parts)), objective).0
+    let parts = blocks(n, MULTIPLIED).map(|rows| products(inputs, &features, rows));
+    let mut raw = together(parts.collect());
+    if let Some(bias) = &inputs.bias {
+        let parts = blocks(n, SUMMED).map(|rows| raw.clone().slice([rows, 0..c]) + bias.clone());
+        raw = together(parts.collect());
+    }
+    from_raw(inputs.counted(raw), objective).0
 }
 
-/// X·W + b for some rows of `features`.
-fn raw(inputs: &Inputs, features: &Tensor<2>, rows: Range<usize>) -> Tensor<2> {
+/// X·W for some rows of `features`.
+fn products(inputs: &Inputs, features: &Tensor<2>, rows: Range<usize>) -> Tensor<2> {
     let ([_, d], [_, c]) = (features.dims(), inputs.weights.dims());
-    let products = if d == 0 {
-        inputs.sample_weights.zeros_like().slice([rows.clone(), 0..1]).expand([rows.len(), c])
-    } else {
-        features.clone().slice([rows, 0..d]).matmul(inputs.weights.clone())
-    };
-    match &inputs.bias {
-        None => products,
-        Some(bias) => products + bias.clone(),
+    if d == 0 {
+        return inputs.sample_weights.zeros_like().slice([rows.clone(), 0..1]).expand([rows.len(), c]);
     }
+    features.clone().slice([rows, 0..d]).matmul(inputs.weights.clone())
 }
 
 /// Temperature and softcap.
