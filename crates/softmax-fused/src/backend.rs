@@ -71,7 +71,7 @@ impl Fused {
     }
 
     /// Holds at most about so many bytes beyond inputs, outputs and the packed copy of W, but enough for one task
-    /// (up to 64 classes), or a block of six rows (more classes). Default 64 MiB.
+    /// (up to 64 classes), or a block of 96 rows (more classes). Default 64 MiB.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;

@@ -26,7 +26,7 @@ fn every_level_f64() {
     }
 }
 
-/// So little memory that a block has six rows, and a task per few.
+/// So little memory that a block has as few rows as it may, and there is a single task.
 #[test]
 fn little_memory_is_enough() {
     let suite = Suite::<f64>::full();

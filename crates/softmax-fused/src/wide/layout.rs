@@ -11,6 +11,9 @@ pub(super) const CHUNK: usize = 256;
 /// Bytes of that many features of a block's rows: they are to stay in the second cache.
 pub(super) const BLOCK_BYTES: usize = 384 << 10;
 
+/// Rows of a block at least, where there are so many: dW is rounded once for each block.
+const FEWEST: usize = 16 * TILE;
+
 /// Panels of one task at most, and how many tasks there are to be before a task has more than one.
 const GROUP: usize = 16;
 const TASKS: usize = 16;
@@ -48,9 +51,9 @@ impl Layout {
         let per_row = scores + 3 * (d + width) + sums + 16;
         let affordable = memory / size_of::<T>() / per_row;
         let cached = BLOCK_BYTES / CHUNK / size_of::<T>();
-        let most = cached.min(affordable).max(TILE);
+        let most = cached.min(affordable).max(FEWEST);
         // As many blocks as that takes, and all of a size.
-        let block = n.div_ceil(n.div_ceil(most).max(1)).next_multiple_of(TILE).clamp(TILE, most.max(TILE));
+        let block = n.div_ceil(n.div_ceil(most).max(1)).next_multiple_of(TILE).clamp(TILE, most);
         Layout { d, c, width, panels, group, block, slopes }
     }
 
