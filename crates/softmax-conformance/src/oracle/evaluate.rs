@@ -36,7 +36,7 @@ pub fn reference<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> Refere
     }
 }
 
-/// About how many bytes [`reference`] takes on the way: the inputs in f64, what is known of a block of rows, and values and
+/// About how many bytes [`reference()`] takes on the way: the inputs in f64, what is known of a block of rows, and values and
 /// bounds of each output.
 pub fn reference_bytes<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> f64 {
     /// Of each score: five numbers of 16 bytes, and four bounds.
