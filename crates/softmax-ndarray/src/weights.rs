@@ -44,12 +44,11 @@ impl<T: Element> TargetMass<T> {
     pub(crate) fn total(&self) -> Array1<T> {
         let dense = match &self.dense {
             Some(dense) => dense.sum_axis(Axis(1)),
-            None => Array1::zeros(1),
+            None => Array1::zeros(self.samples),
         };
         match &self.point {
             Some((_, mass)) => mass + &dense,
-            None if self.dense.is_some() => dense,
-            None => Array1::zeros(self.samples),
+            None => dense,
         }
     }
 
