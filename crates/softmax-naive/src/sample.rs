@@ -61,6 +61,10 @@ impl<T: Element> Sample<T> {
             *exp = (score + log_k).exp();
         }
         self.rest = sum_of_others(&self.exps, self.best);
+        if log_k.is_nan() {
+            // One class alone has no others to carry a NaN.
+            self.rest = log_k;
+        }
     }
 
     /// (4).

@@ -61,7 +61,9 @@ impl<T: Element> Softmax<T> {
         // Summed without the largest term, which is exactly 1, the others keep their digits in log1p.
         let at_best = take_along_rows(exps.view(), &best);
         put_along_rows(&mut exps, &best, &Array1::zeros(best.len()));
-        let rest = exps.sum_axis(Axis(1));
+        let mut rest = exps.sum_axis(Axis(1));
+        // One class alone has no others to carry a NaN.
+        rest.zip_mut_with(&max, |rest, &max| *rest = if max.is_nan() { max } else { *rest });
         put_along_rows(&mut exps, &best, &at_best);
         let log_rest = rest.mapv(T::ln_1p);
         let lse = &max + &log_rest;

@@ -67,7 +67,8 @@ impl<'a, T: Element> Terms<'a, T> {
         // Without the largest term, which is exactly 1, the others keep their digits in log1p.
         row.mapv_inplace(T::exp);
         let at_best = std::mem::replace(&mut row[best], T::zero());
-        let rest = row.sum();
+        // One class alone has no others to carry a NaN.
+        let rest = if max.is_nan() { max } else { row.sum() };
         row[best] = at_best;
         let log_rest = rest.ln_1p();
         let lse = max + log_rest;

@@ -44,7 +44,8 @@ impl<R: Real> Row<R> {
         let max = scores[best];
         let shifted: Vec<R> = scores.iter().map(|&s| s - max).collect();
         let exps: Vec<R> = shifted.iter().map(|t| t.exp()).collect();
-        let rest = sum_without(&exps, best);
+        // One class alone has no others to carry a NaN.
+        let rest = if max.value().is_nan() { max } else { sum_without(&exps, best) };
         let log_rest = rest.ln_1p();
         let lse = max + log_rest;
         let probabilities: Vec<R> = exps.iter().map(|&e| e / (exps[best] + rest)).collect();
