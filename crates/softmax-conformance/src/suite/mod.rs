@@ -32,41 +32,49 @@ pub struct Suite<T> {
     tests: Vec<Test<T>>,
 }
 
-/// For each type apart and not for any: the suite is then compiled once, here, and not with every backend's tests.
+/// For each type by itself, and not for any: the cases are then compiled once, here, and not with every backend's tests.
 macro_rules! impl_suite {
     ($($T:ty),*) => {$(
         impl Suite<$T> {
             /// Everything: cases, properties and behaviour.
             pub fn full() -> Self {
-                let mut tests: Vec<Test<$T>> = cases().into_iter().map(Test::of_case).collect();
-                tests.extend(inputs::tests());
-                tests.extend(layouts::tests());
-                tests.extend(edges::tests());
-                tests.extend(rows::tests());
-                tests.extend(ties::tests());
-                tests.extend(provided::tests());
-                tests.extend(state::tests());
-                tests.extend(shapes::tests());
-                tests.extend(hessian::tests());
-                tests.extend(properties::tests());
-                tests.extend(behaviour::tests());
-                tests.extend(crossed::found_tests());
-                // Last, since they take longest.
-                tests.extend(crossed::tests());
-                Suite { tests }
+                full()
             }
 
             /// Everything, and six more passes of the crossed cases, with larger problems: minutes instead of seconds.
             pub fn thorough() -> Self {
-                let mut suite = Self::full();
-                suite.tests.extend(crossed::thorough_tests());
-                suite
+                thorough()
             }
         }
     )*};
 }
 
 impl_suite!(f32, f64);
+
+fn full<T: Element>() -> Suite<T> {
+    let mut tests: Vec<Test<T>> = cases().into_iter().map(Test::of_case).collect();
+    tests.extend(inputs::tests());
+    tests.extend(layouts::tests());
+    tests.extend(edges::tests());
+    tests.extend(rows::tests());
+    tests.extend(ties::tests());
+    tests.extend(provided::tests());
+    tests.extend(state::tests());
+    tests.extend(shapes::tests());
+    tests.extend(hessian::tests());
+    tests.extend(properties::tests());
+    tests.extend(behaviour::tests());
+    tests.extend(crossed::found_tests());
+    // Last, since they take longest.
+    tests.extend(crossed::tests());
+    Suite { tests }
+}
+
+fn thorough<T: Element>() -> Suite<T> {
+    let mut suite = full();
+    suite.tests.extend(crossed::thorough_tests());
+    suite
+}
 
 impl<T: Element> Suite<T> {
     /// The names of the tests.
