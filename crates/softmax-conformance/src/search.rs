@@ -82,11 +82,11 @@ fn is_often_plain(k: usize) -> bool {
 
 /// What is wrong with the answers of one instance that computes in f32 and in f64 in turns, on the first of some seeds'
 /// problems where anything is. What it does not support is left out.
-pub fn judge_in_turns<B>(backend: &mut B, mut seeds: Range<u64>) -> Vec<String>
+pub fn judge_in_turns<B>(backend: &mut B, seeds: Range<u64>) -> Vec<String>
 where
     B: SoftmaxBackend<f32> + SoftmaxBackend<f64>,
 {
-    let faults = seeds.find_map(|seed| {
+    let faults_of = |seed| -> Vec<String> {
         let problem = RandomProblem::new(seed);
         let turns = [
             ("f32", judge_f32(&problem, backend)),
@@ -94,12 +94,11 @@ where
             ("f32 again", judge_f32(&problem, backend)),
         ];
         let faults = turns.into_iter().flat_map(|(turn, judged)| {
-            let found = judged.unwrap_or_default().into_iter();
-            found.map(|fault| format!("problem {seed}, {problem}, {turn}: {fault}")).collect::<Vec<_>>()
+            judged.unwrap_or_default().into_iter().map(move |fault| (turn, fault))
         });
-        Some(faults.collect::<Vec<_>>()).filter(|faults| !faults.is_empty())
-    });
-    faults.unwrap_or_default()
+        faults.map(|(turn, fault)| format!("problem {seed}, {problem}, {turn}: {fault}")).collect()
+    };
+    seeds.map(faults_of).find(|faults| !faults.is_empty()).unwrap_or_default()
 }
 
 // Not generic, so that they are compiled here and not with every backend's tests.

@@ -67,6 +67,7 @@ impl Expected {
 
     /// Of entries row by row.
     pub(super) fn matrix(entries: impl Iterator<Item = (f64, f64)>, rows: usize, columns: usize) -> Self {
+        // Not by `unzip`, which makes them grow where the iterator does not know its length.
         let [mut values, mut bounds] = [(); 2].map(|()| Vec::with_capacity(rows * columns));
         for (value, bound) in entries {
             values.push(value);
