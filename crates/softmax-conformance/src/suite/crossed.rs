@@ -124,14 +124,12 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     ALL.get_or_init(|| named(0, LARGEST)).iter().cloned().map(test).collect()
 }
 
-/// Seeds of [`RandomProblem`]s on which a backend was wrong once, each with what it was.
-const FOUND: [u64; 3] = [
-    // A loss of 0 where there is one class, whose score is NaN, and no mass.
-    3_000_200,
-    // dW added to after every run of samples between two that are ignored and hold NaN.
-    4_005_258, // db of f32 summed over 1024 samples in a row.
-    5_006_615,
-];
+/// Seeds of [`RandomProblem`]s on which a backend was wrong once:
+///
+/// * a loss of 0 where there is one class, whose score is NaN, and no mass;
+/// * dW rounded once for every run of samples between two ignored ones that hold NaN;
+/// * db of f32 summed over 1024 samples in a row.
+const FOUND: [u64; 3] = [3_000_200, 4_005_258, 5_006_615];
 
 pub(super) fn found_tests<T: Element>() -> Vec<Test<T>> {
     let problems = FOUND.into_iter().map(|seed| {

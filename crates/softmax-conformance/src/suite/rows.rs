@@ -11,6 +11,10 @@ use std::sync::OnceLock;
 const CLASSES: [usize; 6] = [1, 3, 10, 16, 70, 130];
 const SAMPLES: usize = 37;
 
+/// Every fifth sample holds the number, and in other calls every seventh, beginning with each of the first ones. If it reaches
+/// another sample, one of the calls shows it, unless the two are 35 apart.
+const STEPS: [usize; 2] = [5, 7];
+
 /// What is asked for of each sample.
 const OF_SAMPLES: OutputSet =
     OutputSet::ALL.without(OutputKind::WeightsGradient).without(OutputKind::BiasGradient);
@@ -31,11 +35,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// Every so many samples hold the number, from each of the first ones on: with both steps, two samples that hold it together
-/// once are apart once, unless they are 35 apart.
-const STEPS: [usize; 2] = [5, 7];
-
-/// At each place in turn, from one instance.
+/// Calls of one instance, in which the number is in each sample at least once.
 fn isolated<T: Element>(
     subject: &Subject<'_, T>,
     c: usize,

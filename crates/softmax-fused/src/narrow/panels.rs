@@ -93,7 +93,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                     let x = |r: usize| chunk.of_row(x[r]);
                     let g = |r, k| scores[k * PANEL + r];
                     let next = |r: usize| next.get(r).map(|x| chunk.of_row(x));
-                    // The panel's sum by itself, as in the other way: the same bits, however far apart the rows are.
+                    // The panel's sum by itself, as `add_down` makes it: the same bits, however far apart the rows are.
                     let panel_dw = &mut panel_dw[..dw.len()];
                     panel_dw.fill(T::zero());
                     add_outer::<T, L>(lanes, chunk.stride, (rows, c), x, g, panel_dw, next);
