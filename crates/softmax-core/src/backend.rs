@@ -19,6 +19,12 @@ pub trait Backend {
         !feature.is_storage()
     }
 
+    /// Whether what it gives for a sample is the same, bit for bit, whichever samples are beside it: its loss, its
+    /// log-sum-exp, its predicted class, and under [`Reduction::Sum`](crate::Reduction::Sum) its row of dX.
+    fn is_batch_invariant(&self) -> bool {
+        false
+    }
+
     /// How long the last evaluation computed on its device, without what it took to carry the problem there and the
     /// outputs back. `None` for a backend that computes on the caller's arrays.
     fn device_time(&self) -> Option<Duration> {
@@ -81,6 +87,39 @@ pub trait SoftmaxBackend<T: Element>: Backend {
     fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
         None
     }
+
+    /// The same backend set otherwise, where it promises the same bits: what it is set to, for one that has settings.
+    fn variants(&self, setting: Setting) -> Vec<Variant<T>> {
+        let _ = setting;
+        Vec::new()
+    }
+}
+
+/// What a backend may be set to without a change of a bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// The vector instructions that it uses.
+    Level,
+    /// The memory that it may hold.
+    Memory,
+}
+
+impl Setting {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Setting::Level => "vector instructions",
+            Setting::Memory => "memory",
+        }
+    }
+}
+
+/// A backend set otherwise.
+pub struct Variant<T> {
+    /// How: `avx2`, `1 MiB`, ….
+    pub name: Cow<'static, str>,
+    /// The backend.
+    pub backend: Box<dyn SoftmaxBackend<T>>,
 }
 
 impl<B: Backend + ?Sized> Backend for Box<B> {
@@ -90,6 +129,10 @@ impl<B: Backend + ?Sized> Backend for Box<B> {
 
     fn supports(&self, feature: Feature) -> bool {
         (**self).supports(feature)
+    }
+
+    fn is_batch_invariant(&self) -> bool {
+        (**self).is_batch_invariant()
     }
 
     fn device_time(&self) -> Option<Duration> {
@@ -116,6 +159,10 @@ impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for Box<B> {
 
     fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
         (**self).hessian()
+    }
+
+    fn variants(&self, setting: Setting) -> Vec<Variant<T>> {
+        (**self).variants(setting)
     }
 }
 

@@ -88,7 +88,9 @@ mod support;
 mod targets;
 mod weights;
 
-pub use backend::{Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, SoftmaxBackend};
+pub use backend::{
+    Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, Setting, SoftmaxBackend, Variant,
+};
 pub use csr::{Csr, OwnedCsr};
 pub use element::{Dtype, Element};
 pub use error::{Error, Result};
