@@ -2,6 +2,7 @@
 
 mod all_cases;
 mod behaviour;
+mod bits;
 mod closed_forms;
 mod crossed;
 mod edges;
@@ -64,6 +65,7 @@ fn full<T: Element>() -> Suite<T> {
     tests.extend(hessian::tests());
     tests.extend(properties::tests());
     tests.extend(behaviour::tests());
+    tests.extend(bits::tests());
     tests.extend(crossed::found_tests());
     // Last, since they take longest.
     tests.extend(crossed::tests());
