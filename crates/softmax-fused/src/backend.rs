@@ -1,10 +1,14 @@
-use crate::dense::DenseProblem;
-use crate::kernel::lanes::{FusedElement, Level};
+use crate::kernel::level::{FusedElement, Level};
 use crate::rounds::Crew;
+use crate::stored::Stored;
 use crate::terms::Terms;
 use crate::{narrow, wide};
 use rayon::ThreadPool;
-use softmax_core::{Backend, Descriptor, Error, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
+use softmax_core::{
+    Backend, Descriptor, Element, Error, Evaluation, Feature, Outputs, Problem, Result, Setting,
+    SoftmaxBackend, Variant,
+};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Memory beyond inputs, outputs and the packed copy of W, unless it is set.
@@ -114,12 +118,12 @@ impl Fused {
         let memory = self.memory;
         let is_narrow = problem.n_classes() <= self.narrow_up_to;
         let scratch = scratch(self);
-        let dense = DenseProblem::new(problem)?;
-        let terms = Terms::new(problem, &dense);
+        let stored = Stored::new(problem)?;
+        let terms = Terms::new(problem, &stored);
         let (loss_sum, correct) = if is_narrow {
-            narrow::evaluate(&mut scratch.narrow, &terms, &dense, outputs, memory, crew)
+            narrow::evaluate(&mut scratch.narrow, &terms, &stored, outputs, memory, crew)
         } else {
-            wide::evaluate(&mut scratch.wide, &terms, &dense, outputs, memory, crew)
+            wide::evaluate(&mut scratch.wide, &terms, &stored, outputs, memory, crew)
         };
         if let Some(dx) = outputs.features_gradient.as_mut().filter(|_| terms.ignores()) {
             // Zero times an infinite weight is not zero.
@@ -145,6 +149,38 @@ impl Backend for Fused {
             deterministic: true,
         }
     }
+
+    fn supports(&self, feature: Feature) -> bool {
+        !matches!(feature, Feature::CsrFeatures | Feature::CsrFeaturesGradient)
+    }
+
+    fn is_batch_invariant(&self) -> bool {
+        true
+    }
+}
+
+impl Fused {
+    /// Itself otherwise set, under names.
+    fn others(&self, setting: Setting) -> Vec<(Cow<'static, str>, Fused)> {
+        match setting {
+            Setting::Level => {
+                let levels = Level::available().into_iter();
+                levels.map(|level| (level.name().into(), self.clone().level(level))).collect()
+            }
+            Setting::Memory => {
+                let sizes = [1, 100 << 10, 1 << 20, 16 << 20, 1 << 30].into_iter();
+                sizes.map(|bytes| (format!("{bytes} bytes").into(), self.clone().memory(bytes))).collect()
+            }
+        }
+    }
+}
+
+fn boxed<T: Element>(others: Vec<(Cow<'static, str>, Fused)>) -> Vec<Variant<T>>
+where
+    Fused: SoftmaxBackend<T>,
+{
+    let variant = |(name, backend)| Variant { name, backend: Box::new(backend) as Box<_> };
+    others.into_iter().map(variant).collect()
 }
 
 impl SoftmaxBackend<f32> for Fused {
@@ -152,11 +188,19 @@ impl SoftmaxBackend<f32> for Fused {
         self.check(problem, outputs)?;
         self.evaluate_with(|fused| &mut fused.single, problem, outputs)
     }
+
+    fn variants(&self, setting: Setting) -> Vec<Variant<f32>> {
+        boxed(self.others(setting))
+    }
 }
 
 impl SoftmaxBackend<f64> for Fused {
     fn evaluate(&mut self, problem: &Problem<'_, f64>, outputs: &mut Outputs<'_, f64>) -> Result<Evaluation> {
         self.check(problem, outputs)?;
         self.evaluate_with(|fused| &mut fused.double, problem, outputs)
+    }
+
+    fn variants(&self, setting: Setting) -> Vec<Variant<f64>> {
+        boxed(self.others(setting))
     }
 }

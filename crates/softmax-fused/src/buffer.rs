@@ -1,4 +1,4 @@
-use crate::kernel::lanes::FusedElement;
+use crate::kernel::level::FusedElement;
 use std::ops::{Deref, DerefMut};
 
 /// A cache line.
@@ -10,6 +10,12 @@ pub(crate) struct Buffer<T> {
     storage: Vec<T>,
     offset: usize,
     length: usize,
+}
+
+impl<T> Buffer<T> {
+    pub(crate) fn empty() -> Self {
+        Buffer { storage: Vec::new(), offset: 0, length: 0 }
+    }
 }
 
 impl<T: FusedElement> Buffer<T> {

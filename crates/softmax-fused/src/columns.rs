@@ -1,7 +1,7 @@
 //! What is known of up to [`ROWS`] samples, an array per quantity, so that the samples are in the vector lanes:
 //! formulas (3), (4), (6) and (8) but for what needs every class.
 
-use crate::kernel::lanes::FusedElement;
+use crate::kernel::level::FusedElement;
 use crate::terms::{NONE, Terms};
 
 /// Samples at most.
@@ -165,6 +165,18 @@ impl<T: FusedElement> Columns<T> {
         let best = self.best(k).wrapping_sub(first);
         if best < classes {
             tile[at(best)] = self.at_best[k];
+        }
+    }
+
+    /// Takes sample k's target masses from a row of its `e·factor`, for classes from `first` on; the label's of a target that
+    /// is a single class stays. Where the sample is ignored the row is 0, even where an exponential is NaN.
+    #[inline(always)]
+    pub(crate) fn subtract_masses(&self, terms: &Terms<'_, '_, T>, k: usize, first: usize, row: &mut [T]) {
+        let i = self.first_sample + k;
+        if terms.is_ignored(i) {
+            row.fill(T::zero());
+        } else if !terms.is_point() {
+            row.iter_mut().zip(first..).for_each(|(g, c)| *g -= self.scale[k] * terms.mass(i, c));
         }
     }
 }

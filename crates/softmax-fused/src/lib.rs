@@ -61,15 +61,14 @@
 mod backend;
 mod buffer;
 mod columns;
-mod dense;
 mod kernel;
 mod narrow;
 mod rounds;
+mod stored;
 mod sums;
 mod terms;
-mod tiles;
 mod wide;
 
 pub use backend::Fused;
-pub use kernel::lanes::Level;
+pub use kernel::level::{Level, NoSuchLevel};
 pub use softmax_core::*;

@@ -1,7 +1,7 @@
 //! Work in rounds: what a round does is seen by the next, and no thread is woken twice.
 
 use crate::kernel::errand::with_help;
-use crate::kernel::lanes::Level;
+use crate::kernel::level::Level;
 use rayon::ThreadPool;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -60,12 +60,16 @@ impl<'p> Crew<'p> {
         Crew { level, pool }
     }
 
+    /// How many threads there are.
+    pub(crate) fn threads(self) -> usize {
+        self.pool.map_or_else(rayon::current_num_threads, ThreadPool::current_num_threads)
+    }
+
     /// Does the rounds one after the other on the calling thread and up to `threads` in all. The caller begins at once, and
     /// whoever is woken in time helps: for a small problem waking takes as long as the work, and a busy pool may have nobody
     /// to wake.
     pub(crate) fn in_rounds(self, rounds: &[Round<'_>], threads: usize) {
-        let available = self.pool.map_or_else(rayon::current_num_threads, ThreadPool::current_num_threads);
-        let helpers = threads.min(available).saturating_sub(1);
+        let helpers = threads.min(self.threads()).saturating_sub(1);
         let work = || rounds.iter().for_each(Round::take_part);
         match self.pool {
             Some(pool) => with_help(helpers, |job| pool.spawn(job), &work),

@@ -1,8 +1,8 @@
 //! The problem's options as the tiles need them: formulas (2) to (8), a sample or an element at a time.
 
-use crate::dense::DenseProblem;
-use crate::kernel::lanes::FusedElement;
-use softmax_core::ndarray::{ArrayView1, ArrayView2};
+use crate::kernel::level::FusedElement;
+use crate::stored::{Matrix, Stored};
+use softmax_core::ndarray::ArrayView1;
 use softmax_core::{Objective, Problem, Targets};
 
 /// No class: of a sample that has no label, or is ignored.
@@ -12,7 +12,7 @@ pub(crate) const NONE: usize = usize::MAX;
 pub(crate) struct Terms<'t, 'p, T> {
     problem: &'t Problem<'p, T>,
     objective: &'t Objective,
-    weights: ArrayView2<'p, T>,
+    weights: Matrix<'p, T>,
     /// Whether a sample may not count.
     ignores: bool,
     bias: Option<ArrayView1<'p, T>>,
@@ -35,7 +35,7 @@ pub(crate) struct Terms<'t, 'p, T> {
 }
 
 impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
-    pub(crate) fn new(problem: &'t Problem<'p, T>, dense: &DenseProblem<'p, T>) -> Self {
+    pub(crate) fn new(problem: &'t Problem<'p, T>, stored: &Stored<'p, T>) -> Self {
         let objective = problem.objective();
         let classes = problem.n_classes() as f64;
         let spread = objective.label_smoothing / classes;
@@ -45,7 +45,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         Terms {
             problem,
             objective,
-            weights: dense.weights(),
+            weights: stored.weights,
             ignores: match problem.targets() {
                 Targets::Labels(_) => objective.ignore_index.is_some(),
                 Targets::Soft(_) => false,
@@ -209,13 +209,35 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         (0..classes).map(|j| product(self.mass(i, first + j), j)).sum()
     }
 
+    /// The label of a sample, [`NONE`] where there is none or it is ignored.
+    pub(crate) fn label(&self, i: usize) -> usize {
+        match self.problem.targets() {
+            Targets::Labels(_) => self.problem.label(i).unwrap_or(NONE),
+            Targets::Soft(_) | Targets::None => NONE,
+        }
+    }
+
+    /// What a label's class has of Σ a·(s − m), from its s − m, and of Σ a, where every target is a single class.
+    pub(crate) fn point_cross(&self, label: usize, shifted: T) -> (T, T) {
+        let mass = self.kept * self.class_weight(label);
+        (if mass == T::zero() { mass } else { mass * shifted }, mass)
+    }
+
+    /// What `classes` of them from the `first` on have of Σ a for sample i.
+    pub(crate) fn mass_of(&self, i: usize, first: usize, classes: usize) -> T {
+        if self.is_ignored(i) {
+            return T::zero();
+        }
+        (first..first + classes).map(|c| self.mass(i, c)).sum()
+    }
+
     /// Whether there is a penalty: λ is not 0, and the problem has targets.
     fn has_penalty(&self) -> bool {
         self.objective.l2 != 0.0 && self.problem.has_targets()
     }
 
     /// λ and W, where there is a penalty.
-    pub(crate) fn penalty_gradient(&self) -> Option<(T, ArrayView2<'p, T>)> {
+    pub(crate) fn penalty_gradient(&self) -> Option<(T, Matrix<'p, T>)> {
         self.has_penalty().then(|| (T::narrow(self.objective.l2), self.weights))
     }
 
@@ -225,6 +247,6 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         if !self.has_penalty() {
             return loss;
         }
-        loss + self.objective.l2 / 2.0 * self.weights.iter().map(|w| w.widen() * w.widen()).sum::<f64>()
+        loss + self.objective.l2 / 2.0 * self.weights.sum_of_squares()
     }
 }

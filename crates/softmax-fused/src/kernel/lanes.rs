@@ -1,13 +1,20 @@
-//! Vectors of either element type on any instruction set, over `pulp`: one kernel source for all.
+//! Vectors of 64 bytes, of either element type, on any instruction set, over `pulp`: one kernel source for all.
+//!
+//! 64 bytes are a register of AVX-512, two of AVX2 and four of NEON. Since every layout and every sum is in this unit, the same
+//! operations are done on the same elements in the same order at every level, and give the same bits.
 
-use pulp::{Scalar, Simd, WithSimd};
-use softmax_core::Element;
+use pulp::Simd;
+
+/// Bytes of a vector.
+pub(crate) const VECTOR: usize = 64;
 
 /// Vector operations for elements `T` on one instruction set.
 pub(crate) trait Lanes<T>: Copy {
     type V: Copy;
     /// Elements per vector.
-    const N: usize;
+    const N: usize = VECTOR / size_of::<T>();
+    /// Vectors that the registers hold.
+    const REGISTERS: usize;
 
     fn splat(self, x: T) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
@@ -15,9 +22,9 @@ pub(crate) trait Lanes<T>: Copy {
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
     /// The larger ones. Where there is a NaN, either.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    /// a·b + c, fused where the instruction set can.
+    /// a·b + c, rounded once where the instruction set can.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The sum of the elements, in a fixed order.
+    /// The sum of the elements: of the first half and the second half of them, and so on.
     fn sum(self, a: Self::V) -> T;
     /// The largest element. Where there is a NaN, any.
     fn largest(self, a: Self::V) -> T;
@@ -28,113 +35,190 @@ pub(crate) trait Lanes<T>: Copy {
     fn split_mut(slice: &mut [T]) -> (&mut [Self::V], &mut [T]);
 }
 
-/// Lanes of f32 on `S`.
+/// Lanes of f32 on `S`, whose vectors are a `K`-th of 64 bytes.
 #[derive(Clone, Copy)]
-pub(crate) struct Single<S>(S);
+pub(crate) struct Single<S, const K: usize>(pub(super) S);
 
-/// Lanes of f64 on `S`.
+/// Lanes of f64 on `S`, whose vectors are a `K`-th of 64 bytes.
 #[derive(Clone, Copy)]
-pub(crate) struct Double<S>(S);
+pub(crate) struct Double<S, const K: usize>(pub(super) S);
 
-impl<S: Simd> Lanes<f32> for Single<S> {
-    type V = S::f32s;
-    const N: usize = S::F32_LANES;
+macro_rules! impl_lanes {
+    ($Lanes:ident, $T:ty, $V:ident, $LANES:ident, $as_simd:ident, $as_mut_simd:ident,
+     $splat:ident, $add:ident, $sub:ident, $mul:ident, $max:ident, $mul_add:ident,
+     $sum:ident, $largest:ident, $load_part:ident) => {
+        impl<S: Simd, const K: usize> Lanes<$T> for $Lanes<S, K> {
+            type V = [S::$V; K];
+            // 32 of AVX-512 and of NEON, 16 of AVX2.
+            const REGISTERS: usize = if K == 2 { 8 } else { 32 / K };
 
-    #[inline(always)]
-    fn splat(self, x: f32) -> S::f32s {
-        self.0.splat_f32s(x)
-    }
-    #[inline(always)]
-    fn add(self, a: S::f32s, b: S::f32s) -> S::f32s {
-        self.0.add_f32s(a, b)
-    }
-    #[inline(always)]
-    fn sub(self, a: S::f32s, b: S::f32s) -> S::f32s {
-        self.0.sub_f32s(a, b)
-    }
-    #[inline(always)]
-    fn mul(self, a: S::f32s, b: S::f32s) -> S::f32s {
-        self.0.mul_f32s(a, b)
-    }
-    #[inline(always)]
-    fn max(self, a: S::f32s, b: S::f32s) -> S::f32s {
-        self.0.max_f32s(a, b)
-    }
-    #[inline(always)]
-    fn mul_add(self, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
-        self.0.mul_add_e_f32s(a, b, c)
-    }
-    #[inline(always)]
-    fn sum(self, a: S::f32s) -> f32 {
-        self.0.reduce_sum_f32s(a)
-    }
-    #[inline(always)]
-    fn largest(self, a: S::f32s) -> f32 {
-        self.0.reduce_max_f32s(a)
-    }
-    #[inline(always)]
-    fn load_part(self, slice: &[f32]) -> S::f32s {
-        self.0.partial_load_f32s(slice)
-    }
-    #[inline(always)]
-    fn split(slice: &[f32]) -> (&[S::f32s], &[f32]) {
-        S::as_simd_f32s(slice)
-    }
-    #[inline(always)]
-    fn split_mut(slice: &mut [f32]) -> (&mut [S::f32s], &mut [f32]) {
-        S::as_mut_simd_f32s(slice)
-    }
+            #[inline(always)]
+            fn splat(self, x: $T) -> Self::V {
+                [self.0.$splat(x); K]
+            }
+            #[inline(always)]
+            fn add(self, a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| self.0.$add(a[k], b[k]))
+            }
+            #[inline(always)]
+            fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| self.0.$sub(a[k], b[k]))
+            }
+            #[inline(always)]
+            fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| self.0.$mul(a[k], b[k]))
+            }
+            #[inline(always)]
+            fn max(self, a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| self.0.$max(a[k], b[k]))
+            }
+            #[inline(always)]
+            fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+                std::array::from_fn(|k| self.0.$mul_add(a[k], b[k], c[k]))
+            }
+            #[inline(always)]
+            fn sum(self, mut a: Self::V) -> $T {
+                let mut count = K;
+                while count > 1 {
+                    count /= 2;
+                    (0..count).for_each(|k| a[k] = self.0.$add(a[k], a[k + count]));
+                }
+                // `pulp` adds halves, too, on every instruction set: `tests` holds it to that.
+                self.0.$sum(a[0])
+            }
+            #[inline(always)]
+            fn largest(self, a: Self::V) -> $T {
+                let first = a[0];
+                self.0.$largest(a.into_iter().fold(first, |max, v| self.0.$max(max, v)))
+            }
+            #[inline(always)]
+            fn load_part(self, slice: &[$T]) -> Self::V {
+                let lanes = S::$LANES;
+                std::array::from_fn(|k| {
+                    let from = (k * lanes).min(slice.len());
+                    self.0.$load_part(&slice[from..slice.len().min(from + lanes)])
+                })
+            }
+            #[inline(always)]
+            fn split(slice: &[$T]) -> (&[Self::V], &[$T]) {
+                let (whole, rest) = slice.split_at(slice.len() / Self::N * Self::N);
+                (S::$as_simd(whole).0.as_chunks().0, rest)
+            }
+            #[inline(always)]
+            fn split_mut(slice: &mut [$T]) -> (&mut [Self::V], &mut [$T]) {
+                let (whole, rest) = slice.split_at_mut(slice.len() / Self::N * Self::N);
+                (S::$as_mut_simd(whole).0.as_chunks_mut().0, rest)
+            }
+        }
+    };
 }
 
-impl<S: Simd> Lanes<f64> for Double<S> {
-    type V = S::f64s;
-    const N: usize = S::F64_LANES;
+impl_lanes!(
+    Single,
+    f32,
+    f32s,
+    F32_LANES,
+    as_simd_f32s,
+    as_mut_simd_f32s,
+    splat_f32s,
+    add_f32s,
+    sub_f32s,
+    mul_f32s,
+    max_f32s,
+    mul_add_e_f32s,
+    reduce_sum_f32s,
+    reduce_max_f32s,
+    partial_load_f32s
+);
+impl_lanes!(
+    Double,
+    f64,
+    f64s,
+    F64_LANES,
+    as_simd_f64s,
+    as_mut_simd_f64s,
+    splat_f64s,
+    add_f64s,
+    sub_f64s,
+    mul_f64s,
+    max_f64s,
+    mul_add_e_f64s,
+    reduce_sum_f64s,
+    reduce_max_f64s,
+    partial_load_f64s
+);
 
-    #[inline(always)]
-    fn splat(self, x: f64) -> S::f64s {
-        self.0.splat_f64s(x)
-    }
-    #[inline(always)]
-    fn add(self, a: S::f64s, b: S::f64s) -> S::f64s {
-        self.0.add_f64s(a, b)
-    }
-    #[inline(always)]
-    fn sub(self, a: S::f64s, b: S::f64s) -> S::f64s {
-        self.0.sub_f64s(a, b)
-    }
-    #[inline(always)]
-    fn mul(self, a: S::f64s, b: S::f64s) -> S::f64s {
-        self.0.mul_f64s(a, b)
-    }
-    #[inline(always)]
-    fn max(self, a: S::f64s, b: S::f64s) -> S::f64s {
-        self.0.max_f64s(a, b)
-    }
-    #[inline(always)]
-    fn mul_add(self, a: S::f64s, b: S::f64s, c: S::f64s) -> S::f64s {
-        self.0.mul_add_e_f64s(a, b, c)
-    }
-    #[inline(always)]
-    fn sum(self, a: S::f64s) -> f64 {
-        self.0.reduce_sum_f64s(a)
-    }
-    #[inline(always)]
-    fn largest(self, a: S::f64s) -> f64 {
-        self.0.reduce_max_f64s(a)
-    }
-    #[inline(always)]
-    fn load_part(self, slice: &[f64]) -> S::f64s {
-        self.0.partial_load_f64s(slice)
-    }
-    #[inline(always)]
-    fn split(slice: &[f64]) -> (&[S::f64s], &[f64]) {
-        S::as_simd_f64s(slice)
-    }
-    #[inline(always)]
-    fn split_mut(slice: &mut [f64]) -> (&mut [S::f64s], &mut [f64]) {
-        S::as_mut_simd_f64s(slice)
-    }
+/// Lanes without vector instructions, which the compiler may find; whether a·b + c is rounded once.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable<const FUSED: bool>;
+
+macro_rules! impl_portable {
+    ($($T:ty),*) => {$(
+        impl<const FUSED: bool> Lanes<$T> for Portable<FUSED> {
+            type V = [$T; VECTOR / size_of::<$T>()];
+            const REGISTERS: usize = 8;
+
+            #[inline(always)]
+            fn splat(self, x: $T) -> Self::V {
+                [x; VECTOR / size_of::<$T>()]
+            }
+            #[inline(always)]
+            fn add(self, a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| a[k] + b[k])
+            }
+            #[inline(always)]
+            fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| a[k] - b[k])
+            }
+            #[inline(always)]
+            fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| a[k] * b[k])
+            }
+            #[inline(always)]
+            fn max(self, a: Self::V, b: Self::V) -> Self::V {
+                std::array::from_fn(|k| if a[k] > b[k] { a[k] } else { b[k] })
+            }
+            #[inline(always)]
+            fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+                std::array::from_fn(|k| if FUSED { a[k].mul_add(b[k], c[k]) } else { a[k] * b[k] + c[k] })
+            }
+            #[inline(always)]
+            fn sum(self, mut a: Self::V) -> $T {
+                let mut count = a.len();
+                while count > 1 {
+                    count /= 2;
+                    (0..count).for_each(|k| a[k] += a[k + count]);
+                }
+                a[0]
+            }
+            #[inline(always)]
+            fn largest(self, mut a: Self::V) -> $T {
+                let mut count = a.len();
+                while count > 1 {
+                    count /= 2;
+                    (0..count).for_each(|k| a[k] = if a[k] > a[k + count] { a[k] } else { a[k + count] });
+                }
+                a[0]
+            }
+            #[inline(always)]
+            fn load_part(self, slice: &[$T]) -> Self::V {
+                let mut whole = [0.0; VECTOR / size_of::<$T>()];
+                whole.iter_mut().zip(slice).for_each(|(to, &from)| *to = from);
+                whole
+            }
+            #[inline(always)]
+            fn split(slice: &[$T]) -> (&[Self::V], &[$T]) {
+                slice.as_chunks()
+            }
+            #[inline(always)]
+            fn split_mut(slice: &mut [$T]) -> (&mut [Self::V], &mut [$T]) {
+                slice.as_chunks_mut()
+            }
+        }
+    )*};
 }
+
+impl_portable!(f32, f64);
 
 /// Work that is compiled once per instruction set.
 pub(crate) trait Kernel<T> {
@@ -142,159 +226,53 @@ pub(crate) trait Kernel<T> {
     fn run<L: Lanes<T>>(self, lanes: L) -> Self::Output;
 }
 
-/// An element type that kernels run on.
-pub(crate) trait FusedElement: Element {
-    /// Elements per vector at this level.
-    fn lanes(level: Level) -> usize;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::level::{FusedElement, Level};
 
-    /// Runs a kernel compiled for this level.
-    fn run<K: Kernel<Self>>(level: Level, kernel: K) -> K::Output;
+    /// What each operation gives for numbers of all sizes, in bits.
+    struct Everything<'n, T>(&'n [T]);
 
-    /// e^x of every element: at most 2 ulp off; exactly 0 at −∞ and wherever the result is below the
-    /// subnormals, +∞ past the largest number, NaN for NaN.
-    fn exp_in_place(values: &mut [Self]);
+    impl<T: FusedElement> Kernel<T> for Everything<'_, T> {
+        type Output = Vec<u64>;
 
-    /// ln(1 + x) of every element, none of them negative: at most 2 ulp off; +∞ for +∞, NaN for NaN.
-    fn ln_1p_in_place(values: &mut [Self]);
-}
-
-struct OnSingle<K>(K);
-
-impl<K: Kernel<f32>> WithSimd for OnSingle<K> {
-    type Output = K::Output;
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> K::Output {
-        self.0.run(Single(simd))
-    }
-}
-
-struct OnDouble<K>(K);
-
-impl<K: Kernel<f64>> WithSimd for OnDouble<K> {
-    type Output = K::Output;
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> K::Output {
-        self.0.run(Double(simd))
-    }
-}
-
-impl FusedElement for f32 {
-    fn lanes(level: Level) -> usize {
-        (level.0.bytes() / 4).max(1)
-    }
-
-    fn run<K: Kernel<f32>>(level: Level, kernel: K) -> K::Output {
-        level.vectorize(OnSingle(kernel))
-    }
-
-    #[inline(always)]
-    fn exp_in_place(values: &mut [f32]) {
-        super::exp::exp_f32(values);
-    }
-
-    #[inline(always)]
-    fn ln_1p_in_place(values: &mut [f32]) {
-        super::ln::ln_1p_f32(values);
-    }
-}
-
-impl FusedElement for f64 {
-    fn lanes(level: Level) -> usize {
-        (level.0.bytes() / 8).max(1)
-    }
-
-    fn run<K: Kernel<f64>>(level: Level, kernel: K) -> K::Output {
-        level.vectorize(OnDouble(kernel))
-    }
-
-    #[inline(always)]
-    fn exp_in_place(values: &mut [f64]) {
-        super::exp::exp_f64(values);
-    }
-
-    #[inline(always)]
-    fn ln_1p_in_place(values: &mut [f64]) {
-        super::ln::ln_1p_f64(values);
-    }
-}
-
-/// An instruction set that this machine has.
-#[derive(Clone, Copy, Debug)]
-pub struct Level(Inner);
-
-#[derive(Clone, Copy, Debug)]
-enum Inner {
-    Scalar,
-    #[cfg(target_arch = "x86_64")]
-    Avx2(pulp::x86::V3),
-    #[cfg(target_arch = "x86_64")]
-    Avx512(pulp::x86::V4),
-    #[cfg(target_arch = "aarch64")]
-    Neon(pulp::aarch64::Neon),
-}
-
-impl Inner {
-    /// Bytes per vector; one element for the scalar level.
-    fn bytes(self) -> usize {
-        match self {
-            Inner::Scalar => 0,
-            #[cfg(target_arch = "x86_64")]
-            Inner::Avx2(_) => 32,
-            #[cfg(target_arch = "x86_64")]
-            Inner::Avx512(_) => 64,
-            #[cfg(target_arch = "aarch64")]
-            Inner::Neon(_) => 16,
-        }
-    }
-}
-
-impl Level {
-    /// The widest that this machine has.
-    pub fn detect() -> Self {
-        *Self::available().last().unwrap_or(&Self::scalar())
-    }
-
-    /// No vector instructions.
-    pub fn scalar() -> Self {
-        Level(Inner::Scalar)
-    }
-
-    /// All that this machine has, the narrowest first.
-    pub fn available() -> Vec<Level> {
-        #[allow(unused_mut, reason = "not every architecture adds to it")]
-        let mut levels = vec![Level::scalar()];
-        #[cfg(target_arch = "x86_64")]
-        {
-            levels.extend(pulp::x86::V3::try_new().map(|simd| Level(Inner::Avx2(simd))));
-            levels.extend(pulp::x86::V4::try_new().map(|simd| Level(Inner::Avx512(simd))));
-        }
-        #[cfg(target_arch = "aarch64")]
-        levels.extend(pulp::aarch64::Neon::try_new().map(|simd| Level(Inner::Neon(simd))));
-        levels
-    }
-
-    /// `scalar`, `avx2+fma`, `avx512` or `neon`.
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Inner::Scalar => "scalar",
-            #[cfg(target_arch = "x86_64")]
-            Inner::Avx2(_) => "avx2+fma",
-            #[cfg(target_arch = "x86_64")]
-            Inner::Avx512(_) => "avx512",
-            #[cfg(target_arch = "aarch64")]
-            Inner::Neon(_) => "neon",
+        #[inline(always)]
+        fn run<L: Lanes<T>>(self, lanes: L) -> Vec<u64> {
+            let (vectors, rest) = L::split(self.0);
+            let mut found = vec![lanes.load_part(rest)];
+            for abc in vectors.windows(3) {
+                let [a, b, c] = [abc[0], abc[1], abc[2]];
+                found.extend([lanes.add(a, b), lanes.sub(a, b), lanes.mul(a, b), lanes.max(a, b)]);
+                found.extend([
+                    lanes.mul_add(a, b, c),
+                    lanes.splat(lanes.sum(a)),
+                    lanes.splat(lanes.largest(a)),
+                ]);
+            }
+            let mut flat = vec![T::zero(); found.len() * L::N];
+            L::split_mut(&mut flat).0.copy_from_slice(&found);
+            flat.iter().map(|x| x.widen().to_bits()).collect()
         }
     }
 
-    fn vectorize<Op: WithSimd>(self, op: Op) -> Op::Output {
-        match self.0 {
-            Inner::Scalar => Simd::vectorize(Scalar, op),
-            #[cfg(target_arch = "x86_64")]
-            Inner::Avx2(simd) => Simd::vectorize(simd, op),
-            #[cfg(target_arch = "x86_64")]
-            Inner::Avx512(simd) => Simd::vectorize(simd, op),
-            #[cfg(target_arch = "aarch64")]
-            Inner::Neon(simd) => Simd::vectorize(simd, op),
+    fn numbers<T: FusedElement>() -> Vec<T> {
+        let number = |k: i32| f64::from(k * 7919 % 1009 - 504) / 100.0 * 2f64.powi(k % 40 - 20);
+        (0..16 * 20 + 5).map(|k| T::narrow(number(k))).collect()
+    }
+
+    fn every_level_agrees<T: FusedElement>() {
+        let numbers = numbers::<T>();
+        let portable = T::run(Level::portable(), Everything(&numbers));
+        for level in Level::available() {
+            assert!(T::run(level, Everything(&numbers)) == portable, "{}", level.name());
         }
+    }
+
+    /// On a processor with fused multiply-add: without, the portable level rounds twice.
+    #[test]
+    fn every_level_gives_the_same_bits() {
+        every_level_agrees::<f32>();
+        every_level_agrees::<f64>();
     }
 }

@@ -3,8 +3,11 @@
 
 pub(crate) mod errand;
 pub(crate) mod exp;
+pub(crate) mod interleave;
 pub(crate) mod lanes;
+pub(crate) mod level;
 pub(crate) mod ln;
 pub(crate) mod products;
+pub(crate) mod tile;
 #[cfg(test)]
 mod ulps;

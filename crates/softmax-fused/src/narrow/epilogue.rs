@@ -2,7 +2,7 @@
 
 use super::layout::PANEL;
 use crate::columns::Columns;
-use crate::kernel::lanes::FusedElement;
+use crate::kernel::level::FusedElement;
 use crate::terms::Terms;
 
 /// Products to exponentials, (1) to (4), but 0 at the best class. `tile` has a row of `PANEL` numbers per class, and so

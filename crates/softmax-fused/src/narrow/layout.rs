@@ -2,8 +2,8 @@
 //! the memory allowed, none from threads.
 
 use crate::columns::ROWS;
-use crate::dense::DenseProblem;
-use crate::kernel::lanes::{FusedElement, Level};
+use crate::kernel::level::FusedElement;
+use crate::stored::Stored;
 
 /// Classes at most: more are the wide kernel's, which is the faster one from here on (ARCHITECTURE.md has the times).
 pub(crate) const MOST_CLASSES: usize = 64;
@@ -45,22 +45,14 @@ pub(super) struct Layout {
 
 impl Layout {
     /// With the largest panels.
-    pub(super) fn new<T: FusedElement>(level: Level, problem: &DenseProblem<'_, T>) -> Self {
+    pub(super) fn new<T: FusedElement>(problem: &Stored<'_, T>) -> Self {
         let (d, c) = (problem.n_features(), problem.n_classes());
         // Or as much again as Wᵀ and dWᵀ, which each panel goes through.
         let entries = (PANEL_BYTES / size_of::<T>()).max(2 * d * c);
         let panel = entries / d.max(1) / TILE * TILE;
         let panel = panel.clamp(TILE, PANEL / TILE * TILE);
-        let row =
-            if rows_are_contiguous(problem) { problem.features().strides()[0].unsigned_abs() } else { d };
-        Layout {
-            d,
-            c,
-            lanes: T::lanes(level),
-            panel,
-            groups: Groups::new(c),
-            row_bytes: row * size_of::<T>(),
-        }
+        let row = problem.features.plain_rows().map_or(d, |rows| rows.strides()[0].unsigned_abs());
+        Layout { d, c, lanes: T::LANES, panel, groups: Groups::new(c), row_bytes: row * size_of::<T>() }
     }
 
     /// With panels of one size for tasks of so many rows.
@@ -140,18 +132,13 @@ impl Groups {
     }
 }
 
-/// How many tasks there are for `n` samples, of how many rows: a power of two where the memory allows it, so that two,
-/// four or eight threads have the same number each.
-pub(super) fn tasks(n: usize, affordable: usize) -> (usize, usize) {
+/// How many tasks there are for `n` samples, of how many rows: a power of two, so that two, four or eight threads have the
+/// same number each. The order of dW's sums is that of the tasks, so that nothing but `n` decides.
+pub(super) fn tasks(n: usize) -> (usize, usize) {
     let most = (n / TASK_ROWS).clamp(1, TASKS);
-    let count = (1 << most.ilog2()).min(affordable).max(1);
+    let count = 1 << most.ilog2();
     let rows = n.div_ceil(count).max(1);
     (n.div_ceil(rows), rows)
-}
-
-/// Whether rows of X can be used where they are.
-fn rows_are_contiguous<T: FusedElement>(problem: &DenseProblem<'_, T>) -> bool {
-    problem.n_features() <= 1 || problem.features().strides()[1] == 1
 }
 
 /// Lengths of what a task needs for its panels.
@@ -169,7 +156,7 @@ pub(super) struct Tiles {
 
 impl Tiles {
     pub(super) fn new<T: FusedElement>(
-        problem: &DenseProblem<'_, T>,
+        problem: &Stored<'_, T>,
         layout: Layout,
         slopes: bool,
         dx: bool,
@@ -178,7 +165,8 @@ impl Tiles {
             scores: layout.c * PANEL,
             slopes: if slopes { layout.c * PANEL } else { 0 },
             sums: layout.c * PANEL * layout.lanes,
-            copies: if rows_are_contiguous(problem) { 0 } else { layout.panel * layout.d },
+            // Where rows of X cannot be used as they are.
+            copies: if problem.features.plain_rows().is_some() { 0 } else { layout.panel * layout.d },
             dx: if dx { layout.panel * CHUNK } else { 0 },
             dw: layout.c * CHUNK,
         }

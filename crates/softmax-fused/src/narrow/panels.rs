@@ -4,9 +4,10 @@ use super::epilogue::{exponentials, gradient};
 use super::layout::{Chunk, Groups, Layout, PANEL, Tiles};
 use super::task::Task;
 use crate::columns::Columns;
-use crate::dense::DenseProblem;
-use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
+use crate::kernel::lanes::{Kernel, Lanes};
+use crate::kernel::level::FusedElement;
 use crate::kernel::products::{VectorRows, dots, down, prefetch_later, update};
+use crate::stored::Stored;
 use crate::terms::Terms;
 use softmax_core::ndarray::Axis;
 
@@ -14,7 +15,7 @@ use softmax_core::ndarray::Axis;
 pub(super) struct Panels<'t, 's, 'o, 'p, T> {
     pub(super) task: &'t mut Task<'s, 'o, T>,
     pub(super) terms: &'t Terms<'t, 'p, T>,
-    pub(super) problem: &'t DenseProblem<'p, T>,
+    pub(super) problem: &'t Stored<'p, T>,
     pub(super) weights: &'t [T],
     /// D zeros, where a sample may not count.
     pub(super) zeros: &'t [T],
@@ -123,23 +124,26 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
 /// Rows of X as slices: the problem's own where they are contiguous, copies where not; empty ones where there is no
 /// room for copies.
 fn rows_of<'a, T: FusedElement>(
-    problem: &'a DenseProblem<'_, T>,
+    problem: &'a Stored<'_, T>,
     first: usize,
     rows: &mut [&'a [T]],
     copies: &'a mut [T],
 ) {
-    let features = problem.features();
-    let d = problem.n_features();
-    let mut copies = copies.chunks_exact_mut(d.max(1));
+    let mut copies = copies.chunks_exact_mut(problem.n_features().max(1));
     for (k, slot) in rows.iter_mut().enumerate() {
-        let row = features.index_axis_move(Axis(0), first + k);
-        *slot = match row.to_slice() {
+        *slot = match problem
+            .features
+            .plain_rows()
+            .and_then(|rows| rows.index_axis_move(Axis(0), first + k).to_slice())
+        {
             Some(slice) => slice,
-            None => {
-                let copy = copies.next().unwrap_or(&mut []);
-                copy.iter_mut().zip(row).for_each(|(to, &from)| *to = from);
-                copy
-            }
+            None => match copies.next() {
+                None => &[],
+                Some(copy) => {
+                    problem.features.copy_row(first + k, copy);
+                    copy
+                }
+            },
         };
     }
 }
@@ -166,9 +170,10 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
         for r in (0..x.len()).step_by(2) {
             for (first, count) in layout.groups.iter() {
                 let ahead = next.get(r).filter(|_| first == 0).unwrap_or(&x[r]);
-                let w = &weights[chunk.offset + first * chunk.stride..];
                 macro_rules! tile {
-                    ($rows:literal, $classes:literal) => {{
+                    ($rows:literal, $classes:literal, $first:expr) => {{
+                        let first = $first;
+                        let w = &weights[chunk.offset + first * chunk.stride..];
                         let x: [&[T]; $rows] = std::array::from_fn(|k| chunk.of_row(x[r + k]));
                         let mut tile = [[lanes.splat(T::zero()); $classes]; $rows];
                         // Between chunks the sums wait, as vectors.
@@ -192,16 +197,25 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                     }};
                 }
                 match ((x.len() - r).min(2), count) {
-                    (2, 5) => tile!(2, 5),
-                    (2, 4) => tile!(2, 4),
-                    (2, 3) => tile!(2, 3),
-                    (2, 2) => tile!(2, 2),
-                    (2, _) => tile!(2, 1),
-                    (_, 5) => tile!(1, 5),
-                    (_, 4) => tile!(1, 4),
-                    (_, 3) => tile!(1, 3),
-                    (_, 2) => tile!(1, 2),
-                    _ => tile!(1, 1),
+                    // As many sums as there are registers for.
+                    (2, 5) if L::REGISTERS < 10 => {
+                        tile!(2, 3, first);
+                        tile!(2, 2, first + 3);
+                    }
+                    (2, 4) if L::REGISTERS < 10 => {
+                        tile!(2, 2, first);
+                        tile!(2, 2, first + 2);
+                    }
+                    (2, 5) => tile!(2, 5, first),
+                    (2, 4) => tile!(2, 4, first),
+                    (2, 3) => tile!(2, 3, first),
+                    (2, 2) => tile!(2, 2, first),
+                    (2, _) => tile!(2, 1, first),
+                    (_, 5) => tile!(1, 5, first),
+                    (_, 4) => tile!(1, 4, first),
+                    (_, 3) => tile!(1, 3, first),
+                    (_, 2) => tile!(1, 2, first),
+                    _ => tile!(1, 1, first),
                 }
             }
         }
@@ -222,7 +236,13 @@ fn add_down<T: FusedElement, L: Lanes<T>>(
 ) {
     let rows = VectorRows::new(x.len(), |r| L::split(chunk.of_row(x[r])).0);
     let classes = g.len() / PANEL;
-    let most = if classes < 4 { 4 } else { 2 };
+    let most = match classes {
+        0..=1 => 4,
+        2..=3 if L::REGISTERS < 10 => 2,
+        2..=3 => 4,
+        _ if L::REGISTERS < 10 => 1,
+        _ => 2,
+    };
     let mut v = 0;
     while v < rows.whole() {
         let width = most.min(rows.whole() - v);

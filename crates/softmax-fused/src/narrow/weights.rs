@@ -1,15 +1,22 @@
 //! W to Wᵀ as the kernel wants it, and the tasks' dWᵀ to dW.
 
 use super::layout::{BLOCK, Layout, MOST_CLASSES};
-use crate::dense::DenseProblem;
-use crate::kernel::lanes::FusedElement;
+use crate::kernel::level::FusedElement;
+use crate::stored::{Matrix, Number, Stored, with_numbers};
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Some features of all classes, class by class.
 type Turned<T> = [[T; BLOCK]; MOST_CLASSES];
 
-pub(super) fn pack<T: FusedElement>(problem: &DenseProblem<'_, T>, packed: &mut [T], layout: Layout) {
-    let weights = problem.weights();
+pub(super) fn pack<T: FusedElement>(problem: &Stored<'_, T>, packed: &mut [T], layout: Layout) {
+    with_numbers!(problem.weights, weights => pack_numbers(&weights, packed, layout));
+}
+
+fn pack_numbers<T: FusedElement, S: Number<T>>(
+    weights: &ArrayView2<'_, S>,
+    packed: &mut [T],
+    layout: Layout,
+) {
     let mut turned: Turned<T> = [[T::zero(); BLOCK]; MOST_CLASSES];
     for chunk in layout.chunks() {
         let to = &mut packed[chunk.offset..][..layout.c * chunk.stride];
@@ -17,9 +24,10 @@ pub(super) fn pack<T: FusedElement>(problem: &DenseProblem<'_, T>, packed: &mut 
             let end = (start + BLOCK).min(chunk.length);
             let rows = weights.slice_axis(Axis(0), (chunk.first + start..chunk.first + end).into());
             for (k, row) in rows.rows().into_iter().enumerate() {
+                let widen = |class: &mut [T; BLOCK], w: &S| class[k] = w.widened();
                 match row.to_slice() {
-                    Some(row) => turned.iter_mut().zip(row).for_each(|(class, &w)| class[k] = w),
-                    None => turned.iter_mut().zip(row).for_each(|(class, &w)| class[k] = w),
+                    Some(row) => turned.iter_mut().zip(row).for_each(|(class, w)| widen(class, w)),
+                    None => turned.iter_mut().zip(row).for_each(|(class, w)| widen(class, w)),
                 }
             }
             for (to, class) in to.chunks_exact_mut(chunk.stride).zip(&turned) {
@@ -36,7 +44,7 @@ pub(super) fn unpack_gradient<'a, T: FusedElement>(
     parts: impl Iterator<Item = &'a [T]> + Clone,
     layout: Layout,
     first: usize,
-    penalty: Option<(T, ArrayView2<'_, T>)>,
+    penalty: Option<(T, Matrix<'_, T>)>,
     accumulate: bool,
     dw: &mut ArrayViewMut2<'_, T>,
 ) {
@@ -53,8 +61,9 @@ pub(super) fn unpack_gradient<'a, T: FusedElement>(
         }
         for (k, mut row) in rows.rows_mut().into_iter().enumerate() {
             if let Some((lambda, weights)) = &penalty {
-                let penalties = turned.iter_mut().zip(weights.row(start + k));
-                penalties.for_each(|(class, &w)| class[k] += *lambda * w);
+                let mut row = [T::zero(); MOST_CLASSES];
+                weights.copy_row(start + k, &mut row[..layout.c]);
+                turned.iter_mut().zip(row).for_each(|(class, w)| class[k] += *lambda * w);
             }
             match row.as_slice_mut() {
                 _ if accumulate => row.iter_mut().zip(&turned).for_each(|(dw, class)| *dw += class[k]),

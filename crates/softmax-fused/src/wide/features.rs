@@ -1,86 +1,116 @@
 //! dX of a block of rows.
 
-use super::layout::{Block, Layout};
-use super::scratch::Scratch;
+use super::pack::pack_panel;
+use super::plan::{Block, GROUP, Plan};
+use super::scratch::{Scratch, Spare};
 use crate::columns::ROWS;
-use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
-use crate::kernel::products::{TILE, turned_tile};
+use crate::kernel::lanes::{Kernel, Lanes};
+use crate::kernel::level::FusedElement;
+use crate::kernel::tile::{PANEL, TILE, turned_product};
 use crate::rounds::Crew;
+use crate::stored::{Stored, with_numbers};
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
 
-/// Bytes of W that are turned at a time, so that the features are in the lanes, and stay in the first cache; elements at
-/// most, and one panel of the widest vectors at least.
-const TURNED_BYTES: usize = 16 << 10;
-const TURNED: usize = 4096;
+/// Panels of features that meet a group's rows of G together.
+const TOGETHER: usize = 4;
 
-/// G·Wᵀ of the block, by panels of features: a group of panels of classes after the other.
+/// G·Wᵀ of the block.
+///
+/// ```text
+/// for some panels of features                                              a task
+///     for each group of classes
+///         pack the group's part of Wᵀ, for the panels
+///         for each tile of rows, for each panel
+///             dX[tile][panel] += G[tile][group] · Wᵀ[group][panel]         kernel/tile.rs
+/// ```
 pub(super) fn features_gradient<T: FusedElement>(
     scratch: &mut Scratch<T>,
-    layout: Layout,
+    problem: &Stored<'_, T>,
+    plan: Plan,
     block: Block,
     dx: &mut ArrayViewMut2<'_, T>,
     crew: Crew<'_>,
 ) {
-    let (d, width) = (layout.d, layout.width);
-    let padded = layout.block.next_multiple_of(TILE);
-    scratch.dx.resize(d.div_ceil(width) * padded * width);
-    let (scores, weights) = (&*scratch.scores, &*scratch.weights);
-    // A few panels of features share what they read of G.
-    const TOGETHER: usize = 4;
-    crew.for_each(scratch.dx.chunks_mut(TOGETHER * padded * width), |some, dx| {
-        T::run(crew.level, Features { dx, scores, weights, layout, block, first_panel: some * TOGETHER });
+    let padded = block.rows.next_multiple_of(TILE);
+    let panel = padded * plan.width;
+    scratch.dx.resize(plan.d.div_ceil(plan.width) * panel);
+    let (regions, spare) = (&*scratch.regions, &scratch.spare);
+    crew.for_each(scratch.dx.chunks_mut(TOGETHER * panel), |some, dx| {
+        T::run(
+            crew.level,
+            Features { dx, regions, problem, spare, plan, block, first_panel: some * TOGETHER },
+        );
     });
     let packed = &*scratch.dx;
     let mut rows = dx.slice_axis_mut(Axis(0), (block.first..block.first + block.rows).into());
     crew.for_each(rows.axis_chunks_iter_mut(Axis(0), ROWS), |some, mut rows| {
         for (k, mut row) in (some * ROWS..).zip(rows.rows_mut()) {
-            let panels = packed.chunks_exact(padded * width);
-            for (mut row, panel) in row.axis_chunks_iter_mut(Axis(0), width).zip(panels) {
-                row.iter_mut().zip(&panel[k * width..]).for_each(|(dx, &sum)| *dx = sum);
+            let panels = packed.chunks_exact(panel);
+            for (mut row, panel) in row.axis_chunks_iter_mut(Axis(0), plan.width).zip(panels) {
+                row.iter_mut().zip(&panel[k * plan.width..]).for_each(|(dx, &sum)| *dx = sum);
             }
         }
     });
 }
 
-struct Features<'t, T> {
+struct Features<'t, 'p, T> {
     dx: &'t mut [T],
-    scores: &'t [T],
-    weights: &'t [T],
-    layout: Layout,
+    regions: &'t [T],
+    problem: &'t Stored<'p, T>,
+    spare: &'t Spare<T>,
+    plan: Plan,
     block: Block,
     first_panel: usize,
 }
 
-impl<T: FusedElement> Kernel<T> for Features<'_, T> {
+impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let layout = self.layout;
-        let (d, width) = (layout.d, layout.width);
-        let padded = layout.block.next_multiple_of(TILE);
-        self.dx.fill(T::zero());
-        let mut turned = [T::zero(); TURNED];
-        let together = (TURNED_BYTES / size_of::<T>() / (width * width)).max(1);
-        for first in (0..layout.panels).step_by(together) {
-            let panels = together.min(layout.panels - first);
-            for (k, out) in self.dx.chunks_exact_mut(padded * width).enumerate() {
-                let column = (self.first_panel + k) * width;
-                let count = width.min(d - column);
-                for (p, turned) in turned.chunks_exact_mut(width * width).enumerate().take(panels) {
-                    let panel = &self.weights[((first + p) * d + column) * width..][..count * width];
-                    for (j, w) in panel.chunks_exact(width).enumerate() {
-                        w.iter().enumerate().for_each(|(class, &w)| turned[class * width + j] = w);
+        let Features { dx, regions, problem, spare, plan, block, first_panel } = self;
+        let width = plan.width;
+        let padded = block.rows.next_multiple_of(TILE);
+        let of_panel = GROUP * width * width;
+        spare.with(TOGETHER * of_panel, |packed| {
+            for (group, regions) in
+                regions.chunks(plan.strips() * plan.region()).enumerate().take(plan.groups())
+            {
+                let (panels, (class, classes)) = (plan.panels_of(group), plan.group_classes(group));
+                for (k, packed) in packed.chunks_exact_mut(of_panel).enumerate() {
+                    let feature = (first_panel + k) * width;
+                    if feature >= plan.d {
+                        break;
+                    }
+                    let features = feature..plan.d.min(feature + width);
+                    let (packed, rest) = packed.split_at_mut(classes * width);
+                    with_numbers!(problem.weights, weights => {
+                        pack_panel(&weights.t(), class..class + classes, features, width, packed);
+                    });
+                    rest.fill(T::zero());
+                }
+                for (strip, region) in regions.chunks(plan.region()).enumerate() {
+                    let rows = block.rows_of(plan, strip);
+                    for first in (0..rows).step_by(TILE) {
+                        let row = strip * plan.strip + first;
+                        let panels_of_x =
+                            dx.chunks_exact_mut(padded * width).zip(packed.chunks_exact(of_panel));
+                        for (dx, w) in panels_of_x {
+                            let w = L::split(w).0.as_chunks::<PANEL>().0;
+                            let out = &mut dx[row * width..(row + TILE) * width];
+                            let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                            let g = |p: usize| &region[p * plan.tile() + first * width..];
+                            if group == 0 {
+                                turned_product::<T, L>(lanes, panels, g, w, |r, v, sum| out[r][v] = sum);
+                            } else {
+                                turned_product::<T, L>(lanes, panels, g, w, |r, v, sum| {
+                                    out[r][v] = lanes.add(out[r][v], sum);
+                                });
+                            }
+                        }
                     }
                 }
-                let turned = &turned[..panels * width * width];
-                for (tile, out) in out.chunks_exact_mut(TILE * width).enumerate() {
-                    let row = tile * TILE;
-                    let rows = TILE.min(self.block.rows.saturating_sub(row));
-                    let g = |p: usize| &self.scores[layout.row(first + p, row)..][..rows * width];
-                    turned_tile::<T, L>(lanes, g, panels, turned, out);
-                }
             }
-        }
+        });
     }
 }

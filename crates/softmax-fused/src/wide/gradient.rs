@@ -1,148 +1,289 @@
 //! G, dW and db of a block of rows.
 
-use super::layout::{BLOCK_BYTES, Block, Layout};
+use super::epilogue::{Place, finish};
 use super::pack::pack_features;
-use super::scratch::Scratch;
+use super::plan::{Block, FEATURES, GROUP, Plan, SUMMED};
+use super::scores::shares;
+use super::scratch::{Facts, Scratch, Spare};
 use crate::columns::{Columns, ROWS};
-use crate::dense::DenseProblem;
-use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
-use crate::kernel::products::{TILE, panel_tile, prefetch};
+use crate::kernel::lanes::{Kernel, Lanes};
+use crate::kernel::level::FusedElement;
+use crate::kernel::tile::{PANEL, TILE, product};
 use crate::rounds::Crew;
+use crate::stored::Stored;
 use crate::terms::Terms;
-use crate::tiles::{self, MOST_WIDTH};
 use softmax_core::Outputs;
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
 
-/// Rows whose part of dW is summed by itself.
-const SUMMED: usize = 128;
-
 /// Exponentials to G, and G to dW and db.
+///
+/// ```text
+/// for each group of classes                                                a task, or a task for each line
+///     G from the exponentials, for each strip of rows                      epilogue.rs
+///     db
+///     for each part of the features
+///         for each 192 rows, for each panel, for each tile of features
+///             dW[tile][panel] += X[192][tile] · G[192][panel]              kernel/tile.rs
+/// ```
 pub(super) fn gradient_block<T: FusedElement>(
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
-    problem: &DenseProblem<'_, T>,
-    layout: Layout,
+    problem: &Stored<'_, T>,
+    plan: Plan,
     block: Block,
     outputs: &mut Outputs<'_, T>,
     crew: Crew<'_>,
 ) {
-    if outputs.weights_gradient.is_some() {
-        pack_features(terms, problem, &mut scratch.features_together, layout, block, crew);
-    }
-    let (columns, features) = (&scratch.columns[..block.rows.div_ceil(ROWS)], &*scratch.features_together);
-    let regions = scratch.scores.chunks_mut(layout.region());
     // The first block overwrites dW, unless it is added to what there is.
     let overwrites = block.first == 0 && !outputs.accumulate;
-    let work = |group, scores: &mut [T], dw: Option<ArrayViewMut2<'_, T>>| {
-        T::run(
-            crew.level,
-            Gradient { scores, features, dw, columns, terms, layout, block, group, overwrites },
-        );
+    let mut dw = Vec::new();
+    if let Some(whole) = &mut outputs.weights_gradient {
+        pack_features(terms, problem, &mut scratch.features_together, plan, block, crew);
+        let groups = whole.axis_chunks_iter_mut(Axis(1), GROUP * plan.width);
+        dw.extend(groups.map(|group| cut(group, FEATURES)));
+    } else {
+        dw.resize_with(plan.groups(), Vec::new);
+    }
+    let context = Context {
+        columns: &scratch.columns[..block.rows.div_ceil(ROWS)],
+        facts: &scratch.facts,
+        features: &scratch.features_together,
+        spare: &scratch.spare,
+        terms,
+        plan,
+        block,
+        overwrites,
     };
-    match &mut outputs.weights_gradient {
-        None => crew.for_each(regions, |group, scores| work(group, scores, None)),
-        Some(dw) => {
-            let panels = dw.axis_chunks_iter_mut(Axis(1), layout.group * layout.width);
-            crew.for_each(regions.zip(panels), |group, (scores, dw)| work(group, scores, Some(dw)));
-        }
+    let whole_group = plan.strips() * plan.region();
+    let mut db = scratch.db.chunks_mut(GROUP * plan.width);
+    if plan.groups() >= 2 * crew.threads() {
+        let groups = scratch.regions.chunks_mut(whole_group).zip(dw);
+        let groups = groups.map(|(regions, dw)| Group { regions, dw, db: db.next() });
+        crew.for_each(groups, |group, work| T::run(crew.level, (&context, group, work)));
+        return;
     }
-    if outputs.bias_gradient.is_some() {
-        for (panel, db) in scratch.db.chunks_mut(layout.width).enumerate() {
-            let first = layout.row(panel, 0);
-            let rows = &scratch.scores[first..first + block.rows * layout.width];
-            for rows in rows.chunks(SUMMED * layout.width) {
-                let mut sums = [T::zero(); MOST_WIDTH];
-                for row in rows.chunks_exact(layout.width) {
-                    sums.iter_mut().zip(row).for_each(|(sum, &g)| *sum += g);
-                }
-                db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum.widen());
-            }
-        }
-    }
+    crew.for_each(scratch.regions.chunks_mut(plan.region()), |piece, region| {
+        T::run(crew.level, (&context, piece / plan.strips(), Strip { strip: piece % plan.strips(), region }));
+    });
+    let regions = &*scratch.regions;
+    let of_group = |group: usize| &regions[group * whole_group..(group + 1) * whole_group];
+    crew.for_each(db, |group, db| {
+        T::run(crew.level, (&context, group, Bias { regions: of_group(group), db }));
+    });
+    let parts = dw.into_iter().enumerate().flat_map(|(group, dw)| {
+        dw.into_iter().enumerate().map(move |(part, dw)| (group, Part { regions: of_group(group), part, dw }))
+    });
+    crew.for_each(parts, |_, (group, part)| T::run(crew.level, (&context, group, part)));
 }
 
-struct Gradient<'t, 'a, 'p, T> {
-    scores: &'t mut [T],
-    features: &'t [T],
-    dw: Option<ArrayViewMut2<'a, T>>,
+/// Rows of a matrix, so many at a time.
+fn cut<T>(mut rest: ArrayViewMut2<'_, T>, rows: usize) -> Vec<ArrayViewMut2<'_, T>> {
+    let mut parts = Vec::with_capacity(rest.nrows().div_ceil(rows));
+    while rest.nrows() > rows {
+        let (part, others) = rest.split_at(Axis(0), rows);
+        parts.push(part);
+        rest = others;
+    }
+    parts.push(rest);
+    parts
+}
+
+/// What all tasks of a block share.
+struct Context<'t, 'p, T> {
     columns: &'t [Columns<T>],
+    facts: &'t Facts<T>,
+    features: &'t [T],
+    spare: &'t Spare<T>,
     terms: &'t Terms<'t, 'p, T>,
-    layout: Layout,
+    plan: Plan,
     block: Block,
-    group: usize,
     overwrites: bool,
 }
 
-impl<T: FusedElement> Kernel<T> for Gradient<'_, '_, '_, T> {
+/// All of a group.
+struct Group<'t, T> {
+    regions: &'t mut [T],
+    dw: Vec<ArrayViewMut2<'t, T>>,
+    db: Option<&'t mut [f64]>,
+}
+
+/// G of a strip of rows.
+struct Strip<'t, T> {
+    strip: usize,
+    region: &'t mut [T],
+}
+
+/// db of a group.
+struct Bias<'t, T> {
+    regions: &'t [T],
+    db: &'t mut [f64],
+}
+
+/// dW of a group and a part of the features.
+struct Part<'t, T> {
+    regions: &'t [T],
+    part: usize,
+    dw: ArrayViewMut2<'t, T>,
+}
+
+impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Group<'_, T>) {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let layout = self.layout;
-        let width = layout.width;
-        let panels = layout.group.min(layout.panels - self.group * layout.group);
-        let (scores, slopes) = self.scores.split_at_mut(layout.group * layout.tile());
-        let mut slopes = slopes.chunks(layout.tile());
-        for (k, tile) in scores.chunks_mut(layout.tile()).take(panels).enumerate() {
-            let place = layout.place(self.group * layout.group + k);
-            let mut slopes = slopes.next().unwrap_or(&[]).chunks(ROWS * width);
-            for (columns, tile) in self.columns.iter().zip(tile.chunks_mut(ROWS * width)) {
-                let tile = &mut tile[..columns.rows * width];
-                tiles::finish(lanes, self.terms, tile, slopes.next().unwrap_or(&[]), place, columns);
-            }
+        let (context, group, work) = self;
+        for (strip, region) in work.regions.chunks_mut(context.plan.region()).enumerate() {
+            context.finish(lanes, group, strip, region);
         }
-        let Some(mut dw) = self.dw else { return };
-        // Features whose part of X stays in the second cache while the panels take turns.
-        let together = (BLOCK_BYTES / size_of::<T>() / (layout.block * TILE)).max(1);
-        for (some, features) in self.features.chunks(together * layout.block * TILE).enumerate() {
-            for (k, tile) in scores.chunks(layout.tile()).take(panels).enumerate() {
-                let tile = &tile[..self.block.rows * width];
-                let columns = k * width..k * width + layout.place(self.group * layout.group + k).classes;
-                for (group, x) in features.chunks(layout.block * TILE).enumerate() {
-                    let first = (some * together + group) * TILE;
-                    add_to_rows::<T, L>(lanes, x, tile, &mut dw, first, columns.clone(), self.overwrites);
-                }
-            }
+        if let Some(db) = work.db {
+            context.bias_gradient(lanes, group, work.regions, db);
+        }
+        for (part, dw) in work.dw.into_iter().enumerate() {
+            context.weights_gradient(lanes, group, part, work.regions, dw);
         }
     }
 }
 
-/// A tile of dW: `TILE` of its rows from the `first` on, or as many as there are.
-#[inline(always)]
-fn add_to_rows<T: FusedElement, L: Lanes<T>>(
-    lanes: L,
-    x: &[T],
-    g: &[T],
-    dw: &mut ArrayViewMut2<'_, T>,
-    first: usize,
-    columns: std::ops::Range<usize>,
-    overwrites: bool,
-) {
-    let rows = first..(first + TILE).min(dw.nrows());
-    // The lines of dW arrive while the product is computed.
-    for row in rows.clone() {
-        if let Some(row) = dw.row(row).to_slice() {
-            prefetch(row, columns.start);
-            prefetch(row, columns.end - 1);
+impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Strip<'_, T>) {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<T>>(self, lanes: L) {
+        self.0.finish(lanes, self.1, self.2.strip, self.2.region);
+    }
+}
+
+impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Bias<'_, T>) {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<T>>(self, lanes: L) {
+        self.0.bias_gradient(lanes, self.1, self.2.regions, self.2.db);
+    }
+}
+
+impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Part<'_, T>) {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<T>>(self, lanes: L) {
+        self.0.weights_gradient(lanes, self.1, self.2.part, self.2.regions, self.2.dw);
+    }
+}
+
+impl<T: FusedElement> Context<'_, '_, T> {
+    /// Exponentials of a strip to G.
+    #[inline(always)]
+    fn finish<L: Lanes<T>>(&self, lanes: L, group: usize, strip: usize, region: &mut [T]) {
+        let Context { plan, block, .. } = *self;
+        let rows = block.rows_of(plan, strip);
+        let (scores, slopes) = region.split_at_mut(GROUP * plan.tile());
+        let (first_class, classes) = plan.group_classes(group);
+        let first_row = strip * plan.strip;
+        let place = Place {
+            first_sample: block.first + first_row,
+            rows,
+            first_class,
+            classes,
+            width: plan.width,
+            pitch: plan.tile(),
+        };
+        for first in (0..rows).step_by(ROWS) {
+            let row = first_row + first;
+            let columns = &self.columns[row / ROWS];
+            let at = group * plan.strips() * plan.strip + row;
+            let mut factors = [T::zero(); ROWS];
+            shares(&self.facts.max[at..at + columns.rows], &columns.max[..columns.rows], &mut factors);
+            factors.iter_mut().zip(&columns.factor).for_each(|(share, &factor)| *share *= factor);
+            finish(lanes, self.terms, place, (scores, slopes), (first, columns), &factors);
         }
     }
-    let mut sums = [T::zero(); TILE * MOST_WIDTH];
-    let width = 2 * L::N;
-    // In parts, whose sums are added up apart: what is added to a large sum loses most.
-    for (k, (x, g)) in x.chunks(SUMMED * TILE).zip(g.chunks(SUMMED * width)).enumerate() {
-        panel_tile::<T, L>(lanes, x, g, &mut sums[..TILE * width], k == 0);
-    }
-    for (row, sums) in rows.zip(sums.chunks_exact(width)) {
-        let mut out = dw.row_mut(row);
-        match out.as_slice_mut().map(|out| &mut out[columns.clone()]) {
-            Some(out) if overwrites => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out = sum),
-            Some(out) => out.iter_mut().zip(sums).for_each(|(out, &sum)| *out += sum),
-            None => {
-                for (column, &sum) in columns.clone().zip(sums) {
-                    let before = if overwrites { T::zero() } else { out[column] };
-                    out[column] = before + sum;
+
+    /// The sums of G's columns, some rows at a time.
+    #[inline(always)]
+    fn bias_gradient<L: Lanes<T>>(&self, lanes: L, group: usize, regions: &[T], db: &mut [f64]) {
+        let Context { plan, block, .. } = *self;
+        for (strip, region) in regions.chunks(plan.region()).enumerate() {
+            let rows = block.rows_of(plan, strip);
+            for (p, db) in db.chunks_mut(plan.width).enumerate().take(plan.panels_of(group)) {
+                let panel = &region[p * plan.tile()..][..rows * plan.width];
+                for rows in panel.chunks(SUMMED * plan.width) {
+                    let mut sums = [lanes.splat(T::zero()); PANEL];
+                    for pair in L::split(rows).0.as_chunks::<PANEL>().0 {
+                        sums = [lanes.add(sums[0], pair[0]), lanes.add(sums[1], pair[1])];
+                    }
+                    let mut flat = [[T::zero(); 16]; PANEL];
+                    for (flat, sum) in flat.iter_mut().zip(sums) {
+                        L::split_mut(&mut flat[..L::N]).0[0] = sum;
+                    }
+                    let sums = flat.iter().flat_map(|flat| &flat[..L::N]);
+                    db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum.widen());
                 }
             }
         }
+    }
+
+    /// dW of a group's classes and a part of the features.
+    #[inline(always)]
+    fn weights_gradient<L: Lanes<T>>(
+        &self,
+        lanes: L,
+        group: usize,
+        part: usize,
+        regions: &[T],
+        mut dw: ArrayViewMut2<'_, T>,
+    ) {
+        let Context { plan, block, .. } = *self;
+        let (width, panels) = (plan.width, plan.panels_of(group));
+        let tiles = dw.nrows().div_ceil(TILE);
+        if tiles == 0 {
+            return;
+        }
+        let of_tile = TILE * width;
+        let features = &self.features[part * FEATURES * block.rows..];
+        self.spare.with(panels * tiles * of_tile, |sums| {
+            for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
+                let columns = p * width..dw.ncols().min((p + 1) * width);
+                for (row, sums) in sums.chunks_exact_mut(width).enumerate() {
+                    if self.overwrites || row >= dw.nrows() {
+                        sums.fill(T::zero());
+                        continue;
+                    }
+                    let row = dw.row(row);
+                    match row.to_slice() {
+                        Some(row) => sums[..columns.len()].copy_from_slice(&row[columns.clone()]),
+                        None => columns.clone().zip(sums).for_each(|(c, sum)| *sum = row[c]),
+                    }
+                }
+            }
+            for (strip, region) in regions.chunks(plan.region()).enumerate() {
+                let rows = block.rows_of(plan, strip);
+                for first in (0..rows).step_by(SUMMED) {
+                    let count = SUMMED.min(rows - first);
+                    let first_row = strip * plan.strip + first;
+                    for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
+                        let g = &region[p * plan.tile() + first * width..][..count * width];
+                        let g = L::split(g).0.as_chunks::<PANEL>().0;
+                        for (tile, out) in sums.chunks_exact_mut(of_tile).enumerate() {
+                            let x = &features[(tile * block.rows + first_row) * TILE..][..count * TILE];
+                            let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                            let left = dw.nrows() - tile * TILE;
+                            product(lanes, x.as_chunks().0, g, left, |r, v, sum| {
+                                out[r][v] = lanes.add(out[r][v], sum);
+                            });
+                        }
+                    }
+                }
+            }
+            for (p, sums) in sums.chunks_exact(tiles * of_tile).enumerate() {
+                let columns = p * width..dw.ncols().min((p + 1) * width);
+                for (mut row, sums) in dw.rows_mut().into_iter().zip(sums.chunks_exact(width)) {
+                    match row.as_slice_mut() {
+                        Some(row) => row[columns.clone()].copy_from_slice(&sums[..columns.len()]),
+                        None => columns.clone().zip(sums).for_each(|(c, &sum)| row[c] = sum),
+                    }
+                }
+            }
+        });
     }
 }

@@ -1,24 +1,24 @@
-//! Many classes. W is packed once into panels of two vectors of classes; a block of rows goes through scores,
-//! maxima, exponentials and G in an array of panels of its own; each panel of dW belongs to one task, so that no sum
-//! depends on how many threads there are.
+//! Many classes, in the vector lanes. A block of rows goes through its scores, group of classes by group of classes: each
+//! group keeps a maximum and sums of its own, and its scores become exponentials while they are in the second cache. Then
+//! each row knows its probabilities, and the groups come back one after the other for dW and dX.
 
+mod epilogue;
 mod features;
 mod gradient;
-mod layout;
 mod pack;
+mod plan;
 mod scores;
 mod scratch;
 
 use crate::columns::ROWS;
-use crate::dense::DenseProblem;
-use crate::kernel::lanes::FusedElement;
+use crate::kernel::level::FusedElement;
 use crate::rounds::Crew;
+use crate::stored::Stored;
 use crate::sums::write_sums;
 use crate::terms::Terms;
 use features::features_gradient;
 use gradient::gradient_block;
-use layout::{Block, Layout};
-use pack::pack_weights;
+use plan::{Block, Plan};
 use scores::score_block;
 pub(crate) use scratch::Scratch;
 use softmax_core::Outputs;
@@ -27,20 +27,19 @@ use softmax_core::Outputs;
 pub(crate) fn evaluate<T: FusedElement>(
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
-    problem: &DenseProblem<'_, T>,
+    problem: &Stored<'_, T>,
     outputs: &mut Outputs<'_, T>,
     memory: usize,
     crew: Crew<'_>,
 ) -> (f64, usize) {
-    let layout = Layout::new(crew.level, problem, memory, terms.has_slopes());
+    let plan = Plan::new(problem, memory, terms.has_slopes());
     let n = problem.n_samples();
-    pack_weights(problem, &mut scratch.weights, layout, crew);
     scratch.db.clear();
-    scratch.db.resize(if outputs.bias_gradient.is_some() { layout.c } else { 0 }, 0.0);
+    scratch.db.resize(if outputs.bias_gradient.is_some() { plan.c } else { 0 }, 0.0);
     let (mut loss, mut correct) = (0.0, 0);
-    for first in (0..n).step_by(layout.block) {
-        let block = Block { first, rows: layout.block.min(n - first) };
-        score_block(scratch, terms, problem, layout, block, crew);
+    for first in (0..n).step_by(plan.block) {
+        let block = Block { first, rows: plan.block.min(n - first) };
+        score_block(scratch, terms, problem, plan, block, crew);
         for columns in &mut scratch.columns[..block.rows.div_ceil(ROWS)] {
             loss += columns.losses(terms);
             correct += columns.correct();
@@ -61,10 +60,10 @@ pub(crate) fn evaluate<T: FusedElement>(
             }
         }
         if outputs.wants_gradient() {
-            gradient_block(scratch, terms, problem, layout, block, outputs, crew);
+            gradient_block(scratch, terms, problem, plan, block, outputs, crew);
         }
         if let Some(dx) = &mut outputs.features_gradient {
-            features_gradient(scratch, layout, block, dx, crew);
+            features_gradient(scratch, problem, plan, block, dx, crew);
         }
     }
     if let Some(dw) = &mut outputs.weights_gradient {
@@ -72,7 +71,11 @@ pub(crate) fn evaluate<T: FusedElement>(
             dw.fill(T::zero());
         }
         if let Some((lambda, weights)) = terms.penalty_gradient() {
-            dw.zip_mut_with(&weights, |g, &w| *g += lambda * w);
+            let mut row = vec![T::zero(); plan.c];
+            for (k, mut dw) in dw.rows_mut().into_iter().enumerate() {
+                weights.copy_row(k, &mut row);
+                dw.iter_mut().zip(&row).for_each(|(g, &w)| *g += lambda * w);
+            }
         }
     }
     if let Some(db) = &mut outputs.bias_gradient {

@@ -1,132 +1,123 @@
-//! W and X, as the tiles want them.
+//! X and W, as the tiles want them.
 
-use super::layout::{Block, CHUNK, Layout};
+use super::plan::{Block, CHUNK, Plan};
 use crate::buffer::Buffer;
-use crate::dense::DenseProblem;
-use crate::kernel::lanes::FusedElement;
-use crate::kernel::products::TILE;
+use crate::kernel::level::FusedElement;
+use crate::kernel::tile::TILE;
 use crate::rounds::Crew;
+use crate::stored::{Number, Stored, copy, with_numbers};
 use crate::terms::Terms;
-use softmax_core::ndarray::Axis;
+use softmax_core::ndarray::{ArrayView2, Axis};
+use std::ops::Range;
 
-pub(super) fn pack_weights<T: FusedElement>(
-    problem: &DenseProblem<'_, T>,
-    packed: &mut Buffer<T>,
-    layout: Layout,
-    crew: Crew<'_>,
-) {
-    let Layout { d, c, width, panels, .. } = layout;
-    packed.resize(panels * d * width);
-    let weights = problem.weights();
-    // Some panels together, so that what is read of a row of W is more than a cache line.
-    let groups = packed.chunks_mut((layout.group * d * width).max(1));
-    crew.for_each(groups, |group, packed| {
-        let first = group * layout.group * width;
-        let classes = first..(first + layout.group * width).min(c);
-        for (k, row) in weights.rows().into_iter().enumerate() {
-            let slice = row.to_slice().map(|row| &row[classes.clone()]);
-            for (p, panel) in packed.chunks_exact_mut(d * width).enumerate() {
-                let to = &mut panel[k * width..(k + 1) * width];
-                let first = p * width;
-                let count = width.min(classes.len() - first);
-                match slice {
-                    Some(row) if count == width => copy(to, &row[first..first + count]),
-                    Some(row) => to[..count].copy_from_slice(&row[first..first + count]),
-                    None => (0..count).for_each(|j| to[j] = row[classes.start + first + j]),
-                }
-                to[count..].fill(T::zero());
-            }
+/// Numbers of a row that are turned at a time.
+const MOST: usize = CHUNK;
+
+/// Rows of `from`, of [`MOST`] numbers at most, side by side: element k of row r goes to `to[k * pitch + r]`. What `to` has
+/// beyond the rows is zero.
+fn turn<T: FusedElement, S: Number<T>>(from: &ArrayView2<'_, S>, to: &mut [T], pitch: usize) {
+    let (rows, length) = from.dim();
+    if rows < pitch {
+        to[..length * pitch].fill(T::zero());
+    }
+    if length == 0 {
+        return;
+    }
+    let mut rooms = [[T::zero(); MOST]; 4];
+    for first in (0..rows).step_by(4) {
+        let row = |k: usize| from.index_axis_move(Axis(0), first + k).to_slice();
+        let [a, b, c, d] = &mut rooms;
+        if let (true, Some(first_row)) = (first + 4 <= rows, row(0))
+            && let (Some(second), Some(third), Some(fourth)) = (row(1), row(2), row(3))
+        {
+            let four = [S::read(first_row, a), S::read(second, b), S::read(third, c), S::read(fourth, d)];
+            T::interleave(four, &mut to[first..], pitch);
+            continue;
         }
-    });
+        for r in first..rows.min(first + 4) {
+            let row = from.row(r);
+            to[r..].iter_mut().step_by(pitch).zip(row).for_each(|(to, from)| *to = from.widened());
+        }
+    }
 }
 
-/// A few elements, without a call for each.
-fn copy<T: FusedElement>(to: &mut [T], from: &[T]) {
-    let (to, to_rest) = to.as_chunks_mut::<4>();
-    let (from, from_rest) = from.as_chunks::<4>();
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
-    to_rest.iter_mut().zip(from_rest).for_each(|(to, from)| *to = *from);
+/// Rows of `from` one after the other, each `pitch` apart, and zero beyond what they hold.
+fn lay<T: FusedElement, S: Number<T>>(from: &ArrayView2<'_, S>, to: &mut [T], pitch: usize) {
+    for (row, to) in from.rows().into_iter().zip(to.chunks_exact_mut(pitch)) {
+        let (to, rest) = to.split_at_mut(row.len());
+        copy(&row, to);
+        rest.fill(T::zero());
+    }
 }
 
-/// The block's rows by chunks of features, in each by groups of `TILE` rows, zero beyond the last.
+/// A panel of W, or of its transpose: for each of some `rows` its numbers of some `columns`, and zeros up to the panel's width.
+pub(super) fn pack_panel<T: FusedElement, S: Number<T>>(
+    weights: &ArrayView2<'_, S>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+    width: usize,
+    to: &mut [T],
+) {
+    let part = weights.slice_axis(Axis(0), rows.into());
+    let part = part.slice_axis(Axis(1), columns.into());
+    if part.strides()[0] == 1 && part.nrows() > 1 {
+        turn(&part.t(), to, width);
+    } else {
+        lay(&part, to, width);
+    }
+}
+
+/// The block's rows by chunks of features, in each by tiles of rows, zero beyond the last.
 pub(super) fn pack_rows<T: FusedElement>(
-    problem: &DenseProblem<'_, T>,
+    problem: &Stored<'_, T>,
     packed: &mut Buffer<T>,
-    layout: Layout,
+    plan: Plan,
     block: Block,
     crew: Crew<'_>,
 ) {
-    let (d, padded) = (layout.d, layout.block.next_multiple_of(TILE));
-    packed.resize(padded * d);
-    let features = problem.features();
-    crew.for_each(packed.chunks_mut(padded * CHUNK), |chunk, packed| {
-        let length = packed.len() / padded;
-        let columns = chunk * CHUNK..chunk * CHUNK + length;
-        for (group, to) in packed.chunks_exact_mut(TILE * length).enumerate() {
-            let count = TILE.min(block.rows.saturating_sub(group * TILE));
-            let row = |k: usize| {
-                let row = features.index_axis_move(Axis(0), block.first + group * TILE + k).to_slice();
-                row.map(|row| &row[columns.clone()])
-            };
-            let slices: [Option<&[T]>; TILE] = std::array::from_fn(|k| if k < count { row(k) } else { None });
-            if let [Some(a), Some(b), Some(c), Some(d), Some(e), Some(f)] = slices {
-                let rest = b.iter().zip(c).zip(d).zip(e).zip(f);
-                for ((to, a), ((((b, c), d), e), f)) in
-                    to.as_chunks_mut::<TILE>().0.iter_mut().zip(a).zip(rest)
-                {
-                    *to = [*a, *b, *c, *d, *e, *f];
-                }
-                continue;
+    let padded = block.rows.next_multiple_of(TILE);
+    packed.resize(padded * plan.d);
+    crew.for_each(packed.chunks_mut((padded * CHUNK).max(1)), |chunk, packed| {
+        with_numbers!(problem.features, features => {
+            let rows = features.slice_axis(Axis(0), (block.first..block.first + block.rows).into());
+            let length = packed.len() / padded;
+            let columns = rows.slice_axis(Axis(1), (chunk * CHUNK..chunk * CHUNK + length).into());
+            let tiles = columns.axis_chunks_iter(Axis(0), TILE);
+            for (tile, to) in tiles.into_iter().zip(packed.chunks_exact_mut(TILE * length)) {
+                turn(&tile, to, TILE);
             }
-            for (column, to) in columns.clone().zip(to.chunks_exact_mut(TILE)) {
-                for (k, to) in to.iter_mut().enumerate() {
-                    let i = block.first + group * TILE + k;
-                    *to = if k < count { features[[i, column]] } else { T::zero() };
-                }
-            }
-        }
+        });
     });
 }
 
-/// The block's features by groups of `TILE`, zero beyond the last, and in rows that do not count, whatever those hold.
+/// The block's features by tiles, zero beyond the last, and in rows that do not count, whatever those hold.
 pub(super) fn pack_features<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
-    problem: &DenseProblem<'_, T>,
+    problem: &Stored<'_, T>,
     packed: &mut Buffer<T>,
-    layout: Layout,
+    plan: Plan,
     block: Block,
     crew: Crew<'_>,
 ) {
-    /// Groups that take their part of a row together.
-    const TOGETHER: usize = 8;
-    let (d, length) = (layout.d, layout.block * TILE);
-    packed.resize(d.div_ceil(TILE) * length);
-    let features = problem.features();
-    crew.for_each(packed.chunks_mut(TOGETHER * length), |some, packed| {
+    /// Features that are packed together.
+    const TOGETHER: usize = 16 * TILE;
+    let length = block.rows * TILE;
+    packed.resize(plan.d.div_ceil(TILE) * length);
+    crew.for_each(packed.chunks_mut((TOGETHER / TILE * length).max(1)), |some, packed| {
+        let columns = some * TOGETHER..plan.d.min((some + 1) * TOGETHER);
+        let mut room = [T::zero(); TOGETHER];
         for k in 0..block.rows {
-            if terms.is_ignored(block.first + k) {
-                let rows = packed.chunks_exact_mut(length).map(|to| &mut to[k * TILE..(k + 1) * TILE]);
-                rows.for_each(|to| to.fill(T::zero()));
-                continue;
+            room.fill(T::zero());
+            if !terms.is_ignored(block.first + k) {
+                with_numbers!(problem.features, features => {
+                    let row = features.index_axis_move(Axis(0), block.first + k);
+                    copy(&row.slice_axis(Axis(0), columns.clone().into()), &mut room[..columns.len()]);
+                });
             }
-            let row = features.index_axis_move(Axis(0), block.first + k);
-            let slice = row.to_slice();
-            for (group, to) in packed.chunks_exact_mut(length).enumerate() {
-                let first = (some * TOGETHER + group) * TILE;
-                let to = &mut to[k * TILE..(k + 1) * TILE];
-                match slice.and_then(|row| row.get(first..first + TILE)) {
-                    Some(row) => {
-                        if let (Some(to), Some(row)) =
-                            (to.first_chunk_mut::<TILE>(), row.first_chunk::<TILE>())
-                        {
-                            *to = *row;
-                        }
-                    }
-                    None => {
-                        for (column, to) in (first..).zip(to) {
-                            *to = if column < d { row[column] } else { T::zero() };
-                        }
-                    }
+            let numbers = room.as_chunks::<TILE>().0;
+            for (to, from) in packed.chunks_exact_mut(length).zip(numbers) {
+                if let Some(to) = to[k * TILE..].first_chunk_mut() {
+                    *to = *from;
                 }
             }
         }

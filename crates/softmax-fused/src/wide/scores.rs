@@ -1,181 +1,194 @@
-//! A block's scores, by panels, and their exponentials.
+//! A block's scores, group by group, and what is known of each group's: maximum, exponentials, sums.
 
-use super::layout::{Block, CHUNK, Layout};
-use super::pack::pack_rows;
-use super::scratch::Scratch;
+use super::epilogue::{Place, exponentials};
+use super::pack::{pack_panel, pack_rows};
+use super::plan::{Block, CHUNK, GROUP, Plan};
+use super::scratch::{Facts, Scratch, Spare};
 use crate::columns::{Columns, ROWS};
-use crate::dense::DenseProblem;
-use crate::kernel::lanes::{FusedElement, Kernel, Lanes};
-use crate::kernel::products::{TILE, panel_tile, prefetch_later};
+use crate::kernel::lanes::{Kernel, Lanes};
+use crate::kernel::level::FusedElement;
+use crate::kernel::tile::{PANEL, TILE, product};
 use crate::rounds::Crew;
+use crate::stored::{Stored, with_numbers};
 use crate::terms::Terms;
-use crate::tiles;
 
-/// Scores, maxima, exponentials and their sums of a block of rows.
+/// Scores of a block of rows to exponentials, and to each row's maximum and sums.
+///
+/// ```text
+/// for each group of classes, for each strip of rows                        a task
+///     for each chunk of features
+///         pack the chunk's part of W's group                              stays in the second cache
+///         for each tile of rows, for each panel
+///             scores[panel][tile] += X[tile][chunk] · W[chunk][panel]      kernel/tile.rs
+///     maximum, exponentials and sums of each row's part of the group       epilogue.rs
+/// for each row                                                            merge
+///     maximum and sums over the groups
+/// ```
 pub(super) fn score_block<T: FusedElement>(
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
-    problem: &DenseProblem<'_, T>,
-    layout: Layout,
+    problem: &Stored<'_, T>,
+    plan: Plan,
     block: Block,
     crew: Crew<'_>,
 ) {
-    let Layout { width, panels, .. } = layout;
-    let groups = layout.groups();
-    pack_rows(problem, &mut scratch.rows_together, layout, block, crew);
-    scratch.scores.resize(groups * layout.region());
-    scratch.maxima.resize(panels * layout.block);
-    scratch.sums.resize(groups * layout.tile());
-    scratch.rest.resize(groups * layout.block);
-    scratch.cross.resize(groups * layout.block);
-    scratch.columns.resize_with(layout.block.div_ceil(ROWS), Columns::new);
+    pack_rows(problem, &mut scratch.rows_together, plan, block, crew);
+    let (strips, pieces) = (plan.strips(), plan.groups() * plan.strips());
+    scratch.regions.resize(pieces * plan.region());
+    scratch.facts.resize(pieces * plan.strip);
+    scratch.columns.resize_with(plan.block.div_ceil(ROWS), Columns::new);
 
-    let (features, weights) = (&*scratch.rows_together, &*scratch.weights);
-    let regions = scratch.scores.chunks_mut(layout.region());
-    let maxima = scratch.maxima.chunks_mut(layout.group * layout.block);
-    crew.for_each(regions.zip(maxima), |group, (scores, maxima)| {
-        T::run(crew.level, Scores { features, weights, scores, maxima, terms, layout, block, group });
-    });
-
-    for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
-        let first = which * ROWS;
-        columns.begin(terms, block.first + first, ROWS.min(block.rows - first));
-        columns.cross.fill(T::zero());
-        let mut best = [0; ROWS];
-        columns.max.fill(T::neg_infinity());
-        for (panel, maxima) in scratch.maxima.chunks_exact(layout.block).enumerate() {
-            let rows = columns.max.iter_mut().zip(&mut best).zip(&maxima[first..]);
-            for ((max, best), &new) in rows {
-                let better = new > *max;
-                *best = if better { panel } else { *best };
-                *max = if better { new } else { *max };
-            }
-        }
-        for k in 0..columns.rows {
-            let row = layout.row(best[k], first + k);
-            let place = tiles::find(&scratch.scores[row..row + width], columns.max[k]);
-            // Where scores are NaN no place has the maximum, and the last panel has more places than classes.
-            columns.best[k] = (best[k] * width + place).min(layout.c - 1) as u32;
-            if terms.is_point() {
-                let label = columns.label[k];
-                let score =
-                    |_| scratch.scores[layout.row(label / width, first + k) + label % width] - columns.max[k];
-                columns.cross[k] = terms.cross(block.first + k, label, 0, layout.c, score);
-            }
-        }
-    }
-
-    let columns = &scratch.columns[..block.rows.div_ceil(ROWS)];
-    let regions = scratch.scores.chunks_mut(layout.region());
-    let sums = scratch.sums.chunks_mut(layout.tile());
-    let rest = scratch.rest.chunks_mut(layout.block);
-    let cross = scratch.cross.chunks_mut(layout.block);
-    crew.for_each(regions.zip(sums).zip(rest).zip(cross), |group, (((scores, sums), rest), cross)| {
-        T::run(crew.level, Exponentials { scores, sums, rest, cross, columns, terms, layout, group });
-    });
-    for (which, columns) in scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut().enumerate() {
-        let parts = scratch.rest.chunks_exact(layout.block).zip(scratch.cross.chunks_exact(layout.block));
-        columns.rest.fill(T::zero());
-        for (rest, cross) in parts {
-            columns.rest.iter_mut().zip(&rest[which * ROWS..]).for_each(|(sum, &part)| *sum += part);
-            // Where the targets are points this adds nothing to what is known already.
-            columns.cross.iter_mut().zip(&cross[which * ROWS..]).for_each(|(sum, &part)| *sum += part);
-        }
-    }
-}
-
-struct Scores<'t, 'p, T> {
-    features: &'t [T],
-    weights: &'t [T],
-    scores: &'t mut [T],
-    maxima: &'t mut [T],
-    terms: &'t Terms<'t, 'p, T>,
-    layout: Layout,
-    block: Block,
-    group: usize,
-}
-
-impl<T: FusedElement> Kernel<T> for Scores<'_, '_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<T>>(self, lanes: L) {
-        let layout = self.layout;
-        let Layout { d, width, .. } = layout;
-        let (scores, slopes) = self.scores.split_at_mut(layout.group * layout.tile());
-        let panels = layout.group.min(layout.panels - self.group * layout.group);
-        let used = self.block.rows * width;
-        if d == 0 {
-            scores.chunks_mut(layout.tile()).take(panels).for_each(|tile| tile[..used].fill(T::zero()));
-        }
-        for first in (0..d).step_by(CHUNK) {
-            let length = CHUNK.min(d - first);
-            let padded = layout.block.next_multiple_of(TILE);
-            let features = &self.features[first * padded..(first + length) * padded];
-            for (k, tile) in scores.chunks_mut(layout.tile()).take(panels).enumerate() {
-                let p = self.group * layout.group + k;
-                let panel = &self.weights[(p * d + first) * width..(p * d + first + length) * width];
-                // The next panel's part comes from memory meanwhile, a piece per tile.
-                let next = &self.weights[((p + 1) * d * width).min(self.weights.len())..];
-                let next = next.get(first * width..(first + length) * width).unwrap_or(&[]);
-                let tiles = tile[..used].chunks_mut(TILE * width).zip(features.chunks(TILE * length));
-                let mut pieces = next.chunks(next.len().div_ceil(self.block.rows.div_ceil(TILE)).max(1));
-                for (out, x) in tiles {
-                    let piece = pieces.next().unwrap_or(&[]);
-                    (0..piece.len()).step_by(64 / size_of::<T>()).for_each(|at| prefetch_later(piece, at));
-                    panel_tile::<T, L>(lanes, x, panel, out, first == 0);
-                }
-            }
-        }
-        let mut slopes = slopes.chunks_mut(layout.tile());
-        let tiles = scores.chunks_mut(layout.tile()).take(panels).zip(self.maxima.chunks_mut(layout.block));
-        for (k, (tile, maxima)) in tiles.enumerate() {
-            let place = layout.place(self.group * layout.group + k);
-            tiles::score(
-                lanes,
-                self.terms,
-                &mut tile[..used],
-                slopes.next().unwrap_or(&mut []),
-                place,
-                maxima,
+    let (features, spare) = (&*scratch.rows_together, &scratch.spare);
+    let regions = scratch.regions.chunks_mut(plan.region());
+    let facts = scratch.facts.pieces(plan.strip);
+    crew.for_each(regions.zip(facts), |piece, (region, facts)| {
+        let (group, strip) = (piece / strips, piece % strips);
+        if block.rows_of(plan, strip) > 0 {
+            T::run(
+                crew.level,
+                Scores { features, problem, region, facts, spare, terms, plan, block, group, strip },
             );
         }
+    });
+
+    let (facts, pitch) = (&scratch.facts, strips * plan.strip);
+    let columns = scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut();
+    crew.for_each(columns, |which, columns| {
+        let first = which * ROWS;
+        columns.begin(terms, block.first + first, ROWS.min(block.rows - first));
+        merge(facts, plan.groups(), first, pitch, columns);
+    });
+}
+
+/// What is known of a group's rows of a strip.
+pub(super) struct Piece<'f, T> {
+    pub(super) max: &'f mut [T],
+    pub(super) best: &'f mut [u32],
+    pub(super) rest: &'f mut [T],
+    pub(super) cross: &'f mut [T],
+    pub(super) mass: &'f mut [T],
+}
+
+impl<T: FusedElement> Facts<T> {
+    fn resize(&mut self, length: usize) {
+        self.max.resize(length);
+        self.best.resize(length, 0);
+        self.rest.resize(length);
+        self.cross.resize(length);
+        self.mass.resize(length);
+    }
+
+    fn pieces(&mut self, rows: usize) -> impl Iterator<Item = Piece<'_, T>> {
+        let max = self.max.chunks_mut(rows);
+        let best = self.best.chunks_mut(rows);
+        let rest = self.rest.chunks_mut(rows);
+        let cross = self.cross.chunks_mut(rows);
+        let mass = self.mass.chunks_mut(rows);
+        let all = max.zip(best).zip(rest).zip(cross).zip(mass);
+        all.map(|((((max, best), rest), cross), mass)| Piece { max, best, rest, cross, mass })
     }
 }
 
-struct Exponentials<'t, 'p, T> {
-    scores: &'t mut [T],
-    sums: &'t mut [T],
-    rest: &'t mut [T],
-    cross: &'t mut [T],
-    columns: &'t [Columns<T>],
-    terms: &'t Terms<'t, 'p, T>,
-    layout: Layout,
-    group: usize,
+/// Maximum and sums over all classes of the rows of `columns`, which are the block's from `first` on: group by group, in the
+/// order of the classes.
+fn merge<T: FusedElement>(
+    facts: &Facts<T>,
+    groups: usize,
+    first: usize,
+    pitch: usize,
+    columns: &mut Columns<T>,
+) {
+    let rows = columns.rows;
+    let at = |group: usize| group * pitch + first..group * pitch + first + rows;
+    let mut best_group = [0; ROWS];
+    columns.max[..rows].copy_from_slice(&facts.max[at(0)]);
+    columns.best[..rows].copy_from_slice(&facts.best[at(0)]);
+    for group in 1..groups {
+        let (max, best) = (&facts.max[at(group)], &facts.best[at(group)]);
+        for k in 0..rows {
+            let better = max[k] > columns.max[k];
+            columns.max[k] = if better { max[k] } else { columns.max[k] };
+            columns.best[k] = if better { best[k] } else { columns.best[k] };
+            best_group[k] = if better { group } else { best_group[k] };
+        }
+    }
+    columns.rest[..rows].fill(T::zero());
+    columns.cross[..rows].fill(T::zero());
+    for group in 0..groups {
+        let (rest, cross, mass) = (&facts.rest[at(group)], &facts.cross[at(group)], &facts.mass[at(group)]);
+        let mut share = [T::zero(); ROWS];
+        shares(&facts.max[at(group)], &columns.max[..rows], &mut share);
+        for k in 0..rows {
+            let whole = (T::one() + rest[k]) * share[k];
+            columns.rest[k] += if best_group[k] == group { rest[k] } else { whole };
+            let shift = facts.max[group * pitch + first + k] - columns.max[k];
+            // A group without mass may be masked, and 0·∞ is not 0.
+            columns.cross[k] += if mass[k] == T::zero() { cross[k] } else { cross[k] + mass[k] * shift };
+        }
+    }
 }
 
-impl<T: FusedElement> Kernel<T> for Exponentials<'_, '_, T> {
+/// exp(max of the group − max of all), for each row.
+pub(super) fn shares<T: FusedElement>(group: &[T], all: &[T], shares: &mut [T; ROWS]) {
+    shares.iter_mut().zip(group.iter().zip(all)).for_each(|(share, (&group, &all))| *share = group - all);
+    T::exp_in_place(shares);
+}
+
+struct Scores<'t, 'p, 'q, T> {
+    features: &'t [T],
+    problem: &'t Stored<'q, T>,
+    region: &'t mut [T],
+    facts: Piece<'t, T>,
+    spare: &'t Spare<T>,
+    terms: &'t Terms<'t, 'p, T>,
+    plan: Plan,
+    block: Block,
+    group: usize,
+    strip: usize,
+}
+
+impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let layout = self.layout;
-        let panels = layout.group.min(layout.panels - self.group * layout.group);
-        self.sums.fill(T::zero());
-        self.cross.fill(T::zero());
-        for (k, tile) in self.scores.chunks_mut(layout.tile()).take(panels).enumerate() {
-            let place = layout.place(self.group * layout.group + k);
-            let parts = tile.chunks_mut(ROWS * layout.width).zip(self.sums.chunks_mut(ROWS * layout.width));
-            for ((columns, (tile, sums)), cross) in
-                self.columns.iter().zip(parts).zip(self.cross.chunks_mut(ROWS))
-            {
-                let tile = &mut tile[..columns.rows * layout.width];
-                tiles::exponentiate(lanes, self.terms, tile, place, columns, sums, cross);
+        let Scores { features, problem, region, facts, spare, terms, plan, block, group, strip } = self;
+        let (rows, panels, width) = (block.rows_of(plan, strip), plan.panels_of(group), plan.width);
+        let (scores, slopes) = region.split_at_mut(GROUP * plan.tile());
+        if plan.d == 0 {
+            scores.fill(T::zero());
+        }
+        let (first_row, padded) = (strip * plan.strip, block.rows.next_multiple_of(TILE));
+        spare.with(panels * CHUNK * width, |packed| {
+            for first in (0..plan.d).step_by(CHUNK) {
+                let length = CHUNK.min(plan.d - first);
+                for (p, to) in packed.chunks_exact_mut(CHUNK * width).enumerate() {
+                    let (class, classes) = plan.classes_of(group * GROUP + p);
+                    let (rows, columns) = (first..first + length, class..class + classes);
+                    with_numbers!(problem.weights, weights => {
+                        pack_panel(&weights, rows, columns, width, &mut to[..length * width]);
+                    });
+                }
+                let x = &features[first * padded + first_row * length..];
+                for (tile, x) in x.chunks(TILE * length).take(rows.div_ceil(TILE)).enumerate() {
+                    let x = x.as_chunks().0;
+                    for (p, w) in packed.chunks_exact(CHUNK * width).enumerate() {
+                        let w = L::split(&w[..length * width]).0.as_chunks::<PANEL>().0;
+                        let out = &mut scores[p * plan.tile() + tile * TILE * width..][..TILE * width];
+                        let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                        let left = rows - tile * TILE;
+                        if first == 0 {
+                            product(lanes, x, w, left, |r, v, sum| out[r][v] = sum);
+                        } else {
+                            product(lanes, x, w, left, |r, v, sum| out[r][v] = lanes.add(out[r][v], sum));
+                        }
+                    }
+                }
             }
-        }
-        let (sums, _) = L::split(&*self.sums);
-        for (rest, pair) in self.rest.iter_mut().zip(sums.as_chunks::<2>().0) {
-            *rest = lanes.sum(lanes.add(pair[0], pair[1]));
-        }
+        });
+        let first_sample = block.first + first_row;
+        let (first_class, classes) = plan.group_classes(group);
+        let place = Place { first_sample, rows, first_class, classes, width, pitch: plan.tile() };
+        exponentials(lanes, terms, place, scores, slopes, facts);
     }
 }

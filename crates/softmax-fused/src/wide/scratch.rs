@@ -1,27 +1,67 @@
 use crate::buffer::Buffer;
 use crate::columns::Columns;
+use crate::kernel::level::FusedElement;
+use std::sync::{Mutex, PoisonError};
 
 /// Memory that is kept from call to call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
-    /// W by panels: each D rows of two vectors.
-    pub(super) weights: Buffer<T>,
-    /// A block's scores by panels, each a row of two vectors per sample; after those of a group of panels, their
-    /// slopes, if there is a softcap.
-    pub(super) scores: Buffer<T>,
-    /// A block of X for the scores: by chunks of features, then by groups of rows, then by features.
+    /// A block's scores: by groups of panels, by strips of rows, by panels, each a row of a panel's width per sample; their
+    /// slopes after them, where there is a softcap. They become exponentials, and then ∂loss/∂scores.
+    pub(super) regions: Buffer<T>,
+    /// A block of X for the scores: by chunks of features, by tiles of rows, by features.
     pub(super) rows_together: Buffer<T>,
-    /// A block of X for dW: by groups of features, then by rows.
+    /// A block of X for dW: by tiles of features, by rows.
     pub(super) features_together: Buffer<T>,
-    /// Per panel and row.
-    pub(super) maxima: Buffer<T>,
-    /// Per group of panels and row: sums in vectors, their sums, and the parts of Σ a·(s − m).
-    pub(super) sums: Buffer<T>,
-    pub(super) rest: Buffer<T>,
-    pub(super) cross: Buffer<T>,
-    /// A block of dX by panels of two vectors of features.
+    /// What is known of each group and row.
+    pub(super) facts: Facts<T>,
+    /// A block of dX: by panels of features, by rows.
     pub(super) dx: Buffer<T>,
     /// db, of all blocks so far.
     pub(super) db: Vec<f64>,
     pub(super) columns: Vec<Columns<T>>,
+    pub(super) spare: Spare<T>,
+}
+
+/// Of each group of classes and row of the block, group after group.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts<T> {
+    /// The largest score.
+    pub(super) max: Buffer<T>,
+    /// Where it is, the first of equals.
+    pub(super) best: Vec<u32>,
+    /// Σ exp(s − max) over the group's classes other than that.
+    pub(super) rest: Buffer<T>,
+    /// Σ a·(s − max) and Σ a over the group's classes.
+    pub(super) cross: Buffer<T>,
+    pub(super) mass: Buffer<T>,
+}
+
+/// Buffers for whoever has a task: as many as there are threads at work.
+#[derive(Debug)]
+pub(super) struct Spare<T>(Mutex<Vec<Buffer<T>>>);
+
+impl<T> Default for Spare<T> {
+    fn default() -> Self {
+        Spare(Mutex::new(Vec::new()))
+    }
+}
+
+impl<T> Clone for Spare<T> {
+    /// None: what they hold is of no meaning.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl<T: FusedElement> Spare<T> {
+    /// Calls `work` with a buffer of a length, which holds anything.
+    pub(super) fn with<R>(&self, length: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
+        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut buffer = taken.unwrap_or_else(Buffer::empty);
+        buffer.resize(length);
+        let result = work(&mut buffer);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        result
+    }
 }

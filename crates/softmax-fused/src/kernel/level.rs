@@ -1,0 +1,212 @@
+//! Instruction sets, and what is compiled for each.
+
+use super::interleave::{interleave_f32, interleave_f64};
+use super::lanes::{Double, Kernel, Portable, Single, VECTOR};
+use pulp::{Simd, WithSimd};
+use softmax_core::Element;
+use softmax_core::half::slice::HalfFloatSliceExt;
+use softmax_core::half::{bf16, f16};
+use std::fmt;
+use std::str::FromStr;
+
+/// An element type that kernels run on.
+pub(crate) trait FusedElement: Element {
+    /// Elements per vector.
+    const LANES: usize = VECTOR / size_of::<Self>();
+
+    /// Runs a kernel compiled for this level.
+    fn run<K: Kernel<Self>>(level: Level, kernel: K) -> K::Output;
+
+    /// Writes `[a[k], b[k], c[k], d[k]]` to `to[k * pitch..]` for each k.
+    fn interleave(rows: [&[Self]; 4], to: &mut [Self], pitch: usize);
+
+    /// Numbers of half precision, which this type holds exactly.
+    fn widen_f16(from: &[f16], to: &mut [Self]);
+    fn widen_bf16(from: &[bf16], to: &mut [Self]);
+
+    /// e^x of every element: at most 2 ulp off; exactly 0 at −∞ and wherever the result is below the
+    /// subnormals, +∞ past the largest number, NaN for NaN.
+    fn exp_in_place(values: &mut [Self]);
+
+    /// ln(1 + x) of every element, none of them negative: at most 2 ulp off; +∞ for +∞, NaN for NaN.
+    fn ln_1p_in_place(values: &mut [Self]);
+}
+
+/// An instruction set that this machine has.
+#[derive(Clone, Copy, Debug)]
+pub struct Level(Inner);
+
+#[derive(Clone, Copy, Debug)]
+enum Inner {
+    /// Where the processor has fused multiply-add, that of AVX2's level: for the instruction, not for the vectors.
+    #[cfg(target_arch = "x86_64")]
+    Portable(Option<pulp::x86::V3>),
+    #[cfg(not(target_arch = "x86_64"))]
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2(pulp::x86::V3),
+    #[cfg(target_arch = "x86_64")]
+    Avx512(pulp::x86::V4),
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
+}
+
+impl Level {
+    /// The widest that this machine has.
+    pub fn detect() -> Self {
+        *Self::available().last().unwrap_or(&Self::portable())
+    }
+
+    /// No vector instructions but those that the compiler finds.
+    pub fn portable() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        return Level(Inner::Portable(pulp::x86::V3::try_new()));
+        #[cfg(not(target_arch = "x86_64"))]
+        Level(Inner::Portable)
+    }
+
+    /// All that this machine has, the narrowest first.
+    pub fn available() -> Vec<Level> {
+        #[allow(unused_mut, reason = "not every architecture adds to it")]
+        let mut levels = vec![Level::portable()];
+        #[cfg(target_arch = "x86_64")]
+        {
+            levels.extend(pulp::x86::V3::try_new().map(|simd| Level(Inner::Avx2(simd))));
+            levels.extend(pulp::x86::V4::try_new().map(|simd| Level(Inner::Avx512(simd))));
+        }
+        #[cfg(target_arch = "aarch64")]
+        levels.extend(pulp::aarch64::Neon::try_new().map(|simd| Level(Inner::Neon(simd))));
+        levels
+    }
+
+    /// What levels there are on any machine.
+    pub const NAMES: [&str; 4] = ["portable", "avx2", "avx512", "neon"];
+
+    /// `portable`, `avx2`, `avx512` or `neon`.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Inner::Portable { .. } => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Inner::Avx2(_) => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Inner::Avx512(_) => "avx512",
+            #[cfg(target_arch = "aarch64")]
+            Inner::Neon(_) => "neon",
+        }
+    }
+}
+
+/// A name that is no level, or none that this machine has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoSuchLevel {
+    found: String,
+}
+
+impl fmt::Display for NoSuchLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = Level::available().into_iter().map(Level::name).collect();
+        write!(f, "expected a level that this machine has, {}, found {}", names.join(" or "), self.found)
+    }
+}
+
+impl std::error::Error for NoSuchLevel {}
+
+impl FromStr for Level {
+    type Err = NoSuchLevel;
+
+    fn from_str(name: &str) -> Result<Self, NoSuchLevel> {
+        let level = Level::available().into_iter().find(|level| level.name() == name);
+        level.ok_or_else(|| NoSuchLevel { found: name.to_owned() })
+    }
+}
+
+/// Runs a kernel on lanes of f32.
+struct OnSingle<K, const VECTORS: usize>(K);
+
+/// Runs a kernel on lanes of f64.
+struct OnDouble<K, const VECTORS: usize>(K);
+
+macro_rules! impl_element {
+    ($T:ty, $On:ident, $Lanes:ident, $widen:ident, $interleave:path, $exp:path, $ln_1p:path) => {
+        impl<K: Kernel<$T>, const VECTORS: usize> WithSimd for $On<K, VECTORS> {
+            type Output = K::Output;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) -> K::Output {
+                self.0.run($Lanes::<S, VECTORS>(simd))
+            }
+        }
+
+        impl FusedElement for $T {
+            fn run<K: Kernel<$T>>(level: Level, kernel: K) -> K::Output {
+                #[cfg(target_arch = "x86_64")]
+                struct Fused<K>(K);
+                #[cfg(target_arch = "x86_64")]
+                impl<K: Kernel<$T>> WithSimd for Fused<K> {
+                    type Output = K::Output;
+                    #[inline(always)]
+                    fn with_simd<S: Simd>(self, _: S) -> K::Output {
+                        self.0.run(Portable::<true>)
+                    }
+                }
+                match level.0 {
+                    #[cfg(target_arch = "x86_64")]
+                    Inner::Portable(None) => kernel.run(Portable::<false>),
+                    #[cfg(target_arch = "x86_64")]
+                    Inner::Portable(Some(simd)) => Simd::vectorize(simd, Fused(kernel)),
+                    #[cfg(not(target_arch = "x86_64"))]
+                    Inner::Portable => kernel.run(Portable::<{ cfg!(target_arch = "aarch64") }>),
+                    #[cfg(target_arch = "x86_64")]
+                    Inner::Avx2(simd) => Simd::vectorize(simd, $On::<_, 2>(kernel)),
+                    #[cfg(target_arch = "x86_64")]
+                    Inner::Avx512(simd) => Simd::vectorize(simd, $On::<_, 1>(kernel)),
+                    #[cfg(target_arch = "aarch64")]
+                    Inner::Neon(simd) => Simd::vectorize(simd, $On::<_, 4>(kernel)),
+                }
+            }
+
+            #[inline(always)]
+            fn interleave(rows: [&[$T]; 4], to: &mut [$T], pitch: usize) {
+                $interleave(rows, to, pitch);
+            }
+
+            #[inline]
+            fn widen_f16(from: &[f16], to: &mut [$T]) {
+                from.$widen(to);
+            }
+
+            #[inline]
+            fn widen_bf16(from: &[bf16], to: &mut [$T]) {
+                from.$widen(to);
+            }
+
+            #[inline(always)]
+            fn exp_in_place(values: &mut [$T]) {
+                $exp(values);
+            }
+
+            #[inline(always)]
+            fn ln_1p_in_place(values: &mut [$T]) {
+                $ln_1p(values);
+            }
+        }
+    };
+}
+
+impl_element!(
+    f32,
+    OnSingle,
+    Single,
+    convert_to_f32_slice,
+    interleave_f32,
+    super::exp::exp_f32,
+    super::ln::ln_1p_f32
+);
+impl_element!(
+    f64,
+    OnDouble,
+    Double,
+    convert_to_f64_slice,
+    interleave_f64,
+    super::exp::exp_f64,
+    super::ln::ln_1p_f64
+);

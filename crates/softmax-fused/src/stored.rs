@@ -1,0 +1,157 @@
+//! A problem's features and weights as they are stored: arrays of the element type, or of half precision, which is widened,
+//! without a rounding, where it is packed or loaded.
+
+use crate::kernel::level::FusedElement;
+use softmax_core::half::{bf16, f16};
+use softmax_core::ndarray::{ArrayView1, ArrayView2, Axis};
+use softmax_core::{Error, Feature, Features, Problem, Result, Weights};
+
+/// A number that is one of the element type's.
+pub(crate) trait Number<T>: Copy {
+    fn widened(self) -> T;
+
+    /// Widens all.
+    fn copy(from: &[Self], to: &mut [T]);
+
+    /// The numbers as they are, or widened in the `room` for them.
+    fn read<'a>(from: &'a [Self], room: &'a mut [T]) -> &'a [T];
+}
+
+impl<T: FusedElement> Number<T> for T {
+    #[inline(always)]
+    fn widened(self) -> T {
+        self
+    }
+    #[inline(always)]
+    fn copy(from: &[T], to: &mut [T]) {
+        to.copy_from_slice(from);
+    }
+    #[inline(always)]
+    fn read<'a>(from: &'a [T], _: &'a mut [T]) -> &'a [T] {
+        from
+    }
+}
+
+macro_rules! impl_half {
+    ($Half:ty, $widen:ident) => {
+        impl<T: FusedElement> Number<T> for $Half {
+            #[inline(always)]
+            fn widened(self) -> T {
+                T::narrow(self.to_f64())
+            }
+            #[inline(always)]
+            fn copy(from: &[$Half], to: &mut [T]) {
+                T::$widen(from, to);
+            }
+            #[inline(always)]
+            fn read<'a>(from: &'a [$Half], room: &'a mut [T]) -> &'a [T] {
+                let room = &mut room[..from.len()];
+                T::$widen(from, room);
+                room
+            }
+        }
+    };
+}
+
+impl_half!(f16, widen_f16);
+impl_half!(bf16, widen_bf16);
+
+/// An array of numbers.
+#[derive(Clone, Copy)]
+pub(crate) enum Matrix<'p, T> {
+    Plain(ArrayView2<'p, T>),
+    F16(ArrayView2<'p, f16>),
+    Bf16(ArrayView2<'p, bf16>),
+}
+
+/// Does the same with an array of any kind of number.
+macro_rules! with_numbers {
+    ($matrix:expr, $array:ident => $work:expr) => {
+        match $matrix {
+            crate::stored::Matrix::Plain($array) => $work,
+            crate::stored::Matrix::F16($array) => $work,
+            crate::stored::Matrix::Bf16($array) => $work,
+        }
+    };
+}
+pub(crate) use with_numbers;
+
+impl<'p, T: FusedElement> Matrix<'p, T> {
+    pub(crate) fn dim(&self) -> (usize, usize) {
+        with_numbers!(self, array => array.dim())
+    }
+
+    /// The array, if it is of the element type and its rows lie together.
+    pub(crate) fn plain_rows(&self) -> Option<ArrayView2<'p, T>> {
+        match self {
+            Matrix::Plain(array) if array.ncols() <= 1 || array.strides()[1] == 1 => Some(*array),
+            _ => None,
+        }
+    }
+
+    /// Row `i`, widened.
+    pub(crate) fn copy_row(&self, i: usize, to: &mut [T]) {
+        with_numbers!(self, array => copy(&array.index_axis_move(Axis(0), i), to));
+    }
+
+    /// The sum of the squares, in f64.
+    pub(crate) fn sum_of_squares(&self) -> f64 {
+        fn sum<T: FusedElement, S: Number<T>>(array: &ArrayView2<'_, S>) -> f64 {
+            array.iter().map(|x| x.widened().widen()).map(|x| x * x).sum()
+        }
+        with_numbers!(self, array => sum::<T, _>(array))
+    }
+}
+
+/// The numbers of a row or a column, widened.
+#[inline(always)]
+pub(crate) fn copy<T: FusedElement, S: Number<T>>(from: &ArrayView1<'_, S>, to: &mut [T]) {
+    match from.to_slice() {
+        Some(from) => S::copy(from, to),
+        None => to.iter_mut().zip(from).for_each(|(to, from)| *to = from.widened()),
+    }
+}
+
+/// X and W.
+#[derive(Clone, Copy)]
+pub(crate) struct Stored<'p, T> {
+    /// N×D.
+    pub(crate) features: Matrix<'p, T>,
+    /// D×C.
+    pub(crate) weights: Matrix<'p, T>,
+}
+
+impl<'p, T: FusedElement> Stored<'p, T> {
+    /// # Errors
+    /// [`Error::Unsupported`] where the features are sparse.
+    pub(crate) fn new(problem: &Problem<'p, T>) -> Result<Self> {
+        Ok(Stored {
+            features: match problem.features() {
+                Features::Dense(array) => Matrix::Plain(array),
+                Features::F16(array) => Matrix::F16(array),
+                Features::Bf16(array) => Matrix::Bf16(array),
+                Features::Csr(_) => {
+                    let feature = Feature::CsrFeatures;
+                    return Err(Error::Unsupported { backend: "fused".to_owned(), feature });
+                }
+            },
+            weights: match problem.weights() {
+                Weights::Dense(array) => Matrix::Plain(array),
+                Weights::F16(array) => Matrix::F16(array),
+                Weights::Bf16(array) => Matrix::Bf16(array),
+            },
+        })
+    }
+
+    pub(crate) fn n_samples(&self) -> usize {
+        self.features.dim().0
+    }
+
+    pub(crate) fn n_features(&self) -> usize {
+        self.features.dim().1
+    }
+
+    pub(crate) fn n_classes(&self) -> usize {
+        self.weights.dim().1
+    }
+}

@@ -1,0 +1,226 @@
+//! What happens to a strip of a group's scores between the products: formulas (2) to (4), and (8) but for what needs every
+//! class. The classes are in the vector lanes.
+
+use super::scores::Piece;
+use crate::columns::{Columns, ROWS};
+use crate::kernel::lanes::Lanes;
+use crate::kernel::level::FusedElement;
+use crate::kernel::tile::{PANEL, Pair};
+use crate::terms::{NONE, Terms};
+
+/// Where the scores lie: panel by panel, each `pitch` numbers after the other, with a row of `width` of them per sample.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    pub(super) first_sample: usize,
+    pub(super) rows: usize,
+    pub(super) first_class: usize,
+    pub(super) classes: usize,
+    pub(super) width: usize,
+    pub(super) pitch: usize,
+}
+
+impl Place {
+    /// The panels: where each begins, its first class, and how many it has.
+    fn panels(self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let count = self.classes.div_ceil(self.width);
+        (0..count)
+            .map(move |p| (p * self.pitch, p * self.width, self.width.min(self.classes - p * self.width)))
+    }
+
+    /// Where the class, of the group's, is in a row.
+    fn at(self, class: usize, row: usize) -> usize {
+        class / self.width * self.pitch + row * self.width + class % self.width
+    }
+}
+
+fn pairs<T, L: Lanes<T>>(rows: &[T]) -> &[Pair<T, L>] {
+    L::split(rows).0.as_chunks::<PANEL>().0
+}
+
+fn pairs_mut<T, L: Lanes<T>>(rows: &mut [T]) -> &mut [Pair<T, L>] {
+    L::split_mut(rows).0.as_chunks_mut::<PANEL>().0
+}
+
+/// Products to exponentials: s becomes exp(s − m), where m is the group's largest of the row. `slopes` take the softcap's.
+#[inline(always)]
+pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    terms: &Terms<'_, '_, T>,
+    place: Place,
+    scores: &mut [T],
+    slopes: &mut [T],
+    mut facts: Piece<'_, T>,
+) {
+    let width = place.width;
+    for (at, class, classes) in place.panels() {
+        let panel = &mut scores[at..at + place.rows * width];
+        if !terms.is_bare() {
+            let mut slopes =
+                slopes.get_mut(at..at + place.rows * width).unwrap_or(&mut []).chunks_exact_mut(width);
+            for row in panel.chunks_exact_mut(width) {
+                let slopes = slopes.next().unwrap_or(&mut []);
+                slopes.iter_mut().skip(classes).for_each(|slope| *slope = T::zero());
+                terms.bend(&mut row[..classes], slopes, |k| place.first_class + class + k);
+            }
+        }
+        if classes < width {
+            panel.chunks_exact_mut(width).for_each(|row| row[classes..].fill(T::neg_infinity()));
+        }
+    }
+    // Some rows at a time, so that they stay in the first cache.
+    for first in (0..place.rows).step_by(ROWS) {
+        let rows = first..place.rows.min(first + ROWS);
+        maxima(lanes, place, scores, rows.clone(), &mut facts);
+        exponentiate(lanes, terms, place, scores, rows, &mut facts);
+    }
+}
+
+/// The largest of each row, and where it is first.
+#[inline(always)]
+fn maxima<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    place: Place,
+    scores: &[T],
+    rows: std::ops::Range<usize>,
+    facts: &mut Piece<'_, T>,
+) {
+    let (width, place_of_last) = (place.width, place.classes - 1);
+    for row in rows {
+        let mut largest = lanes.splat(T::neg_infinity());
+        for (at, _, _) in place.panels() {
+            for &v in &pairs::<T, L>(&scores[at + row * width..][..width])[0] {
+                largest = lanes.max(largest, v);
+            }
+        }
+        let max = lanes.largest(largest);
+        facts.max[row] = max;
+        // The first class where all are NaN, or none has the maximum.
+        facts.best[row] = place.first_class as u32;
+        for (at, class, _) in place.panels() {
+            let panel = &scores[at + row * width..][..width];
+            if panel.iter().fold(false, |any, &s| any | (s == max)) {
+                let place = panel.iter().position(|&s| s == max).unwrap_or(0);
+                // Where there is a NaN the maximum may be −∞, as places that are no class are.
+                facts.best[row] += (class + place).min(place_of_last) as u32;
+                break;
+            }
+        }
+    }
+}
+
+/// The exponentials of some rows, which are 1 at the row's best class, and the sums over the others.
+#[inline(always)]
+fn exponentiate<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    terms: &Terms<'_, '_, T>,
+    place: Place,
+    scores: &mut [T],
+    rows: std::ops::Range<usize>,
+    facts: &mut Piece<'_, T>,
+) {
+    let (width, zero) = (place.width, lanes.splat(T::zero()));
+    // A group that is masked whole has no maximum, and exponentials of 0.
+    let shift = |max: T| if max == T::neg_infinity() { T::zero() } else { max };
+    facts.cross[rows.clone()].fill(T::zero());
+    facts.mass[rows.clone()].fill(T::zero());
+    if terms.is_point() {
+        for row in rows.clone() {
+            let label = terms.label(place.first_sample + row);
+            if let Some(class) = label.checked_sub(place.first_class).filter(|&class| class < place.classes) {
+                let shifted = scores[place.at(class, row)] - shift(facts.max[row]);
+                (facts.cross[row], facts.mass[row]) = terms.point_cross(label, shifted);
+            }
+        }
+    }
+    let mut sums = [[zero; PANEL]; ROWS];
+    for (at, class, classes) in place.panels() {
+        let panel = &mut scores[at + rows.start * width..at + rows.end * width];
+        for (pair, &max) in pairs_mut::<T, L>(panel).iter_mut().zip(&facts.max[rows.clone()]) {
+            let max = lanes.splat(shift(max));
+            *pair = pair.map(|s| lanes.sub(s, max));
+        }
+        if !terms.is_point() {
+            for (row, shifted) in rows.clone().zip(panel.chunks_exact(width)) {
+                let (first, i) = (place.first_class + class, place.first_sample + row);
+                facts.cross[row] += terms.cross(i, NONE, first, classes, |j| shifted[j]);
+                facts.mass[row] += terms.mass_of(i, first, classes);
+            }
+        }
+        T::exp_in_place(panel);
+        for (row, exps) in rows.clone().zip(panel.chunks_exact_mut(width)) {
+            let best = (facts.best[row] as usize - place.first_class).wrapping_sub(class);
+            if best < width {
+                // NaN where the maximum is not finite, unless the group is masked.
+                exps[best] = shift(facts.max[row]) * T::zero();
+            }
+        }
+        for (sums, pair) in sums.iter_mut().zip(pairs::<T, L>(panel)) {
+            *sums = [lanes.add(sums[0], pair[0]), lanes.add(sums[1], pair[1])];
+        }
+    }
+    for (row, sums) in rows.zip(sums) {
+        facts.rest[row] = lanes.sum(lanes.add(sums[0], sums[1]));
+        if facts.max[row] > T::neg_infinity() {
+            scores[place.at(facts.best[row] as usize - place.first_class, row)] = T::one();
+        }
+    }
+}
+
+/// Exponentials of some rows to G: (8). `factors` are what they are multiplied by; `rows` those of `columns`, of the strip.
+#[inline(always)]
+pub(super) fn finish<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    terms: &Terms<'_, '_, T>,
+    place: Place,
+    (scores, slopes): (&mut [T], &[T]),
+    (first, columns): (usize, &Columns<T>),
+    factors: &[T; ROWS],
+) {
+    let (width, rows) = (place.width, columns.rows);
+    for (at, class, classes) in place.panels() {
+        let from = at + first * width;
+        let panel = &mut scores[from..from + rows * width];
+        for (pair, &factor) in pairs_mut::<T, L>(panel).iter_mut().zip(factors) {
+            let factor = lanes.splat(factor);
+            *pair = pair.map(|e| lanes.mul(e, factor));
+        }
+        if !terms.is_point() || terms.ignores() {
+            for k in 0..rows {
+                let row = &mut panel[k * width..][..classes];
+                columns.subtract_masses(terms, k, place.first_class + class, row);
+            }
+        }
+        if classes < width {
+            // What is no class is multiplied by zeros for dX, and factors may be infinite.
+            panel.chunks_exact_mut(width).for_each(|row| row[classes..].fill(T::zero()));
+        }
+    }
+    for k in 0..rows {
+        let of_group =
+            |class: usize| class.checked_sub(place.first_class).filter(|&class| class < place.classes);
+        if terms.is_point()
+            && let Some(label) = of_group(columns.label[k])
+        {
+            scores[place.at(label, first + k)] -= columns.at_label[k];
+        }
+        if let Some(best) = of_group(columns.best(k)).filter(|_| !terms.is_ignored(columns.first_sample + k))
+        {
+            scores[place.at(best, first + k)] = columns.at_best[k];
+        }
+    }
+    if slopes.is_empty() {
+        return;
+    }
+    for (at, _, _) in place.panels() {
+        let part = at + first * width..at + (first + rows) * width;
+        scores[part.clone()].iter_mut().zip(&slopes[part.clone()]).for_each(|(g, &slope)| *g *= slope);
+        if terms.ignores() {
+            // A slope may be NaN where a sample is ignored.
+            for (k, row) in scores[part].chunks_exact_mut(width).enumerate() {
+                if terms.is_ignored(columns.first_sample + k) {
+                    row.fill(T::zero());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Sizes. What decides the order of a sum is a constant; what follows the caches, the memory allowed and the threads
+//! decides only what is done when.
+
+use crate::kernel::level::FusedElement;
+use crate::kernel::tile::{PANEL, TILE};
+use crate::stored::Stored;
+
+/// Features whose products are summed by themselves in a score. Their part of W's group stays in the second cache.
+pub(super) const CHUNK: usize = 256;
+
+/// Panels of a group: its classes have a maximum and sums of their own, and each sum over classes is one of groups' sums.
+pub(super) const GROUP: usize = 8;
+
+/// Rows whose products are summed by themselves in dW and db.
+pub(super) const SUMMED: usize = 192;
+
+/// Rows that go through the scores together: with their part of a group they stay in the second cache.
+const STRIP: usize = 2 * SUMMED;
+
+/// Rows of a block at most: dW is read and written once for each.
+const MOST_ROWS: usize = 6 * SUMMED;
+
+/// Features of dW that a group's rows meet together.
+pub(super) const FEATURES: usize = 16 * TILE;
+
+/// Sizes that hold for the whole call.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan {
+    pub(super) d: usize,
+    pub(super) c: usize,
+    /// Classes of a panel.
+    pub(super) width: usize,
+    pub(super) panels: usize,
+    /// Rows of a block, and of the strips that it is cut into.
+    pub(super) block: usize,
+    pub(super) strip: usize,
+    /// Whether each score has a slope.
+    pub(super) slopes: bool,
+}
+
+impl Plan {
+    pub(super) fn new<T: FusedElement>(problem: &Stored<'_, T>, memory: usize, slopes: bool) -> Self {
+        let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
+        let width = PANEL * T::LANES;
+        let panels = c.div_ceil(width);
+        // What a row costs: scores, slopes, two copies of its features, dX, and what is known of each group.
+        let scores = panels * width * if slopes { 2 } else { 1 };
+        let per_row = scores + 3 * (d + width) + panels.div_ceil(GROUP) * 5 + 32;
+        let affordable = memory / size_of::<T>() / per_row;
+        let most = if affordable >= SUMMED { affordable.min(MOST_ROWS) / SUMMED * SUMMED } else { SUMMED };
+        // As many blocks as that takes, and all of about a size.
+        let blocks = n.div_ceil(most).max(1);
+        let block = n.div_ceil(blocks).next_multiple_of(if n > SUMMED { SUMMED } else { TILE });
+        let block = block.clamp(TILE, most);
+        Plan { d, c, width, panels, block, strip: STRIP.min(block), slopes }
+    }
+
+    pub(super) fn groups(self) -> usize {
+        self.panels.div_ceil(GROUP)
+    }
+
+    /// Panels of a group.
+    pub(super) fn panels_of(self, group: usize) -> usize {
+        GROUP.min(self.panels - group * GROUP)
+    }
+
+    /// The classes of a panel: the first, and how many.
+    pub(super) fn classes_of(self, panel: usize) -> (usize, usize) {
+        let first = panel * self.width;
+        (first, self.width.min(self.c - first))
+    }
+
+    /// The first class of a group, and how many it has.
+    pub(super) fn group_classes(self, group: usize) -> (usize, usize) {
+        let first = group * GROUP * self.width;
+        (first, (GROUP * self.width).min(self.c - first))
+    }
+
+    /// Scores of a panel's strip.
+    pub(super) fn tile(self) -> usize {
+        self.strip * self.width
+    }
+
+    /// Scores and slopes of a group's strip: panel by panel the scores, and then the slopes.
+    pub(super) fn region(self) -> usize {
+        GROUP * self.tile() * if self.slopes { 2 } else { 1 }
+    }
+
+    pub(super) fn strips(self) -> usize {
+        self.block.div_ceil(self.strip)
+    }
+}
+
+/// Which rows a block has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    pub(super) first: usize,
+    pub(super) rows: usize,
+}
+
+impl Block {
+    /// The rows of a strip.
+    pub(super) fn rows_of(self, plan: Plan, strip: usize) -> usize {
+        plan.strip.min(self.rows.saturating_sub(strip * plan.strip))
+    }
+}
