@@ -5,7 +5,7 @@ use crate::style::Color;
 use crate::values::{self, parse_count, parse_minutes, parse_seconds, parse_threads, parse_tolerance};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use softmax::{Dtype, Objective, Reduction};
+use softmax::{Dtype, Level, Objective, Reduction};
 use softmax_data::{Format as DataFormat, Storage};
 use softmax_record::Shape;
 use std::path::PathBuf;
@@ -133,6 +133,9 @@ pub(crate) struct CompareArgs {
     /// How many threads to use [default: all]
     #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Timing")]
     pub(crate) threads: Option<usize>,
+    /// The vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
+    #[arg(long, value_name = "LEVEL", help_heading = "Timing")]
+    pub(crate) simd: Option<Level>,
     /// Ask for the gradient of the features too
     #[arg(long)]
     pub(crate) dx: bool,
@@ -169,6 +172,9 @@ pub(crate) struct EvalArgs {
     /// How many threads to use [default: all]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<usize>,
+    /// The vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) simd: Option<Level>,
     /// Where to write loss, dW, dX, db, sample_loss, lse and predicted
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) out: PathBuf,

@@ -36,7 +36,7 @@ pub(crate) fn run(
     palette: Palette,
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
-    let setup = Setup { threads: Some(machine::set_threads(None)?) };
+    let setup = Setup { threads: Some(machine::set_threads(None)?), ..Setup::default() };
     let available = |entry: &Entry| {
         let descriptor = entry.make::<f32>(setup).descriptor();
         Available {

@@ -128,7 +128,13 @@ impl Bench<'_> {
         let registry = if task.sweep == Some(Sweep::Classes) { &self.kernels } else { self.registry };
         let entries = registry.select(&task.backends)?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(task.threads).build()?;
-        let plan = Plan { dx: task.dx, timing: &self.args.timing, baseline: None, threads: task.threads };
+        let plan = Plan {
+            dx: task.dx,
+            timing: &self.args.timing,
+            baseline: None,
+            threads: task.threads,
+            simd: None,
+        };
         pool.install(|| side_by_side::compare(&source, &entries, &plan))
     }
 }

@@ -5,7 +5,7 @@ use crate::json::write_json;
 use crate::side_by_side::{self, Plan};
 use crate::source::Source;
 use crate::verdict::Verdict;
-use crate::{destinations, interrupt, machine};
+use crate::{destinations, flags, interrupt, machine};
 use anyhow::Context;
 use softmax::{BackendElement, Dtype, Entry, Registry};
 use softmax_data::write_atomically;
@@ -27,6 +27,7 @@ pub(crate) fn run(
             names.join(", ")
         );
     }
+    flags::check_simd(args.simd, &entries)?;
     let comparison = match args.problem.dtype {
         Dtype::F32 => load_and_compare::<f32>(args, &entries)?,
         Dtype::F64 => load_and_compare::<f64>(args, &entries)?,
@@ -52,7 +53,13 @@ fn load_and_compare<T: BackendElement>(args: &CompareArgs, entries: &[&Entry]) -
     let source = Source::<T>::load(&args.problem, &args.objective)?;
     let threads = machine::set_threads(args.threads)?;
     interrupt::listen();
-    let plan = Plan { dx: args.dx, timing: &args.timing, baseline: args.baseline.as_deref(), threads };
+    let plan = Plan {
+        dx: args.dx,
+        timing: &args.timing,
+        baseline: args.baseline.as_deref(),
+        threads,
+        simd: args.simd,
+    };
     side_by_side::compare(&source, entries, &plan)
 }
 

@@ -1,7 +1,7 @@
 //! `softmax eval`: one backend, one problem, all outputs.
 
 use crate::args::EvalArgs;
-use crate::flags::in_words_of_flags;
+use crate::flags::{check_simd, in_words_of_flags};
 use crate::memory::require_call;
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
@@ -38,7 +38,8 @@ fn run_as<T: BackendElement>(
     let objective = args.objective.objective()?;
     let mut dataset = read_npz::<T>(&args.data, args.storage).map_err(in_words_of_flags)?;
     let threads = Some(machine::set_threads(args.threads)?);
-    let mut backend = entry.make::<T>(Setup { threads });
+    check_simd(args.simd, &[entry])?;
+    let mut backend = entry.make::<T>(Setup { threads, level: args.simd });
     if let Some(feature) =
         lacking_storage(backend.as_ref(), &dataset.problem(objective).map_err(in_words_of_flags)?)
     {

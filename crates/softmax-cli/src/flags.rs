@@ -1,9 +1,21 @@
 //! What is wrong with data or options, called by the flags that bring or mend them.
 
 use anyhow::anyhow;
-use softmax::{Dtype, OptionName};
+use softmax::{Dtype, Entry, Level, OptionName};
 use softmax_data::{DataError, Format, ReadOptions, printable, shown};
 use std::path::Path;
+
+/// Refuses `--simd` where no backend takes it.
+pub(crate) fn check_simd(simd: Option<Level>, entries: &[&Entry]) -> anyhow::Result<()> {
+    if simd.is_some() && !entries.iter().any(|entry| entry.has_levels()) {
+        let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
+        anyhow::bail!(
+            "--simd: expected the backend fused, which is the one that takes it, found {}",
+            names.join(", ")
+        );
+    }
+    Ok(())
+}
 
 pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
     match error {

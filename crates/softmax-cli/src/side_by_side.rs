@@ -7,7 +7,7 @@ use crate::measure::{self, Contender, Timed};
 use crate::memory::{check_problem, require_reference};
 use crate::progress::Progress;
 use crate::source::{self, Source, lacking_storage};
-use softmax::{BackendElement, Entry, Error, OutputSet, OwnedOutputs, Problem, Setup, SoftmaxBackend};
+use softmax::{BackendElement, Entry, Error, Level, OutputSet, OwnedOutputs, Problem, Setup, SoftmaxBackend};
 use softmax_conformance::{Reference, reference};
 use softmax_record::{Comparison, Measured, Shape, Skipped};
 
@@ -19,6 +19,8 @@ pub(crate) struct Plan<'a> {
     /// The backend that speed-ups are relative to; the first where there is none.
     pub(crate) baseline: Option<&'a str>,
     pub(crate) threads: usize,
+    /// The vector instructions of `fused`.
+    pub(crate) simd: Option<Level>,
 }
 
 /// Checks, and then times. An interruption leaves what is not done yet out.
@@ -28,7 +30,7 @@ pub(crate) fn compare<T: BackendElement>(
     plan: &Plan<'_>,
 ) -> anyhow::Result<Comparison> {
     let problem = source.problem()?;
-    let setup = Setup { threads: Some(plan.threads) };
+    let setup = Setup { threads: Some(plan.threads), level: plan.simd };
     let set = source::gradients(&problem, plan.dx);
     require_reference(&source.dataset.origin, &problem, set)?;
     let progress = Progress::new(entries.len());

@@ -23,7 +23,7 @@ struct Lasting {
 
 pub(crate) fn run(args: &SoakArgs, registry: &Registry, out: &mut dyn Write) -> anyhow::Result<Verdict> {
     interrupt::listen();
-    let setup = Setup { threads: Some(machine::set_threads(None)?) };
+    let setup = Setup { threads: Some(machine::set_threads(None)?), ..Setup::default() };
     let entries = registry.select(&args.backends)?;
     let lasting = entries.iter().map(|entry| Lasting {
         name: entry.name().to_owned(),

@@ -21,7 +21,7 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     let entries = registry.select(&args.backends)?;
-    let setup = Setup { threads: Some(machine::set_threads(None)?) };
+    let setup = Setup { threads: Some(machine::set_threads(None)?), ..Setup::default() };
     let runner = match &args.filter {
         None => Runner::new(),
         Some(text) => Runner::new().filter(text.clone()),

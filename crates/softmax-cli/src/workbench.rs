@@ -39,7 +39,7 @@ fn worker<T: BackendElement>(
     let entry = registry.find(&args.backend)?;
     let dataset = source::read_npz::<T>(&args.data, Storage::Widen)?;
     let problem = dataset.problem(Objective::default())?;
-    let setup = Setup { threads: Some(machine::set_threads(Some(args.threads))?) };
+    let setup = Setup { threads: Some(machine::set_threads(Some(args.threads))?), ..Setup::default() };
     let set = source::gradients(&problem, args.dx);
     if let Err(refused) = measure::worth_running::<T>(entry, setup, &problem, set, args.time_budget) {
         return Ok(writeln!(out, "{}", serde_json::to_string(&FirstLine::Refused(refused))?)?);
@@ -71,7 +71,7 @@ fn repeat<T: BackendElement>(args: &RepeatArgs, registry: &Registry) -> anyhow::
     let source = Source::<T>::random(args.synthetic, 0);
     let problem = source.problem()?;
     let threads = Some(machine::set_threads(Some(1))?);
-    let mut backend = entry.make::<T>(Setup { threads });
+    let mut backend = entry.make::<T>(Setup { threads, ..Setup::default() });
     let mut outputs = OwnedOutputs::zeros(&problem, source::gradients(&problem, args.dx));
     for _ in 0..args.times {
         backend.evaluate(&problem, &mut outputs.as_outputs())?;

@@ -46,7 +46,7 @@ pub use softmax_core::*;
 #[cfg(feature = "burn")]
 pub use softmax_burn::{Burn, BurnAutodiff};
 #[cfg(feature = "fused")]
-pub use softmax_fused::{Fused, Level};
+pub use softmax_fused::{Fused, Level, NoSuchLevel};
 #[cfg(feature = "naive")]
 pub use softmax_naive::Naive;
 #[cfg(feature = "ndarray")]

@@ -10,6 +10,9 @@ pub struct Setup {
     /// How many threads it may use. By default as many as the rayon pool that it is called in, or for OpenBLAS as many as
     /// it was told in its own ways.
     pub threads: Option<usize>,
+    /// The vector instructions of `fused`. By default the widest that the machine has.
+    #[cfg(feature = "fused")]
+    pub level: Option<crate::Level>,
 }
 
 type Factory<T> = Arc<dyn Fn(Setup) -> Box<dyn SoftmaxBackend<T>> + Send + Sync>;
@@ -19,6 +22,7 @@ type Factory<T> = Arc<dyn Fn(Setup) -> Box<dyn SoftmaxBackend<T>> + Send + Sync>
 pub struct Entry {
     name: String,
     score_arrays: usize,
+    has_levels: bool,
     f32: Factory<f32>,
     f64: Factory<f64>,
 }
@@ -32,6 +36,11 @@ impl Entry {
     /// How many arrays of N×C numbers it holds during a call, at most; 0 of one that holds none, or is not known to.
     pub fn score_arrays(&self) -> usize {
         self.score_arrays
+    }
+
+    /// Whether [`Setup`]'s level is of any meaning to it.
+    pub fn has_levels(&self) -> bool {
+        self.has_levels
     }
 
     /// Makes it.
@@ -142,6 +151,9 @@ impl Registry {
                 .filter(|entry| entry.name == name)
                 .for_each(|e| e.score_arrays = count);
         }
+        for entry in registry.entries.iter_mut().filter(|entry| entry.name == "fused") {
+            entry.has_levels = true;
+        }
         registry
     }
 
@@ -154,7 +166,13 @@ impl Registry {
     ) {
         let name = name.into();
         self.entries.retain(|entry| entry.name != name);
-        self.entries.push(Entry { name, score_arrays: 0, f32: Arc::new(f32), f64: Arc::new(f64) });
+        self.entries.push(Entry {
+            name,
+            score_arrays: 0,
+            has_levels: false,
+            f32: Arc::new(f32),
+            f64: Arc::new(f64),
+        });
     }
 
     /// All that there are. The first call looks for graphics devices, where the build can use them.
@@ -224,9 +242,13 @@ impl Registry {
 
 #[cfg(feature = "fused")]
 fn fused(setup: Setup) -> crate::Fused {
+    let fused = match setup.level {
+        Some(level) => crate::Fused::new().level(level),
+        None => crate::Fused::new(),
+    };
     match setup.threads {
-        Some(threads) if threads != rayon::current_num_threads() => crate::Fused::new().threads(threads),
-        _ => crate::Fused::new(),
+        Some(threads) if threads != rayon::current_num_threads() => fused.threads(threads),
+        _ => fused,
     }
 }
 
@@ -247,6 +269,7 @@ fn look_for_devices() -> Devices {
         devices.entries.push(Entry {
             name,
             score_arrays: 0,
+            has_levels: false,
             f32: Arc::new(move |_| Box::new(burn.clone())),
             f64: Arc::new(move |_| Box::new(again.clone())),
         });

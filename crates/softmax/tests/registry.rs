@@ -12,7 +12,7 @@ fn every_entry_makes_the_backend_of_its_name() {
     let mut count = 0;
     // In f32, which every device computes in.
     for entry in registry.entries() {
-        for setup in [Setup::default(), Setup { threads: Some(1) }] {
+        for setup in [Setup::default(), Setup { threads: Some(1), ..Setup::default() }] {
             let mut backend = entry.make::<f32>(setup);
             assert_eq!(backend.descriptor().name, entry.name());
             assert!((backend.loss(&problem).unwrap() - 0.796_085_55).abs() < 1e-6, "{entry:?}");

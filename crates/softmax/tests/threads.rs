@@ -18,7 +18,7 @@ fn every_backend_works_in_many_threads_at_once() {
                 let (owned, expected) = (&owned, &expected);
                 scope.spawn(move || {
                     let problem = owned.problem().unwrap();
-                    let mut backend = entry.make::<f32>(Setup { threads: Some(2) });
+                    let mut backend = entry.make::<f32>(Setup { threads: Some(2), ..Setup::default() });
                     for _ in 0..10 {
                         let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
                         let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs()).unwrap();
