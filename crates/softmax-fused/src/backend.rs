@@ -11,7 +11,7 @@ use softmax_core::{
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Memory beyond inputs, outputs and the packed copy of W, unless it is set.
+/// Memory beyond inputs and outputs, unless it is set: that, or as much as W has.
 const DEFAULT_MEMORY: usize = 64 << 20;
 
 /// Threads of a pool of its own at most: more is a mistake, and takes the system minutes to start.
@@ -24,7 +24,7 @@ pub struct Fused {
     threads: Option<usize>,
     /// Of that many threads, once it is needed.
     pool: Option<Arc<ThreadPool>>,
-    memory: usize,
+    memory: Option<usize>,
     narrow_up_to: usize,
     single: Scratch<f32>,
     double: Scratch<f64>,
@@ -52,7 +52,7 @@ impl Fused {
             level: Level::detect(),
             threads: None,
             pool: None,
-            memory: DEFAULT_MEMORY,
+            memory: None,
             narrow_up_to: Self::MOST_NARROW_CLASSES,
             single: Scratch::default(),
             double: Scratch::default(),
@@ -74,11 +74,11 @@ impl Fused {
         self
     }
 
-    /// Holds at most about so many bytes beyond inputs, outputs and the packed copy of W, but enough for one task
-    /// (up to 64 classes), or a block of 96 rows (more classes). Default 64 MiB.
+    /// Holds at most about so many bytes beyond inputs and outputs, but enough for one task (up to 64 classes), or a block of
+    /// 192 rows (more classes). Default 64 MiB, or the size of W if that is more.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
-        self.memory = bytes;
+        self.memory = Some(bytes);
         self
     }
 
@@ -115,7 +115,8 @@ impl Fused {
     ) -> Result<Evaluation> {
         let pool = self.pool()?;
         let crew = Crew::new(self.level, pool.as_deref());
-        let memory = self.memory;
+        let of_weights = problem.n_features() * problem.n_classes() * size_of::<T>();
+        let memory = self.memory.unwrap_or(DEFAULT_MEMORY.max(of_weights));
         let is_narrow = problem.n_classes() <= self.narrow_up_to;
         let scratch = scratch(self);
         let stored = Stored::new(problem)?;

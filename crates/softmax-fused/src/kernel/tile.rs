@@ -96,7 +96,7 @@ fn turned_sums<'g, T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, 
 ) -> [[L::V; V]; R] {
     let width = PANEL * L::N;
     let mut sums = [[lanes.splat(T::zero()); V]; R];
-    for (p, w) in (0..panels).zip(w.chunks_exact(width)) {
+    for (p, w) in (0..panels).zip(w.chunks(width)) {
         let g = g(p);
         assert!(g.len() >= (FIRST + R) * width);
         for (j, w) in w.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! dX of a block of rows.
 
-use super::pack::pack_panel;
+use super::pack::pack_panels;
 use super::plan::{Block, GROUP, Plan};
 use super::scratch::{Scratch, Spare};
 use crate::columns::ROWS;
@@ -71,46 +71,36 @@ impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
         let Features { dx, regions, problem, spare, plan, block, first_panel } = self;
         let width = plan.width;
         let padded = block.rows.next_multiple_of(TILE);
-        let of_panel = GROUP * width * width;
-        spare.with(TOGETHER * of_panel, |packed| {
-            for (group, regions) in
-                regions.chunks(plan.strips() * plan.region()).enumerate().take(plan.groups())
-            {
-                let (panels, (class, classes)) = (plan.panels_of(group), plan.group_classes(group));
-                for (k, packed) in packed.chunks_exact_mut(of_panel).enumerate() {
-                    let feature = (first_panel + k) * width;
-                    if feature >= plan.d {
-                        break;
-                    }
-                    let features = feature..plan.d.min(feature + width);
-                    let (packed, rest) = packed.split_at_mut(classes * width);
-                    with_numbers!(problem.weights, weights => {
-                        pack_panel(&weights.t(), class..class + classes, features, width, packed);
-                    });
-                    rest.fill(T::zero());
-                }
-                for (strip, region) in regions.chunks(plan.region()).enumerate() {
-                    let rows = block.rows_of(plan, strip);
-                    for first in (0..rows).step_by(TILE) {
-                        let row = strip * plan.strip + first;
-                        let panels_of_x =
-                            dx.chunks_exact_mut(padded * width).zip(packed.chunks_exact(of_panel));
-                        for (dx, w) in panels_of_x {
-                            let w = L::split(w).0.as_chunks::<PANEL>().0;
-                            let out = &mut dx[row * width..(row + TILE) * width];
-                            let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
-                            let g = |p: usize| &region[p * plan.tile() + first * width..];
-                            if group == 0 {
-                                turned_product::<T, L>(lanes, panels, g, w, |r, v, sum| out[r][v] = sum);
-                            } else {
-                                turned_product::<T, L>(lanes, panels, g, w, |r, v, sum| {
-                                    out[r][v] = lanes.add(out[r][v], sum);
-                                });
-                            }
+        let mut packed = spare.take(TOGETHER * GROUP * width * width);
+        for (group, regions) in regions.chunks(plan.strips() * plan.region()).enumerate().take(plan.groups())
+        {
+            let (panels, (class, classes)) = (plan.panels_of(group), plan.group_classes(group));
+            let first = first_panel * width;
+            let features = first..plan.d.min(first + TOGETHER * width);
+            let of_panel = classes * width;
+            with_numbers!(problem.weights, weights => {
+                pack_panels(&weights.t(), class..class + classes, features, width, &mut packed);
+            });
+            for (strip, region) in regions.chunks(plan.region()).enumerate() {
+                let rows = block.rows_of(plan, strip);
+                for first in (0..rows).step_by(TILE) {
+                    let row = strip * plan.strip + first;
+                    let panels_of_x = dx.chunks_exact_mut(padded * width).zip(packed.chunks_exact(of_panel));
+                    for (dx, w) in panels_of_x {
+                        let w = L::split(w).0.as_chunks::<PANEL>().0;
+                        let out = &mut dx[row * width..(row + TILE) * width];
+                        let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                        let g = |p: usize| &region[p * plan.tile() + first * width..];
+                        if group == 0 {
+                            turned_product::<T, L>(lanes, panels, g, w, |r, v, sum| out[r][v] = sum);
+                        } else {
+                            turned_product::<T, L>(lanes, panels, g, w, |r, v, sum| {
+                                out[r][v] = lanes.add(out[r][v], sum);
+                            });
                         }
                     }
                 }
             }
-        });
+        }
     }
 }

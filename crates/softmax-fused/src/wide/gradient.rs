@@ -1,7 +1,7 @@
 //! G, dW and db of a block of rows.
 
 use super::epilogue::{Place, finish};
-use super::pack::pack_features;
+use super::pack::{ask_for, load_panels, pack_features, store_panels};
 use super::plan::{Block, FEATURES, GROUP, Plan, SUMMED};
 use super::scores::shares;
 use super::scratch::{Facts, Scratch, Spare};
@@ -13,7 +13,7 @@ use crate::rounds::Crew;
 use crate::stored::Stored;
 use crate::terms::Terms;
 use softmax_core::Outputs;
-use softmax_core::ndarray::{ArrayViewMut2, Axis};
+use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Exponentials to G, and G to dW and db.
 ///
@@ -138,8 +138,10 @@ impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Group<'_, T>) {
         if let Some(db) = work.db {
             context.bias_gradient(lanes, group, work.regions, db);
         }
-        for (part, dw) in work.dw.into_iter().enumerate() {
-            context.weights_gradient(lanes, group, part, work.regions, dw);
+        let mut parts = work.dw.into_iter().enumerate().peekable();
+        while let Some((part, dw)) = parts.next() {
+            let next = parts.peek().map(|(_, dw)| dw.view());
+            context.weights_gradient(lanes, group, part, work.regions, dw, next);
         }
     }
 }
@@ -167,7 +169,7 @@ impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Part<'_, T>) {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        self.0.weights_gradient(lanes, self.1, self.2.part, self.2.regions, self.2.dw);
+        self.0.weights_gradient(lanes, self.1, self.2.part, self.2.regions, self.2.dw, None);
     }
 }
 
@@ -223,7 +225,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
         }
     }
 
-    /// dW of a group's classes and a part of the features.
+    /// dW of a group's classes and a part of the features. `next` will be wanted after it.
     #[inline(always)]
     fn weights_gradient<L: Lanes<T>>(
         &self,
@@ -232,6 +234,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
         part: usize,
         regions: &[T],
         mut dw: ArrayViewMut2<'_, T>,
+        next: Option<ArrayView2<'_, T>>,
     ) {
         let Context { plan, block, .. } = *self;
         let (width, panels) = (plan.width, plan.panels_of(group));
@@ -241,49 +244,34 @@ impl<T: FusedElement> Context<'_, '_, T> {
         }
         let of_tile = TILE * width;
         let features = &self.features[part * FEATURES * block.rows..];
-        self.spare.with(panels * tiles * of_tile, |sums| {
-            for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
-                let columns = p * width..dw.ncols().min((p + 1) * width);
-                for (row, sums) in sums.chunks_exact_mut(width).enumerate() {
-                    if self.overwrites || row >= dw.nrows() {
-                        sums.fill(T::zero());
-                        continue;
+        let mut sums = self.spare.take(panels * tiles * of_tile);
+        if self.overwrites {
+            sums.fill(T::zero());
+        } else {
+            load_panels(&dw, width, tiles * of_tile, &mut sums);
+        }
+        for (strip, region) in regions.chunks(plan.region()).enumerate() {
+            let rows = block.rows_of(plan, strip);
+            for first in (0..rows).step_by(SUMMED) {
+                let count = SUMMED.min(rows - first);
+                let first_row = strip * plan.strip + first;
+                for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
+                    if let Some(next) = &next {
+                        ask_for(next, first_row / SUMMED * panels + p, block.rows.div_ceil(SUMMED) * panels);
                     }
-                    let row = dw.row(row);
-                    match row.to_slice() {
-                        Some(row) => sums[..columns.len()].copy_from_slice(&row[columns.clone()]),
-                        None => columns.clone().zip(sums).for_each(|(c, sum)| *sum = row[c]),
-                    }
-                }
-            }
-            for (strip, region) in regions.chunks(plan.region()).enumerate() {
-                let rows = block.rows_of(plan, strip);
-                for first in (0..rows).step_by(SUMMED) {
-                    let count = SUMMED.min(rows - first);
-                    let first_row = strip * plan.strip + first;
-                    for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
-                        let g = &region[p * plan.tile() + first * width..][..count * width];
-                        let g = L::split(g).0.as_chunks::<PANEL>().0;
-                        for (tile, out) in sums.chunks_exact_mut(of_tile).enumerate() {
-                            let x = &features[(tile * block.rows + first_row) * TILE..][..count * TILE];
-                            let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
-                            let left = dw.nrows() - tile * TILE;
-                            product(lanes, x.as_chunks().0, g, left, |r, v, sum| {
-                                out[r][v] = lanes.add(out[r][v], sum);
-                            });
-                        }
+                    let g = &region[p * plan.tile() + first * width..][..count * width];
+                    let g = L::split(g).0.as_chunks::<PANEL>().0;
+                    for (tile, out) in sums.chunks_exact_mut(of_tile).enumerate() {
+                        let x = &features[(tile * block.rows + first_row) * TILE..][..count * TILE];
+                        let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                        let left = dw.nrows() - tile * TILE;
+                        product(lanes, x.as_chunks().0, g, left, |r, v, sum| {
+                            out[r][v] = lanes.add(out[r][v], sum);
+                        });
                     }
                 }
             }
-            for (p, sums) in sums.chunks_exact(tiles * of_tile).enumerate() {
-                let columns = p * width..dw.ncols().min((p + 1) * width);
-                for (mut row, sums) in dw.rows_mut().into_iter().zip(sums.chunks_exact(width)) {
-                    match row.as_slice_mut() {
-                        Some(row) => row[columns.clone()].copy_from_slice(&sums[..columns.len()]),
-                        None => columns.clone().zip(sums).for_each(|(c, &sum)| row[c] = sum),
-                    }
-                }
-            }
-        });
+        }
+        store_panels(&sums, width, tiles * of_tile, &mut dw);
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     memory: usize,
     crew: Crew<'_>,
 ) -> (f64, usize) {
-    let plan = Plan::new(problem, memory, terms.has_slopes());
+    let plan = Plan::new(problem, outputs, memory, terms.has_slopes());
     let n = problem.n_samples();
     scratch.db.clear();
     scratch.db.resize(if outputs.bias_gradient.is_some() { plan.c } else { 0 }, 0.0);

@@ -3,15 +3,22 @@
 use super::plan::{Block, CHUNK, Plan};
 use crate::buffer::Buffer;
 use crate::kernel::level::FusedElement;
+use crate::kernel::products::prefetch_later;
 use crate::kernel::tile::TILE;
 use crate::rounds::Crew;
 use crate::stored::{Number, Stored, copy, with_numbers};
 use crate::terms::Terms;
-use softmax_core::ndarray::{ArrayView2, Axis};
+use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
 
 /// Numbers of a row that are turned at a time.
 const MOST: usize = CHUNK;
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Numbers of a panel's row: two vectors of f32.
+const MOST_WIDTH: usize = 32;
 
 /// Rows of `from`, of [`MOST`] numbers at most, side by side: element k of row r goes to `to[k * pitch + r]`. What `to` has
 /// beyond the rows is zero.
@@ -41,17 +48,9 @@ fn turn<T: FusedElement, S: Number<T>>(from: &ArrayView2<'_, S>, to: &mut [T], p
     }
 }
 
-/// Rows of `from` one after the other, each `pitch` apart, and zero beyond what they hold.
-fn lay<T: FusedElement, S: Number<T>>(from: &ArrayView2<'_, S>, to: &mut [T], pitch: usize) {
-    for (row, to) in from.rows().into_iter().zip(to.chunks_exact_mut(pitch)) {
-        let (to, rest) = to.split_at_mut(row.len());
-        copy(&row, to);
-        rest.fill(T::zero());
-    }
-}
-
-/// A panel of W, or of its transpose: for each of some `rows` its numbers of some `columns`, and zeros up to the panel's width.
-pub(super) fn pack_panel<T: FusedElement, S: Number<T>>(
+/// Some rows of W, or of its transpose, for a group's panels: for each panel, for each of the rows, its numbers of the panel's
+/// columns, and zeros up to the panel's width.
+pub(super) fn pack_panels<T: FusedElement, S: Number<T>>(
     weights: &ArrayView2<'_, S>,
     rows: Range<usize>,
     columns: Range<usize>,
@@ -60,10 +59,91 @@ pub(super) fn pack_panel<T: FusedElement, S: Number<T>>(
 ) {
     let part = weights.slice_axis(Axis(0), rows.into());
     let part = part.slice_axis(Axis(1), columns.into());
+    let of_panel = part.nrows() * width;
     if part.strides()[0] == 1 && part.nrows() > 1 {
-        turn(&part.t(), to, width);
-    } else {
-        lay(&part, to, width);
+        let panels = part.axis_chunks_iter(Axis(1), width);
+        for (panel, to) in panels.into_iter().zip(to.chunks_exact_mut(of_panel)) {
+            turn(&panel.t(), to, width);
+        }
+        return;
+    }
+    // Row by row through all panels: rows may be far apart, each on a page of its own.
+    for (k, row) in part.rows().into_iter().enumerate() {
+        let panels = row.axis_chunks_iter(Axis(0), width);
+        for (row, to) in panels.into_iter().zip(to.chunks_exact_mut(of_panel)) {
+            let (to, rest) = to[k * width..][..width].split_at_mut(row.len());
+            copy(&row, to);
+            rest.fill(T::zero());
+        }
+    }
+}
+
+/// Asks for a share of what will be packed or loaded soon, at the pace of the work: memory then answers meanwhile.
+#[inline(always)]
+pub(super) fn ask_for<S>(part: &ArrayView2<'_, S>, share: usize, of: usize) {
+    let part = if part.strides()[0] == 1 { part.t() } else { part.view() };
+    let rows = part.nrows();
+    for row in (share * rows).div_ceil(of)..((share + 1) * rows).div_ceil(of) {
+        if let Some(row) = part.index_axis(Axis(0), row).to_slice() {
+            (0..row.len()).step_by(LINE / size_of::<S>()).for_each(|at| prefetch_later(row, at));
+        }
+    }
+}
+
+/// dW's part of a group to sums: for each panel, for each of the features, its numbers of the panel's classes.
+pub(super) fn load_panels<T: FusedElement>(
+    dw: &ArrayViewMut2<'_, T>,
+    width: usize,
+    of_panel: usize,
+    sums: &mut [T],
+) {
+    let dw = dw.view();
+    if dw.strides()[0] == 1 && dw.nrows() > 1 {
+        let panels = dw.axis_chunks_iter(Axis(1), width);
+        for (panel, sums) in panels.into_iter().zip(sums.chunks_exact_mut(of_panel)) {
+            turn(&panel.t(), sums, width);
+        }
+        return;
+    }
+    for (k, row) in dw.rows().into_iter().enumerate() {
+        let panels = row.axis_chunks_iter(Axis(0), width);
+        for (row, sums) in panels.into_iter().zip(sums.chunks_exact_mut(of_panel)) {
+            copy(&row, &mut sums[k * width..][..row.len()]);
+        }
+    }
+}
+
+/// Sums back to dW: what [`load_panels`] does, turned round.
+pub(super) fn store_panels<T: FusedElement>(
+    sums: &[T],
+    width: usize,
+    of_panel: usize,
+    dw: &mut ArrayViewMut2<'_, T>,
+) {
+    if dw.strides()[0] == 1 && dw.nrows() > 1 {
+        let mut turned = [T::zero(); TILE * MOST_WIDTH];
+        let panels = dw.axis_chunks_iter_mut(Axis(1), width);
+        for (mut panel, sums) in panels.into_iter().zip(sums.chunks_exact(of_panel)) {
+            let tiles = panel.axis_chunks_iter_mut(Axis(0), TILE);
+            for (mut tile, sums) in tiles.into_iter().zip(sums.chunks_exact(TILE * width)) {
+                let Ok(sums) = ArrayView2::from_shape((TILE, width), sums) else { continue };
+                turn(&sums, &mut turned, TILE);
+                for (mut column, turned) in tile.columns_mut().into_iter().zip(turned.chunks_exact(TILE)) {
+                    column.iter_mut().zip(turned).for_each(|(dw, &sum)| *dw = sum);
+                }
+            }
+        }
+        return;
+    }
+    for (k, mut row) in dw.rows_mut().into_iter().enumerate() {
+        let panels = row.axis_chunks_iter_mut(Axis(0), width);
+        for (mut row, sums) in panels.into_iter().zip(sums.chunks_exact(of_panel)) {
+            let sums = &sums[k * width..][..row.len()];
+            match row.as_slice_mut() {
+                Some(row) => row.copy_from_slice(sums),
+                None => row.iter_mut().zip(sums).for_each(|(dw, &sum)| *dw = sum),
+            }
+        }
     }
 }
 

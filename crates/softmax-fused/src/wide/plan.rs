@@ -4,6 +4,7 @@
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, TILE};
 use crate::stored::Stored;
+use softmax_core::Outputs;
 
 /// Features whose products are summed by themselves in a score. Their part of W's group stays in the second cache.
 pub(super) const CHUNK: usize = 256;
@@ -19,6 +20,9 @@ const STRIP: usize = 2 * SUMMED;
 
 /// Rows of a block at most: dW is read and written once for each.
 const MOST_ROWS: usize = 6 * SUMMED;
+
+/// Numbers of W that a thread keeps packed for all rows of a block.
+const MOST_KEPT: usize = 1 << 20;
 
 /// Features of dW that a group's rows meet together.
 pub(super) const FEATURES: usize = 16 * TILE;
@@ -39,13 +43,20 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn new<T: FusedElement>(problem: &Stored<'_, T>, memory: usize, slopes: bool) -> Self {
+    pub(super) fn new<T: FusedElement>(
+        problem: &Stored<'_, T>,
+        outputs: &Outputs<'_, T>,
+        memory: usize,
+        slopes: bool,
+    ) -> Self {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let width = PANEL * T::LANES;
         let panels = c.div_ceil(width);
-        // What a row costs: scores, slopes, two copies of its features, dX, and what is known of each group.
+        // What a row costs: scores, slopes, copies of its features, dX, and what is known of each group.
         let scores = panels * width * if slopes { 2 } else { 1 };
-        let per_row = scores + 3 * (d + width) + panels.div_ceil(GROUP) * 5 + 32;
+        let copies = 1 + usize::from(outputs.weights_gradient.is_some());
+        let dx = if outputs.features_gradient.is_some() { d.next_multiple_of(width) } else { 0 };
+        let per_row = scores + copies * d + dx + panels.div_ceil(GROUP) * 5 + 32;
         let affordable = memory / size_of::<T>() / per_row;
         let most = if affordable >= SUMMED { affordable.min(MOST_ROWS) / SUMMED * SUMMED } else { SUMMED };
         // As many blocks as that takes, and all of about a size.
@@ -57,6 +68,11 @@ impl Plan {
 
     pub(super) fn groups(self) -> usize {
         self.panels.div_ceil(GROUP)
+    }
+
+    /// Whether a thread has a group with all of the block's rows, or only some of them: packed weights then serve all rows.
+    pub(super) fn by_groups(self, threads: usize) -> bool {
+        self.groups() >= 2 * threads && self.d * GROUP * self.width <= MOST_KEPT
     }
 
     /// Panels of a group.

@@ -1,7 +1,7 @@
 //! A block's scores, group by group, and what is known of each group's: maximum, exponentials, sums.
 
 use super::epilogue::{Place, exponentials};
-use super::pack::{pack_panel, pack_rows};
+use super::pack::{ask_for, pack_panels, pack_rows};
 use super::plan::{Block, CHUNK, GROUP, Plan};
 use super::scratch::{Facts, Scratch, Spare};
 use crate::columns::{Columns, ROWS};
@@ -11,13 +11,15 @@ use crate::kernel::tile::{PANEL, TILE, product};
 use crate::rounds::Crew;
 use crate::stored::{Stored, with_numbers};
 use crate::terms::Terms;
+use softmax_core::ndarray::Axis;
+use std::ops::Range;
 
 /// Scores of a block of rows to exponentials, and to each row's maximum and sums.
 ///
 /// ```text
-/// for each group of classes, for each strip of rows                        a task
+/// for each group of classes, for each strip of rows                        a task, or all strips of a group
 ///     for each chunk of features
-///         pack the chunk's part of W's group                              stays in the second cache
+///         pack the chunk's part of W's group                              once for all strips of a task
 ///         for each tile of rows, for each panel
 ///             scores[panel][tile] += X[tile][chunk] · W[chunk][panel]      kernel/tile.rs
 ///     maximum, exponentials and sums of each row's part of the group       epilogue.rs
@@ -39,16 +41,15 @@ pub(super) fn score_block<T: FusedElement>(
     scratch.columns.resize_with(plan.block.div_ceil(ROWS), Columns::new);
 
     let (features, spare) = (&*scratch.rows_together, &scratch.spare);
-    let regions = scratch.regions.chunks_mut(plan.region());
-    let facts = scratch.facts.pieces(plan.strip);
-    crew.for_each(regions.zip(facts), |piece, (region, facts)| {
-        let (group, strip) = (piece / strips, piece % strips);
-        if block.rows_of(plan, strip) > 0 {
-            T::run(
-                crew.level,
-                Scores { features, problem, region, facts, spare, terms, plan, block, group, strip },
-            );
-        }
+    let together = if plan.by_groups(crew.threads()) { strips } else { 1 };
+    let regions = scratch.regions.chunks_mut(together * plan.region());
+    let facts = scratch.facts.pieces(together * plan.strip);
+    crew.for_each(regions.zip(facts), |task, (regions, facts)| {
+        let (group, strip) = (task * together / strips, task * together % strips);
+        T::run(
+            crew.level,
+            Scores { features, problem, regions, facts, spare, terms, plan, block, group, strip },
+        );
     });
 
     let (facts, pitch) = (&scratch.facts, strips * plan.strip);
@@ -67,6 +68,18 @@ pub(super) struct Piece<'f, T> {
     pub(super) rest: &'f mut [T],
     pub(super) cross: &'f mut [T],
     pub(super) mass: &'f mut [T],
+}
+
+impl<T> Piece<'_, T> {
+    fn part(&mut self, rows: Range<usize>) -> Piece<'_, T> {
+        Piece {
+            max: &mut self.max[rows.clone()],
+            best: &mut self.best[rows.clone()],
+            rest: &mut self.rest[rows.clone()],
+            cross: &mut self.cross[rows.clone()],
+            mass: &mut self.mass[rows],
+        }
+    }
 }
 
 impl<T: FusedElement> Facts<T> {
@@ -137,13 +150,15 @@ pub(super) fn shares<T: FusedElement>(group: &[T], all: &[T], shares: &mut [T; R
 struct Scores<'t, 'p, 'q, T> {
     features: &'t [T],
     problem: &'t Stored<'q, T>,
-    region: &'t mut [T],
+    /// Those of a strip, or of all strips.
+    regions: &'t mut [T],
     facts: Piece<'t, T>,
     spare: &'t Spare<T>,
     terms: &'t Terms<'t, 'p, T>,
     plan: Plan,
     block: Block,
     group: usize,
+    /// The first strip.
     strip: usize,
 }
 
@@ -152,28 +167,47 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Scores { features, problem, region, facts, spare, terms, plan, block, group, strip } = self;
-        let (rows, panels, width) = (block.rows_of(plan, strip), plan.panels_of(group), plan.width);
-        let (scores, slopes) = region.split_at_mut(GROUP * plan.tile());
-        if plan.d == 0 {
-            scores.fill(T::zero());
-        }
-        let (first_row, padded) = (strip * plan.strip, block.rows.next_multiple_of(TILE));
-        spare.with(panels * CHUNK * width, |packed| {
+        let Scores { features, problem, regions, mut facts, spare, terms, plan, block, group, strip } = self;
+        let (width, panels, (first_class, classes)) =
+            (plan.width, plan.panels_of(group), plan.group_classes(group));
+        let padded = block.rows.next_multiple_of(TILE);
+        // What is packed for the first strip stays for the others.
+        let kept = if regions.len() > plan.region() { plan.d } else { CHUNK };
+        let mut packed = spare.take(kept * panels * width);
+        for (k, region) in regions.chunks_mut(plan.region()).enumerate() {
+            let (rows, first_row) = (block.rows_of(plan, strip + k), (strip + k) * plan.strip);
+            if rows == 0 {
+                break;
+            }
+            let (scores, slopes) = region.split_at_mut(GROUP * plan.tile());
+            if plan.d == 0 {
+                scores.fill(T::zero());
+            }
             for first in (0..plan.d).step_by(CHUNK) {
                 let length = CHUNK.min(plan.d - first);
-                for (p, to) in packed.chunks_exact_mut(CHUNK * width).enumerate() {
-                    let (class, classes) = plan.classes_of(group * GROUP + p);
-                    let (rows, columns) = (first..first + length, class..class + classes);
+                let at = if kept == plan.d { first } else { 0 };
+                let packed = &mut packed[at * panels * width..][..length * panels * width];
+                if k == 0 {
                     with_numbers!(problem.weights, weights => {
-                        pack_panel(&weights, rows, columns, width, &mut to[..length * width]);
+                        let classes = first_class..first_class + classes;
+                        pack_panels(&weights, first..first + length, classes, width, packed);
                     });
                 }
                 let x = &features[first * padded + first_row * length..];
-                for (tile, x) in x.chunks(TILE * length).take(rows.div_ceil(TILE)).enumerate() {
+                let (tiles, next) =
+                    (rows.div_ceil(TILE), plan.d.min(first + CHUNK)..plan.d.min(first + 2 * CHUNK));
+                for (tile, x) in x.chunks(TILE * length).take(tiles).enumerate() {
                     let x = x.as_chunks().0;
-                    for (p, w) in packed.chunks_exact(CHUNK * width).enumerate() {
-                        let w = L::split(&w[..length * width]).0.as_chunks::<PANEL>().0;
+                    for (p, w) in packed.chunks_exact(length * width).enumerate() {
+                        if k == 0 {
+                            with_numbers!(problem.weights, weights => {
+                                let classes = first_class..first_class + classes;
+                                let next = weights.slice_axis(Axis(0), next.clone().into());
+                                let next = next.slice_axis(Axis(1), classes.into());
+                                ask_for(&next, tile * panels + p, tiles * panels);
+                            });
+                        }
+                        let w = L::split(w).0.as_chunks::<PANEL>().0;
                         let out = &mut scores[p * plan.tile() + tile * TILE * width..][..TILE * width];
                         let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
                         let left = rows - tile * TILE;
@@ -185,10 +219,16 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
                     }
                 }
             }
-        });
-        let first_sample = block.first + first_row;
-        let (first_class, classes) = plan.group_classes(group);
-        let place = Place { first_sample, rows, first_class, classes, width, pitch: plan.tile() };
-        exponentials(lanes, terms, place, scores, slopes, facts);
+            let place = Place {
+                first_sample: block.first + first_row,
+                rows,
+                first_class,
+                classes,
+                width,
+                pitch: plan.tile(),
+            };
+            let facts = facts.part(k * plan.strip..(k + 1) * plan.strip);
+            exponentials(lanes, terms, place, scores, slopes, facts);
+        }
     }
 }

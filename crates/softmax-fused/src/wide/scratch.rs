@@ -1,6 +1,7 @@
 use crate::buffer::Buffer;
 use crate::columns::Columns;
 use crate::kernel::level::FusedElement;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
 /// Memory that is kept from call to call.
@@ -55,13 +56,38 @@ impl<T> Clone for Spare<T> {
 }
 
 impl<T: FusedElement> Spare<T> {
-    /// Calls `work` with a buffer of a length, which holds anything.
-    pub(super) fn with<R>(&self, length: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
+    /// A buffer of a length, which holds anything. It comes back when it is dropped.
+    pub(super) fn take(&self, length: usize) -> Taken<'_, T> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut buffer = taken.unwrap_or_else(Buffer::empty);
         buffer.resize(length);
-        let result = work(&mut buffer);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
-        result
+        Taken { buffer, owner: self }
+    }
+}
+
+/// A buffer of a [`Spare`]'s. No closure is called with it: what is compiled for a level is not to be called.
+pub(super) struct Taken<'s, T> {
+    buffer: Buffer<T>,
+    owner: &'s Spare<T>,
+}
+
+impl<T> Drop for Taken<'_, T> {
+    fn drop(&mut self) {
+        let buffer = std::mem::replace(&mut self.buffer, Buffer::empty());
+        self.owner.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+    }
+}
+
+impl<T> Deref for Taken<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.buffer
+    }
+}
+
+impl<T> DerefMut for Taken<'_, T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.buffer
     }
 }
