@@ -1,6 +1,7 @@
 //! The problem's options as the tiles need them: formulas (2) to (8), a sample or an element at a time.
 
 use crate::kernel::level::FusedElement;
+use crate::softcap::cap_scores;
 use crate::stored::{Matrix, Stored};
 use softmax_core::ndarray::ArrayView1;
 use softmax_core::{Objective, Problem, Targets};
@@ -175,14 +176,8 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
             }
         }
         if let Some(cap) = self.objective.softcap.map(T::narrow) {
-            for (s, slope) in scores.iter_mut().zip(slopes) {
-                let z = *s / cap;
-                // 1 − tanh², without its cancellation.
-                let e = (-(z.abs() + z.abs())).exp();
-                let sum = T::one() + e;
-                *slope = (e + e + e + e) / (sum * sum);
-                *s = cap * z.tanh();
-            }
+            let slopes = &mut slopes[..scores.len()];
+            cap_scores(cap, scores, slopes);
         }
     }
 

@@ -10,4 +10,4 @@ pub(crate) mod ln;
 pub(crate) mod products;
 pub(crate) mod tile;
 #[cfg(test)]
-mod ulps;
+pub(crate) mod ulps;
