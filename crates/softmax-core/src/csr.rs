@@ -76,6 +76,11 @@ impl<'a, T> Csr<'a, T> {
         self.row_pointers.len() - 1
     }
 
+    /// The number of entries that are stored.
+    pub fn n_entries(&self) -> usize {
+        self.row_pointers[self.n_rows()] - self.row_pointers[0]
+    }
+
     /// The number of columns.
     pub fn n_columns(&self) -> usize {
         self.n_columns

@@ -1,6 +1,6 @@
 use crate::kernel::level::{FusedElement, Level};
 use crate::rounds::Crew;
-use crate::stored::Stored;
+use crate::stored::{Samples, Stored};
 use crate::terms::Terms;
 use crate::{narrow, wide};
 use rayon::ThreadPool;
@@ -117,9 +117,10 @@ impl Fused {
         let crew = Crew::new(self.level, pool.as_deref());
         let of_weights = problem.n_features() * problem.n_classes() * size_of::<T>();
         let memory = self.memory.unwrap_or(DEFAULT_MEMORY.max(of_weights));
-        let is_narrow = problem.n_classes() <= self.narrow_up_to;
+        let stored = Stored::new(problem);
+        let is_dense = matches!(stored.features, Samples::Dense(_));
+        let is_narrow = is_dense && problem.n_classes() <= self.narrow_up_to;
         let scratch = scratch(self);
-        let stored = Stored::new(problem)?;
         let terms = Terms::new(problem, &stored);
         let (loss_sum, correct) = if is_narrow {
             narrow::evaluate(&mut scratch.narrow, &terms, &stored, outputs, memory, crew)
@@ -152,7 +153,7 @@ impl Backend for Fused {
     }
 
     fn supports(&self, feature: Feature) -> bool {
-        !matches!(feature, Feature::CsrFeatures | Feature::CsrFeaturesGradient)
+        feature != Feature::CsrFeaturesGradient
     }
 
     fn is_batch_invariant(&self) -> bool {

@@ -64,6 +64,7 @@ mod columns;
 mod kernel;
 mod narrow;
 mod rounds;
+mod softcap;
 mod stored;
 mod sums;
 mod terms;

@@ -3,8 +3,8 @@
 
 use crate::kernel::level::FusedElement;
 use softmax_core::half::{bf16, f16};
-use softmax_core::ndarray::{ArrayView1, ArrayView2, Axis};
-use softmax_core::{Error, Feature, Features, Problem, Result, Weights};
+use softmax_core::ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, Axis, Zip};
+use softmax_core::{Csr, Features, Problem, Weights};
 
 /// A number that is one of the element type's.
 pub(crate) trait Number<T>: Copy {
@@ -94,6 +94,11 @@ impl<'p, T: FusedElement> Matrix<'p, T> {
         with_numbers!(self, array => copy(&array.index_axis_move(Axis(0), i), to));
     }
 
+    /// Row `i`, widened.
+    pub(crate) fn assign_row(&self, i: usize, to: ArrayViewMut1<'_, T>) {
+        with_numbers!(self, array => Zip::from(to).and(array.row(i)).for_each(|to, from| *to = from.widened()));
+    }
+
     /// The sum of the squares, in f64.
     pub(crate) fn sum_of_squares(&self) -> f64 {
         fn sum<T: FusedElement, S: Number<T>>(array: &ArrayView2<'_, S>) -> f64 {
@@ -112,35 +117,66 @@ pub(crate) fn copy<T: FusedElement, S: Number<T>>(from: &ArrayView1<'_, S>, to: 
     }
 }
 
+/// X: an array, or compressed sparse rows.
+#[derive(Clone, Copy)]
+pub(crate) enum Samples<'p, T> {
+    Dense(Matrix<'p, T>),
+    Csr(Csr<'p, T>),
+}
+
+impl<'p, T: FusedElement> Samples<'p, T> {
+    pub(crate) fn dim(&self) -> (usize, usize) {
+        match self {
+            Samples::Dense(array) => array.dim(),
+            Samples::Csr(csr) => (csr.n_rows(), csr.n_columns()),
+        }
+    }
+
+    /// The array, if it is of the element type and its rows lie together.
+    pub(crate) fn plain_rows(&self) -> Option<ArrayView2<'p, T>> {
+        match self {
+            Samples::Dense(array) => array.plain_rows(),
+            Samples::Csr(_) => None,
+        }
+    }
+
+    /// Row `i`, widened, with its zeros.
+    pub(crate) fn copy_row(&self, i: usize, to: &mut [T]) {
+        match self {
+            Samples::Dense(array) => array.copy_row(i, to),
+            Samples::Csr(csr) => {
+                let (columns, values) = csr.row(i);
+                to.fill(T::zero());
+                columns.iter().zip(values).for_each(|(&column, &x)| to[column as usize] = x);
+            }
+        }
+    }
+}
+
 /// X and W.
 #[derive(Clone, Copy)]
 pub(crate) struct Stored<'p, T> {
     /// N×D.
-    pub(crate) features: Matrix<'p, T>,
+    pub(crate) features: Samples<'p, T>,
     /// D×C.
     pub(crate) weights: Matrix<'p, T>,
 }
 
 impl<'p, T: FusedElement> Stored<'p, T> {
-    /// # Errors
-    /// [`Error::Unsupported`] where the features are sparse.
-    pub(crate) fn new(problem: &Problem<'p, T>) -> Result<Self> {
-        Ok(Stored {
+    pub(crate) fn new(problem: &Problem<'p, T>) -> Self {
+        Stored {
             features: match problem.features() {
-                Features::Dense(array) => Matrix::Plain(array),
-                Features::F16(array) => Matrix::F16(array),
-                Features::Bf16(array) => Matrix::Bf16(array),
-                Features::Csr(_) => {
-                    let feature = Feature::CsrFeatures;
-                    return Err(Error::Unsupported { backend: "fused".to_owned(), feature });
-                }
+                Features::Dense(array) => Samples::Dense(Matrix::Plain(array)),
+                Features::F16(array) => Samples::Dense(Matrix::F16(array)),
+                Features::Bf16(array) => Samples::Dense(Matrix::Bf16(array)),
+                Features::Csr(csr) => Samples::Csr(csr),
             },
             weights: match problem.weights() {
                 Weights::Dense(array) => Matrix::Plain(array),
                 Weights::F16(array) => Matrix::F16(array),
                 Weights::Bf16(array) => Matrix::Bf16(array),
             },
-        })
+        }
     }
 
     pub(crate) fn n_samples(&self) -> usize {

@@ -2,15 +2,16 @@
 
 use super::epilogue::{Place, finish};
 use super::pack::{ask_for, load_panels, pack_features, store_panels};
-use super::plan::{Block, FEATURES, GROUP, Plan, SUMMED};
+use super::plan::{Block, GROUP, Plan, SUMMED};
 use super::scores::shares;
 use super::scratch::{Facts, Scratch, Spare};
+use super::sparse::{self, Turned, turn_rows};
 use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, TILE, product};
 use crate::rounds::Crew;
-use crate::stored::Stored;
+use crate::stored::{Samples, Stored};
 use crate::terms::Terms;
 use softmax_core::Outputs;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
@@ -38,16 +39,22 @@ pub(super) fn gradient_block<T: FusedElement>(
     let overwrites = block.first == 0 && !outputs.accumulate;
     let mut dw = Vec::new();
     if let Some(whole) = &mut outputs.weights_gradient {
-        pack_features(terms, problem, &mut scratch.features_together, plan, block, crew);
+        match &problem.features {
+            Samples::Dense(x) => pack_features(terms, x, &mut scratch.features_together, plan, block, crew),
+            Samples::Csr(x) => turn_rows(terms, x, &mut scratch.turned, plan, block, crew),
+        }
         let groups = whole.axis_chunks_iter_mut(Axis(1), GROUP * plan.width);
-        dw.extend(groups.map(|group| cut(group, FEATURES)));
+        dw.extend(groups.map(|group| cut(group, plan.features)));
     } else {
         dw.resize_with(plan.groups(), Vec::new);
     }
     let context = Context {
         columns: &scratch.columns[..block.rows.div_ceil(ROWS)],
         facts: &scratch.facts,
-        features: &scratch.features_together,
+        features: match problem.features {
+            Samples::Dense(_) => Features::Tiles(&scratch.features_together),
+            Samples::Csr(_) => Features::Turned(&scratch.turned),
+        },
         spare: &scratch.spare,
         terms,
         plan,
@@ -88,11 +95,18 @@ fn cut<T>(mut rest: ArrayViewMut2<'_, T>, rows: usize) -> Vec<ArrayViewMut2<'_, 
     parts
 }
 
+/// X, as the products read it: as `pack_features` packs it, or sparse and turned.
+#[derive(Clone, Copy)]
+enum Features<'t, T> {
+    Tiles(&'t [T]),
+    Turned(&'t [Turned<T>]),
+}
+
 /// What all tasks of a block share.
 struct Context<'t, 'p, T> {
     columns: &'t [Columns<T>],
     facts: &'t Facts<T>,
-    features: &'t [T],
+    features: Features<'t, T>,
     spare: &'t Spare<T>,
     terms: &'t Terms<'t, 'p, T>,
     plan: Plan,
@@ -179,7 +193,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
     fn finish<L: Lanes<T>>(&self, lanes: L, group: usize, strip: usize, region: &mut [T]) {
         let Context { plan, block, .. } = *self;
         let rows = block.rows_of(plan, strip);
-        let (scores, slopes) = region.split_at_mut(GROUP * plan.tile());
+        let (scores, slopes) = region.split_at_mut(plan.scores());
         let (first_class, classes) = plan.group_classes(group);
         let first_row = strip * plan.strip;
         let place = Place {
@@ -242,8 +256,14 @@ impl<T: FusedElement> Context<'_, '_, T> {
         if tiles == 0 {
             return;
         }
+        let features = match self.features {
+            Features::Tiles(features) => &features[part * plan.features * block.rows..],
+            Features::Turned(turned) => {
+                sparse::weights_gradient(lanes, plan, &turned[part], regions, self.overwrites, &mut dw);
+                return;
+            }
+        };
         let of_tile = TILE * width;
-        let features = &self.features[part * FEATURES * block.rows..];
         let mut sums = self.spare.take(panels * tiles * of_tile);
         if self.overwrites {
             sums.fill(T::zero());

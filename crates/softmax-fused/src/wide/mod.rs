@@ -9,6 +9,7 @@ mod pack;
 mod plan;
 mod scores;
 mod scratch;
+mod sparse;
 
 use crate::columns::ROWS;
 use crate::kernel::level::FusedElement;
@@ -32,7 +33,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     memory: usize,
     crew: Crew<'_>,
 ) -> (f64, usize) {
-    let plan = Plan::new(problem, outputs, memory, terms.has_slopes());
+    let plan = Plan::new(problem, outputs, terms.has_slopes(), memory, crew.threads());
     let n = problem.n_samples();
     scratch.db.clear();
     scratch.db.resize(if outputs.bias_gradient.is_some() { plan.c } else { 0 }, 0.0);

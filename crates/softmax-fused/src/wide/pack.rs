@@ -6,7 +6,7 @@ use crate::kernel::level::FusedElement;
 use crate::kernel::products::prefetch_later;
 use crate::kernel::tile::TILE;
 use crate::rounds::Crew;
-use crate::stored::{Number, Stored, copy, with_numbers};
+use crate::stored::{Matrix, Number, copy, with_numbers};
 use crate::terms::Terms;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
@@ -149,7 +149,7 @@ pub(super) fn store_panels<T: FusedElement>(
 
 /// The block's rows by chunks of features, in each by tiles of rows, zero beyond the last.
 pub(super) fn pack_rows<T: FusedElement>(
-    problem: &Stored<'_, T>,
+    features: &Matrix<'_, T>,
     packed: &mut Buffer<T>,
     plan: Plan,
     block: Block,
@@ -158,7 +158,7 @@ pub(super) fn pack_rows<T: FusedElement>(
     let padded = block.rows.next_multiple_of(TILE);
     packed.resize(padded * plan.d);
     crew.for_each(packed.chunks_mut((padded * CHUNK).max(1)), |chunk, packed| {
-        with_numbers!(problem.features, features => {
+        with_numbers!(features, features => {
             let rows = features.slice_axis(Axis(0), (block.first..block.first + block.rows).into());
             let length = packed.len() / padded;
             let columns = rows.slice_axis(Axis(1), (chunk * CHUNK..chunk * CHUNK + length).into());
@@ -173,7 +173,7 @@ pub(super) fn pack_rows<T: FusedElement>(
 /// The block's features by tiles, zero beyond the last, and in rows that do not count, whatever those hold.
 pub(super) fn pack_features<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
-    problem: &Stored<'_, T>,
+    features: &Matrix<'_, T>,
     packed: &mut Buffer<T>,
     plan: Plan,
     block: Block,
@@ -189,7 +189,7 @@ pub(super) fn pack_features<T: FusedElement>(
         for k in 0..block.rows {
             room.fill(T::zero());
             if !terms.is_ignored(block.first + k) {
-                with_numbers!(problem.features, features => {
+                with_numbers!(features, features => {
                     let row = features.index_axis_move(Axis(0), block.first + k);
                     copy(&row.slice_axis(Axis(0), columns.clone().into()), &mut room[..columns.len()]);
                 });

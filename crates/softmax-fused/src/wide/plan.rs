@@ -3,7 +3,7 @@
 
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, TILE};
-use crate::stored::Stored;
+use crate::stored::{Samples, Stored};
 use softmax_core::Outputs;
 
 /// Features whose products are summed by themselves in a score. Their part of W's group stays in the second cache.
@@ -25,7 +25,7 @@ const MOST_ROWS: usize = 6 * SUMMED;
 const MOST_KEPT: usize = 1 << 20;
 
 /// Features of dW that a group's rows meet together.
-pub(super) const FEATURES: usize = 16 * TILE;
+const FEATURES: usize = 16 * TILE;
 
 /// Sizes that hold for the whole call.
 #[derive(Clone, Copy, Debug)]
@@ -40,30 +40,41 @@ pub(super) struct Plan {
     pub(super) strip: usize,
     /// Whether each score has a slope.
     pub(super) slopes: bool,
+    /// Features of dW that a group's rows meet together.
+    pub(super) features: usize,
 }
 
 impl Plan {
     pub(super) fn new<T: FusedElement>(
         problem: &Stored<'_, T>,
         outputs: &Outputs<'_, T>,
-        memory: usize,
         slopes: bool,
+        memory: usize,
+        threads: usize,
     ) -> Self {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let width = PANEL * T::LANES;
         let panels = c.div_ceil(width);
         // What a row costs: scores, slopes, copies of its features, dX, and what is known of each group.
         let scores = panels * width * if slopes { 2 } else { 1 };
-        let copies = 1 + usize::from(outputs.weights_gradient.is_some());
+        let (of_features, most, features) = match &problem.features {
+            Samples::Dense(_) => {
+                (d * (1 + usize::from(outputs.weights_gradient.is_some())), MOST_ROWS, FEATURES)
+            }
+            // Entries that are turned for dW, in features enough that each thread has some parts.
+            Samples::Csr(csr) => {
+                (2 * csr.n_entries() / n.max(1), usize::MAX, d.div_ceil(4 * threads).max(TILE))
+            }
+        };
         let dx = if outputs.features_gradient.is_some() { d.next_multiple_of(width) } else { 0 };
-        let per_row = scores + copies * d + dx + panels.div_ceil(GROUP) * 5 + 32;
+        let per_row = scores + of_features + dx + panels.div_ceil(GROUP) * 5 + 32;
         let affordable = memory / size_of::<T>() / per_row;
-        let most = if affordable >= SUMMED { affordable.min(MOST_ROWS) / SUMMED * SUMMED } else { SUMMED };
+        let most = if affordable >= SUMMED { affordable.min(most) / SUMMED * SUMMED } else { SUMMED };
         // As many blocks as that takes, and all of about a size.
         let blocks = n.div_ceil(most).max(1);
         let block = n.div_ceil(blocks).next_multiple_of(if n > SUMMED { SUMMED } else { TILE });
         let block = block.clamp(TILE, most);
-        Plan { d, c, width, panels, block, strip: STRIP.min(block), slopes }
+        Plan { d, c, width, panels, block, strip: STRIP.min(block), slopes, features }
     }
 
     pub(super) fn groups(self) -> usize {
@@ -80,12 +91,6 @@ impl Plan {
         GROUP.min(self.panels - group * GROUP)
     }
 
-    /// The classes of a panel: the first, and how many.
-    pub(super) fn classes_of(self, panel: usize) -> (usize, usize) {
-        let first = panel * self.width;
-        (first, self.width.min(self.c - first))
-    }
-
     /// The first class of a group, and how many it has.
     pub(super) fn group_classes(self, group: usize) -> (usize, usize) {
         let first = group * GROUP * self.width;
@@ -97,9 +102,14 @@ impl Plan {
         self.strip * self.width
     }
 
+    /// Scores of a group's strip.
+    pub(super) fn scores(self) -> usize {
+        GROUP.min(self.panels) * self.tile()
+    }
+
     /// Scores and slopes of a group's strip: panel by panel the scores, and then the slopes.
     pub(super) fn region(self) -> usize {
-        GROUP * self.tile() * if self.slopes { 2 } else { 1 }
+        self.scores() * if self.slopes { 2 } else { 1 }
     }
 
     pub(super) fn strips(self) -> usize {

@@ -2,16 +2,18 @@
 
 use super::epilogue::{Place, exponentials};
 use super::pack::{ask_for, pack_panels, pack_rows};
-use super::plan::{Block, CHUNK, GROUP, Plan};
+use super::plan::{Block, CHUNK, Plan};
 use super::scratch::{Facts, Scratch, Spare};
+use super::sparse::{self, weights_rows};
 use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, TILE, product};
 use crate::rounds::Crew;
-use crate::stored::{Stored, with_numbers};
+use crate::stored::{Samples, Stored, with_numbers};
 use crate::terms::Terms;
-use softmax_core::ndarray::Axis;
+use softmax_core::Csr;
+use softmax_core::ndarray::{ArrayView2, Axis};
 use std::ops::Range;
 
 /// Scores of a block of rows to exponentials, and to each row's maximum and sums.
@@ -34,14 +36,23 @@ pub(super) fn score_block<T: FusedElement>(
     block: Block,
     crew: Crew<'_>,
 ) {
-    pack_rows(problem, &mut scratch.rows_together, plan, block, crew);
     let (strips, pieces) = (plan.strips(), plan.groups() * plan.strips());
     scratch.regions.resize(pieces * plan.region());
     scratch.facts.resize(pieces * plan.strip);
     scratch.columns.resize_with(plan.block.div_ceil(ROWS), Columns::new);
 
-    let (features, spare) = (&*scratch.rows_together, &scratch.spare);
-    let together = if plan.by_groups(crew.threads()) { strips } else { 1 };
+    let spare = &scratch.spare;
+    let features = match &problem.features {
+        Samples::Dense(features) => {
+            pack_rows(features, &mut scratch.rows_together, plan, block, crew);
+            Features::Tiles(&scratch.rows_together)
+        }
+        Samples::Csr(features) => {
+            Features::Rows(features, weights_rows(&problem.weights, &mut scratch.weights, block))
+        }
+    };
+    let is_sparse = matches!(features, Features::Rows(..));
+    let together = if plan.by_groups(crew.threads()) && !is_sparse { strips } else { 1 };
     let regions = scratch.regions.chunks_mut(together * plan.region());
     let facts = scratch.facts.pieces(together * plan.strip);
     crew.for_each(regions.zip(facts), |task, (regions, facts)| {
@@ -147,8 +158,17 @@ pub(super) fn shares<T: FusedElement>(group: &[T], all: &[T], shares: &mut [T; R
     T::exp_in_place(shares);
 }
 
+/// X, as the products read it.
+#[derive(Clone, Copy)]
+enum Features<'t, T> {
+    /// As `pack_rows` packs it.
+    Tiles(&'t [T]),
+    /// Sparse, and the rows of W.
+    Rows(&'t Csr<'t, T>, ArrayView2<'t, T>),
+}
+
 struct Scores<'t, 'p, 'q, T> {
-    features: &'t [T],
+    features: Features<'t, T>,
     problem: &'t Stored<'q, T>,
     /// Those of a strip, or of all strips.
     regions: &'t mut [T],
@@ -170,54 +190,16 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
         let Scores { features, problem, regions, mut facts, spare, terms, plan, block, group, strip } = self;
         let (width, panels, (first_class, classes)) =
             (plan.width, plan.panels_of(group), plan.group_classes(group));
-        let padded = block.rows.next_multiple_of(TILE);
         // What is packed for the first strip stays for the others.
         let kept = if regions.len() > plan.region() { plan.d } else { CHUNK };
-        let mut packed = spare.take(kept * panels * width);
+        let mut packed = spare.take(match features {
+            Features::Tiles(_) => kept * panels * width,
+            Features::Rows(..) => 0,
+        });
         for (k, region) in regions.chunks_mut(plan.region()).enumerate() {
             let (rows, first_row) = (block.rows_of(plan, strip + k), (strip + k) * plan.strip);
             if rows == 0 {
                 break;
-            }
-            let (scores, slopes) = region.split_at_mut(GROUP * plan.tile());
-            if plan.d == 0 {
-                scores.fill(T::zero());
-            }
-            for first in (0..plan.d).step_by(CHUNK) {
-                let length = CHUNK.min(plan.d - first);
-                let at = if kept == plan.d { first } else { 0 };
-                let packed = &mut packed[at * panels * width..][..length * panels * width];
-                if k == 0 {
-                    with_numbers!(problem.weights, weights => {
-                        let classes = first_class..first_class + classes;
-                        pack_panels(&weights, first..first + length, classes, width, packed);
-                    });
-                }
-                let x = &features[first * padded + first_row * length..];
-                let (tiles, next) =
-                    (rows.div_ceil(TILE), plan.d.min(first + CHUNK)..plan.d.min(first + 2 * CHUNK));
-                for (tile, x) in x.chunks(TILE * length).take(tiles).enumerate() {
-                    let x = x.as_chunks().0;
-                    for (p, w) in packed.chunks_exact(length * width).enumerate() {
-                        if k == 0 {
-                            with_numbers!(problem.weights, weights => {
-                                let classes = first_class..first_class + classes;
-                                let next = weights.slice_axis(Axis(0), next.clone().into());
-                                let next = next.slice_axis(Axis(1), classes.into());
-                                ask_for(&next, tile * panels + p, tiles * panels);
-                            });
-                        }
-                        let w = L::split(w).0.as_chunks::<PANEL>().0;
-                        let out = &mut scores[p * plan.tile() + tile * TILE * width..][..TILE * width];
-                        let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
-                        let left = rows - tile * TILE;
-                        if first == 0 {
-                            product(lanes, x, w, left, |r, v, sum| out[r][v] = sum);
-                        } else {
-                            product(lanes, x, w, left, |r, v, sum| out[r][v] = lanes.add(out[r][v], sum));
-                        }
-                    }
-                }
             }
             let place = Place {
                 first_sample: block.first + first_row,
@@ -227,6 +209,55 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
                 width,
                 pitch: plan.tile(),
             };
+            let (scores, slopes) = region.split_at_mut(plan.scores());
+            match features {
+                Features::Tiles(features) => {
+                    let padded = block.rows.next_multiple_of(TILE);
+                    if plan.d == 0 {
+                        scores.fill(T::zero());
+                    }
+                    for first in (0..plan.d).step_by(CHUNK) {
+                        let length = CHUNK.min(plan.d - first);
+                        let at = if kept == plan.d { first } else { 0 };
+                        let packed = &mut packed[at * panels * width..][..length * panels * width];
+                        let next = plan.d.min(first + CHUNK)..plan.d.min(first + 2 * CHUNK);
+                        if k == 0 {
+                            with_numbers!(problem.weights, weights => {
+                                let classes = first_class..first_class + classes;
+                                pack_panels(&weights, first..first + length, classes, width, packed);
+                            });
+                        }
+                        let x = &features[first * padded + first_row * length..];
+                        let tiles = rows.div_ceil(TILE);
+                        for (tile, x) in x.chunks(TILE * length).take(tiles).enumerate() {
+                            let x = x.as_chunks().0;
+                            for (p, w) in packed.chunks_exact(length * width).enumerate() {
+                                if k == 0 {
+                                    with_numbers!(problem.weights, weights => {
+                                        let classes = first_class..first_class + classes;
+                                        let next = weights.slice_axis(Axis(0), next.clone().into());
+                                        let next = next.slice_axis(Axis(1), classes.into());
+                                        ask_for(&next, tile * panels + p, tiles * panels);
+                                    });
+                                }
+                                let w = L::split(w).0.as_chunks::<PANEL>().0;
+                                let out =
+                                    &mut scores[p * plan.tile() + tile * TILE * width..][..TILE * width];
+                                let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                                let left = rows - tile * TILE;
+                                if first == 0 {
+                                    product(lanes, x, w, left, |r, v, sum| out[r][v] = sum);
+                                } else {
+                                    product(lanes, x, w, left, |r, v, sum| {
+                                        out[r][v] = lanes.add(out[r][v], sum)
+                                    });
+                                }
+                            }
+                        }
+                    }
+                }
+                Features::Rows(features, weights) => sparse::scores(lanes, features, &weights, place, scores),
+            }
             let facts = facts.part(k * plan.strip..(k + 1) * plan.strip);
             exponentials(lanes, terms, place, scores, slopes, facts);
         }

@@ -1,6 +1,8 @@
+use super::sparse::Turned;
 use crate::buffer::Buffer;
 use crate::columns::Columns;
 use crate::kernel::level::FusedElement;
+use softmax_core::ndarray::Array2;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,6 +16,9 @@ pub(crate) struct Scratch<T> {
     pub(super) rows_together: Buffer<T>,
     /// A block of X for dW: by tiles of features, by rows.
     pub(super) features_together: Buffer<T>,
+    /// W in rows, and a block's entries by features, where X is sparse.
+    pub(super) weights: Array2<T>,
+    pub(super) turned: Vec<Turned<T>>,
     /// What is known of each group and row.
     pub(super) facts: Facts<T>,
     /// A block of dX: by panels of features, by rows.
