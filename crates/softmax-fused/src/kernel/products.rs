@@ -39,6 +39,29 @@ pub(crate) fn prefetch_later<T>(slice: &[T], at: usize) {
     let _ = (slice, at);
 }
 
+/// What will be wanted soon: an address that is asked for and never read.
+#[derive(Clone, Copy)]
+pub(crate) struct Ahead(*const u8);
+
+impl Ahead {
+    pub(crate) fn of<T>(slice: &[T]) -> Self {
+        Ahead(slice.as_ptr().cast())
+    }
+
+    /// Asks for the line so many bytes on, for the second cache.
+    #[inline(always)]
+    pub(crate) fn ask(self, bytes: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+            // SAFETY: as for `prefetch`.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(self.0.wrapping_add(bytes).cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (self.0, bytes);
+    }
+}
+
 /// `R` rows of X by `K` of the rows of `stride` in `w`, along the features: x_r · w_k is added to `tile[r][k]`, in
 /// vectors. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. `ahead` is what will be
 /// wanted next, asked for at the pace of the work.

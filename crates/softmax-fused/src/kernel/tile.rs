@@ -14,6 +14,7 @@
 #![allow(unsafe_code)]
 
 use super::lanes::Lanes;
+use super::products::Ahead;
 use softmax_core::Element;
 
 /// Rows of a tile.
@@ -21,6 +22,9 @@ pub(crate) const TILE: usize = 12;
 
 /// Vectors of a panel.
 pub(crate) const PANEL: usize = 2;
+
+/// Bytes that are asked for with each step of a product.
+const STEP: usize = 4;
 
 /// A panel's row.
 pub(crate) type Pair<T, L> = [<L as Lanes<T>>::V; PANEL];
@@ -32,9 +36,11 @@ fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: us
     x: &[[T; TILE]],
     w: &[Pair<T, L>],
     at: usize,
+    ahead: Ahead,
 ) -> [[L::V; V]; R] {
     let mut sums = [[lanes.splat(T::zero()); V]; R];
-    for (x, w) in x.iter().zip(w) {
+    for (k, (x, w)) in x.iter().zip(w).enumerate() {
+        ahead.ask(k * STEP);
         for r in 0..R {
             let x = lanes.splat(x[FIRST + r]);
             for v in 0..V {
@@ -45,18 +51,20 @@ fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: us
     sums
 }
 
-/// Gives the sum of each row, at least of the first `rows`, and of each vector to `give`.
+/// Gives the sum of each row, at least of the first `rows`, and of each vector to `give`. `ahead` is asked for meanwhile, at
+/// the pace of the work: memory answers while the sums are made.
 #[inline(always)]
 pub(crate) fn product<T: Element, L: Lanes<T>>(
     lanes: L,
     x: &[[T; TILE]],
     w: &[Pair<T, L>],
     rows: usize,
+    ahead: Ahead,
     mut give: impl FnMut(usize, usize, L::V),
 ) {
     macro_rules! part {
         ($first:literal, $rows:literal, $vectors:literal, $at:expr) => {
-            let sums = sums::<T, L, $first, $rows, $vectors>(lanes, x, w, $at);
+            let sums = sums::<T, L, $first, $rows, $vectors>(lanes, x, w, $at, ahead);
             for (r, sums) in sums.into_iter().enumerate() {
                 sums.into_iter().enumerate().for_each(|(v, sum)| give($first + r, $at + v, sum));
             }

@@ -79,7 +79,7 @@ impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
             let features = first..plan.d.min(first + TOGETHER * width);
             let of_panel = classes * width;
             with_numbers!(problem.weights, weights => {
-                pack_panels(&weights.t(), class..class + classes, features, width, &mut packed);
+                pack_panels(lanes, &weights.t(), class..class + classes, features, width, &mut packed);
             });
             for (strip, region) in regions.chunks(plan.region()).enumerate() {
                 let rows = block.rows_of(plan, strip);

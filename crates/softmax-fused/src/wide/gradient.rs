@@ -1,7 +1,7 @@
 //! G, dW and db of a block of rows.
 
 use super::epilogue::{Place, finish};
-use super::pack::{ask_for, load_panels, pack_features, store_panels};
+use super::pack::{ahead, load_panels, pack_features, store_panels};
 use super::plan::{Block, GROUP, Plan, SUMMED};
 use super::scores::shares;
 use super::scratch::{Facts, Scratch, Spare};
@@ -9,6 +9,7 @@ use super::sparse::{self, Turned, turn_rows};
 use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
+use crate::kernel::products::Ahead;
 use crate::kernel::tile::{PANEL, TILE, product};
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored};
@@ -268,7 +269,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
         if self.overwrites {
             sums.fill(T::zero());
         } else {
-            load_panels(&dw, width, tiles * of_tile, &mut sums);
+            load_panels(lanes, &dw, width, tiles * of_tile, &mut sums);
         }
         for (strip, region) in regions.chunks(plan.region()).enumerate() {
             let rows = block.rows_of(plan, strip);
@@ -276,22 +277,22 @@ impl<T: FusedElement> Context<'_, '_, T> {
                 let count = SUMMED.min(rows - first);
                 let first_row = strip * plan.strip + first;
                 for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
-                    if let Some(next) = &next {
-                        ask_for(next, first_row / SUMMED * panels + p, block.rows.div_ceil(SUMMED) * panels);
-                    }
                     let g = &region[p * plan.tile() + first * width..][..count * width];
                     let g = L::split(g).0.as_chunks::<PANEL>().0;
                     for (tile, out) in sums.chunks_exact_mut(of_tile).enumerate() {
                         let x = &features[(tile * block.rows + first_row) * TILE..][..count * TILE];
                         let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
                         let left = dw.nrows() - tile * TILE;
-                        product(lanes, x.as_chunks().0, g, left, |r, v, sum| {
+                        let run = (first_row / SUMMED * panels + p) * tiles + tile;
+                        let here = Ahead::of(x);
+                        let soon = next.as_ref().map_or(here, |next| ahead(next, run, here));
+                        product(lanes, x.as_chunks().0, g, left, soon, |r, v, sum| {
                             out[r][v] = lanes.add(out[r][v], sum);
                         });
                     }
                 }
             }
         }
-        store_panels(&sums, width, tiles * of_tile, &mut dw);
+        store_panels(lanes, &sums, width, tiles * of_tile, &mut dw);
     }
 }

@@ -2,8 +2,9 @@
 
 use super::plan::{Block, CHUNK, Plan};
 use crate::buffer::Buffer;
+use crate::kernel::lanes::Lanes;
 use crate::kernel::level::FusedElement;
-use crate::kernel::products::prefetch_later;
+use crate::kernel::products::Ahead;
 use crate::kernel::tile::TILE;
 use crate::rounds::Crew;
 use crate::stored::{Matrix, Number, copy, with_numbers};
@@ -13,9 +14,6 @@ use std::ops::Range;
 
 /// Numbers of a row that are turned at a time.
 const MOST: usize = CHUNK;
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
 
 /// Numbers of a panel's row: two vectors of f32.
 const MOST_WIDTH: usize = 32;
@@ -50,7 +48,9 @@ fn turn<T: FusedElement, S: Number<T>>(from: &ArrayView2<'_, S>, to: &mut [T], p
 
 /// Some rows of W, or of its transpose, for a group's panels: for each panel, for each of the rows, its numbers of the panel's
 /// columns, and zeros up to the panel's width.
-pub(super) fn pack_panels<T: FusedElement, S: Number<T>>(
+#[inline(always)]
+pub(super) fn pack_panels<T: FusedElement, S: Number<T>, L: Lanes<T>>(
+    _: L,
     weights: &ArrayView2<'_, S>,
     rows: Range<usize>,
     columns: Range<usize>,
@@ -68,30 +68,48 @@ pub(super) fn pack_panels<T: FusedElement, S: Number<T>>(
         return;
     }
     // Row by row through all panels: rows may be far apart, each on a page of its own.
+    let mut room = [T::zero(); MOST];
     for (k, row) in part.rows().into_iter().enumerate() {
-        let panels = row.axis_chunks_iter(Axis(0), width);
-        for (row, to) in panels.into_iter().zip(to.chunks_exact_mut(of_panel)) {
-            let (to, rest) = to[k * width..][..width].split_at_mut(row.len());
-            copy(&row, to);
-            rest.fill(T::zero());
+        let row = match row.to_slice() {
+            Some(row) => S::read(row, &mut room),
+            None => {
+                copy(&row, &mut room[..row.len()]);
+                &room[..row.len()]
+            }
+        };
+        for (row, to) in row.chunks(width).zip(to.chunks_exact_mut(of_panel)) {
+            copy_vectors::<T, L>(row, &mut to[k * width..][..width]);
         }
     }
 }
 
-/// Asks for a share of what will be packed or loaded soon, at the pace of the work: memory then answers meanwhile.
+/// A panel's row, and zeros where there are fewer numbers.
 #[inline(always)]
-pub(super) fn ask_for<S>(part: &ArrayView2<'_, S>, share: usize, of: usize) {
-    let part = if part.strides()[0] == 1 { part.t() } else { part.view() };
-    let rows = part.nrows();
-    for row in (share * rows).div_ceil(of)..((share + 1) * rows).div_ceil(of) {
-        if let Some(row) = part.index_axis(Axis(0), row).to_slice() {
-            (0..row.len()).step_by(LINE / size_of::<S>()).for_each(|at| prefetch_later(row, at));
-        }
+fn copy_vectors<T: FusedElement, L: Lanes<T>>(from: &[T], to: &mut [T]) {
+    if from.len() == to.len() {
+        // Without the call that a slice of unknown length takes.
+        L::split_mut(to).0.iter_mut().zip(L::split(from).0).for_each(|(to, from)| *to = *from);
+    } else {
+        let (to, rest) = to.split_at_mut(from.len());
+        to.copy_from_slice(from);
+        rest.fill(T::zero());
     }
+}
+
+/// One of the runs of a matrix, which may be its rows or its columns: what to ask for before it is packed or loaded.
+#[inline(always)]
+pub(super) fn ahead<S>(part: &ArrayView2<'_, S>, run: usize, otherwise: Ahead) -> Ahead {
+    let axis = Axis(usize::from(part.strides()[0] == 1));
+    if run >= part.len_of(axis) {
+        return otherwise;
+    }
+    part.index_axis(axis, run).to_slice().map_or(otherwise, Ahead::of)
 }
 
 /// dW's part of a group to sums: for each panel, for each of the features, its numbers of the panel's classes.
-pub(super) fn load_panels<T: FusedElement>(
+#[inline(always)]
+pub(super) fn load_panels<T: FusedElement, L: Lanes<T>>(
+    _: L,
     dw: &ArrayViewMut2<'_, T>,
     width: usize,
     of_panel: usize,
@@ -105,16 +123,22 @@ pub(super) fn load_panels<T: FusedElement>(
         }
         return;
     }
+    let mut room = [T::zero(); MOST];
     for (k, row) in dw.rows().into_iter().enumerate() {
-        let panels = row.axis_chunks_iter(Axis(0), width);
-        for (row, sums) in panels.into_iter().zip(sums.chunks_exact_mut(of_panel)) {
-            copy(&row, &mut sums[k * width..][..row.len()]);
+        let row = row.to_slice().unwrap_or_else(|| {
+            copy(&row, &mut room[..row.len()]);
+            &room[..row.len()]
+        });
+        for (row, sums) in row.chunks(width).zip(sums.chunks_exact_mut(of_panel)) {
+            copy_vectors::<T, L>(row, &mut sums[k * width..][..width]);
         }
     }
 }
 
 /// Sums back to dW: what [`load_panels`] does, turned round.
-pub(super) fn store_panels<T: FusedElement>(
+#[inline(always)]
+pub(super) fn store_panels<T: FusedElement, L: Lanes<T>>(
+    _: L,
     sums: &[T],
     width: usize,
     of_panel: usize,
@@ -136,13 +160,15 @@ pub(super) fn store_panels<T: FusedElement>(
         return;
     }
     for (k, mut row) in dw.rows_mut().into_iter().enumerate() {
-        let panels = row.axis_chunks_iter_mut(Axis(0), width);
-        for (mut row, sums) in panels.into_iter().zip(sums.chunks_exact(of_panel)) {
-            let sums = &sums[k * width..][..row.len()];
-            match row.as_slice_mut() {
-                Some(row) => row.copy_from_slice(sums),
-                None => row.iter_mut().zip(sums).for_each(|(dw, &sum)| *dw = sum),
+        let panels = sums.chunks_exact(of_panel).map(|panel| &panel[k * width..][..width]);
+        match row.as_slice_mut() {
+            Some(row) => {
+                for (row, sums) in row.chunks_mut(width).zip(panels) {
+                    let sums = &sums[..row.len()];
+                    copy_vectors::<T, L>(sums, row);
+                }
             }
+            None => row.iter_mut().zip(panels.flatten()).for_each(|(dw, &sum)| *dw = sum),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! A block's scores, group by group, and what is known of each group's: maximum, exponentials, sums.
 
 use super::epilogue::{Place, exponentials};
-use super::pack::{ask_for, pack_panels, pack_rows};
+use super::pack::{ahead, pack_panels, pack_rows};
 use super::plan::{Block, CHUNK, Plan};
 use super::scratch::{Facts, Scratch, Spare};
 use super::sparse::{self, weights_rows};
 use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
+use crate::kernel::products::Ahead;
 use crate::kernel::tile::{PANEL, TILE, product};
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored, with_numbers};
@@ -224,7 +225,7 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
                         if k == 0 {
                             with_numbers!(problem.weights, weights => {
                                 let classes = first_class..first_class + classes;
-                                pack_panels(&weights, first..first + length, classes, width, packed);
+                                pack_panels(lanes, &weights, first..first + length, classes, width, packed);
                             });
                         }
                         let x = &features[first * padded + first_row * length..];
@@ -232,12 +233,13 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
                         for (tile, x) in x.chunks(TILE * length).take(tiles).enumerate() {
                             let x = x.as_chunks().0;
                             for (p, w) in packed.chunks_exact(length * width).enumerate() {
+                                let mut soon = Ahead::of(w);
                                 if k == 0 {
                                     with_numbers!(problem.weights, weights => {
                                         let classes = first_class..first_class + classes;
                                         let next = weights.slice_axis(Axis(0), next.clone().into());
                                         let next = next.slice_axis(Axis(1), classes.into());
-                                        ask_for(&next, tile * panels + p, tiles * panels);
+                                        soon = ahead(&next, tile * panels + p, soon);
                                     });
                                 }
                                 let w = L::split(w).0.as_chunks::<PANEL>().0;
@@ -246,9 +248,9 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
                                 let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
                                 let left = rows - tile * TILE;
                                 if first == 0 {
-                                    product(lanes, x, w, left, |r, v, sum| out[r][v] = sum);
+                                    product(lanes, x, w, left, soon, |r, v, sum| out[r][v] = sum);
                                 } else {
-                                    product(lanes, x, w, left, |r, v, sum| {
+                                    product(lanes, x, w, left, soon, |r, v, sum| {
                                         out[r][v] = lanes.add(out[r][v], sum)
                                     });
                                 }
