@@ -63,16 +63,16 @@ impl Ahead {
 }
 
 /// `R` rows of X by `K` of the rows of `stride` in `w`, along the features: x_r · w_k is added to `tile[r][k]`, in
-/// vectors. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. `ahead` is what will be
-/// wanted next, asked for at the pace of the work.
+/// vectors. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. `ahead` are rows that will
+/// be wanted next, asked for at the pace of the work.
 #[inline(always)]
-pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
+pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, const A: usize>(
     lanes: L,
     x: [&[T]; R],
     w: &[T],
     stride: usize,
     tile: [[L::V; K]; R],
-    ahead: &[T],
+    ahead: [&[T]; A],
 ) -> [[L::V; K]; R] {
     let length = x[0].len();
     let whole = length / L::N;
@@ -82,27 +82,30 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
     let ws: [&[L::V]; K] = std::array::from_fn(|_| L::split(ws.next().unwrap_or(&[])).0);
     assert!(xs.iter().all(|x| x.len() == whole) && ws.iter().all(|w| w.len() >= length.div_ceil(L::N)));
     let mut sums = tile;
-    let step = |sums: &mut [[L::V; K]; R], v: usize| {
-        // SAFETY: v < whole, and every row has that many vectors, as was asserted.
-        let x = xs.map(|x| unsafe { *x.get_unchecked(v) });
-        for k in 0..K {
-            // SAFETY: as above.
-            let w = unsafe { *ws[k].get_unchecked(v) };
-            for r in 0..R {
-                sums[r][k] = lanes.mul_add(x[r], w, sums[r][k]);
+    // No closure: one that is not inlined is not compiled for the level.
+    macro_rules! step {
+        ($v:expr) => {
+            let v = $v;
+            // SAFETY: v < whole, and every row has that many vectors, as was asserted.
+            let x = xs.map(|x| unsafe { *x.get_unchecked(v) });
+            for k in 0..K {
+                // SAFETY: as above.
+                let w = unsafe { *ws[k].get_unchecked(v) };
+                for r in 0..R {
+                    sums[r][k] = lanes.mul_add(x[r], w, sums[r][k]);
+                }
             }
-        }
-    };
+        };
+    }
     for v in (0..whole / UNROLL).map(|k| k * UNROLL) {
-        // Four vectors are two cache lines of AVX2's, and prefetching what is there already costs little.
-        prefetch(ahead, v * L::N);
-        prefetch(ahead, (v + UNROLL / 2) * L::N);
         for u in 0..UNROLL {
-            step(&mut sums, v + u);
+            // A vector is a line, and prefetching what is there already costs little.
+            ahead.iter().for_each(|row| prefetch(row, (v + u) * L::N));
+            step!(v + u);
         }
     }
     for v in whole / UNROLL * UNROLL..whole {
-        step(&mut sums, v);
+        step!(v);
     }
     if whole * L::N < length {
         let x = tails.map(|x| lanes.load_part(x));

@@ -11,6 +11,10 @@ use crate::stored::Stored;
 use crate::terms::Terms;
 use softmax_core::ndarray::Axis;
 
+/// Registers that are too few for the larger tiles, and enough for the largest.
+const FEW: usize = 10;
+const MANY: usize = 32;
+
 /// The work of one task.
 pub(super) struct Panels<'t, 's, 'o, 'p, T> {
     pub(super) task: &'t mut Task<'s, 'o, T>,
@@ -148,7 +152,7 @@ fn rows_of<'a, T: FusedElement>(
     }
 }
 
-/// out[c][r] = x_r · w_c, five classes by two rows by a chunk of features at a time. Every second row of the next
+/// out[c][r] = x_r · w_c, five classes by two or four rows by a chunk of features at a time. Every second row of the next
 /// panel is asked for meanwhile.
 #[inline(always)]
 fn panel_scores<T: FusedElement, L: Lanes<T>>(
@@ -167,9 +171,19 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
     }
     for chunk in layout.chunks() {
         let (is_first, is_last) = (chunk.first == 0, chunk.first + chunk.length == layout.d);
-        for r in (0..x.len()).step_by(2) {
-            for (first, count) in layout.groups.iter() {
-                let ahead = next.get(r).filter(|_| first == 0).unwrap_or(&x[r]);
+        let mut r = 0;
+        while r < x.len() {
+            let rows = match x.len() - r {
+                4.. if L::REGISTERS >= MANY => 4,
+                2.. => 2,
+                _ => 1,
+            };
+            for (group, (first, count)) in layout.groups.iter().enumerate() {
+                // Every second of the next panel's rows, in the place of these.
+                let ahead = |k: usize| {
+                    let row = next.get(r + 2 * k).filter(|_| group == 0 && 2 * k < rows);
+                    chunk.of_row(row.unwrap_or(&x[r]))
+                };
                 macro_rules! tile {
                     ($rows:literal, $classes:literal, $first:expr) => {{
                         let first = $first;
@@ -183,8 +197,8 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                                 tile.copy_from_slice(&sums[waiting(k)]);
                             }
                         }
-                        let ahead = chunk.of_row(ahead);
-                        let tile = dots::<T, L, $rows, $classes>(lanes, x, w, chunk.stride, tile, ahead);
+                        let ahead: [&[T]; ($rows + 1) / 2] = std::array::from_fn(ahead);
+                        let tile = dots(lanes, x, w, chunk.stride, tile, ahead);
                         for (k, tile) in tile.iter().enumerate() {
                             if is_last {
                                 for (class, &sum) in tile.iter().enumerate() {
@@ -196,13 +210,18 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                         }
                     }};
                 }
-                match ((x.len() - r).min(2), count) {
+                match (rows, count) {
                     // As many sums as there are registers for.
-                    (2, 5) if L::REGISTERS < 10 => {
+                    (4, 5) => tile!(4, 5, first),
+                    (4, 4) => tile!(4, 4, first),
+                    (4, 3) => tile!(4, 3, first),
+                    (4, 2) => tile!(4, 2, first),
+                    (4, _) => tile!(4, 1, first),
+                    (2, 5) if L::REGISTERS < FEW => {
                         tile!(2, 3, first);
                         tile!(2, 2, first + 3);
                     }
-                    (2, 4) if L::REGISTERS < 10 => {
+                    (2, 4) if L::REGISTERS < FEW => {
                         tile!(2, 2, first);
                         tile!(2, 2, first + 2);
                     }
@@ -218,6 +237,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                     _ => tile!(1, 1, first),
                 }
             }
+            r += rows;
         }
     }
 }
@@ -238,16 +258,19 @@ fn add_down<T: FusedElement, L: Lanes<T>>(
     let classes = g.len() / PANEL;
     let most = match classes {
         0..=1 => 4,
-        2..=3 if L::REGISTERS < 10 => 2,
+        2..=3 if L::REGISTERS < FEW => 2,
         2..=3 => 4,
-        _ if L::REGISTERS < 10 => 1,
-        _ => 2,
+        _ if L::REGISTERS < FEW => 1,
+        _ if L::REGISTERS < MANY => 2,
+        _ => 4,
     };
     let mut v = 0;
     while v < rows.whole() {
         let width = most.min(rows.whole() - v);
         let width = if width == 3 { 2 } else { width };
-        next.iter().skip(1).step_by(2).for_each(|row| prefetch_later(row, chunk.first + v * L::N));
+        for row in next.iter().skip(1).step_by(2) {
+            (v..v + width).for_each(|v| prefetch_later(row, chunk.first + v * L::N));
+        }
         for (first, count) in groups.iter() {
             let g = &g[first * PANEL..];
             macro_rules! tile {
@@ -261,6 +284,8 @@ fn add_down<T: FusedElement, L: Lanes<T>>(
                 }};
             }
             match (width, count) {
+                (4, 5) if L::REGISTERS >= MANY => tile!(4, 5),
+                (4, 4) if L::REGISTERS >= MANY => tile!(4, 4),
                 (2, 5) => tile!(2, 5),
                 (2, 4) => tile!(2, 4),
                 (2, 3) => tile!(2, 3),
