@@ -118,49 +118,6 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, cons
     sums
 }
 
-/// Adds Σ_r g[r][k]·x_r to `K` rows of `out`, which are `stride` apart and have whole vectors, along the features.
-/// What a row of X has beyond whole vectors counts as a vector with zeros. `ahead` is asked for meanwhile.
-#[inline(always)]
-pub(crate) fn update<T: Element, L: Lanes<T>, const R: usize, const K: usize>(
-    lanes: L,
-    x: [&[T]; R],
-    g: [[T; K]; R],
-    out: &mut [T],
-    stride: usize,
-    ahead: &[T],
-) {
-    let length = x[0].len();
-    let whole = length / L::N;
-    let g = g.map(|row| row.map(|g| lanes.splat(g)));
-    let tails = x.map(|x| L::split(x).1);
-    let xs = x.map(|x| L::split(x).0);
-    let mut rows = out.chunks_mut(stride);
-    let outs: [&mut [L::V]; K] = std::array::from_fn(|_| L::split_mut(rows.next().unwrap_or(&mut [])).0);
-    assert!(xs.iter().all(|x| x.len() == whole) && outs.iter().all(|out| out.len() >= length.div_ceil(L::N)));
-    for v in 0..whole {
-        prefetch(ahead, v * L::N);
-        // SAFETY: v < whole, and every row has that many vectors, as was asserted.
-        let x = xs.map(|x| unsafe { *x.get_unchecked(v) });
-        for k in 0..K {
-            // SAFETY: as above.
-            let out = unsafe { outs[k].get_unchecked_mut(v) };
-            let mut sum = *out;
-            for r in 0..R {
-                sum = lanes.mul_add(g[r][k], x[r], sum);
-            }
-            *out = sum;
-        }
-    }
-    if whole * L::N < length {
-        let x = tails.map(|x| lanes.load_part(x));
-        for k in 0..K {
-            for r in 0..R {
-                outs[k][whole] = lanes.mul_add(g[r][k], x[r], outs[k][whole]);
-            }
-        }
-    }
-}
-
 /// Rows of one length, as whole vectors.
 pub(crate) struct VectorRows<'x, V> {
     rows: [&'x [V]; ROWS],
@@ -177,31 +134,50 @@ impl<'x, V> VectorRows<'x, V> {
         VectorRows { rows, count, whole }
     }
 
+    /// How many rows there are.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
     /// Vectors of each row.
     pub(crate) fn whole(&self) -> usize {
         self.whole
     }
 }
 
-/// Σ_r g_rk · x_r for `K` results and the `V` vectors of features from `v` on, summed in registers over all rows. `g` has
-/// the numbers of a result together, and those of the next one `pitch` further on.
+/// Factors of rows for results: that of row r for result k is `numbers[k * result + r * row]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Factors<'g, T> {
+    pub(crate) numbers: &'g [T],
+    pub(crate) result: usize,
+    pub(crate) row: usize,
+}
+
+impl<T> Factors<'_, T> {
+    /// Those of the results from the `first` on.
+    pub(crate) fn from(self, first: usize) -> Self {
+        Factors { numbers: &self.numbers[first * self.result..], ..self }
+    }
+}
+
+/// Σ_r g_rk · x_r for `K` results and the `V` vectors of features from `v` on, summed in registers over all rows.
 #[inline(always)]
 pub(crate) fn down<T: Element, L: Lanes<T>, const V: usize, const K: usize>(
     lanes: L,
     x: &VectorRows<'_, L::V>,
     v: usize,
-    g: &[T],
-    pitch: usize,
+    g: Factors<'_, T>,
 ) -> [[L::V; V]; K] {
-    assert!(v + V <= x.whole && g.len() >= (K - 1) * pitch + x.count);
+    assert!(v + V <= x.whole && x.count > 0);
+    assert!(g.numbers.len() > (K - 1) * g.result + (x.count - 1) * g.row);
     let mut sums = [[lanes.splat(T::zero()); V]; K];
     for r in 0..x.count {
         // SAFETY: r < count ≤ ROWS, and each of these rows has `whole` vectors, as `new` asserted; v + V ≤ whole, as
         // was asserted above.
         let x: [L::V; V] = std::array::from_fn(|k| unsafe { *x.rows.get_unchecked(r).get_unchecked(v + k) });
         for (k, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: k ≤ K − 1 and r < count, so that it is within the length that was asserted.
-            let g = lanes.splat(unsafe { *g.get_unchecked(k * pitch + r) });
+            // SAFETY: k ≤ K − 1 and r ≤ count − 1, so that it is within the length that was asserted.
+            let g = lanes.splat(unsafe { *g.numbers.get_unchecked(k * g.result + r * g.row) });
             for (sum, &x) in sums.iter_mut().zip(&x) {
                 *sum = lanes.mul_add(g, x, *sum);
             }

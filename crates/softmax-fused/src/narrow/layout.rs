@@ -14,7 +14,7 @@ pub(super) const PANEL: usize = ROWS;
 /// Bytes of a panel of X: with Wᵀ and dWᵀ it is to stay in the second cache.
 const PANEL_BYTES: usize = 200 << 10;
 
-/// Rows come in twos for the scores and in threes for dW.
+/// Rows come in fours or twos for the scores, and in fives for dX.
 const TILE: usize = 6;
 
 /// Features at a time, so that their part of Wᵀ stays in the first cache. A multiple of any vector's length, and of
@@ -39,8 +39,6 @@ pub(super) struct Layout {
     /// Rows of a panel.
     pub(super) panel: usize,
     pub(super) groups: Groups,
-    /// Bytes from a row of X to the next.
-    row_bytes: usize,
 }
 
 impl Layout {
@@ -51,8 +49,7 @@ impl Layout {
         let entries = (PANEL_BYTES / size_of::<T>()).max(2 * d * c);
         let panel = entries / d.max(1) / TILE * TILE;
         let panel = panel.clamp(TILE, PANEL / TILE * TILE);
-        let row = problem.features.plain_rows().map_or(d, |rows| rows.strides()[0].unsigned_abs());
-        Layout { d, c, lanes: T::LANES, panel, groups: Groups::new(c), row_bytes: row * size_of::<T>() }
+        Layout { d, c, lanes: T::LANES, panel, groups: Groups::new(c) }
     }
 
     /// With panels of one size for tasks of so many rows.
@@ -60,17 +57,6 @@ impl Layout {
         let panels = rows.div_ceil(self.panel).max(1);
         let panel = rows.div_ceil(panels).next_multiple_of(TILE).min(PANEL / TILE * TILE);
         Layout { panel, ..self }
-    }
-
-    /// Whether a panel's rows can be gone down a few lines at a time: not where many of them have their lines in the same
-    /// set of the first cache.
-    pub(super) fn rows_are_spread(self) -> bool {
-        const SETS: usize = 64;
-        const LINE: usize = 64;
-        const WAYS: usize = 6;
-        let mut rows = [0; SETS];
-        (0..self.panel).for_each(|r| rows[r * self.row_bytes / LINE % SETS] += 1);
-        rows.iter().all(|&rows| rows <= WAYS)
     }
 
     /// Length of packed weights.
@@ -121,10 +107,15 @@ impl Groups {
     const SIZE: usize = 5;
     const MOST: usize = MOST_CLASSES.div_ceil(Self::SIZE);
 
-    fn new(classes: usize) -> Self {
+    pub(super) fn new(classes: usize) -> Self {
         let count = classes.div_ceil(Self::SIZE).clamp(1, Self::MOST);
         let first = |k: usize| k * classes / count;
         Groups { groups: std::array::from_fn(|k| (first(k), first(k + 1) - first(k))), count }
+    }
+
+    /// How many the largest has.
+    pub(super) fn largest(&self) -> usize {
+        self.iter().map(|(_, count)| count).max().unwrap_or(0)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, usize)> {
@@ -150,8 +141,6 @@ pub(super) struct Tiles {
     pub(super) sums: usize,
     pub(super) copies: usize,
     pub(super) dx: usize,
-    /// A panel's part of dW, for a chunk of features, where it is not summed in registers.
-    pub(super) dw: usize,
 }
 
 impl Tiles {
@@ -168,11 +157,10 @@ impl Tiles {
             // Where rows of X cannot be used as they are.
             copies: if problem.features.plain_rows().is_some() { 0 } else { layout.panel * layout.d },
             dx: if dx { layout.panel * CHUNK } else { 0 },
-            dw: layout.c * CHUNK,
         }
     }
 
     pub(super) fn total(self) -> usize {
-        (self.scores + self.slopes + self.sums + self.copies + self.dx + self.dw).next_multiple_of(16)
+        (self.scores + self.slopes + self.sums + self.copies + self.dx).next_multiple_of(16)
     }
 }

@@ -6,7 +6,7 @@ use super::task::Task;
 use crate::columns::Columns;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::products::{VectorRows, dots, down, prefetch_later, update};
+use crate::kernel::products::{Factors, VectorRows, dots, down, prefetch_later};
 use crate::stored::Stored;
 use crate::terms::Terms;
 use softmax_core::ndarray::Axis;
@@ -38,9 +38,8 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
         let (sums, scratch) = scratch.split_at_mut(tiles.sums);
         let (slopes, scratch) = scratch.split_at_mut(tiles.slopes);
         let (copies, scratch) = scratch.split_at_mut(tiles.copies);
-        let (dx_rows, panel_dw) = scratch.split_at_mut(tiles.dx);
+        let dx_rows = &mut scratch[..tiles.dx];
         let mut columns = Columns::new();
-        let spread = layout.rows_are_spread();
         if let Some(dw) = &mut task.dw {
             dw.fill(T::zero());
         }
@@ -89,35 +88,31 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                 }
             }
             if let Some(dw) = &mut task.dw {
+                let g = Factors { numbers: scores, result: PANEL, row: 1 };
                 for chunk in layout.chunks() {
                     let dw = &mut dw[chunk.offset..][..c * chunk.stride];
-                    if spread {
-                        add_down::<T, L>(lanes, layout.groups, chunk, x, scores, dw, next);
-                        continue;
-                    }
                     let x = |r: usize| chunk.of_row(x[r]);
-                    let g = |r, k| scores[k * PANEL + r];
-                    let next = |r: usize| next.get(r).map(|x| chunk.of_row(x));
-                    // The panel's sum by itself, as `add_down` makes it: the same bits, however far apart the rows are.
-                    let panel_dw = &mut panel_dw[..dw.len()];
-                    panel_dw.fill(T::zero());
-                    add_outer::<T, L>(lanes, chunk.stride, (rows, c), x, g, panel_dw, next);
-                    dw.iter_mut().zip(panel_dw).for_each(|(dw, sum)| *dw += *sum);
+                    let rows = VectorRows::new(rows, |r| L::split(x(r)).0);
+                    let next = |k: usize| next.get(2 * k + 1).map(|row| chunk.of_row(row));
+                    sum_down::<T, L, true>(lanes, layout.groups, &rows, g, dw, chunk.stride, next);
+                    add_rest(lanes, chunk, x, rows.count(), g, dw);
                 }
             }
             if let Some(dx) = &mut task.dx {
+                let (groups, g) = (Groups::new(rows), Factors { numbers: scores, result: 1, row: PANEL });
                 for chunk in layout.chunks() {
                     let dx_rows = &mut dx_rows[..rows * chunk.stride];
-                    dx_rows.fill(T::zero());
-                    let packed = chunk.of(weights, c);
-                    let w = |k: usize| &packed[k * chunk.stride..(k + 1) * chunk.stride];
-                    let g = |k: usize, r: usize| scores[k * PANEL + r];
-                    add_outer::<T, L>(lanes, chunk.stride, (c, rows), w, g, dx_rows, |_| None);
+                    let (stride, packed) = (chunk.stride, chunk.of(weights, c));
+                    let w = VectorRows::new(c, |k| L::split(&packed[k * stride..(k + 1) * stride]).0);
+                    sum_down::<T, L, false>(lanes, groups, &w, g, dx_rows, stride, |_| None);
                     let columns = chunk.first..chunk.first + chunk.length;
-                    for (k, row) in dx_rows.chunks_exact(chunk.stride).enumerate() {
+                    for (k, row) in dx_rows.chunks_exact(stride).enumerate() {
                         let mut dx = dx.row_mut(start + k);
                         let mut dx = dx.slice_axis_mut(Axis(0), columns.clone().into());
-                        dx.iter_mut().zip(row).for_each(|(dx, &g)| *dx = g);
+                        match dx.as_slice_mut() {
+                            Some(dx) => dx.copy_from_slice(&row[..chunk.length]),
+                            None => dx.iter_mut().zip(row).for_each(|(dx, &g)| *dx = g),
+                        }
                     }
                 }
             }
@@ -242,21 +237,19 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// dW's part of a chunk of features: down the rows, five results by two vectors at a time, or fewer by more. Every second
-/// row of the next panel is asked for meanwhile.
+/// Σ_r g(k, r)·x_r for each result k, added to `out[k * stride..]` or written there: down the rows, five results by two or
+/// four vectors at a time, or fewer by more. Rows that `next` gives are asked for meanwhile.
 #[inline(always)]
-fn add_down<T: FusedElement, L: Lanes<T>>(
+fn sum_down<'n, T: FusedElement, L: Lanes<T>, const ADDS: bool>(
     lanes: L,
-    groups: Groups,
-    chunk: Chunk,
-    x: &[&[T]],
-    g: &[T],
-    dw: &mut [T],
-    next: &[&[T]],
+    results: Groups,
+    rows: &VectorRows<'_, L::V>,
+    g: Factors<'_, T>,
+    out: &mut [T],
+    stride: usize,
+    next: impl Fn(usize) -> Option<&'n [T]>,
 ) {
-    let rows = VectorRows::new(x.len(), |r| L::split(chunk.of_row(x[r])).0);
-    let classes = g.len() / PANEL;
-    let most = match classes {
+    let most = match results.largest() {
         0..=1 => 4,
         2..=3 if L::REGISTERS < FEW => 2,
         2..=3 => 4,
@@ -266,32 +259,35 @@ fn add_down<T: FusedElement, L: Lanes<T>>(
     };
     let mut v = 0;
     while v < rows.whole() {
-        let width = most.min(rows.whole() - v);
-        let width = if width == 3 { 2 } else { width };
-        for row in next.iter().skip(1).step_by(2) {
-            (v..v + width).for_each(|v| prefetch_later(row, chunk.first + v * L::N));
+        let width = match most.min(rows.whole() - v) {
+            3 => 2,
+            width => width,
+        };
+        for row in (0..).map_while(&next) {
+            (v..v + width).for_each(|v| prefetch_later(row, v * L::N));
         }
-        for (first, count) in groups.iter() {
-            let g = &g[first * PANEL..];
+        for (first, count) in results.iter() {
+            let g = g.from(first);
             macro_rules! tile {
-                ($vectors:literal, $classes:literal) => {{
-                    let sums = down::<T, L, $vectors, $classes>(lanes, &rows, v, g, PANEL);
-                    let dw = dw[first * chunk.stride..].chunks_mut(chunk.stride);
-                    for (dw, sums) in dw.zip(sums) {
-                        let dw = &mut L::split_mut(dw).0[v..v + $vectors];
-                        dw.iter_mut().zip(sums).for_each(|(dw, sum)| *dw = lanes.add(*dw, sum));
+                ($vectors:literal, $results:literal) => {{
+                    let sums = down::<T, L, $vectors, $results>(lanes, rows, v, g);
+                    for (out, sums) in out[first * stride..].chunks_mut(stride).zip(sums) {
+                        let out = &mut L::split_mut(out).0[v..v + $vectors];
+                        for (out, sum) in out.iter_mut().zip(sums) {
+                            *out = if ADDS { lanes.add(*out, sum) } else { sum };
+                        }
                     }
                 }};
             }
             match (width, count) {
                 (4, 5) if L::REGISTERS >= MANY => tile!(4, 5),
                 (4, 4) if L::REGISTERS >= MANY => tile!(4, 4),
-                (2, 5) => tile!(2, 5),
-                (2, 4) => tile!(2, 4),
-                (2, 3) => tile!(2, 3),
                 (4, 3) => tile!(4, 3),
                 (4, 2) => tile!(4, 2),
                 (4, _) => tile!(4, 1),
+                (2, 5) => tile!(2, 5),
+                (2, 4) => tile!(2, 4),
+                (2, 3) => tile!(2, 3),
                 (2, 2) => tile!(2, 2),
                 (2, _) => tile!(2, 1),
                 (_, 5) => tile!(1, 5),
@@ -303,57 +299,29 @@ fn add_down<T: FusedElement, L: Lanes<T>>(
         }
         v += width;
     }
-    let rest = rows.whole() * L::N;
-    if rest < chunk.length {
-        for (class, dw) in dw.chunks_mut(chunk.stride).enumerate() {
-            let mut sum = lanes.splat(T::zero());
-            for (x, &g) in x.iter().zip(&g[class * PANEL..]) {
-                sum = lanes.mul_add(lanes.splat(g), lanes.load_part(&chunk.of_row(x)[rest..]), sum);
-            }
-            let dw = &mut L::split_mut(dw).0[rows.whole()];
-            *dw = lanes.add(*dw, sum);
-        }
-    }
 }
 
-/// out[k] += Σ_r g(r, k)·x(r), three rows by four results by a chunk of features at a time. `next` rows are asked for
-/// meanwhile.
+/// What a chunk's rows have beyond whole vectors, as `sum_down` adds the rest.
 #[inline(always)]
-fn add_outer<'a, T: FusedElement, L: Lanes<T>>(
+fn add_rest<'x, T: FusedElement, L: Lanes<T>>(
     lanes: L,
-    stride: usize,
-    (rows, results): (usize, usize),
-    x: impl Fn(usize) -> &'a [T],
-    g: impl Fn(usize, usize) -> T,
+    chunk: Chunk,
+    x: impl Fn(usize) -> &'x [T],
+    rows: usize,
+    g: Factors<'_, T>,
     out: &mut [T],
-    next: impl Fn(usize) -> Option<&'a [T]>,
 ) {
-    for r in (0..rows).step_by(3) {
-        for first in (0..results).step_by(4) {
-            let ahead = next(r + (first / 4).min(2)).unwrap_or_else(|| x(r));
-            let out = &mut out[first * stride..];
-            macro_rules! tile {
-                ($rows:literal, $results:literal) => {{
-                    let x: [&[T]; $rows] = std::array::from_fn(|k| x(r + k));
-                    let g: [[T; $results]; $rows] =
-                        std::array::from_fn(|row| std::array::from_fn(|k| g(r + row, first + k)));
-                    update::<T, L, $rows, $results>(lanes, x, g, out, stride, ahead);
-                }};
-            }
-            match ((rows - r).min(3), (results - first).min(4)) {
-                (3, 4) => tile!(3, 4),
-                (3, 3) => tile!(3, 3),
-                (3, 2) => tile!(3, 2),
-                (3, _) => tile!(3, 1),
-                (2, 4) => tile!(2, 4),
-                (2, 3) => tile!(2, 3),
-                (2, 2) => tile!(2, 2),
-                (2, _) => tile!(2, 1),
-                (_, 4) => tile!(1, 4),
-                (_, 3) => tile!(1, 3),
-                (_, 2) => tile!(1, 2),
-                _ => tile!(1, 1),
-            }
+    let rest = chunk.length / L::N * L::N;
+    if rest == chunk.length {
+        return;
+    }
+    for (k, out) in out.chunks_mut(chunk.stride).enumerate() {
+        let mut sum = lanes.splat(T::zero());
+        for r in 0..rows {
+            let g = lanes.splat(g.numbers[k * g.result + r * g.row]);
+            sum = lanes.mul_add(g, lanes.load_part(&x(r)[rest..]), sum);
         }
+        let out = &mut L::split_mut(out).0[rest / L::N];
+        *out = lanes.add(*out, sum);
     }
 }
