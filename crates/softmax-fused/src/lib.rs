@@ -1,5 +1,5 @@
-//! The linear softmax loss on a CPU, fused: the N×C scores are never stored, X is read from memory once, and
-//! the same problem gives the same bits whatever the number of threads.
+//! The linear softmax loss on a CPU, fused: the N×C scores are never stored, and every sum has a defined order, so that the
+//! same problem gives the same bits whatever the number of threads, the vector instructions and the memory allowed.
 //!
 //! ```
 //! use softmax_fused::ndarray::{Array1, Array2, array};
@@ -24,7 +24,7 @@
 //! # Ok::<(), softmax_fused::Error>(())
 //! ```
 //!
-//! # Two regimes
+//! # Two kernels
 //!
 //! Both take a block of rows r from scores to gradient while it is in cache, and then forget it:
 //!
@@ -33,28 +33,42 @@
 //! \qquad dW = \sum_r X_r^T G_r \qquad dX_r = G_r W^T
 //! ```
 //!
-//! **Up to 64 classes** both products have the features in the vector lanes, so that ten classes are ten and not
-//! sixteen. Wᵀ is packed once per call; a panel of up to 60 rows of X is read for the scores and, from cache, for dW.
-//! Rows are shared out in at most 32 tasks, a power of two, whose parts of dW are added in order.
+//! **Up to 64 classes** (narrow) the products have the features in the vector lanes, so that ten classes are ten and not
+//! sixteen. A panel of up to 60 rows of X is read from memory once, for the scores, and from cache again, for dW.
 //!
-//! **Above**, W is packed once per call into panels of two vectors of classes. A block of rows goes through tiles of six
-//! rows by one panel: as many rows as the memory allows, but at least 96, and at most 384 (f32) or 192 (f64). Its scores
-//! live in panels too, and become exponentials and then ∂loss/∂scores in place. Each panel of dW belongs to one task, and
-//! its sums run over the rows in order.
+//! **Above, and for sparse features** (wide), the classes are in the lanes. They go by groups of eight panels of two
+//! vectors. Each group has a maximum and sums of its own, so that its scores become exponentials while they are in the second
+//! cache; the row's maximum and sum are put together from the groups'.
 //!
-//! Neither partition depends on the number of threads, nor does any sum. The limit of 64 was measured: at 8192×784 in
-//! f32 the first takes 0.95 of the second's time at 64 classes and 0.55 at 40 (see the crate's ARCHITECTURE.md).
+//! # The same bits
+//!
+//! | what may differ | what stays |
+//! |---|---|
+//! | threads | everything |
+//! | vector instructions ([`Fused::level`]) | everything, on processors with fused multiply-add |
+//! | memory allowed ([`Fused::memory`]) | everything |
+//! | which outputs are asked for | the others |
+//! | the layout and the storage (f16, bf16 or the same numbers widened) of dense arrays | everything |
+//! | the samples beside a sample | its loss, log-sum-exp, predicted class and, under [`Reduction::Sum`], its row of dX |
+//!
+//! The unit of all sums is a vector of 64 bytes, whatever the registers are; exponential, logarithm and tanh are the crate's
+//! own. The limit of 64 classes ([`Fused::narrow_up_to`]) does change bits.
 //!
 //! # Memory
 //!
-//! Beyond inputs and outputs, at most what [`Fused::memory`] says, by default 64 MiB, and the copy of W. It is kept from
-//! call to call, for each element type and either kernel of its own: an instance that takes turns with f32 and f64, or with
-//! few classes and many, keeps as much for each. What a call still allocates is a few words for each helping thread.
+//! Beyond inputs and outputs, at most what [`Fused::memory`] says, by default 64 MiB or the size of W, whichever is more. It is
+//! kept from call to call, for each element type and either kernel of its own: an instance that takes turns with f32 and
+//! f64, or with few classes and many, keeps as much for each. What a call still allocates is a few words for each thread.
+//!
+//! # Storage
+//!
+//! f16 and bf16 are widened where they are packed. With sparse features ([`Csr`]) scores and dW take time in proportion to the
+//! entries that are stored; dX would be dense, and is [`Error::Unsupported`].
 //!
 //! # Instruction sets
 //!
-//! One source, through `pulp`: AVX2 with FMA, AVX-512, NEON, and plain scalar code ([`Level`]). The
-//! conformance suite runs at every level that a machine has.
+//! One source, through `pulp`: AVX2 with FMA, AVX-512, NEON (untested), and plain code ([`Level`]). The conformance suite
+//! runs at every level that a machine has.
 
 #![deny(unsafe_code)]
 
