@@ -90,6 +90,7 @@ impl<'p, T: FusedElement> Matrix<'p, T> {
     }
 
     /// Row `i`, widened.
+    #[inline(always)]
     pub(crate) fn copy_row(&self, i: usize, to: &mut [T]) {
         with_numbers!(self, array => copy(&array.index_axis_move(Axis(0), i), to));
     }
@@ -141,6 +142,7 @@ impl<'p, T: FusedElement> Samples<'p, T> {
     }
 
     /// Row `i`, widened, with its zeros.
+    #[inline(always)]
     pub(crate) fn copy_row(&self, i: usize, to: &mut [T]) {
         match self {
             Samples::Dense(array) => array.copy_row(i, to),

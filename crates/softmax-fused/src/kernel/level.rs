@@ -174,9 +174,11 @@ macro_rules! impl_element {
                 from.$widen(to);
             }
 
-            #[inline]
+            #[inline(always)]
             fn widen_bf16(from: &[bf16], to: &mut [$T]) {
-                from.$widen(to);
+                // The upper half of an f32; as a loop it is compiled for the level.
+                let widened = |from: bf16| f32::from_bits(u32::from(from.to_bits()) << 16);
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to = <$T>::from(widened(from)));
             }
 
             #[inline(always)]

@@ -18,14 +18,18 @@ pub(super) const SUMMED: usize = 192;
 /// Rows that go through the scores together: with their part of a group they stay in the second cache.
 const STRIP: usize = 2 * SUMMED;
 
-/// Rows of a block at most: dW is read and written once for each.
+/// Rows of a block at most, unless it takes more to give each thread a strip: dW is read and written once for each.
 const MOST_ROWS: usize = 6 * SUMMED;
+
+/// Tasks of a round for each thread, so that none waits long for the others.
+const TASKS: usize = 4;
 
 /// Numbers of W that a thread keeps packed for all rows of a block.
 const MOST_KEPT: usize = 1 << 20;
 
 /// Features of dW that a group's rows meet together.
 const FEATURES: usize = 16 * TILE;
+const LEAST_FEATURES: usize = 4 * TILE;
 
 /// Sizes that hold for the whole call.
 #[derive(Clone, Copy, Debug)]
@@ -57,17 +61,20 @@ impl Plan {
         let panels = c.div_ceil(width);
         // What a row costs: scores, slopes, copies of its features, dX, and what is known of each group.
         let scores = panels * width * if slopes { 2 } else { 1 };
+        let groups = panels.div_ceil(GROUP);
+        // So many pieces of a group give each thread enough of them.
+        let pieces = (TASKS * threads).div_ceil(groups);
+        let part = (d.div_ceil(pieces)).next_multiple_of(TILE).clamp(LEAST_FEATURES, FEATURES);
         let (of_features, most, features) = match &problem.features {
             Samples::Dense(_) => {
-                (d * (1 + usize::from(outputs.weights_gradient.is_some())), MOST_ROWS, FEATURES)
+                let copies = 1 + usize::from(outputs.weights_gradient.is_some());
+                (copies * d, MOST_ROWS.max(pieces * STRIP), part)
             }
-            // Entries that are turned for dW, in features enough that each thread has some parts.
-            Samples::Csr(csr) => {
-                (2 * csr.n_entries() / n.max(1), usize::MAX, d.div_ceil(4 * threads).max(TILE))
-            }
+            // Entries that are turned for dW.
+            Samples::Csr(csr) => (2 * csr.n_entries() / n.max(1), usize::MAX, d.div_ceil(pieces).max(TILE)),
         };
         let dx = if outputs.features_gradient.is_some() { d.next_multiple_of(width) } else { 0 };
-        let per_row = scores + of_features + dx + panels.div_ceil(GROUP) * 5 + 32;
+        let per_row = scores + of_features + dx + groups * 5 + 32;
         let affordable = memory / size_of::<T>() / per_row;
         let most = if affordable >= SUMMED { affordable.min(most) / SUMMED * SUMMED } else { SUMMED };
         // As many blocks as that takes, and all of about a size.
