@@ -192,7 +192,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                                 tile.copy_from_slice(&sums[waiting(k)]);
                             }
                         }
-                        let ahead: [&[T]; ($rows + 1) / 2] = std::array::from_fn(ahead);
+                        let ahead: [&[T]; usize::div_ceil($rows, 2)] = std::array::from_fn(ahead);
                         let tile = dots(lanes, x, w, chunk.stride, tile, ahead);
                         for (k, tile) in tile.iter().enumerate() {
                             if is_last {

@@ -86,7 +86,7 @@ pub(super) fn pack_panels<T: FusedElement, S: Number<T>, L: Lanes<T>>(
 /// A panel's row, and zeros where there are fewer numbers.
 #[inline(always)]
 fn copy_vectors<T: FusedElement, L: Lanes<T>>(from: &[T], to: &mut [T]) {
-    if from.len() == to.len() && to.len() % L::N == 0 {
+    if from.len() == to.len() && to.len().is_multiple_of(L::N) {
         // Without the call that a slice of unknown length takes.
         L::split_mut(to).0.iter_mut().zip(L::split(from).0).for_each(|(to, from)| *to = *from);
     } else {

@@ -251,7 +251,7 @@ impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
                                     product(lanes, x, w, left, soon, |r, v, sum| out[r][v] = sum);
                                 } else {
                                     product(lanes, x, w, left, soon, |r, v, sum| {
-                                        out[r][v] = lanes.add(out[r][v], sum)
+                                        out[r][v] = lanes.add(out[r][v], sum);
                                     });
                                 }
                             }
