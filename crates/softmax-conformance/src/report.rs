@@ -229,6 +229,17 @@ impl Report {
         assert!(other.is_none(), "expected a backend that does {other:?}: {self}");
     }
 
+    /// No case was left out but those whose names begin with one of `kinds`, which need what the backend does not promise.
+    ///
+    /// # Panics
+    /// Where another was skipped.
+    #[track_caller]
+    pub fn assert_skips_only(&self, kinds: &[&str]) {
+        let is_other = |case: &&Skipped| !kinds.iter().any(|kind| case.name.starts_with(kind));
+        let other = self.skipped.iter().find(is_other);
+        assert!(other.is_none(), "expected a backend that {other:?} applies to: {self}");
+    }
+
     /// The report as JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("names and numbers can be written as JSON")
