@@ -1,6 +1,7 @@
 //! What happens to a strip of a group's scores between the products: formulas (2) to (4), and (8) but for what needs every
 //! class. The classes are in the vector lanes.
 
+use super::plan::{Block, Plan};
 use super::scores::Piece;
 use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::Lanes;
@@ -20,6 +21,19 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// A group's strip of a block.
+    pub(super) fn new(plan: Plan, block: Block, group: usize, strip: usize) -> Self {
+        let (first_class, classes) = plan.group_classes(group);
+        Place {
+            first_sample: block.first + strip * plan.strip,
+            rows: block.rows_of(plan, strip),
+            first_class,
+            classes,
+            width: plan.width,
+            pitch: plan.tile(),
+        }
+    }
+
     /// The panels: where each begins, its first class, and how many it has.
     fn panels(self) -> impl Iterator<Item = (usize, usize, usize)> {
         let count = self.classes.div_ceil(self.width);

@@ -193,19 +193,9 @@ impl<T: FusedElement> Context<'_, '_, T> {
     #[inline(always)]
     fn finish<L: Lanes<T>>(&self, lanes: L, group: usize, strip: usize, region: &mut [T]) {
         let Context { plan, block, .. } = *self;
-        let rows = block.rows_of(plan, strip);
         let (scores, slopes) = region.split_at_mut(plan.scores());
-        let (first_class, classes) = plan.group_classes(group);
-        let first_row = strip * plan.strip;
-        let place = Place {
-            first_sample: block.first + first_row,
-            rows,
-            first_class,
-            classes,
-            width: plan.width,
-            pitch: plan.tile(),
-        };
-        for first in (0..rows).step_by(ROWS) {
+        let (place, first_row) = (Place::new(plan, block, group, strip), strip * plan.strip);
+        for first in (0..place.rows).step_by(ROWS) {
             let row = first_row + first;
             let columns = &self.columns[row / ROWS];
             let at = group * plan.strips() * plan.strip + row;

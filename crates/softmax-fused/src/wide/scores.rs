@@ -54,14 +54,12 @@ pub(super) fn score_block<T: FusedElement>(
     };
     let is_sparse = matches!(features, Features::Rows(..));
     let together = if plan.by_groups(crew.threads()) && !is_sparse { strips } else { 1 };
+    let context = Context { features, problem, spare, terms, plan, block };
     let regions = scratch.regions.chunks_mut(together * plan.region());
     let facts = scratch.facts.pieces(together * plan.strip);
     crew.for_each(regions.zip(facts), |task, (regions, facts)| {
-        let (group, strip) = (task * together / strips, task * together % strips);
-        T::run(
-            crew.level,
-            Scores { features, problem, regions, facts, spare, terms, plan, block, group, strip },
-        );
+        let (group, first) = (task * together / strips, task * together % strips);
+        T::run(crew.level, (context, Strips { group, first, regions, facts }));
     });
 
     let (facts, pitch) = (&scratch.facts, strips * plan.strip);
@@ -168,100 +166,108 @@ enum Features<'t, T> {
     Rows(&'t Csr<'t, T>, ArrayView2<'t, T>),
 }
 
-struct Scores<'t, 'p, 'q, T> {
+/// What all tasks of a block share.
+#[derive(Clone, Copy)]
+struct Context<'t, 'p, 'q, T> {
     features: Features<'t, T>,
     problem: &'t Stored<'q, T>,
-    /// Those of a strip, or of all strips.
-    regions: &'t mut [T],
-    facts: Piece<'t, T>,
     spare: &'t Spare<T>,
     terms: &'t Terms<'t, 'p, T>,
     plan: Plan,
     block: Block,
-    group: usize,
-    /// The first strip.
-    strip: usize,
 }
 
-impl<T: FusedElement> Kernel<T> for Scores<'_, '_, '_, T> {
+/// Strips of a group: one, or all of the block's.
+struct Strips<'t, T> {
+    group: usize,
+    first: usize,
+    regions: &'t mut [T],
+    facts: Piece<'t, T>,
+}
+
+impl<T: FusedElement> Kernel<T> for (Context<'_, '_, '_, T>, Strips<'_, T>) {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Scores { features, problem, regions, mut facts, spare, terms, plan, block, group, strip } = self;
-        let (width, panels, (first_class, classes)) =
-            (plan.width, plan.panels_of(group), plan.group_classes(group));
+        let (context, Strips { group, first, regions, mut facts }) = self;
+        let Context { plan, block, .. } = context;
         // What is packed for the first strip stays for the others.
         let kept = if regions.len() > plan.region() { plan.d } else { CHUNK };
-        let mut packed = spare.take(match features {
-            Features::Tiles(_) => kept * panels * width,
+        let mut packed = context.spare.take(match context.features {
+            Features::Tiles(_) => kept * plan.panels_of(group) * plan.width,
             Features::Rows(..) => 0,
         });
         for (k, region) in regions.chunks_mut(plan.region()).enumerate() {
-            let (rows, first_row) = (block.rows_of(plan, strip + k), (strip + k) * plan.strip);
-            if rows == 0 {
+            let place = Place::new(plan, block, group, first + k);
+            if place.rows == 0 {
                 break;
             }
-            let place = Place {
-                first_sample: block.first + first_row,
-                rows,
-                first_class,
-                classes,
-                width,
-                pitch: plan.tile(),
-            };
             let (scores, slopes) = region.split_at_mut(plan.scores());
-            match features {
-                Features::Tiles(features) => {
-                    let padded = block.rows.next_multiple_of(TILE);
-                    if plan.d == 0 {
-                        scores.fill(T::zero());
-                    }
-                    for first in (0..plan.d).step_by(CHUNK) {
-                        let length = CHUNK.min(plan.d - first);
-                        let at = if kept == plan.d { first } else { 0 };
-                        let packed = &mut packed[at * panels * width..][..length * panels * width];
-                        let next = plan.d.min(first + CHUNK)..plan.d.min(first + 2 * CHUNK);
-                        if k == 0 {
-                            with_numbers!(problem.weights, weights => {
-                                let classes = first_class..first_class + classes;
-                                pack_panels(lanes, &weights, first..first + length, classes, width, packed);
-                            });
-                        }
-                        let x = &features[first * padded + first_row * length..];
-                        let tiles = rows.div_ceil(TILE);
-                        for (tile, x) in x.chunks(TILE * length).take(tiles).enumerate() {
-                            let x = x.as_chunks().0;
-                            for (p, w) in packed.chunks_exact(length * width).enumerate() {
-                                let mut soon = Ahead::of(w);
-                                if k == 0 {
-                                    with_numbers!(problem.weights, weights => {
-                                        let classes = first_class..first_class + classes;
-                                        let next = weights.slice_axis(Axis(0), next.clone().into());
-                                        let next = next.slice_axis(Axis(1), classes.into());
-                                        soon = ahead(&next, tile * panels + p, soon);
-                                    });
-                                }
-                                let w = L::split(w).0.as_chunks::<PANEL>().0;
-                                let out =
-                                    &mut scores[p * plan.tile() + tile * TILE * width..][..TILE * width];
-                                let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
-                                let left = rows - tile * TILE;
-                                if first == 0 {
-                                    product(lanes, x, w, left, soon, |r, v, sum| out[r][v] = sum);
-                                } else {
-                                    product(lanes, x, w, left, soon, |r, v, sum| {
-                                        out[r][v] = lanes.add(out[r][v], sum);
-                                    });
-                                }
-                            }
-                        }
-                    }
-                }
-                Features::Rows(features, weights) => sparse::scores(lanes, features, &weights, place, scores),
+            match context.features {
+                Features::Tiles(x) => context.products(lanes, x, place, (&mut packed, kept, k == 0), scores),
+                Features::Rows(x, weights) => sparse::scores(lanes, x, &weights, place, scores),
             }
             let facts = facts.part(k * plan.strip..(k + 1) * plan.strip);
-            exponentials(lanes, terms, place, scores, slopes, facts);
+            exponentials(lanes, context.terms, place, scores, slopes, facts);
+        }
+    }
+}
+
+impl<T: FusedElement> Context<'_, '_, '_, T> {
+    /// X·W of a strip and a group. `packed` has room for the group's part of W, of `kept` features at a time; whether it
+    /// is still to be packed.
+    #[inline(always)]
+    fn products<L: Lanes<T>>(
+        &self,
+        lanes: L,
+        x: &[T],
+        place: Place,
+        (packed, kept, packs): (&mut [T], usize, bool),
+        scores: &mut [T],
+    ) {
+        let Context { plan, block, .. } = *self;
+        let Place { rows, width, .. } = place;
+        let (panels, tiles) = (place.classes.div_ceil(width), rows.div_ceil(TILE));
+        let (padded, first_row) = (block.rows.next_multiple_of(TILE), place.first_sample - block.first);
+        let classes = place.first_class..place.first_class + place.classes;
+        if plan.d == 0 {
+            scores.fill(T::zero());
+        }
+        for first in (0..plan.d).step_by(CHUNK) {
+            let length = CHUNK.min(plan.d - first);
+            let at = if kept == plan.d { first } else { 0 };
+            let packed = &mut packed[at * panels * width..][..length * panels * width];
+            if packs {
+                with_numbers!(self.problem.weights, weights => {
+                    pack_panels(lanes, &weights, first..first + length, classes.clone(), width, packed);
+                });
+            }
+            let next = plan.d.min(first + CHUNK)..plan.d.min(first + 2 * CHUNK);
+            let x = &x[first * padded + first_row * length..];
+            for (tile, x) in x.chunks(TILE * length).take(tiles).enumerate() {
+                let (x, left) = (x.as_chunks().0, rows - tile * TILE);
+                for (p, w) in packed.chunks_exact(length * width).enumerate() {
+                    let mut soon = Ahead::of(w);
+                    if packs {
+                        with_numbers!(self.problem.weights, weights => {
+                            let next = weights.slice_axis(Axis(0), next.clone().into());
+                            let next = next.slice_axis(Axis(1), classes.clone().into());
+                            soon = ahead(&next, tile * panels + p, soon);
+                        });
+                    }
+                    let w = L::split(w).0.as_chunks::<PANEL>().0;
+                    let out = &mut scores[p * place.pitch + tile * TILE * width..][..TILE * width];
+                    let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                    if first == 0 {
+                        product(lanes, x, w, left, soon, |r, v, sum| out[r][v] = sum);
+                    } else {
+                        product(lanes, x, w, left, soon, |r, v, sum| {
+                            out[r][v] = lanes.add(out[r][v], sum);
+                        });
+                    }
+                }
+            }
         }
     }
 }
