@@ -2,6 +2,7 @@
 //! without a rounding, where it is packed or loaded.
 
 use crate::kernel::level::FusedElement;
+use crate::kernel::products::Ahead;
 use softmax_core::half::{bf16, f16};
 use softmax_core::ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, Axis, Zip};
 use softmax_core::{Csr, Features, Problem, Weights};
@@ -137,6 +138,22 @@ impl<'p, T: FusedElement> Samples<'p, T> {
     pub(crate) fn plain_rows(&self) -> Option<ArrayView2<'p, T>> {
         match self {
             Samples::Dense(array) => array.plain_rows(),
+            Samples::Csr(_) => None,
+        }
+    }
+
+    /// Bytes of a number.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Samples::Dense(Matrix::F16(_) | Matrix::Bf16(_)) => 2,
+            Samples::Dense(Matrix::Plain(_)) | Samples::Csr(_) => size_of::<T>(),
+        }
+    }
+
+    /// Row `i`, where its numbers lie together, to be asked for.
+    pub(crate) fn ahead(&self, i: usize) -> Option<Ahead> {
+        match self {
+            Samples::Dense(array) => with_numbers!(array, array => array.row(i).to_slice().map(Ahead::of)),
             Samples::Csr(_) => None,
         }
     }

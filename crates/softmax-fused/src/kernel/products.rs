@@ -11,35 +11,8 @@ use softmax_core::Element;
 /// Steps of a loop at a time: fewer instructions beside the multiply-adds, for a core that is shared.
 const UNROLL: usize = 4;
 
-/// Asks for the cache line of an element that will be read soon: the hardware's own prefetching follows no jump
-/// from row to row.
-#[inline(always)]
-pub(crate) fn prefetch<T>(slice: &[T], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing that the program sees, whatever the address; SSE, which it needs, is
-        // part of every x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(slice.as_ptr().wrapping_add(at).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (slice, at);
-}
-
-/// The same, for the second cache: what is wanted later must not push out what is wanted now.
-#[inline(always)]
-pub(crate) fn prefetch_later<T>(slice: &[T], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: as above.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(slice.as_ptr().wrapping_add(at).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (slice, at);
-}
-
-/// What will be wanted soon: an address that is asked for and never read.
+/// What will be wanted soon: an address that is asked for and never read. The hardware's own prefetching follows no jump from
+/// row to row.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead(*const u8);
 
@@ -48,13 +21,32 @@ impl Ahead {
         Ahead(slice.as_ptr().cast())
     }
 
-    /// Asks for the line so many bytes on, for the second cache.
+    /// So many bytes on.
+    pub(crate) fn on(self, bytes: usize) -> Self {
+        Ahead(self.0.wrapping_add(bytes))
+    }
+
+    /// Asks for the line so many bytes on.
     #[inline(always)]
     pub(crate) fn ask(self, bytes: usize) {
         #[cfg(target_arch = "x86_64")]
         {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: a prefetch reads nothing that the program sees, whatever the address; SSE, which it needs, is
+            // part of every x86-64.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.0.wrapping_add(bytes).cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (self.0, bytes);
+    }
+
+    /// The same, for the second cache: what is wanted later must not push out what is wanted now.
+    #[inline(always)]
+    pub(crate) fn ask_later(self, bytes: usize) {
+        #[cfg(target_arch = "x86_64")]
+        {
             use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-            // SAFETY: as for `prefetch`.
+            // SAFETY: as above.
             unsafe { _mm_prefetch::<_MM_HINT_T1>(self.0.wrapping_add(bytes).cast()) };
         }
         #[cfg(not(target_arch = "x86_64"))]
@@ -64,7 +56,7 @@ impl Ahead {
 
 /// `R` rows of X by `K` of the rows of `stride` in `w`, along the features: x_r · w_k is added to `tile[r][k]`, in
 /// vectors. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. `ahead` are rows that will
-/// be wanted next, asked for at the pace of the work.
+/// be wanted next, `pace` bytes of them for each vector.
 #[inline(always)]
 pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, const A: usize>(
     lanes: L,
@@ -72,7 +64,7 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, cons
     w: &[T],
     stride: usize,
     tile: [[L::V; K]; R],
-    ahead: [&[T]; A],
+    (ahead, pace): ([Ahead; A], usize),
 ) -> [[L::V; K]; R] {
     let length = x[0].len();
     let whole = length / L::N;
@@ -100,7 +92,7 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, cons
     for v in (0..whole / UNROLL).map(|k| k * UNROLL) {
         for u in 0..UNROLL {
             // A vector is a line, and prefetching what is there already costs little.
-            ahead.iter().for_each(|row| prefetch(row, (v + u) * L::N));
+            ahead.iter().for_each(|row| row.ask((v + u) * pace));
             step!(v + u);
         }
     }

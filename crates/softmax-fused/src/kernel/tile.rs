@@ -40,7 +40,7 @@ fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: us
 ) -> [[L::V; V]; R] {
     let mut sums = [[lanes.splat(T::zero()); V]; R];
     for (k, (x, w)) in x.iter().zip(w).enumerate() {
-        ahead.ask(k * STEP);
+        ahead.ask_later(k * STEP);
         for r in 0..R {
             let x = lanes.splat(x[FIRST + r]);
             for v in 0..V {

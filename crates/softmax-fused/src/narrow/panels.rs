@@ -6,7 +6,7 @@ use super::task::Task;
 use crate::columns::Columns;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::products::{Factors, VectorRows, dots, down, prefetch_later};
+use crate::kernel::products::{Ahead, Factors, VectorRows, dots, down};
 use crate::stored::Stored;
 use crate::terms::Terms;
 use softmax_core::ndarray::Axis;
@@ -51,12 +51,14 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             let first_sample = task.first_sample + start;
             let mut x: [&[T]; PANEL] = [&[]; PANEL];
             rows_of(problem, first_sample, &mut x[..rows], copies);
-            let mut next: [&[T]; PANEL] = [&[]; PANEL];
             let after = panel.min(task.rows - start - rows);
-            rows_of(problem, first_sample + rows, &mut next[..after], &mut []);
-            let next = &next[..after];
+            let mut next = [Ahead::of(x[0]); PANEL];
+            for (k, next) in next[..after].iter_mut().enumerate() {
+                *next = problem.features.ahead(first_sample + rows + k).unwrap_or(*next);
+            }
+            let (next, size) = (&next[..after], problem.features.size());
 
-            panel_scores::<T, L>(lanes, layout, &x[..rows], next, weights, sums, scores);
+            panel_scores::<T, L>(lanes, layout, &x[..rows], (next, size), weights, sums, scores);
             columns.begin(terms, first_sample, rows);
             exponentials(terms, scores, slopes, &mut columns);
             task.loss += columns.losses(terms);
@@ -93,7 +95,8 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                     let dw = &mut dw[chunk.offset..][..c * chunk.stride];
                     let x = |r: usize| chunk.of_row(x[r]);
                     let rows = VectorRows::new(rows, |r| L::split(x(r)).0);
-                    let next = |k: usize| next.get(2 * k + 1).map(|row| chunk.of_row(row));
+                    let next = |k: usize| next.get(2 * k + 1).map(|row| row.on(chunk.first * size));
+                    let next = (next, size * L::N);
                     sum_down::<T, L, true>(lanes, layout.groups, &rows, g, dw, chunk.stride, next);
                     add_rest(lanes, chunk, x, rows.count(), g, dw);
                 }
@@ -104,7 +107,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                     let dx_rows = &mut dx_rows[..rows * chunk.stride];
                     let (stride, packed) = (chunk.stride, chunk.of(weights, c));
                     let w = VectorRows::new(c, |k| L::split(&packed[k * stride..(k + 1) * stride]).0);
-                    sum_down::<T, L, false>(lanes, groups, &w, g, dx_rows, stride, |_| None);
+                    sum_down::<T, L, false>(lanes, groups, &w, g, dx_rows, stride, (|_| None, 0));
                     let columns = chunk.first..chunk.first + chunk.length;
                     for (k, row) in dx_rows.chunks_exact(stride).enumerate() {
                         let mut dx = dx.row_mut(start + k);
@@ -154,7 +157,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
     lanes: L,
     layout: Layout,
     x: &[&[T]],
-    next: &[&[T]],
+    (next, size): (&[Ahead], usize),
     weights: &[T],
     sums: &mut [T],
     out: &mut [T],
@@ -177,7 +180,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                 // Every second of the next panel's rows, in the place of these.
                 let ahead = |k: usize| {
                     let row = next.get(r + 2 * k).filter(|_| group == 0 && 2 * k < rows);
-                    chunk.of_row(row.unwrap_or(&x[r]))
+                    row.map_or(Ahead::of(chunk.of_row(x[r])), |row| row.on(chunk.first * size))
                 };
                 macro_rules! tile {
                     ($rows:literal, $classes:literal, $first:expr) => {{
@@ -192,8 +195,8 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                                 tile.copy_from_slice(&sums[waiting(k)]);
                             }
                         }
-                        let ahead: [&[T]; usize::div_ceil($rows, 2)] = std::array::from_fn(ahead);
-                        let tile = dots(lanes, x, w, chunk.stride, tile, ahead);
+                        let ahead: [Ahead; usize::div_ceil($rows, 2)] = std::array::from_fn(ahead);
+                        let tile = dots(lanes, x, w, chunk.stride, tile, (ahead, size * L::N));
                         for (k, tile) in tile.iter().enumerate() {
                             if is_last {
                                 for (class, &sum) in tile.iter().enumerate() {
@@ -238,16 +241,17 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
 }
 
 /// Σ_r g(k, r)·x_r for each result k, added to `out[k * stride..]` or written there: down the rows, five results by two or
-/// four vectors at a time, or fewer by more. Rows that `next` gives are asked for meanwhile.
+/// four vectors at a time, or fewer by more. Of rows that `next` gives `pace` bytes are asked for with
+/// each vector.
 #[inline(always)]
-fn sum_down<'n, T: FusedElement, L: Lanes<T>, const ADDS: bool>(
+fn sum_down<T: FusedElement, L: Lanes<T>, const ADDS: bool>(
     lanes: L,
     results: Groups,
     rows: &VectorRows<'_, L::V>,
     g: Factors<'_, T>,
     out: &mut [T],
     stride: usize,
-    next: impl Fn(usize) -> Option<&'n [T]>,
+    (next, pace): (impl Fn(usize) -> Option<Ahead>, usize),
 ) {
     let most = match results.largest() {
         0..=1 => 4,
@@ -264,7 +268,7 @@ fn sum_down<'n, T: FusedElement, L: Lanes<T>, const ADDS: bool>(
             width => width,
         };
         for row in (0..).map_while(&next) {
-            (v..v + width).for_each(|v| prefetch_later(row, v * L::N));
+            (v..v + width).for_each(|v| row.ask_later(v * pace));
         }
         for (first, count) in results.iter() {
             let g = g.from(first);
