@@ -3,7 +3,8 @@
 use softmax_conformance::{Runner, Suite, check, judge_in_turns, reference};
 use softmax_fused::ndarray::{Array1, Array2, s};
 use softmax_fused::{
-    Backend, Element, Feature, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, SoftmaxBackend,
+    Backend, Element, Feature, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, Setting,
+    SoftmaxBackend,
 };
 
 /// dX of sparse features would be dense.
@@ -48,10 +49,15 @@ fn the_wide_kernel_takes_few_classes() {
     }
 }
 
-/// Otherwise no case would compare bits.
+/// Otherwise no case would compare bits, or not those of every level.
 #[test]
 fn it_says_that_its_bits_do_not_change() {
-    assert!(Fused::new().descriptor().deterministic);
+    let fused = Fused::new();
+    assert!(fused.descriptor().deterministic && fused.is_batch_invariant());
+    let variants = SoftmaxBackend::<f32>::variants(&fused, Setting::Level);
+    let names: Vec<&str> = variants.iter().map(|variant| &*variant.name).collect();
+    assert_eq!(names, Level::available().into_iter().map(Level::name).collect::<Vec<_>>());
+    assert!(SoftmaxBackend::<f64>::variants(&fused, Setting::Memory).len() > 1);
 }
 
 /// One instance in both types, whose scratch memory is not one for both.
