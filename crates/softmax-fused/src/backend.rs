@@ -1,6 +1,6 @@
 use crate::kernel::level::{FusedElement, Level};
 use crate::rounds::Crew;
-use crate::stored::{Samples, Stored};
+use crate::stored::{Dense, Samples, Stored};
 use crate::terms::Terms;
 use crate::{narrow, wide};
 use rayon::ThreadPool;
@@ -11,7 +11,7 @@ use softmax_core::{
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Memory beyond inputs and outputs, unless it is set: that, or as much as W has.
+/// Default of [`Fused::memory`], unless W is larger.
 const DEFAULT_MEMORY: usize = 64 << 20;
 
 /// Threads of a pool of its own at most: more is a mistake, and takes the system minutes to start.
@@ -75,7 +75,8 @@ impl Fused {
     }
 
     /// Holds at most about so many bytes beyond inputs and outputs, but enough for one task (up to 64 classes), or a block of
-    /// 192 rows (more classes). Default 64 MiB, or the size of W if that is more.
+    /// 192 rows (more classes). With sparse features a copy of W comes on top, unless its rows are contiguous and of the
+    /// element type. Default 64 MiB, or the size of W if that is more.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = Some(bytes);
@@ -118,14 +119,17 @@ impl Fused {
         let of_weights = problem.n_features() * problem.n_classes() * size_of::<T>();
         let memory = self.memory.unwrap_or(DEFAULT_MEMORY.max(of_weights));
         let stored = Stored::new(problem);
-        let is_dense = matches!(stored.features, Samples::Dense(_));
-        let is_narrow = is_dense && problem.n_classes() <= self.narrow_up_to;
+        let is_narrow = problem.n_classes() <= self.narrow_up_to;
         let scratch = scratch(self);
         let terms = Terms::new(problem, &stored);
-        let (loss_sum, correct) = if is_narrow {
-            narrow::evaluate(&mut scratch.narrow, &terms, &stored, outputs, memory, crew)
-        } else {
-            wide::evaluate(&mut scratch.wide, &terms, &stored, outputs, memory, crew)
+        let (loss_sum, correct) = match stored.features {
+            Samples::Dense(features) if is_narrow => {
+                let dense = Dense { features, weights: stored.weights };
+                narrow::evaluate(&mut scratch.narrow, &terms, &dense, outputs, memory, crew)
+            }
+            Samples::Dense(_) | Samples::Csr(_) => {
+                wide::evaluate(&mut scratch.wide, &terms, &stored, outputs, memory, crew)
+            }
         };
         if let Some(dx) = outputs.features_gradient.as_mut().filter(|_| terms.ignores()) {
             // Zero times an infinite weight is not zero.
@@ -162,7 +166,7 @@ impl Backend for Fused {
 }
 
 impl Fused {
-    /// Itself otherwise set, under names.
+    /// This backend with each value of a setting.
     fn others(&self, setting: Setting) -> Vec<(Cow<'static, str>, Fused)> {
         match setting {
             Setting::Level => {

@@ -56,7 +56,7 @@
 //!
 //! # Memory
 //!
-//! Beyond inputs and outputs, at most what [`Fused::memory`] says, by default 64 MiB or the size of W, whichever is more. It is
+//! Beyond inputs and outputs, about what [`Fused::memory`] says, by default 64 MiB or the size of W, whichever is more. It is
 //! kept from call to call, for each element type and either kernel of its own: an instance that takes turns with f32 and
 //! f64, or with few classes and many, keeps as much for each. What a call still allocates is a few words for each thread.
 //!

@@ -1,10 +1,10 @@
 //! A problem's features and weights as they are stored: arrays of the element type, or of half precision, which is widened,
 //! without a rounding, where it is packed or loaded.
 
+use crate::kernel::ahead::Ahead;
 use crate::kernel::level::FusedElement;
-use crate::kernel::products::Ahead;
 use softmax_core::half::{bf16, f16};
-use softmax_core::ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, Axis, Zip};
+use softmax_core::ndarray::{ArrayView1, ArrayView2, Axis};
 use softmax_core::{Csr, Features, Problem, Weights};
 
 /// A number that is one of the element type's.
@@ -96,9 +96,17 @@ impl<'p, T: FusedElement> Matrix<'p, T> {
         with_numbers!(self, array => copy(&array.index_axis_move(Axis(0), i), to));
     }
 
-    /// Row `i`, widened.
-    pub(crate) fn assign_row(&self, i: usize, to: ArrayViewMut1<'_, T>) {
-        with_numbers!(self, array => Zip::from(to).and(array.row(i)).for_each(|to, from| *to = from.widened()));
+    /// Bytes of a number.
+    pub(crate) fn size(&self) -> usize {
+        match self {
+            Matrix::Plain(_) => size_of::<T>(),
+            Matrix::F16(_) | Matrix::Bf16(_) => size_of::<f16>(),
+        }
+    }
+
+    /// Row `i`, where its numbers lie together, to be prefetched.
+    pub(crate) fn ahead(&self, i: usize) -> Option<Ahead> {
+        with_numbers!(self, array => array.row(i).to_slice().map(Ahead::of))
     }
 
     /// The sum of the squares, in f64.
@@ -126,50 +134,22 @@ pub(crate) enum Samples<'p, T> {
     Csr(Csr<'p, T>),
 }
 
-impl<'p, T: FusedElement> Samples<'p, T> {
+impl<T: FusedElement> Samples<'_, T> {
     pub(crate) fn dim(&self) -> (usize, usize) {
         match self {
             Samples::Dense(array) => array.dim(),
             Samples::Csr(csr) => (csr.n_rows(), csr.n_columns()),
         }
     }
+}
 
-    /// The array, if it is of the element type and its rows lie together.
-    pub(crate) fn plain_rows(&self) -> Option<ArrayView2<'p, T>> {
-        match self {
-            Samples::Dense(array) => array.plain_rows(),
-            Samples::Csr(_) => None,
-        }
-    }
-
-    /// Bytes of a number.
-    pub(crate) fn size(&self) -> usize {
-        match self {
-            Samples::Dense(Matrix::F16(_) | Matrix::Bf16(_)) => 2,
-            Samples::Dense(Matrix::Plain(_)) | Samples::Csr(_) => size_of::<T>(),
-        }
-    }
-
-    /// Row `i`, where its numbers lie together, to be asked for.
-    pub(crate) fn ahead(&self, i: usize) -> Option<Ahead> {
-        match self {
-            Samples::Dense(array) => with_numbers!(array, array => array.row(i).to_slice().map(Ahead::of)),
-            Samples::Csr(_) => None,
-        }
-    }
-
-    /// Row `i`, widened, with its zeros.
-    #[inline(always)]
-    pub(crate) fn copy_row(&self, i: usize, to: &mut [T]) {
-        match self {
-            Samples::Dense(array) => array.copy_row(i, to),
-            Samples::Csr(csr) => {
-                let (columns, values) = csr.row(i);
-                to.fill(T::zero());
-                columns.iter().zip(values).for_each(|(&column, &x)| to[column as usize] = x);
-            }
-        }
-    }
+/// Dense X and W.
+#[derive(Clone, Copy)]
+pub(crate) struct Dense<'p, T> {
+    /// N×D.
+    pub(crate) features: Matrix<'p, T>,
+    /// D×C.
+    pub(crate) weights: Matrix<'p, T>,
 }
 
 /// X and W.

@@ -79,9 +79,6 @@ impl Level {
         levels
     }
 
-    /// What levels there are on any machine.
-    pub const NAMES: [&str; 4] = ["portable", "avx2", "avx512", "neon"];
-
     /// `portable`, `avx2`, `avx512` or `neon`.
     pub fn name(self) -> &'static str {
         match self.0 {

@@ -1,6 +1,7 @@
 //! The kernels: one source for every instruction set and both element types. `pulp` detects the
 //! instruction sets and enters them.
 
+pub(crate) mod ahead;
 pub(crate) mod errand;
 pub(crate) mod exp;
 pub(crate) mod interleave;

@@ -1,9 +1,10 @@
-//! The products' inner loops. Each keeps its sums in registers; the shapes are for sixteen of them (AVX2).
+//! The narrow kernel's products: sums that stay in registers along the features ([`dots`]) or down the rows ([`down`]).
 //!
-//! Unsafe code, as in [`errand`](super::errand) and nowhere else in this crate: entries without bounds checks, in loops that
-//! would spend as much time on the checks as on the products. Each function asserts what makes them sound first.
+//! Entries are read without bounds checks, in loops that would spend as much time on the checks as on the products. Each
+//! function asserts what makes that sound first.
 #![allow(unsafe_code)]
 
+use super::ahead::Ahead;
 use super::lanes::Lanes;
 use crate::columns::ROWS;
 use softmax_core::Element;
@@ -11,52 +12,9 @@ use softmax_core::Element;
 /// Steps of a loop at a time: fewer instructions beside the multiply-adds, for a core that is shared.
 const UNROLL: usize = 4;
 
-/// What will be wanted soon: an address that is asked for and never read. The hardware's own prefetching follows no jump from
-/// row to row.
-#[derive(Clone, Copy)]
-pub(crate) struct Ahead(*const u8);
-
-impl Ahead {
-    pub(crate) fn of<T>(slice: &[T]) -> Self {
-        Ahead(slice.as_ptr().cast())
-    }
-
-    /// So many bytes on.
-    pub(crate) fn on(self, bytes: usize) -> Self {
-        Ahead(self.0.wrapping_add(bytes))
-    }
-
-    /// Asks for the line so many bytes on.
-    #[inline(always)]
-    pub(crate) fn ask(self, bytes: usize) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            // SAFETY: a prefetch reads nothing that the program sees, whatever the address; SSE, which it needs, is
-            // part of every x86-64.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(self.0.wrapping_add(bytes).cast()) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (self.0, bytes);
-    }
-
-    /// The same, for the second cache: what is wanted later must not push out what is wanted now.
-    #[inline(always)]
-    pub(crate) fn ask_later(self, bytes: usize) {
-        #[cfg(target_arch = "x86_64")]
-        {
-            use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-            // SAFETY: as above.
-            unsafe { _mm_prefetch::<_MM_HINT_T1>(self.0.wrapping_add(bytes).cast()) };
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = (self.0, bytes);
-    }
-}
-
 /// `R` rows of X by `K` of the rows of `stride` in `w`, along the features: x_r · w_k is added to `tile[r][k]`, in
-/// vectors. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. `ahead` are rows that will
-/// be wanted next, `pace` bytes of them for each vector.
+/// vectors. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. Of the rows in `ahead`
+/// `pace` bytes are prefetched with each vector.
 #[inline(always)]
 pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, const A: usize>(
     lanes: L,
@@ -92,7 +50,7 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, cons
     for v in (0..whole / UNROLL).map(|k| k * UNROLL) {
         for u in 0..UNROLL {
             // A vector is a line, and prefetching what is there already costs little.
-            ahead.iter().for_each(|row| row.ask((v + u) * pace));
+            ahead.iter().for_each(|row| row.prefetch((v + u) * pace));
             step!(v + u);
         }
     }

@@ -13,8 +13,8 @@
 //! chain of fused multiply-adds over k, so that no bit depends on how.
 #![allow(unsafe_code)]
 
+use super::ahead::Ahead;
 use super::lanes::Lanes;
-use super::products::Ahead;
 use softmax_core::Element;
 
 /// Rows of a tile.
@@ -23,11 +23,22 @@ pub(crate) const TILE: usize = 12;
 /// Vectors of a panel.
 pub(crate) const PANEL: usize = 2;
 
-/// Bytes that are asked for with each step of a product.
+/// Bytes that are prefetched with each step of a product.
 const STEP: usize = 4;
 
 /// A panel's row.
 pub(crate) type Pair<T, L> = [<L as Lanes<T>>::V; PANEL];
+
+/// A panel's rows.
+#[inline(always)]
+pub(crate) fn pairs<T, L: Lanes<T>>(rows: &[T]) -> &[Pair<T, L>] {
+    L::split(rows).0.as_chunks::<PANEL>().0
+}
+
+#[inline(always)]
+pub(crate) fn pairs_mut<T, L: Lanes<T>>(rows: &mut [T]) -> &mut [Pair<T, L>] {
+    L::split_mut(rows).0.as_chunks_mut::<PANEL>().0
+}
 
 /// The sums of `R` rows from `FIRST` on and of `V` vectors from `at` on.
 #[inline(always)]
@@ -40,7 +51,7 @@ fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: us
 ) -> [[L::V; V]; R] {
     let mut sums = [[lanes.splat(T::zero()); V]; R];
     for (k, (x, w)) in x.iter().zip(w).enumerate() {
-        ahead.ask_later(k * STEP);
+        ahead.prefetch_later(k * STEP);
         for r in 0..R {
             let x = lanes.splat(x[FIRST + r]);
             for v in 0..V {
@@ -51,8 +62,8 @@ fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: us
     sums
 }
 
-/// Gives the sum of each row, at least of the first `rows`, and of each vector to `give`. `ahead` is asked for meanwhile, at
-/// the pace of the work: memory answers while the sums are made.
+/// Gives the sum of each row, at least of the first `rows`, and of each vector to `give`. `ahead` is
+/// prefetched meanwhile: memory answers while the sums are made.
 #[inline(always)]
 pub(crate) fn product<T: Element, L: Lanes<T>>(
     lanes: L,

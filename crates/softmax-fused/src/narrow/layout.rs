@@ -3,7 +3,7 @@
 
 use crate::columns::ROWS;
 use crate::kernel::level::FusedElement;
-use crate::stored::Stored;
+use crate::stored::Dense;
 
 /// Classes at most: more are the wide kernel's, which is the faster one from here on (ARCHITECTURE.md has the times).
 pub(crate) const MOST_CLASSES: usize = 64;
@@ -14,7 +14,7 @@ pub(super) const PANEL: usize = ROWS;
 /// Bytes of a panel of X: with Wᵀ and dWᵀ it is to stay in the second cache.
 const PANEL_BYTES: usize = 200 << 10;
 
-/// Rows come in fours or twos for the scores, and in fives for dX.
+/// A panel has a multiple of so many rows.
 const TILE: usize = 6;
 
 /// Features at a time, so that their part of Wᵀ stays in the first cache. A multiple of any vector's length, and of
@@ -43,8 +43,8 @@ pub(super) struct Layout {
 
 impl Layout {
     /// With the largest panels.
-    pub(super) fn new<T: FusedElement>(problem: &Stored<'_, T>) -> Self {
-        let (d, c) = (problem.n_features(), problem.n_classes());
+    pub(super) fn new<T: FusedElement>(problem: &Dense<'_, T>) -> Self {
+        let (d, c) = problem.weights.dim();
         // Or as much again as Wᵀ and dWᵀ, which each panel goes through.
         let entries = (PANEL_BYTES / size_of::<T>()).max(2 * d * c);
         let panel = entries / d.max(1) / TILE * TILE;
@@ -145,7 +145,7 @@ pub(super) struct Tiles {
 
 impl Tiles {
     pub(super) fn new<T: FusedElement>(
-        problem: &Stored<'_, T>,
+        problem: &Dense<'_, T>,
         layout: Layout,
         slopes: bool,
         dx: bool,

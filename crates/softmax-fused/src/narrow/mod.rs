@@ -11,7 +11,7 @@ mod weights;
 use crate::buffer::Buffer;
 use crate::kernel::level::FusedElement;
 use crate::rounds::{Crew, Round};
-use crate::stored::Stored;
+use crate::stored::Dense;
 use crate::sums::write_sums;
 use crate::terms::Terms;
 pub(crate) use layout::MOST_CLASSES;
@@ -53,13 +53,13 @@ pub(crate) struct Scratch<T> {
 pub(crate) fn evaluate<'p, T: FusedElement>(
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, 'p, T>,
-    problem: &Stored<'p, T>,
+    problem: &Dense<'p, T>,
     outputs: &mut Outputs<'_, T>,
     memory: usize,
     crew: Crew<'_>,
 ) -> (f64, usize) {
     let layout = Layout::new(problem);
-    let (n, c, size) = (problem.n_samples(), layout.c, layout.packed().max(1));
+    let (n, c, size) = (problem.features.dim().0, layout.c, layout.packed().max(1));
     let wants_dw = outputs.weights_gradient.is_some();
     let wants_db = outputs.bias_gradient.is_some();
     let tiles = Tiles::new(problem, layout, terms.has_slopes(), outputs.features_gradient.is_some());

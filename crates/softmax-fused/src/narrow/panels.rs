@@ -4,10 +4,11 @@ use super::epilogue::{exponentials, gradient};
 use super::layout::{Chunk, Groups, Layout, PANEL, Tiles};
 use super::task::Task;
 use crate::columns::Columns;
+use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::products::{Ahead, Factors, VectorRows, dots, down};
-use crate::stored::Stored;
+use crate::kernel::products::{Factors, VectorRows, dots, down};
+use crate::stored::Dense;
 use crate::terms::Terms;
 use softmax_core::ndarray::Axis;
 
@@ -19,7 +20,7 @@ const MANY: usize = 32;
 pub(super) struct Panels<'t, 's, 'o, 'p, T> {
     pub(super) task: &'t mut Task<'s, 'o, T>,
     pub(super) terms: &'t Terms<'t, 'p, T>,
-    pub(super) problem: &'t Stored<'p, T>,
+    pub(super) problem: &'t Dense<'p, T>,
     pub(super) weights: &'t [T],
     /// D zeros, where a sample may not count.
     pub(super) zeros: &'t [T],
@@ -123,15 +124,14 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
     }
 }
 
-/// Rows of X as slices: the problem's own where they are contiguous, copies where not; empty ones where there is no
-/// room for copies.
+/// Rows of X as slices: the problem's own where they are contiguous and of the element type, widened copies where not.
 fn rows_of<'a, T: FusedElement>(
-    problem: &'a Stored<'_, T>,
+    problem: &'a Dense<'_, T>,
     first: usize,
     rows: &mut [&'a [T]],
     copies: &'a mut [T],
 ) {
-    let mut copies = copies.chunks_exact_mut(problem.n_features().max(1));
+    let mut copies = copies.chunks_exact_mut(problem.features.dim().1.max(1));
     for (k, slot) in rows.iter_mut().enumerate() {
         *slot = match problem
             .features
@@ -151,7 +151,7 @@ fn rows_of<'a, T: FusedElement>(
 }
 
 /// out[c][r] = x_r · w_c, five classes by two or four rows by a chunk of features at a time. Every second row of the next
-/// panel is asked for meanwhile.
+/// panel is prefetched meanwhile.
 #[inline(always)]
 fn panel_scores<T: FusedElement, L: Lanes<T>>(
     lanes: L,
@@ -241,8 +241,8 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
 }
 
 /// Σ_r g(k, r)·x_r for each result k, added to `out[k * stride..]` or written there: down the rows, five results by two or
-/// four vectors at a time, or fewer by more. Of rows that `next` gives `pace` bytes are asked for with
-/// each vector.
+/// four vectors at a time, or fewer by more. Of the rows that `next` gives
+/// `pace` bytes are prefetched with each vector.
 #[inline(always)]
 fn sum_down<T: FusedElement, L: Lanes<T>, const ADDS: bool>(
     lanes: L,
@@ -268,7 +268,7 @@ fn sum_down<T: FusedElement, L: Lanes<T>, const ADDS: bool>(
             width => width,
         };
         for row in (0..).map_while(&next) {
-            (v..v + width).for_each(|v| row.ask_later(v * pace));
+            (v..v + width).for_each(|v| row.prefetch_later(v * pace));
         }
         for (first, count) in results.iter() {
             let g = g.from(first);

@@ -2,13 +2,13 @@
 
 use super::layout::{BLOCK, Layout, MOST_CLASSES};
 use crate::kernel::level::FusedElement;
-use crate::stored::{Matrix, Number, Stored, with_numbers};
+use crate::stored::{Dense, Matrix, Number, with_numbers};
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Some features of all classes, class by class.
 type Turned<T> = [[T; BLOCK]; MOST_CLASSES];
 
-pub(super) fn pack<T: FusedElement>(problem: &Stored<'_, T>, packed: &mut [T], layout: Layout) {
+pub(super) fn pack<T: FusedElement>(problem: &Dense<'_, T>, packed: &mut [T], layout: Layout) {
     with_numbers!(problem.weights, weights => pack_numbers(&weights, packed, layout));
 }
 

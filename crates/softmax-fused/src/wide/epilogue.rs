@@ -6,7 +6,7 @@ use super::scores::Piece;
 use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::level::FusedElement;
-use crate::kernel::tile::{PANEL, Pair};
+use crate::kernel::tile::{PANEL, pairs, pairs_mut};
 use crate::terms::{NONE, Terms};
 
 /// Where the scores lie: panel by panel, each `pitch` numbers after the other, with a row of `width` of them per sample.
@@ -45,14 +45,6 @@ impl Place {
     fn at(self, class: usize, row: usize) -> usize {
         class / self.width * self.pitch + row * self.width + class % self.width
     }
-}
-
-fn pairs<T, L: Lanes<T>>(rows: &[T]) -> &[Pair<T, L>] {
-    L::split(rows).0.as_chunks::<PANEL>().0
-}
-
-fn pairs_mut<T, L: Lanes<T>>(rows: &mut [T]) -> &mut [Pair<T, L>] {
-    L::split_mut(rows).0.as_chunks_mut::<PANEL>().0
 }
 
 /// Products to exponentials: s becomes exp(s − m), where m is the group's largest of the row. `slopes` take the softcap's.

@@ -6,7 +6,7 @@ use super::scratch::{Scratch, Spare};
 use crate::columns::ROWS;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::tile::{PANEL, TILE, turned_product};
+use crate::kernel::tile::{TILE, pairs, pairs_mut, turned_product};
 use crate::rounds::Crew;
 use crate::stored::{Stored, with_numbers};
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
@@ -87,9 +87,8 @@ impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
                     let row = strip * plan.strip + first;
                     let panels_of_x = dx.chunks_exact_mut(padded * width).zip(packed.chunks_exact(of_panel));
                     for (dx, w) in panels_of_x {
-                        let w = L::split(w).0.as_chunks::<PANEL>().0;
-                        let out = &mut dx[row * width..(row + TILE) * width];
-                        let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                        let w = pairs::<T, L>(w);
+                        let out = pairs_mut::<T, L>(&mut dx[row * width..(row + TILE) * width]);
                         let g = |p: usize| &region[p * plan.tile() + first * width..];
                         if group == 0 {
                             turned_product::<T, L>(lanes, panels, g, w, |r, v, sum| out[r][v] = sum);

@@ -2,15 +2,15 @@
 
 use super::epilogue::{Place, finish};
 use super::pack::{ahead, load_panels, pack_features, store_panels};
-use super::plan::{Block, GROUP, Plan, SUMMED};
+use super::plan::{Block, GROUP, MOST_WIDTH, Plan, SUMMED};
 use super::scores::shares;
 use super::scratch::{Facts, Scratch, Spare};
 use super::sparse::{self, Turned, turn_rows};
 use crate::columns::{Columns, ROWS};
+use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::products::Ahead;
-use crate::kernel::tile::{PANEL, TILE, product};
+use crate::kernel::tile::{PANEL, TILE, pairs, pairs_mut, product};
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored};
 use crate::terms::Terms;
@@ -20,7 +20,7 @@ use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 /// Exponentials to G, and G to dW and db.
 ///
 /// ```text
-/// for each group of classes                                                a task, or a task for each line
+/// for each group of classes                                                a task, or a task for each strip and part
 ///     G from the exponentials, for each strip of rows                      epilogue.rs
 ///     db
 ///     for each part of the features
@@ -62,26 +62,34 @@ pub(super) fn gradient_block<T: FusedElement>(
         block,
         overwrites,
     };
-    let whole_group = plan.strips() * plan.region();
+    let (strips, of_group) = (plan.strips(), plan.strips() * plan.region());
     let mut db = scratch.db.chunks_mut(GROUP * plan.width);
-    if plan.groups() >= 2 * crew.threads() {
-        let groups = scratch.regions.chunks_mut(whole_group).zip(dw);
-        let groups = groups.map(|(regions, dw)| Group { regions, dw, db: db.next() });
-        crew.for_each(groups, |group, work| T::run(crew.level, (&context, group, work)));
+    if plan.has_groups_for(crew.threads()) {
+        let groups = scratch.regions.chunks_mut(of_group).zip(&mut dw);
+        let tasks = groups.enumerate().map(|(group, (regions, dw))| Task {
+            group,
+            regions: Regions::Exponentials { first: 0, regions },
+            db: db.next(),
+            first_part: 0,
+            dw,
+        });
+        crew.for_each(tasks, |_, task| T::run(crew.level, (&context, task)));
         return;
     }
-    crew.for_each(scratch.regions.chunks_mut(plan.region()), |piece, region| {
-        T::run(crew.level, (&context, piece / plan.strips(), Strip { strip: piece % plan.strips(), region }));
+    let pieces = scratch.regions.chunks_mut(plan.region()).enumerate().map(|(piece, regions)| {
+        let regions = Regions::Exponentials { first: piece % strips, regions };
+        Task { group: piece / strips, regions, db: None, first_part: 0, dw: &mut [] }
     });
-    let regions = &*scratch.regions;
-    let of_group = |group: usize| &regions[group * whole_group..(group + 1) * whole_group];
-    crew.for_each(db, |group, db| {
-        T::run(crew.level, (&context, group, Bias { regions: of_group(group), db }));
+    crew.for_each(pieces, |_, task| T::run(crew.level, (&context, task)));
+    let groups = scratch.regions.chunks(of_group).zip(&mut dw).enumerate();
+    let tasks = groups.flat_map(|(group, (regions, dw))| {
+        let of =
+            move |db, first_part, dw| Task { group, regions: Regions::Gradient(regions), db, first_part, dw };
+        let of_bias = db.next().map(|db| of(Some(db), 0, &mut []));
+        let of_weights = dw.chunks_mut(1).enumerate().map(move |(part, dw)| of(None, part, dw));
+        of_bias.into_iter().chain(of_weights)
     });
-    let parts = dw.into_iter().enumerate().flat_map(|(group, dw)| {
-        dw.into_iter().enumerate().map(move |(part, dw)| (group, Part { regions: of_group(group), part, dw }))
-    });
-    crew.for_each(parts, |_, (group, part)| T::run(crew.level, (&context, group, part)));
+    crew.for_each(tasks, |_, task| T::run(crew.level, (&context, task)));
 }
 
 /// Rows of a matrix, so many at a time.
@@ -115,76 +123,46 @@ struct Context<'t, 'p, T> {
     overwrites: bool,
 }
 
-/// All of a group.
-struct Group<'t, T> {
-    regions: &'t mut [T],
-    dw: Vec<ArrayViewMut2<'t, T>>,
+/// Strips of a group to G, and the group's db and parts of dW from G.
+struct Task<'t, 'o, T> {
+    group: usize,
+    regions: Regions<'t, T>,
     db: Option<&'t mut [f64]>,
+    first_part: usize,
+    dw: &'t mut [ArrayViewMut2<'o, T>],
 }
 
-/// G of a strip of rows.
-struct Strip<'t, T> {
-    strip: usize,
-    region: &'t mut [T],
+enum Regions<'t, T> {
+    /// Exponentials of the strips from the `first` on, which are still to become G.
+    Exponentials { first: usize, regions: &'t mut [T] },
+    /// G of the group.
+    Gradient(&'t [T]),
 }
 
-/// db of a group.
-struct Bias<'t, T> {
-    regions: &'t [T],
-    db: &'t mut [f64],
-}
-
-/// dW of a group and a part of the features.
-struct Part<'t, T> {
-    regions: &'t [T],
-    part: usize,
-    dw: ArrayViewMut2<'t, T>,
-}
-
-impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Group<'_, T>) {
+impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, Task<'_, '_, T>) {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let (context, group, work) = self;
-        for (strip, region) in work.regions.chunks_mut(context.plan.region()).enumerate() {
-            context.finish(lanes, group, strip, region);
+        let (context, Task { group, regions, db, first_part, dw }) = self;
+        let regions = match regions {
+            Regions::Gradient(regions) => regions,
+            Regions::Exponentials { first, regions } => {
+                for (k, region) in regions.chunks_mut(context.plan.region()).enumerate() {
+                    context.finish(lanes, group, first + k, region);
+                }
+                regions
+            }
+        };
+        if let Some(db) = db {
+            context.bias_gradient(lanes, group, regions, db);
         }
-        if let Some(db) = work.db {
-            context.bias_gradient(lanes, group, work.regions, db);
+        let mut rest = dw;
+        let mut part = first_part;
+        while let Some((dw, others)) = rest.split_first_mut() {
+            context.weights_gradient(lanes, group, part, regions, dw, others.first().map(|dw| dw.view()));
+            (part, rest) = (part + 1, others);
         }
-        let mut parts = work.dw.into_iter().enumerate().peekable();
-        while let Some((part, dw)) = parts.next() {
-            let next = parts.peek().map(|(_, dw)| dw.view());
-            context.weights_gradient(lanes, group, part, work.regions, dw, next);
-        }
-    }
-}
-
-impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Strip<'_, T>) {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<T>>(self, lanes: L) {
-        self.0.finish(lanes, self.1, self.2.strip, self.2.region);
-    }
-}
-
-impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Bias<'_, T>) {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<T>>(self, lanes: L) {
-        self.0.bias_gradient(lanes, self.1, self.2.regions, self.2.db);
-    }
-}
-
-impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, Part<'_, T>) {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<L: Lanes<T>>(self, lanes: L) {
-        self.0.weights_gradient(lanes, self.1, self.2.part, self.2.regions, self.2.dw, None);
     }
 }
 
@@ -216,15 +194,12 @@ impl<T: FusedElement> Context<'_, '_, T> {
                 let panel = &region[p * plan.tile()..][..rows * plan.width];
                 for rows in panel.chunks(SUMMED * plan.width) {
                     let mut sums = [lanes.splat(T::zero()); PANEL];
-                    for pair in L::split(rows).0.as_chunks::<PANEL>().0 {
+                    for pair in pairs::<T, L>(rows) {
                         sums = [lanes.add(sums[0], pair[0]), lanes.add(sums[1], pair[1])];
                     }
-                    let mut flat = [[T::zero(); 16]; PANEL];
-                    for (flat, sum) in flat.iter_mut().zip(sums) {
-                        L::split_mut(&mut flat[..L::N]).0[0] = sum;
-                    }
-                    let sums = flat.iter().flat_map(|flat| &flat[..L::N]);
-                    db.iter_mut().zip(sums).for_each(|(db, sum)| *db += sum.widen());
+                    let mut flat = [T::zero(); MOST_WIDTH];
+                    L::split_mut(&mut flat[..plan.width]).0.copy_from_slice(&sums);
+                    db.iter_mut().zip(flat).for_each(|(db, sum)| *db += sum.widen());
                 }
             }
         }
@@ -238,7 +213,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
         group: usize,
         part: usize,
         regions: &[T],
-        mut dw: ArrayViewMut2<'_, T>,
+        dw: &mut ArrayViewMut2<'_, T>,
         next: Option<ArrayView2<'_, T>>,
     ) {
         let Context { plan, block, .. } = *self;
@@ -250,7 +225,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
         let features = match self.features {
             Features::Tiles(features) => &features[part * plan.features * block.rows..],
             Features::Turned(turned) => {
-                sparse::weights_gradient(lanes, plan, &turned[part], regions, self.overwrites, &mut dw);
+                sparse::weights_gradient(lanes, plan, &turned[part], regions, self.overwrites, dw);
                 return;
             }
         };
@@ -259,7 +234,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
         if self.overwrites {
             sums.fill(T::zero());
         } else {
-            load_panels(lanes, &dw, width, tiles * of_tile, &mut sums);
+            load_panels(lanes, dw, width, tiles * of_tile, &mut sums);
         }
         for (strip, region) in regions.chunks(plan.region()).enumerate() {
             let rows = block.rows_of(plan, strip);
@@ -268,10 +243,10 @@ impl<T: FusedElement> Context<'_, '_, T> {
                 let first_row = strip * plan.strip + first;
                 for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
                     let g = &region[p * plan.tile() + first * width..][..count * width];
-                    let g = L::split(g).0.as_chunks::<PANEL>().0;
+                    let g = pairs::<T, L>(g);
                     for (tile, out) in sums.chunks_exact_mut(of_tile).enumerate() {
                         let x = &features[(tile * block.rows + first_row) * TILE..][..count * TILE];
-                        let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                        let out = pairs_mut::<T, L>(out);
                         let left = dw.nrows() - tile * TILE;
                         let run = (first_row / SUMMED * panels + p) * tiles + tile;
                         let here = Ahead::of(x);
@@ -283,6 +258,6 @@ impl<T: FusedElement> Context<'_, '_, T> {
                 }
             }
         }
-        store_panels(lanes, &sums, width, tiles * of_tile, &mut dw);
+        store_panels(lanes, &sums, width, tiles * of_tile, dw);
     }
 }

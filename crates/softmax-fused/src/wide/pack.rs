@@ -1,10 +1,10 @@
 //! X and W, as the tiles want them.
 
-use super::plan::{Block, CHUNK, Plan};
+use super::plan::{Block, CHUNK, FEATURES, MOST_WIDTH, Plan};
 use crate::buffer::Buffer;
+use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::Lanes;
 use crate::kernel::level::FusedElement;
-use crate::kernel::products::Ahead;
 use crate::kernel::tile::TILE;
 use crate::rounds::Crew;
 use crate::stored::{Matrix, Number, copy, with_numbers};
@@ -14,9 +14,6 @@ use std::ops::Range;
 
 /// Numbers of a row that are turned at a time.
 const MOST: usize = CHUNK;
-
-/// Numbers of a panel's row: two vectors of f32.
-const MOST_WIDTH: usize = 32;
 
 /// Rows of `from`, of [`MOST`] numbers at most, side by side: element k of row r goes to `to[k * pitch + r]`. What `to` has
 /// beyond the rows is zero.
@@ -96,7 +93,7 @@ fn copy_vectors<T: FusedElement, L: Lanes<T>>(from: &[T], to: &mut [T]) {
     }
 }
 
-/// One of the runs of a matrix, which may be its rows or its columns: what to ask for before it is packed or loaded.
+/// What to prefetch before a matrix is packed or loaded: one of its rows, or of its columns where those lie together.
 #[inline(always)]
 pub(super) fn ahead<S>(part: &ArrayView2<'_, S>, run: usize, otherwise: Ahead) -> Ahead {
     let axis = Axis(usize::from(part.strides()[0] == 1));
@@ -150,8 +147,10 @@ pub(super) fn store_panels<T: FusedElement, L: Lanes<T>>(
         for (mut panel, sums) in panels.into_iter().zip(sums.chunks_exact(of_panel)) {
             let tiles = panel.axis_chunks_iter_mut(Axis(0), TILE);
             for (mut tile, sums) in tiles.into_iter().zip(sums.chunks_exact(TILE * width)) {
-                let Ok(sums) = ArrayView2::from_shape((TILE, width), sums) else { continue };
-                turn(&sums, &mut turned, TILE);
+                for (rows, to) in sums.chunks_exact(4 * width).zip((0..TILE).step_by(4)) {
+                    let row = |k: usize| &rows[k * width..(k + 1) * width];
+                    T::interleave([row(0), row(1), row(2), row(3)], &mut turned[to..], TILE);
+                }
                 for (mut column, turned) in tile.columns_mut().into_iter().zip(turned.chunks_exact(TILE)) {
                     column.iter_mut().zip(turned).for_each(|(dw, &sum)| *dw = sum);
                 }
@@ -205,13 +204,11 @@ pub(super) fn pack_features<T: FusedElement>(
     block: Block,
     crew: Crew<'_>,
 ) {
-    /// Features that are packed together.
-    const TOGETHER: usize = 16 * TILE;
     let length = block.rows * TILE;
     packed.resize(plan.d.div_ceil(TILE) * length);
-    crew.for_each(packed.chunks_mut((TOGETHER / TILE * length).max(1)), |some, packed| {
-        let columns = some * TOGETHER..plan.d.min((some + 1) * TOGETHER);
-        let mut room = [T::zero(); TOGETHER];
+    crew.for_each(packed.chunks_mut((FEATURES / TILE * length).max(1)), |some, packed| {
+        let columns = some * FEATURES..plan.d.min((some + 1) * FEATURES);
+        let mut room = [T::zero(); FEATURES];
         for k in 0..block.rows {
             room.fill(T::zero());
             if !terms.is_ignored(block.first + k) {

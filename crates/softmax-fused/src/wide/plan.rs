@@ -1,6 +1,7 @@
 //! Sizes. What decides the order of a sum is a constant; what follows the caches, the memory allowed and the threads
 //! decides only what is done when.
 
+use crate::kernel::lanes::VECTOR;
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, TILE};
 use crate::stored::{Samples, Stored};
@@ -27,8 +28,11 @@ const TASKS: usize = 4;
 /// Numbers of W that a thread keeps packed for all rows of a block.
 const MOST_KEPT: usize = 1 << 20;
 
+/// Numbers of a panel's row at most: two vectors of f32.
+pub(super) const MOST_WIDTH: usize = PANEL * VECTOR / size_of::<f32>();
+
 /// Features of dW that a group's rows meet together.
-const FEATURES: usize = 16 * TILE;
+pub(super) const FEATURES: usize = 16 * TILE;
 const LEAST_FEATURES: usize = 4 * TILE;
 
 /// Sizes that hold for the whole call.
@@ -88,9 +92,14 @@ impl Plan {
         self.panels.div_ceil(GROUP)
     }
 
-    /// Whether a thread has a group with all of the block's rows, or only some of them: packed weights then serve all rows.
-    pub(super) fn by_groups(self, threads: usize) -> bool {
-        self.groups() >= 2 * threads && self.d * GROUP * self.width <= MOST_KEPT
+    /// Whether there are groups enough to give each thread whole ones.
+    pub(super) fn has_groups_for(self, threads: usize) -> bool {
+        self.groups() >= 2 * threads
+    }
+
+    /// Whether a thread may keep a group's part of W packed.
+    pub(super) fn keeps_weights(self) -> bool {
+        self.d * GROUP * self.width <= MOST_KEPT
     }
 
     /// Panels of a group.

@@ -6,10 +6,10 @@ use super::plan::{Block, CHUNK, Plan};
 use super::scratch::{Facts, Scratch, Spare};
 use super::sparse::{self, weights_rows};
 use crate::columns::{Columns, ROWS};
+use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::products::Ahead;
-use crate::kernel::tile::{PANEL, TILE, product};
+use crate::kernel::tile::{TILE, pairs, pairs_mut, product};
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored, with_numbers};
 use crate::terms::Terms;
@@ -52,8 +52,10 @@ pub(super) fn score_block<T: FusedElement>(
             Features::Rows(features, weights_rows(&problem.weights, &mut scratch.weights, block))
         }
     };
-    let is_sparse = matches!(features, Features::Rows(..));
-    let together = if plan.by_groups(crew.threads()) && !is_sparse { strips } else { 1 };
+    // A task that packs W has all strips of its group, where there are groups enough: W is then packed once.
+    let packs = matches!(features, Features::Tiles(_));
+    let by_groups = packs && plan.has_groups_for(crew.threads()) && plan.keeps_weights();
+    let together = if by_groups { strips } else { 1 };
     let context = Context { features, problem, spare, terms, plan, block };
     let regions = scratch.regions.chunks_mut(together * plan.region());
     let facts = scratch.facts.pieces(together * plan.strip);
@@ -256,9 +258,9 @@ impl<T: FusedElement> Context<'_, '_, '_, T> {
                             soon = ahead(&next, tile * panels + p, soon);
                         });
                     }
-                    let w = L::split(w).0.as_chunks::<PANEL>().0;
+                    let w = pairs::<T, L>(w);
                     let out = &mut scores[p * place.pitch + tile * TILE * width..][..TILE * width];
-                    let out = L::split_mut(out).0.as_chunks_mut::<PANEL>().0;
+                    let out = pairs_mut::<T, L>(out);
                     if first == 0 {
                         product(lanes, x, w, left, soon, |r, v, sum| out[r][v] = sum);
                     } else {

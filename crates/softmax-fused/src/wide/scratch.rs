@@ -70,7 +70,8 @@ impl<T: FusedElement> Spare<T> {
     }
 }
 
-/// A buffer of a [`Spare`]'s. No closure is called with it: what is compiled for a level is not to be called.
+/// A buffer of a [`Spare`]'s, which takes it back. (A closure that is given the buffer would not be compiled for the level of
+/// whoever calls it.)
 pub(super) struct Taken<'s, T> {
     buffer: Buffer<T>,
     owner: &'s Spare<T>,

@@ -1,15 +1,15 @@
 //! Products with features in compressed sparse rows: in time proportional to the entries that are stored, times C.
 
 use super::epilogue::Place;
-use super::plan::{Block, Plan, SUMMED};
+use super::plan::{Block, MOST_WIDTH, Plan, SUMMED};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::PANEL;
 use crate::rounds::Crew;
-use crate::stored::Matrix;
+use crate::stored::{Matrix, Number, with_numbers};
 use crate::terms::Terms;
 use softmax_core::Csr;
-use softmax_core::ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use softmax_core::ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
 use std::ops::Range;
 
 /// Entries whose products are summed by themselves in a score.
@@ -31,9 +31,9 @@ pub(super) fn weights_rows<'w, T: FusedElement>(
         *room = Array2::zeros(weights.dim());
     }
     if block.first == 0 {
-        for (k, row) in room.rows_mut().into_iter().enumerate() {
-            weights.assign_row(k, row);
-        }
+        with_numbers!(weights, weights => {
+            Zip::from(&mut *room).and(weights).for_each(|to, from| *to = from.widened());
+        });
     }
     room.view()
 }
@@ -60,20 +60,14 @@ pub(super) fn scores<T: FusedElement, L: Lanes<T>>(
         let entries = features.row(first_sample + row);
         for p in (0..panels).step_by(TOGETHER) {
             let columns = first_class + p * width..first_class + classes.min((p + TOGETHER) * width);
-            macro_rules! panels {
-                ($load:ident) => {{
-                    let sums =
-                        row_sums::<T, L>(lanes, entries, |d| $load(lanes, weights, d, columns.clone()));
-                    for (k, pair) in sums.as_chunks::<PANEL>().0.iter().enumerate().take(panels - p) {
-                        let out = &mut scores[(p + k) * pitch + row * width..][..width];
-                        L::split_mut(out).0.copy_from_slice(pair);
-                    }
-                }};
-            }
-            if columns.len() == TOGETHER * width {
-                panels!(whole);
+            let sums = if columns.len() == TOGETHER * width {
+                row_sums::<T, L, true>(lanes, entries, weights, columns)
             } else {
-                panels!(part);
+                row_sums::<T, L, false>(lanes, entries, weights, columns)
+            };
+            for (k, pair) in sums.as_chunks::<PANEL>().0.iter().enumerate().take(panels - p) {
+                let out = &mut scores[(p + k) * pitch + row * width..][..width];
+                L::split_mut(out).0.copy_from_slice(pair);
             }
         }
     }
@@ -82,42 +76,25 @@ pub(super) fn scores<T: FusedElement, L: Lanes<T>>(
 /// The vectors of some panels.
 type Panels<T, L> = [<L as Lanes<T>>::V; TOGETHER * PANEL];
 
-/// A row's numbers of whole panels.
+/// Σ x·w over a row's entries, 256 at a time, for some columns of W: `WHOLE` panels, or fewer classes and zeros.
 #[inline(always)]
-fn whole<T: FusedElement, L: Lanes<T>>(
-    _: L,
-    weights: &ArrayView2<'_, T>,
-    row: usize,
-    columns: Range<usize>,
-) -> Panels<T, L> {
-    let row = weights.row(row).to_slice().map_or(&[][..], |row| &row[columns]);
-    L::split(row).0.as_chunks().0[0]
-}
-
-/// The same where there are fewer, and zeros after them.
-#[inline(always)]
-fn part<T: FusedElement, L: Lanes<T>>(
+fn row_sums<T: FusedElement, L: Lanes<T>, const WHOLE: bool>(
     lanes: L,
+    (features, values): (&[u32], &[T]),
     weights: &ArrayView2<'_, T>,
-    row: usize,
     columns: Range<usize>,
-) -> Panels<T, L> {
-    let row = weights.row(row).to_slice().map_or(&[][..], |row| &row[columns]);
-    std::array::from_fn(|k| lanes.load_part(&row[(k * L::N).min(row.len())..]))
-}
-
-/// Σ x·w over a row's entries, 256 at a time.
-#[inline(always)]
-fn row_sums<T: FusedElement, L: Lanes<T>>(
-    lanes: L,
-    (columns, values): (&[u32], &[T]),
-    load: impl Fn(usize) -> Panels<T, L>,
 ) -> Panels<T, L> {
     let mut all = [lanes.splat(T::zero()); TOGETHER * PANEL];
-    for (columns, values) in columns.chunks(CHUNK).zip(values.chunks(CHUNK)) {
+    for (features, values) in features.chunks(CHUNK).zip(values.chunks(CHUNK)) {
         let mut sums = [lanes.splat(T::zero()); TOGETHER * PANEL];
-        for (&column, &x) in columns.iter().zip(values) {
-            let (x, w) = (lanes.splat(x), load(column as usize));
+        for (&feature, &x) in features.iter().zip(values) {
+            let row = weights.row(feature as usize).to_slice().map_or(&[][..], |row| &row[columns.clone()]);
+            let w: Panels<T, L> = if WHOLE {
+                L::split(row).0.as_chunks().0[0]
+            } else {
+                std::array::from_fn(|k| lanes.load_part(&row[(k * L::N).min(row.len())..]))
+            };
+            let x = lanes.splat(x);
             for (sum, w) in sums.iter_mut().zip(w) {
                 *sum = lanes.mul_add(x, w, *sum);
             }
@@ -193,10 +170,8 @@ pub(super) fn weights_gradient<T: FusedElement, L: Lanes<T>>(
     overwrites: bool,
     dw: &mut ArrayViewMut2<'_, T>,
 ) {
-    /// Numbers of a panel's row.
-    const MOST: usize = 32;
     let width = plan.width;
-    let (mut flat, classes) = ([T::zero(); MOST], dw.ncols());
+    let (mut flat, classes) = ([T::zero(); MOST_WIDTH], dw.ncols());
     for (feature, mut dw) in dw.rows_mut().into_iter().enumerate() {
         let entries = turned.starts[feature]..turned.starts[feature + 1];
         if entries.is_empty() {
