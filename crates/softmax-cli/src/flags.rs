@@ -9,10 +9,7 @@ use std::path::Path;
 pub(crate) fn check_simd(simd: Option<Level>, entries: &[&Entry]) -> anyhow::Result<()> {
     if simd.is_some() && !entries.iter().any(|entry| entry.has_levels()) {
         let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
-        anyhow::bail!(
-            "--simd: expected the backend fused, which is the one that takes it, found {}",
-            names.join(", ")
-        );
+        anyhow::bail!("--simd: expected the backend fused, found {}", names.join(", "));
     }
     Ok(())
 }

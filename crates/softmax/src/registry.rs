@@ -1,6 +1,6 @@
 //! Which backends there are, by name, and how one is made.
 
-use softmax_core::{Element, SoftmaxBackend};
+use softmax_core::{Element, Setting, SoftmaxBackend};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -22,7 +22,6 @@ type Factory<T> = Arc<dyn Fn(Setup) -> Box<dyn SoftmaxBackend<T>> + Send + Sync>
 pub struct Entry {
     name: String,
     score_arrays: usize,
-    has_levels: bool,
     f32: Factory<f32>,
     f64: Factory<f64>,
 }
@@ -38,9 +37,9 @@ impl Entry {
         self.score_arrays
     }
 
-    /// Whether [`Setup`]'s level is of any meaning to it.
+    /// Whether it has vector instructions to choose from.
     pub fn has_levels(&self) -> bool {
-        self.has_levels
+        !self.make::<f32>(Setup::default()).variants(Setting::Level).is_empty()
     }
 
     /// Makes it.
@@ -151,9 +150,6 @@ impl Registry {
                 .filter(|entry| entry.name == name)
                 .for_each(|e| e.score_arrays = count);
         }
-        for entry in registry.entries.iter_mut().filter(|entry| entry.name == "fused") {
-            entry.has_levels = true;
-        }
         registry
     }
 
@@ -166,13 +162,7 @@ impl Registry {
     ) {
         let name = name.into();
         self.entries.retain(|entry| entry.name != name);
-        self.entries.push(Entry {
-            name,
-            score_arrays: 0,
-            has_levels: false,
-            f32: Arc::new(f32),
-            f64: Arc::new(f64),
-        });
+        self.entries.push(Entry { name, score_arrays: 0, f32: Arc::new(f32), f64: Arc::new(f64) });
     }
 
     /// All that there are. The first call looks for graphics devices, where the build can use them.
@@ -269,7 +259,6 @@ fn look_for_devices() -> Devices {
         devices.entries.push(Entry {
             name,
             score_arrays: 0,
-            has_levels: false,
             f32: Arc::new(move |_| Box::new(burn.clone())),
             f64: Arc::new(move |_| Box::new(again.clone())),
         });

@@ -34,6 +34,8 @@ fn each_mistake_is_a_sentence() {
         let line = refusal(args, folder.path());
         assert_eq!(line, format!("softmax: {expected} (try --help)\n"));
     }
+    let line = refusal(&["compare", "--backends", "naive,ndarray", "--simd", "portable"], folder.path());
+    assert_eq!(line, "softmax: --simd: expected the backend fused, found naive, ndarray\n");
     let line = refusal(&["compar"], Path::new("."));
     assert!(
         line.contains("expected a command: compare, eval,")
