@@ -229,7 +229,7 @@ impl Report {
         assert!(other.is_none(), "expected a backend that does {other:?}: {self}");
     }
 
-    /// No case was left out but those whose names begin with one of `kinds`, which need what the backend does not promise.
+    /// No case was skipped but those whose names begin with one of `kinds`.
     ///
     /// # Panics
     /// Where another was skipped.

@@ -19,7 +19,7 @@ pub trait Backend {
         !feature.is_storage()
     }
 
-    /// Whether what it gives for a sample is the same, bit for bit, whichever samples are beside it: its loss, its
+    /// Whether the results of a sample have the same bits whichever other samples the batch has: its loss, its
     /// log-sum-exp, its predicted class, and under [`Reduction::Sum`](crate::Reduction::Sum) its row of dX.
     fn is_batch_invariant(&self) -> bool {
         false
@@ -88,14 +88,14 @@ pub trait SoftmaxBackend<T: Element>: Backend {
         None
     }
 
-    /// The same backend set otherwise, where it promises the same bits: what it is set to, for one that has settings.
+    /// This backend with other values of a setting that changes no bit of its results. None where it has no such setting.
     fn variants(&self, setting: Setting) -> Vec<Variant<T>> {
         let _ = setting;
         Vec::new()
     }
 }
 
-/// What a backend may be set to without a change of a bit.
+/// A setting that changes no bit of a backend's results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
     /// The vector instructions that it uses.
@@ -114,9 +114,9 @@ impl Setting {
     }
 }
 
-/// A backend set otherwise.
+/// A backend with another value of a setting.
 pub struct Variant<T> {
-    /// How: `avx2`, `1 MiB`, ….
+    /// The value: `avx2`, `1048576 bytes`, ….
     pub name: Cow<'static, str>,
     /// The backend.
     pub backend: Box<dyn SoftmaxBackend<T>>,

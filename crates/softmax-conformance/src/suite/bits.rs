@@ -122,27 +122,25 @@ fn same_alone<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome {
         let mut messages = Vec::new();
         for i in [0, n / 3, n / 2, n - 1] {
             let (_, alone) = of(&Case { problem: row(&case.problem, i), ..case.clone() })?;
-            let kinds = OutputKind::ALL.iter().filter(|&&kind| set.contains(kind));
-            for &kind in kinds {
-                let same = match kind {
-                    OutputKind::Predicted => {
-                        alone.predicted.as_ref().map(|p| p[0]) == batch.predicted.as_ref().map(|p| p[i])
-                    }
-                    kind => {
-                        let of_row = |outputs, i| {
-                            real_output(outputs, kind).map(|a| a.index_axis(Axis(0), i).to_owned())
-                        };
-                        of_row(&alone, 0) == of_row(&batch, i)
-                    }
-                };
-                if !same {
-                    messages
-                        .push(format!("sample {i} alone has other bits of {kind} than in a batch of {n}"));
-                }
+            for kind in set.iter().filter(|&kind| !has_same_row(kind, (&alone, 0), (&batch, i))) {
+                messages.push(format!("sample {i} alone has other bits of {kind} than in a batch of {n}"));
             }
         }
         Ok(messages)
     })
+}
+
+/// Whether an output has the same bits in two rows.
+fn has_same_row<T: Element>(
+    kind: OutputKind,
+    (a, i): (&OwnedOutputs<T>, usize),
+    (b, j): (&OwnedOutputs<T>, usize),
+) -> bool {
+    if kind == OutputKind::Predicted {
+        return a.predicted.as_ref().map(|p| p[i]) == b.predicted.as_ref().map(|p| p[j]);
+    }
+    let row = |outputs, i| real_output(outputs, kind).map(|output| output.index_axis(Axis(0), i).to_owned());
+    row(a, i) == row(b, j)
 }
 
 /// A problem of one sample.
