@@ -137,35 +137,27 @@ impl<T: FusedElement> Columns<T> {
         }
     }
 
-    /// Takes sample k's target mass from its `e·factor`, for classes from `first` on, `classes` of them, of which the
-    /// j-th is at `tile[at(j)]`.
+    /// Takes sample k's target mass from its `e·factor`, which is `tile[at(c)]` for class c.
     #[inline(always)]
     pub(crate) fn subtract_mass(
         &self,
         terms: &Terms<'_, '_, T>,
         k: usize,
-        first: usize,
         classes: usize,
         tile: &mut [T],
         at: impl Fn(usize) -> usize,
     ) {
         let i = self.first_sample + k;
         if terms.is_point() && self.label[k] != NONE {
-            let label = self.label[k].wrapping_sub(first);
-            if label < classes {
-                tile[at(label)] -= self.at_label[k];
-            }
+            tile[at(self.label[k])] -= self.at_label[k];
         } else if terms.is_ignored(i) {
             // Even where an exponential is NaN.
-            (0..classes).for_each(|j| tile[at(j)] = T::zero());
+            (0..classes).for_each(|c| tile[at(c)] = T::zero());
             return;
         } else {
-            (0..classes).for_each(|j| tile[at(j)] -= self.scale[k] * terms.mass(i, first + j));
+            (0..classes).for_each(|c| tile[at(c)] -= self.scale[k] * terms.mass(i, c));
         }
-        let best = self.best(k).wrapping_sub(first);
-        if best < classes {
-            tile[at(best)] = self.at_best[k];
-        }
+        tile[at(self.best(k))] = self.at_best[k];
     }
 
     /// Takes sample k's target masses from a row of its `e·factor`, for classes from `first` on; the label's of a target that

@@ -69,7 +69,7 @@ pub(super) fn gradient<T: FusedElement>(
     }
     let classes = tile.len() / PANEL;
     for k in 0..columns.rows {
-        columns.subtract_mass(terms, k, 0, classes, tile, |class| class * PANEL + k);
+        columns.subtract_mass(terms, k, classes, tile, |class| class * PANEL + k);
     }
     for (g, &slope) in tile.iter_mut().zip(slopes) {
         *g *= slope;
