@@ -62,68 +62,39 @@ fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: us
     sums
 }
 
-/// Gives the sum of each row, at least of the first `rows`, and of each vector to `give`. `ahead` is
-/// prefetched meanwhile: memory answers while the sums are made.
-#[inline(always)]
-pub(crate) fn product<T: Element, L: Lanes<T>>(
-    lanes: L,
-    x: &[[T; TILE]],
-    w: &[Pair<T, L>],
-    rows: usize,
-    ahead: Ahead,
-    mut give: impl FnMut(usize, usize, L::V),
-) {
-    macro_rules! part {
-        ($first:literal, $rows:literal, $vectors:literal, $at:expr) => {
-            let sums = sums::<T, L, $first, $rows, $vectors>(lanes, x, w, $at, ahead);
-            for (r, sums) in sums.into_iter().enumerate() {
-                sums.into_iter().enumerate().for_each(|(v, sum)| give($first + r, $at + v, sum));
-            }
-        };
-    }
-    if L::REGISTERS >= 32 {
-        match rows {
-            0..=2 => {
-                part!(0, 2, 2, 0);
-            }
-            3..=6 => {
-                part!(0, 6, 2, 0);
-            }
-            _ => {
-                part!(0, 12, 2, 0);
-            }
-        }
-        return;
-    }
-    part!(0, 6, 1, 0);
-    part!(0, 6, 1, 1);
-    if rows > 6 {
-        part!(6, 6, 1, 0);
-        part!(6, 6, 1, 1);
-    }
+/// Rows of `length` numbers, one after the other, and `pitch` numbers on the next ones of each row.
+#[derive(Clone, Copy)]
+pub(crate) struct Pieces<'x, T> {
+    pub(crate) numbers: &'x [T],
+    pub(crate) length: usize,
+    pub(crate) pitch: usize,
 }
 
-/// For dX: rows of G where they lie, `TILE` of a panel of classes after the other. `g` gives the numbers of a panel from the
-/// tile's first row on, `w` has a pair for each class.
+/// As [`sums`] of rows in pieces.
 #[inline(always)]
-fn turned_sums<'g, T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: usize>(
+fn turned_sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: usize>(
     lanes: L,
-    panels: usize,
-    g: impl Fn(usize) -> &'g [T],
+    x: Pieces<'_, T>,
     w: &[Pair<T, L>],
     at: usize,
+    ahead: Ahead,
 ) -> [[L::V; V]; R] {
-    let width = PANEL * L::N;
     let mut sums = [[lanes.splat(T::zero()); V]; R];
-    for (p, w) in (0..panels).zip(w.chunks(width)) {
-        let g = g(p);
-        assert!(g.len() >= (FIRST + R) * width);
-        for (j, w) in w.iter().enumerate() {
+    let Pieces { numbers, length, pitch } = x;
+    for (piece, w) in w.chunks(length).enumerate() {
+        let x = &numbers[piece * pitch..];
+        assert!(x.len() >= (FIRST + R) * length);
+        let next = Ahead::of(x).on(pitch * size_of::<T>());
+        for (k, w) in w.iter().enumerate() {
+            ahead.prefetch_later((piece * length + k) * STEP);
+            for part in 0..size_of::<T>() / 4 {
+                next.prefetch((k * (size_of::<T>() / 4) + part) * (TILE * 4));
+            }
             for r in 0..R {
-                // SAFETY: j < width, so that the place is below (FIRST + R)·width, which is within `g`, as was asserted.
-                let g = lanes.splat(unsafe { *g.get_unchecked((FIRST + r) * width + j) });
+                // SAFETY: k < length, so that the place is below (FIRST + R)·length, which is within `x`, as was asserted.
+                let x = lanes.splat(unsafe { *x.get_unchecked((FIRST + r) * length + k) });
                 for v in 0..V {
-                    sums[r][v] = lanes.mul_add(g, w[at + v], sums[r][v]);
+                    sums[r][v] = lanes.mul_add(x, w[at + v], sums[r][v]);
                 }
             }
         }
@@ -131,29 +102,76 @@ fn turned_sums<'g, T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, 
     sums
 }
 
-/// As [`product`], of G and turned W.
+/// What of a tile is wanted, at least, and what is prefetched while the sums are made, since memory answers meanwhile.
+#[derive(Clone, Copy)]
+pub(crate) struct Want {
+    pub(crate) rows: usize,
+    pub(crate) vectors: usize,
+    pub(crate) ahead: Ahead,
+}
+
+/// Calls `$part!(first row, rows, vectors, first vector)` for the parts that the registers hold.
+macro_rules! parts {
+    ($L:ty, $want:expr, $part:ident) => {
+        let Want { rows, vectors, .. } = $want;
+        if <$L>::REGISTERS >= 32 {
+            match (rows, vectors) {
+                (0..=2, _) => $part!(0, 2, 2, 0),
+                (3..=6, _) => $part!(0, 6, 2, 0),
+                (_, 0..=1) => $part!(0, 12, 1, 0),
+                _ => $part!(0, 12, 2, 0),
+            }
+            return;
+        }
+        $part!(0, 6, 1, 0);
+        if vectors > 1 {
+            $part!(0, 6, 1, 1);
+        }
+        if rows > 6 {
+            $part!(6, 6, 1, 0);
+            if vectors > 1 {
+                $part!(6, 6, 1, 1);
+            }
+        }
+    };
+}
+
+/// Gives the sum of each row and vector to `give`.
 #[inline(always)]
-pub(crate) fn turned_product<'g, T: Element, L: Lanes<T>>(
+pub(crate) fn product<T: Element, L: Lanes<T>>(
     lanes: L,
-    panels: usize,
-    g: impl Fn(usize) -> &'g [T] + Copy,
+    x: &[[T; TILE]],
     w: &[Pair<T, L>],
+    want: Want,
     mut give: impl FnMut(usize, usize, L::V),
 ) {
     macro_rules! part {
-        ($first:literal, $rows:literal, $vectors:literal, $at:expr) => {
-            let sums = turned_sums::<T, L, $first, $rows, $vectors>(lanes, panels, g, w, $at);
+        ($first:literal, $rows:literal, $vectors:literal, $at:expr) => {{
+            let sums = sums::<T, L, $first, $rows, $vectors>(lanes, x, w, $at, want.ahead);
             for (r, sums) in sums.into_iter().enumerate() {
                 sums.into_iter().enumerate().for_each(|(v, sum)| give($first + r, $at + v, sum));
             }
-        };
+        }};
     }
-    if L::REGISTERS >= 32 {
-        part!(0, 12, 2, 0);
-        return;
+    parts!(L, want, part);
+}
+
+/// As [`product`], of rows in pieces.
+#[inline(always)]
+pub(crate) fn turned_product<T: Element, L: Lanes<T>>(
+    lanes: L,
+    x: Pieces<'_, T>,
+    w: &[Pair<T, L>],
+    want: Want,
+    mut give: impl FnMut(usize, usize, L::V),
+) {
+    macro_rules! part {
+        ($first:literal, $rows:literal, $vectors:literal, $at:expr) => {{
+            let sums = turned_sums::<T, L, $first, $rows, $vectors>(lanes, x, w, $at, want.ahead);
+            for (r, sums) in sums.into_iter().enumerate() {
+                sums.into_iter().enumerate().for_each(|(v, sum)| give($first + r, $at + v, sum));
+            }
+        }};
     }
-    part!(0, 6, 1, 0);
-    part!(0, 6, 1, 1);
-    part!(6, 6, 1, 0);
-    part!(6, 6, 1, 1);
+    parts!(L, want, part);
 }

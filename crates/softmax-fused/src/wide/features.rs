@@ -4,9 +4,10 @@ use super::pack::pack_panels;
 use super::plan::{Block, GROUP, Plan};
 use super::scratch::{Scratch, Spare};
 use crate::columns::ROWS;
+use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::tile::{TILE, pairs, pairs_mut, turned_product};
+use crate::kernel::tile::{Pieces, TILE, Want, pairs, pairs_mut, turned_product};
 use crate::rounds::Crew;
 use crate::stored::{Stored, with_numbers};
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
@@ -74,7 +75,7 @@ impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
         let mut packed = spare.take(TOGETHER * GROUP * width * width);
         for (group, regions) in regions.chunks(plan.strips() * plan.region()).enumerate().take(plan.groups())
         {
-            let (panels, (class, classes)) = (plan.panels_of(group), plan.group_classes(group));
+            let (class, classes) = plan.group_classes(group);
             let first = first_panel * width;
             let features = first..plan.d.min(first + TOGETHER * width);
             let of_panel = classes * width;
@@ -85,15 +86,18 @@ impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
                 let rows = block.rows_of(plan, strip);
                 for first in (0..rows).step_by(TILE) {
                     let row = strip * plan.strip + first;
-                    let panels_of_x = dx.chunks_exact_mut(padded * width).zip(packed.chunks_exact(of_panel));
-                    for (dx, w) in panels_of_x {
-                        let w = pairs::<T, L>(w);
+                    let panels = dx.chunks_exact_mut(padded * width).zip(packed.chunks_exact(of_panel));
+                    for (p, (dx, w)) in panels.enumerate() {
                         let out = pairs_mut::<T, L>(&mut dx[row * width..(row + TILE) * width]);
-                        let g = |p: usize| &region[p * plan.tile() + first * width..];
+                        let numbers = &region[first * width..];
+                        let g = Pieces { numbers, length: width, pitch: plan.tile() };
+                        let vectors = plan.vectors(plan.d - (first_panel + p) * width);
+                        let want = Want { rows: rows - first, vectors, ahead: Ahead::of(w) };
+                        let w = pairs::<T, L>(w);
                         if group == 0 {
-                            turned_product::<T, L>(lanes, panels, g, w, |r, v, sum| out[r][v] = sum);
+                            turned_product(lanes, g, w, want, |r, v, sum| out[r][v] = sum);
                         } else {
-                            turned_product::<T, L>(lanes, panels, g, w, |r, v, sum| {
+                            turned_product(lanes, g, w, want, |r, v, sum| {
                                 out[r][v] = lanes.add(out[r][v], sum);
                             });
                         }

@@ -1,7 +1,7 @@
 //! G, dW and db of a block of rows.
 
 use super::epilogue::{Place, finish};
-use super::pack::{ahead, load_panels, pack_features, store_panels};
+use super::pack::{PackedRows, ahead, clear_ignored, load_panels, store_panels};
 use super::plan::{Block, GROUP, MOST_WIDTH, Plan, SUMMED};
 use super::scores::shares;
 use super::scratch::{Facts, Scratch, Spare};
@@ -10,7 +10,7 @@ use crate::columns::{Columns, ROWS};
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::tile::{PANEL, TILE, pairs, pairs_mut, product};
+use crate::kernel::tile::{PANEL, Pieces, TILE, Want, pairs, pairs_mut, turned_product};
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored};
 use crate::terms::Terms;
@@ -41,7 +41,7 @@ pub(super) fn gradient_block<T: FusedElement>(
     let mut dw = Vec::new();
     if let Some(whole) = &mut outputs.weights_gradient {
         match &problem.features {
-            Samples::Dense(x) => pack_features(terms, x, &mut scratch.features_together, plan, block, crew),
+            Samples::Dense(_) => clear_ignored(terms, &mut scratch.rows, plan, block),
             Samples::Csr(x) => turn_rows(terms, x, &mut scratch.turned, plan, block, crew),
         }
         let groups = whole.axis_chunks_iter_mut(Axis(1), GROUP * plan.width);
@@ -53,7 +53,7 @@ pub(super) fn gradient_block<T: FusedElement>(
         columns: &scratch.columns[..block.rows.div_ceil(ROWS)],
         facts: &scratch.facts,
         features: match problem.features {
-            Samples::Dense(_) => Features::Tiles(&scratch.features_together),
+            Samples::Dense(_) => Features::Tiles(&scratch.rows),
             Samples::Csr(_) => Features::Turned(&scratch.turned),
         },
         spare: &scratch.spare,
@@ -104,7 +104,7 @@ fn cut<T>(mut rest: ArrayViewMut2<'_, T>, rows: usize) -> Vec<ArrayViewMut2<'_, 
     parts
 }
 
-/// X, as the products read it: as `pack_features` packs it, or sparse and turned.
+/// X, as the products read it: as `pack_rows` packs it, or sparse and turned.
 #[derive(Clone, Copy)]
 enum Features<'t, T> {
     Tiles(&'t [T]),
@@ -223,13 +223,13 @@ impl<T: FusedElement> Context<'_, '_, T> {
             return;
         }
         let features = match self.features {
-            Features::Tiles(features) => &features[part * plan.features * block.rows..],
+            Features::Tiles(features) => features,
             Features::Turned(turned) => {
                 sparse::weights_gradient(lanes, plan, &turned[part], regions, self.overwrites, dw);
                 return;
             }
         };
-        let of_tile = TILE * width;
+        let (layout, of_tile) = (PackedRows::new(plan, block), TILE * width);
         let mut sums = self.spare.take(panels * tiles * of_tile);
         if self.overwrites {
             sums.fill(T::zero());
@@ -244,14 +244,17 @@ impl<T: FusedElement> Context<'_, '_, T> {
                 for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
                     let g = &region[p * plan.tile() + first * width..][..count * width];
                     let g = pairs::<T, L>(g);
+                    let vectors = plan.vectors(dw.ncols() - p * width);
                     for (tile, out) in sums.chunks_exact_mut(of_tile).enumerate() {
-                        let x = &features[(tile * block.rows + first_row) * TILE..][..count * TILE];
+                        let feature = part * plan.features + tile * TILE;
+                        let numbers = &features[layout.at(feature, first_row / TILE)..];
+                        let x = Pieces { numbers, length: TILE, pitch: layout.pitch(feature) };
                         let out = pairs_mut::<T, L>(out);
-                        let left = dw.nrows() - tile * TILE;
                         let run = (first_row / SUMMED * panels + p) * tiles + tile;
-                        let here = Ahead::of(x);
-                        let soon = next.as_ref().map_or(here, |next| ahead(next, run, here));
-                        product(lanes, x.as_chunks().0, g, left, soon, |r, v, sum| {
+                        let here = Ahead::of(numbers);
+                        let ahead = next.as_ref().map_or(here, |next| ahead(next, run, here));
+                        let want = Want { rows: dw.nrows() - tile * TILE, vectors, ahead };
+                        turned_product(lanes, x, g, want, |r, v, sum| {
                             out[r][v] = lanes.add(out[r][v], sum);
                         });
                     }

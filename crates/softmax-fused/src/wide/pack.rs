@@ -1,6 +1,6 @@
 //! X and W, as the tiles want them.
 
-use super::plan::{Block, CHUNK, FEATURES, MOST_WIDTH, Plan};
+use super::plan::{Block, CHUNK, MOST_WIDTH, Plan};
 use crate::buffer::Buffer;
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::Lanes;
@@ -172,7 +172,47 @@ pub(super) fn store_panels<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// The block's rows by chunks of features, in each by tiles of rows, zero beyond the last.
+/// Where a block of X lies once it is packed: by chunks of features, in each by tiles of rows, in each by features, the rows
+/// of a feature side by side.
+///
+/// Read for the scores, a tile's chunk is a run of features. Read for dW, it is a run of squares: as many features as rows,
+/// each with its rows side by side.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PackedRows {
+    features: usize,
+    tiles: usize,
+}
+
+impl PackedRows {
+    pub(super) fn new(plan: Plan, block: Block) -> Self {
+        PackedRows { features: plan.d, tiles: block.rows.div_ceil(TILE) }
+    }
+
+    /// From a tile of a chunk's to the next. The room of a square keeps tiles from sharing cache sets.
+    fn pitch_of(features: usize) -> usize {
+        (features + TILE) * TILE
+    }
+
+    pub(super) fn pitch(self, feature: usize) -> usize {
+        Self::pitch_of(CHUNK.min(self.features - feature / CHUNK * CHUNK))
+    }
+
+    /// A whole chunk.
+    fn chunk(self) -> usize {
+        self.tiles * Self::pitch_of(CHUNK)
+    }
+
+    fn length(self) -> usize {
+        self.tiles * (self.features + self.features.div_ceil(CHUNK) * TILE) * TILE
+    }
+
+    /// Where a tile's features begin, from one on.
+    pub(super) fn at(self, feature: usize, tile: usize) -> usize {
+        feature / CHUNK * self.chunk() + tile * self.pitch(feature) + feature % CHUNK * TILE
+    }
+}
+
+/// The block's rows, zero beyond the last.
 pub(super) fn pack_rows<T: FusedElement>(
     features: &Matrix<'_, T>,
     packed: &mut Buffer<T>,
@@ -180,49 +220,40 @@ pub(super) fn pack_rows<T: FusedElement>(
     block: Block,
     crew: Crew<'_>,
 ) {
-    let padded = block.rows.next_multiple_of(TILE);
-    packed.resize(padded * plan.d);
-    crew.for_each(packed.chunks_mut((padded * CHUNK).max(1)), |chunk, packed| {
+    let layout = PackedRows::new(plan, block);
+    packed.resize(layout.length());
+    let tiles = plan.strip.div_ceil(TILE);
+    let strips = packed.chunks_mut(layout.chunk().max(1)).enumerate().flat_map(|(chunk, packed)| {
+        let first = chunk * CHUNK;
+        let strips = packed.chunks_mut(tiles * layout.pitch(first)).enumerate();
+        strips.map(move |(strip, packed)| (first, strip * plan.strip, packed))
+    });
+    crew.for_each(strips, |_, (first, row, packed)| {
+        let length = CHUNK.min(plan.d - first);
+        let rows = block.first + row..block.first + block.rows.min(row + plan.strip);
         with_numbers!(features, features => {
-            let rows = features.slice_axis(Axis(0), (block.first..block.first + block.rows).into());
-            let length = packed.len() / padded;
-            let columns = rows.slice_axis(Axis(1), (chunk * CHUNK..chunk * CHUNK + length).into());
+            let rows = features.slice_axis(Axis(0), rows.into());
+            let columns = rows.slice_axis(Axis(1), (first..first + length).into());
             let tiles = columns.axis_chunks_iter(Axis(0), TILE);
-            for (tile, to) in tiles.into_iter().zip(packed.chunks_exact_mut(TILE * length)) {
+            for (tile, to) in tiles.into_iter().zip(packed.chunks_exact_mut(layout.pitch(first))) {
                 turn(&tile, to, TILE);
             }
         });
     });
 }
 
-/// The block's features by tiles, zero beyond the last, and in rows that do not count, whatever those hold.
-pub(super) fn pack_features<T: FusedElement>(
+/// Zeros in place of packed rows that do not count, whatever those hold.
+pub(super) fn clear_ignored<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
-    features: &Matrix<'_, T>,
-    packed: &mut Buffer<T>,
+    packed: &mut [T],
     plan: Plan,
     block: Block,
-    crew: Crew<'_>,
 ) {
-    let length = block.rows * TILE;
-    packed.resize(plan.d.div_ceil(TILE) * length);
-    crew.for_each(packed.chunks_mut((FEATURES / TILE * length).max(1)), |some, packed| {
-        let columns = some * FEATURES..plan.d.min((some + 1) * FEATURES);
-        let mut room = [T::zero(); FEATURES];
-        for k in 0..block.rows {
-            room.fill(T::zero());
-            if !terms.is_ignored(block.first + k) {
-                with_numbers!(features, features => {
-                    let row = features.index_axis_move(Axis(0), block.first + k);
-                    copy(&row.slice_axis(Axis(0), columns.clone().into()), &mut room[..columns.len()]);
-                });
-            }
-            let numbers = room.as_chunks::<TILE>().0;
-            for (to, from) in packed.chunks_exact_mut(length).zip(numbers) {
-                if let Some(to) = to[k * TILE..].first_chunk_mut() {
-                    *to = *from;
-                }
-            }
+    let layout = PackedRows::new(plan, block);
+    for row in (0..block.rows).filter(|&row| terms.is_ignored(block.first + row)) {
+        for first in (0..plan.d).step_by(CHUNK) {
+            let features = &mut packed[layout.at(first, row / TILE)..][..CHUNK.min(plan.d - first) * TILE];
+            features.iter_mut().skip(row % TILE).step_by(TILE).for_each(|x| *x = T::zero());
         }
-    });
+    }
 }

@@ -8,7 +8,7 @@ use crate::stored::{Samples, Stored};
 use softmax_core::Outputs;
 
 /// Features whose products are summed by themselves in a score. Their part of W's group stays in the second cache.
-pub(super) const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = 22 * TILE;
 
 /// Panels of a group: its classes have a maximum and sums of their own, and each sum over classes is one of groups' sums.
 pub(super) const GROUP: usize = 8;
@@ -70,10 +70,7 @@ impl Plan {
         let pieces = (TASKS * threads).div_ceil(groups);
         let part = (d.div_ceil(pieces)).next_multiple_of(TILE).clamp(LEAST_FEATURES, FEATURES);
         let (of_features, most, features) = match &problem.features {
-            Samples::Dense(_) => {
-                let copies = 1 + usize::from(outputs.weights_gradient.is_some());
-                (copies * d, MOST_ROWS.max(pieces * STRIP), part)
-            }
+            Samples::Dense(_) => (d + d.div_ceil(CHUNK) * TILE, MOST_ROWS.max(pieces * STRIP), part),
             // Entries that are turned for dW.
             Samples::Csr(csr) => (2 * csr.n_entries() / n.max(1), usize::MAX, d.div_ceil(pieces).max(TILE)),
         };
@@ -111,6 +108,11 @@ impl Plan {
     pub(super) fn group_classes(self, group: usize) -> (usize, usize) {
         let first = group * GROUP * self.width;
         (first, (GROUP * self.width).min(self.c - first))
+    }
+
+    /// Vectors of a panel that have classes, of so many from the panel's first on.
+    pub(super) fn vectors(self, classes: usize) -> usize {
+        if classes > self.width / PANEL { PANEL } else { 1 }
     }
 
     /// Scores of a panel's strip.

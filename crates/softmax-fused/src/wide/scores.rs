@@ -1,7 +1,7 @@
 //! A block's scores, group by group, and what is known of each group's: maximum, exponentials, sums.
 
 use super::epilogue::{Place, exponentials};
-use super::pack::{ahead, pack_panels, pack_rows};
+use super::pack::{PackedRows, ahead, pack_panels, pack_rows};
 use super::plan::{Block, CHUNK, Plan};
 use super::scratch::{Facts, Scratch, Spare};
 use super::sparse::{self, weights_rows};
@@ -9,7 +9,7 @@ use crate::columns::{Columns, ROWS};
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::tile::{TILE, pairs, pairs_mut, product};
+use crate::kernel::tile::{TILE, Want, pairs, pairs_mut, product};
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored, with_numbers};
 use crate::terms::Terms;
@@ -45,8 +45,8 @@ pub(super) fn score_block<T: FusedElement>(
     let spare = &scratch.spare;
     let features = match &problem.features {
         Samples::Dense(features) => {
-            pack_rows(features, &mut scratch.rows_together, plan, block, crew);
-            Features::Tiles(&scratch.rows_together)
+            pack_rows(features, &mut scratch.rows, plan, block, crew);
+            Features::Tiles(&scratch.rows)
         }
         Samples::Csr(features) => {
             Features::Rows(features, weights_rows(&problem.weights, &mut scratch.weights, block))
@@ -231,7 +231,7 @@ impl<T: FusedElement> Context<'_, '_, '_, T> {
         let Context { plan, block, .. } = *self;
         let Place { rows, width, .. } = place;
         let (panels, tiles) = (place.classes.div_ceil(width), rows.div_ceil(TILE));
-        let (padded, first_row) = (block.rows.next_multiple_of(TILE), place.first_sample - block.first);
+        let (layout, first_tile) = (PackedRows::new(plan, block), (place.first_sample - block.first) / TILE);
         let classes = place.first_class..place.first_class + place.classes;
         if plan.d == 0 {
             scores.fill(T::zero());
@@ -246,9 +246,9 @@ impl<T: FusedElement> Context<'_, '_, '_, T> {
                 });
             }
             let next = plan.d.min(first + CHUNK)..plan.d.min(first + 2 * CHUNK);
-            let x = &x[first * padded + first_row * length..];
-            for (tile, x) in x.chunks(TILE * length).take(tiles).enumerate() {
-                let (x, left) = (x.as_chunks().0, rows - tile * TILE);
+            let x = &x[layout.at(first, first_tile)..];
+            for (tile, x) in x.chunks(layout.pitch(first)).take(tiles).enumerate() {
+                let (x, left) = (x[..length * TILE].as_chunks().0, rows - tile * TILE);
                 for (p, w) in packed.chunks_exact(length * width).enumerate() {
                     let mut soon = Ahead::of(w);
                     if packs {
@@ -261,10 +261,12 @@ impl<T: FusedElement> Context<'_, '_, '_, T> {
                     let w = pairs::<T, L>(w);
                     let out = &mut scores[p * place.pitch + tile * TILE * width..][..TILE * width];
                     let out = pairs_mut::<T, L>(out);
+                    let vectors = plan.vectors(place.classes - p * width);
+                    let want = Want { rows: left, vectors, ahead: soon };
                     if first == 0 {
-                        product(lanes, x, w, left, soon, |r, v, sum| out[r][v] = sum);
+                        product(lanes, x, w, want, |r, v, sum| out[r][v] = sum);
                     } else {
-                        product(lanes, x, w, left, soon, |r, v, sum| {
+                        product(lanes, x, w, want, |r, v, sum| {
                             out[r][v] = lanes.add(out[r][v], sum);
                         });
                     }

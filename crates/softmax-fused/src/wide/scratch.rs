@@ -12,10 +12,8 @@ pub(crate) struct Scratch<T> {
     /// A block's scores: by groups of panels, by strips of rows, by panels, each a row of a panel's width per sample; their
     /// slopes after them, where there is a softcap. They become exponentials, and then ∂loss/∂scores.
     pub(super) regions: Buffer<T>,
-    /// A block of X for the scores: by chunks of features, by tiles of rows, by features.
-    pub(super) rows_together: Buffer<T>,
-    /// A block of X for dW: by tiles of features, by rows.
-    pub(super) features_together: Buffer<T>,
+    /// A block of X, packed: pack.rs says how.
+    pub(super) rows: Buffer<T>,
     /// W in rows, and a block's entries by features, where X is sparse.
     pub(super) weights: Array2<T>,
     pub(super) turned: Vec<Turned<T>>,
