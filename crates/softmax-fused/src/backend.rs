@@ -1,4 +1,5 @@
 use crate::kernel::level::{FusedElement, Level};
+use crate::params::KernelParams;
 use crate::rounds::Crew;
 use crate::stored::{Dense, Samples, Stored};
 use crate::terms::Terms;
@@ -26,6 +27,7 @@ pub struct Fused {
     pool: Option<Arc<ThreadPool>>,
     memory: Option<usize>,
     narrow_up_to: usize,
+    params: KernelParams,
     single: Scratch<f32>,
     double: Scratch<f64>,
 }
@@ -54,6 +56,7 @@ impl Fused {
             pool: None,
             memory: None,
             narrow_up_to: Self::MOST_NARROW_CLASSES,
+            params: KernelParams::default(),
             single: Scratch::default(),
             double: Scratch::default(),
         }
@@ -91,6 +94,13 @@ impl Fused {
         self
     }
 
+    /// Cuts the kernel for many classes to other sizes than those of this machine's caches. The bits stay.
+    #[must_use]
+    pub fn params(mut self, params: KernelParams) -> Self {
+        self.params = params.rounded();
+        self
+    }
+
     /// The pool, if it has one of its own.
     fn pool(&mut self) -> Result<Option<Arc<ThreadPool>>> {
         let (Some(threads), None) = (self.threads, &self.pool) else { return Ok(self.pool.clone()) };
@@ -119,6 +129,7 @@ impl Fused {
         let of_weights = problem.n_features() * problem.n_classes() * size_of::<T>();
         let memory = self.memory.unwrap_or(DEFAULT_MEMORY.max(of_weights));
         let stored = Stored::new(problem);
+        let params = self.params;
         let is_narrow = problem.n_classes() <= self.narrow_up_to;
         let scratch = scratch(self);
         let terms = Terms::new(problem, &stored);
@@ -128,7 +139,7 @@ impl Fused {
                 narrow::evaluate(&mut scratch.narrow, &terms, &dense, outputs, memory, crew)
             }
             Samples::Dense(_) | Samples::Csr(_) => {
-                wide::evaluate(&mut scratch.wide, &terms, &stored, outputs, memory, crew)
+                wide::evaluate(&mut scratch.wide, &terms, &stored, outputs, memory, params, crew)
             }
         };
         if let Some(dx) = outputs.features_gradient.as_mut().filter(|_| terms.ignores()) {

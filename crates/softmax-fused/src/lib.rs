@@ -46,7 +46,7 @@
 //! |---|---|
 //! | threads | everything |
 //! | vector instructions ([`Fused::level`]) | everything, on processors with fused multiply-add |
-//! | memory allowed ([`Fused::memory`]) | everything |
+//! | memory allowed ([`Fused::memory`]), sizes of the caches ([`KernelParams`]) | everything |
 //! | which outputs are asked for | the others |
 //! | the layout and the storage (f16, bf16 or the same numbers widened) of dense arrays | everything |
 //! | the samples beside a sample | its loss, log-sum-exp, predicted class and, under [`Reduction::Sum`], its row of dX |
@@ -77,6 +77,8 @@ mod buffer;
 mod columns;
 mod kernel;
 mod narrow;
+mod orders;
+mod params;
 mod rounds;
 mod softcap;
 mod stored;
@@ -86,4 +88,5 @@ mod wide;
 
 pub use backend::Fused;
 pub use kernel::level::{Level, NoSuchLevel};
+pub use params::KernelParams;
 pub use softmax_core::*;

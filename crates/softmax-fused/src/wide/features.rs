@@ -1,13 +1,14 @@
 //! dX of a block of rows.
 
 use super::pack::pack_panels;
-use super::plan::{Block, GROUP, Plan};
+use super::plan::{Block, Plan};
 use super::scratch::{Scratch, Spare};
 use crate::columns::ROWS;
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{Pieces, TILE, Want, pairs, pairs_mut, turned_product};
+use crate::orders::GROUP;
 use crate::rounds::Crew;
 use crate::stored::{Stored, with_numbers};
 use softmax_core::ndarray::{ArrayViewMut2, Axis};

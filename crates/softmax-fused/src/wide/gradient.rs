@@ -2,7 +2,7 @@
 
 use super::epilogue::{Place, finish};
 use super::pack::{PackedRows, ahead, clear_ignored, load_panels, store_panels};
-use super::plan::{Block, GROUP, MOST_WIDTH, Plan, SUMMED};
+use super::plan::{Block, MOST_WIDTH, Plan};
 use super::scores::shares;
 use super::scratch::{Facts, Scratch, Spare};
 use super::sparse::{self, Turned, turn_rows};
@@ -11,6 +11,7 @@ use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, Pieces, TILE, Want, pairs, pairs_mut, turned_product};
+use crate::orders::{GROUP, SUMMED};
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored};
 use crate::terms::Terms;

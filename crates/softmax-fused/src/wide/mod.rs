@@ -13,6 +13,7 @@ mod sparse;
 
 use crate::columns::ROWS;
 use crate::kernel::level::FusedElement;
+use crate::params::KernelParams;
 use crate::rounds::Crew;
 use crate::stored::Stored;
 use crate::sums::write_sums;
@@ -31,9 +32,10 @@ pub(crate) fn evaluate<T: FusedElement>(
     problem: &Stored<'_, T>,
     outputs: &mut Outputs<'_, T>,
     memory: usize,
+    params: KernelParams,
     crew: Crew<'_>,
 ) -> (f64, usize) {
-    let plan = Plan::new(problem, outputs, terms.has_slopes(), memory, crew.threads());
+    let plan = Plan::new(problem, outputs, terms.has_slopes(), memory, crew.threads(), params);
     let n = problem.n_samples();
     scratch.db.clear();
     scratch.db.resize(if outputs.bias_gradient.is_some() { plan.c } else { 0 }, 0.0);

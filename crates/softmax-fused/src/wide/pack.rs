@@ -1,11 +1,12 @@
 //! X and W, as the tiles want them.
 
-use super::plan::{Block, CHUNK, MOST_WIDTH, Plan};
+use super::plan::{Block, MOST_WIDTH, Plan};
 use crate::buffer::Buffer;
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::Lanes;
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::TILE;
+use crate::orders::CHUNK;
 use crate::rounds::Crew;
 use crate::stored::{Matrix, Number, copy, with_numbers};
 use crate::terms::Terms;

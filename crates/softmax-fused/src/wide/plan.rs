@@ -1,38 +1,17 @@
-//! Sizes. What decides the order of a sum is a constant; what follows the caches, the memory allowed and the threads
-//! decides only what is done when.
+//! Sizes that follow the caches, the memory allowed and the threads: they decide what is done when, and no order of a sum.
 
 use crate::kernel::lanes::VECTOR;
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, TILE};
+use crate::orders::{CHUNK, GROUP, SUMMED};
+use crate::params::KernelParams;
 use crate::stored::{Samples, Stored};
 use softmax_core::Outputs;
-
-/// Features whose products are summed by themselves in a score. Their part of W's group stays in the second cache.
-pub(super) const CHUNK: usize = 22 * TILE;
-
-/// Panels of a group: its classes have a maximum and sums of their own, and each sum over classes is one of groups' sums.
-pub(super) const GROUP: usize = 8;
-
-/// Rows whose products are summed by themselves in dW and db.
-pub(super) const SUMMED: usize = 192;
-
-/// Rows that go through the scores together: with their part of a group they stay in the second cache.
-const STRIP: usize = 2 * SUMMED;
-
-/// Rows of a block at most, unless it takes more to give each thread a strip: dW is read and written once for each.
-const MOST_ROWS: usize = 6 * SUMMED;
-
-/// Tasks of a round for each thread, so that none waits long for the others.
-const TASKS: usize = 4;
-
-/// Numbers of W that a thread keeps packed for all rows of a block.
-const MOST_KEPT: usize = 1 << 20;
 
 /// Numbers of a panel's row at most: two vectors of f32.
 pub(super) const MOST_WIDTH: usize = PANEL * VECTOR / size_of::<f32>();
 
-/// Features of dW that a group's rows meet together.
-pub(super) const FEATURES: usize = 16 * TILE;
+/// Features of dW that a task takes at least.
 const LEAST_FEATURES: usize = 4 * TILE;
 
 /// Sizes that hold for the whole call.
@@ -50,6 +29,8 @@ pub(super) struct Plan {
     pub(super) slopes: bool,
     /// Features of dW that a group's rows meet together.
     pub(super) features: usize,
+    /// Numbers of W that a thread keeps packed.
+    kept: usize,
 }
 
 impl Plan {
@@ -59,6 +40,7 @@ impl Plan {
         slopes: bool,
         memory: usize,
         threads: usize,
+        params: KernelParams,
     ) -> Self {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let width = PANEL * T::LANES;
@@ -67,10 +49,14 @@ impl Plan {
         let scores = panels * width * if slopes { 2 } else { 1 };
         let groups = panels.div_ceil(GROUP);
         // So many pieces of a group give each thread enough of them.
-        let pieces = (TASKS * threads).div_ceil(groups);
-        let part = (d.div_ceil(pieces)).next_multiple_of(TILE).clamp(LEAST_FEATURES, FEATURES);
+        let pieces = (params.tasks * threads).div_ceil(groups);
+        let part = (d.div_ceil(pieces))
+            .next_multiple_of(TILE)
+            .clamp(LEAST_FEATURES.min(params.features), params.features);
         let (of_features, most, features) = match &problem.features {
-            Samples::Dense(_) => (d + d.div_ceil(CHUNK) * TILE, MOST_ROWS.max(pieces * STRIP), part),
+            Samples::Dense(_) => {
+                (d + d.div_ceil(CHUNK) * TILE, params.block.max(pieces * params.strip), part)
+            }
             // Entries that are turned for dW.
             Samples::Csr(csr) => (2 * csr.n_entries() / n.max(1), usize::MAX, d.div_ceil(pieces).max(TILE)),
         };
@@ -82,7 +68,17 @@ impl Plan {
         let blocks = n.div_ceil(most).max(1);
         let block = n.div_ceil(blocks).next_multiple_of(if n > SUMMED { SUMMED } else { TILE });
         let block = block.clamp(TILE, most);
-        Plan { d, c, width, panels, block, strip: STRIP.min(block), slopes, features }
+        Plan {
+            d,
+            c,
+            width,
+            panels,
+            block,
+            strip: params.strip.min(block),
+            slopes,
+            features,
+            kept: params.kept,
+        }
     }
 
     pub(super) fn groups(self) -> usize {
@@ -96,7 +92,7 @@ impl Plan {
 
     /// Whether a thread may keep a group's part of W packed.
     pub(super) fn keeps_weights(self) -> bool {
-        self.d * GROUP * self.width <= MOST_KEPT
+        self.d * GROUP * self.width <= self.kept
     }
 
     /// Panels of a group.

@@ -2,7 +2,7 @@
 
 use super::epilogue::{Place, exponentials};
 use super::pack::{PackedRows, ahead, pack_panels, pack_rows};
-use super::plan::{Block, CHUNK, Plan};
+use super::plan::{Block, Plan};
 use super::scratch::{Facts, Scratch, Spare};
 use super::sparse::{self, weights_rows};
 use crate::columns::{Columns, ROWS};
@@ -10,6 +10,7 @@ use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{TILE, Want, pairs, pairs_mut, product};
+use crate::orders::CHUNK;
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored, with_numbers};
 use crate::terms::Terms;

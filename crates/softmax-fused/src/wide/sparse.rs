@@ -1,10 +1,11 @@
 //! Products with features in compressed sparse rows: in time proportional to the entries that are stored, times C.
 
 use super::epilogue::Place;
-use super::plan::{Block, MOST_WIDTH, Plan, SUMMED};
+use super::plan::{Block, MOST_WIDTH, Plan};
 use crate::kernel::lanes::Lanes;
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::PANEL;
+use crate::orders::SUMMED;
 use crate::rounds::Crew;
 use crate::stored::{Matrix, Number, with_numbers};
 use crate::terms::Terms;
