@@ -85,7 +85,7 @@ impl Backend for Burn {
 
     /// Not f64 on a device that lacks it, or a function of it: SPIR-V has no exponential.
     fn supports(&self, feature: Feature) -> bool {
-        !feature.is_storage() && (feature != Feature::F64 || self.place.has_f64())
+        !feature.is_storage() && !feature.is_row_fact() && (feature != Feature::F64 || self.place.has_f64())
     }
 }
 

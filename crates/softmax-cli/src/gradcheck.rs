@@ -79,7 +79,7 @@ fn check<T: BackendElement>(
     interrupt::listen();
 
     let set = source::gradients(&problem, args.dx);
-    require_call(&source.dataset.origin, entry, &problem, set)?;
+    require_call(&source.dataset.origin, entry, &problem, (set, 0))?;
     let mut outputs = OwnedOutputs::zeros(&problem, set);
     backend.evaluate(&problem, &mut outputs.as_outputs())?;
 

@@ -56,7 +56,7 @@ pub(crate) fn worth_running<T: BackendElement>(
     budget: f64,
 ) -> Result<(), Skipped> {
     let name = entry.name();
-    check_call(entry, problem, set).map_err(|reason| Skipped::new(name, reason))?;
+    check_call(entry, problem, (set, 0)).map_err(|reason| Skipped::new(name, reason))?;
     // One of its own, since what a trial allocates the first call would not.
     let mut backend = entry.make::<T>(setup);
     let limit = PATIENCE * budget;

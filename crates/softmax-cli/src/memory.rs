@@ -18,18 +18,25 @@ pub(crate) fn check_problem<T>(whose: &str, shape: Shape) -> anyhow::Result<()> 
     })
 }
 
-/// Refuses a call whose outputs, or what the backend holds beside them, this machine has no memory for; with the reason.
+/// Refuses a call whose outputs, with so many of the best classes, or what the backend holds beside them, this machine has no
+/// memory for; with the reason.
 pub(crate) fn check_call<T: BackendElement>(
     entry: &Entry,
     problem: &Problem<'_, T>,
-    set: OutputSet,
+    (set, top): (OutputSet, usize),
 ) -> Result<(), String> {
     let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
     let outputs = set.iter().map(|kind| match kind {
         OutputKind::WeightsGradient => product(d, c),
         OutputKind::FeaturesGradient => product(n, d),
         OutputKind::BiasGradient => c as f64,
-        OutputKind::SampleLosses | OutputKind::LogSumExp | OutputKind::Predicted => n as f64,
+        OutputKind::SampleLosses
+        | OutputKind::LogSumExp
+        | OutputKind::Predicted
+        | OutputKind::Entropy
+        | OutputKind::LabelLogProb
+        | OutputKind::LabelRank => n as f64,
+        OutputKind::TopClasses | OutputKind::TopLogProb => product(n, top),
     });
     let scores = entry.score_arrays() as f64 * product(n, c);
     check((outputs.sum::<f64>() + scores) * size_of::<T>() as f64)
@@ -41,9 +48,9 @@ pub(crate) fn require_call<T: BackendElement>(
     whose: &str,
     entry: &Entry,
     problem: &Problem<'_, T>,
-    set: OutputSet,
+    asked: (OutputSet, usize),
 ) -> anyhow::Result<()> {
-    check_call(entry, problem, set).map_err(|reason| {
+    check_call(entry, problem, asked).map_err(|reason| {
         anyhow::anyhow!("{whose}: expected a problem whose evaluation fits into memory, but {reason}")
     })
 }

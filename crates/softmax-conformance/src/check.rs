@@ -1,8 +1,8 @@
 //! Comparing a backend's answer with the reference.
 
-use crate::oracle::{Expected, Reference};
-use softmax_core::ndarray::ArrayD;
-use softmax_core::{Element, Evaluation, OutputKind, OwnedOutputs, Quantity};
+use crate::oracle::{Expected, Reference, TopRow};
+use softmax_core::ndarray::{Array1, Array2, ArrayD};
+use softmax_core::{Element, Evaluation, OutputKind, OutputSet, OwnedOutputs, Quantity};
 use std::fmt;
 
 /// How one quantity of a backend's answer compares with the reference.
@@ -55,22 +55,44 @@ pub fn check<T: Element>(
     outputs: &OwnedOutputs<T>,
     reference: &Reference,
 ) -> Vec<OutputError> {
+    check_some(evaluation, outputs, reference, OutputSet::ALL)
+}
+
+/// Of the outputs that the reference has, compares those that were `asked` for.
+pub(crate) fn check_some<T: Element>(
+    evaluation: &Evaluation,
+    outputs: &OwnedOutputs<T>,
+    reference: &Reference,
+    asked: OutputSet,
+) -> Vec<OutputError> {
     let mut errors = vec![
         compare_scalar(Quantity::Loss, evaluation.loss, &reference.loss),
         compare_scalar(Quantity::TotalWeight, evaluation.total_weight, &reference.total_weight),
         check_correct(evaluation.correct, reference.correct),
     ];
-    for (kind, expected) in &reference.outputs {
+    for (kind, expected) in reference.outputs.iter().filter(|(kind, _)| asked.contains(*kind)) {
         errors.push(match real_output(outputs, *kind) {
             Some(found) => compare(Quantity::Output(*kind), &found, expected),
             None => missing(Quantity::Output(*kind)),
         });
     }
-    if let Some(candidates) = &reference.predicted {
+    let asked = |kind: OutputKind| asked.contains(kind);
+    if let Some(candidates) = reference.predicted.as_ref().filter(|_| asked(OutputKind::Predicted)) {
         errors.push(match &outputs.predicted {
             Some(found) => check_predicted(&found.to_vec(), candidates, reference.classes),
             None => missing(PREDICTED),
         });
+    }
+    if let Some(ranks) = reference.label_rank.as_ref().filter(|_| asked(OutputKind::LabelRank)) {
+        errors.push(check_ranks(outputs.label_rank.as_ref(), ranks, reference.classes));
+    }
+    if let Some(rows) = reference.top.as_ref() {
+        if asked(OutputKind::TopClasses) {
+            errors.push(check_top_classes(outputs.top_classes.as_ref(), rows, reference.classes));
+        }
+        if asked(OutputKind::TopLogProb) {
+            errors.push(check_top_log_prob(outputs, rows));
+        }
     }
     errors
 }
@@ -85,8 +107,26 @@ pub(crate) fn real_output<T: Element>(outputs: &OwnedOutputs<T>, kind: OutputKin
         OutputKind::BiasGradient => outputs.bias_gradient.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
         OutputKind::SampleLosses => outputs.sample_losses.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
         OutputKind::LogSumExp => outputs.log_sum_exp.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
-        OutputKind::Predicted => None,
+        OutputKind::Entropy => outputs.entropy.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
+        OutputKind::LabelLogProb => outputs.label_log_prob.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
+        OutputKind::TopLogProb => outputs.top_log_prob.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
+        OutputKind::Predicted | OutputKind::LabelRank | OutputKind::TopClasses => None,
     }
+}
+
+/// The outputs in which two answers differ. A NaN is as good as another.
+pub(crate) fn differing<T: Element>(a: &OwnedOutputs<T>, b: &OwnedOutputs<T>) -> Vec<OutputKind> {
+    let same = |a: &f64, b: &f64| a == b || (a.is_nan() && b.is_nan());
+    let differs = |&kind: &OutputKind| match kind {
+        OutputKind::Predicted => a.predicted != b.predicted,
+        OutputKind::LabelRank => a.label_rank != b.label_rank,
+        OutputKind::TopClasses => a.top_classes != b.top_classes,
+        kind => match (real_output(a, kind), real_output(b, kind)) {
+            (Some(a), Some(b)) => a.dim() != b.dim() || !a.iter().zip(&b).all(|(a, b)| same(a, b)),
+            (a, b) => a.is_some() != b.is_some(),
+        },
+    };
+    OutputKind::ALL.iter().copied().filter(differs).collect()
 }
 
 fn compare_scalar(quantity: Quantity, found: f64, expected: &Expected) -> OutputError {
@@ -193,6 +233,70 @@ fn check_predicted(found: &[usize], candidates: &[Vec<usize>], classes: usize) -
             ..missing(PREDICTED)
         },
     }
+}
+
+fn check_ranks(
+    found: Option<&Array1<usize>>,
+    ranks: &[Option<(usize, usize)>],
+    classes: usize,
+) -> OutputError {
+    let quantity = Quantity::Output(OutputKind::LabelRank);
+    let Some(found) = found.filter(|found| found.len() == ranks.len()) else { return missing(quantity) };
+    let is_right = |rank: usize, expected: &Option<(usize, usize)>| match expected {
+        None => rank <= classes,
+        Some((least, most)) => (*least..=*most).contains(&rank),
+    };
+    match found.iter().zip(ranks).position(|(&rank, expected)| !is_right(rank, expected)) {
+        None => right(quantity),
+        Some(i) => OutputError {
+            index: vec![i],
+            expected: ranks[i].map_or(f64::NAN, |(least, _)| least as f64),
+            found: found[i] as f64,
+            ..missing(quantity)
+        },
+    }
+}
+
+fn check_top_classes(found: Option<&Array2<usize>>, rows: &[TopRow], classes: usize) -> OutputError {
+    let quantity = Quantity::Output(OutputKind::TopClasses);
+    let Some(found) = found.filter(|found| found.nrows() == rows.len()) else { return missing(quantity) };
+    for ((i, j), &class) in found.indexed_iter() {
+        let (row, found) = (&rows[i], found.row(i));
+        let is_right = match row.candidates[..] {
+            [] => class < classes,
+            _ => row.admits(class, j) && !found.iter().take(j).any(|&other| other == class),
+        };
+        if !is_right {
+            return OutputError {
+                index: vec![i, j],
+                expected: row.candidates.get(j).map_or(f64::NAN, |candidate| candidate.class as f64),
+                found: class as f64,
+                ..missing(quantity)
+            };
+        }
+    }
+    right(quantity)
+}
+
+/// Each against log p of the class that was found beside it, if that is one of the best, and otherwise of the one that belongs
+/// there.
+fn check_top_log_prob<T: Element>(outputs: &OwnedOutputs<T>, rows: &[TopRow]) -> OutputError {
+    let quantity = Quantity::Output(OutputKind::TopLogProb);
+    let Some(found) = outputs.top_log_prob.as_ref().filter(|found| found.nrows() == rows.len()) else {
+        return missing(quantity);
+    };
+    let entries = found.indexed_iter().map(|((i, j), _)| {
+        let class = outputs.top_classes.as_ref().and_then(|classes| classes.get([i, j]));
+        let of_class = class.and_then(|&class| rows[i].of(class));
+        match of_class.or_else(|| rows[i].candidates.get(j)) {
+            None => (f64::NAN, f64::INFINITY),
+            // Without its class, a score as large as the error admits.
+            Some(right) if of_class.is_none() => (right.log_prob, right.bound + 2.0 * right.score_error),
+            Some(right) => (right.log_prob, right.bound),
+        }
+    });
+    let expected = Expected::matrix(entries, found.nrows(), found.ncols());
+    compare(quantity, &found.mapv(T::widen).into_dyn(), &expected)
 }
 
 /// The record of an output without a fault.

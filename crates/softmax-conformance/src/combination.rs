@@ -7,10 +7,12 @@ use crate::layout::{LAYOUTS, STEPS};
 use crate::oracle::{Expected, Reference, reference};
 use crate::placed_outputs::{OutputLayouts, PlacedOutputs};
 use crate::storage::{FeatureStorage, InputLayouts, LabelStorage, Storage, StoredProblem, WeightStorage};
-use crate::test::{Outcome, judge_against};
+use crate::test::{Outcome, given, judge_against};
 use crate::values::{VALUES, Values};
 use softmax_core::ndarray::Zip;
-use softmax_core::{Element, Error, OutputKind, OutputSet, OwnedProblem, OwnedTargets, SoftmaxBackend};
+use softmax_core::{
+    Element, Error, Feature, OutputKind, OutputSet, OwnedProblem, OwnedTargets, SoftmaxBackend,
+};
 use std::sync::OnceLock;
 
 /// Where implementations change: around vectors, tiles, panels, blocks, and multiples of them. One of each list is drawn.
@@ -54,8 +56,8 @@ const CLASSES: [&[usize]; 13] = [
     &[1031, 2048, 4096, 4097],
 ];
 
-/// All, none, each alone, what `gradients` asks for, and each pair.
-const OUTPUTS: usize = 3 + 6 + 15;
+/// All, none, each alone, what `gradients` asks for, and each pair but of facts of rows.
+const OUTPUTS: usize = 3 + 11 + 15;
 
 /// What dW and db hold before they are accumulated.
 const BEFORE: f64 = 0.5;
@@ -176,7 +178,8 @@ impl Combination {
         let mut sets = vec![OutputSet::ALL, OutputSet::NONE, gradients];
         let kinds = OutputKind::ALL;
         sets.extend(kinds.iter().map(|&kind| OutputSet::NONE.with(kind)));
-        for (k, &first) in kinds.iter().enumerate() {
+        let is_fact = |kind: &OutputKind| kind.feature().is_some_and(Feature::is_row_fact);
+        for (k, &first) in kinds.iter().enumerate().filter(|(_, kind)| !is_fact(kind)) {
             sets.extend(kinds[..k].iter().map(|&second| OutputSet::NONE.with(first).with(second)));
         }
         sets[self.of(Factor::Outputs)]
@@ -206,9 +209,9 @@ impl Combination {
         word(format!("x-{}", LAYOUTS[self.of(Factor::FeaturesLayout)].name));
         word(format!("w-{}", LAYOUTS[self.of(Factor::WeightsLayout)].name));
         let symbols: Vec<&str> = self.outputs().iter().map(OutputKind::symbol).collect();
-        word(match symbols.len() {
-            0 => "nothing".to_owned(),
-            6 => "all".to_owned(),
+        word(match symbols[..] {
+            [] => "nothing".to_owned(),
+            _ if self.outputs() == OutputSet::ALL => "all".to_owned(),
             _ => symbols.join("+"),
         });
         if self.accumulates() {
@@ -276,7 +279,8 @@ impl Combination {
             vectors_step: STEPS[self.of(Factor::OutputVectorsStep)],
         };
         let before = self.accumulates().then_some(BEFORE);
-        let mut outputs = PlacedOutputs::new(&problem, self.outputs(), layouts, before.map(T::narrow));
+        let asked = given(backend, self.outputs());
+        let mut outputs = PlacedOutputs::new(&problem, asked, layouts, before.map(T::narrow));
         let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
         let mut messages = outputs.spilt();
         let expected = expected.get_or_init(|| {
@@ -286,7 +290,7 @@ impl Combination {
             }
             expected
         });
-        match judge_against(expected, &evaluation, &outputs.to_owned()) {
+        match judge_against(expected, &evaluation, &outputs.to_owned(), asked) {
             Outcome::Failed(faults) => messages.extend(faults),
             outcome if messages.is_empty() => return Ok(outcome),
             _ => {}

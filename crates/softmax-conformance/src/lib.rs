@@ -28,7 +28,7 @@
 //!    ```
 //!
 //! 2. [`Backend`](softmax_core::Backend) for it: its name, and what it supports, where that is not everything but
-//!    half precision and sparse rows. [`SoftmaxBackend`](softmax_core::SoftmaxBackend) for it: call `check`, which refuses
+//!    half precision, sparse rows and facts of rows. [`SoftmaxBackend`](softmax_core::SoftmaxBackend) for it: call `check`, which refuses
 //!    what it does not support with [`Error::Unsupported`](softmax_core::Error::Unsupported), compute, write what is asked for.
 //! 3. A test, for `cargo test --release` (without, the oracle takes twenty times as long):
 //!
@@ -72,6 +72,8 @@
 //! * **Edges and extremes** (`edges/`, `extremes/`, `masks/`, `rows/`, `ties/`, `shapes/`): no samples, no features, numbers at
 //!   the ends of what the type holds, masked classes, a NaN that must stay in its sample, equal scores at every place, outputs
 //!   of the wrong shape.
+//! * **Facts of rows** (`facts/`), of a backend that gives them: each alone, of rows with margins up to 700, of equal scores, of
+//!   ignored labels, and of all classes. Every other case asks for them too.
 //! * **Memory of earlier calls** (`state/`): none, after other problems, failures and NaN, and where the numbers at an address
 //!   have changed.
 //! * **Found** (`found/`): random problems on which a backend was wrong once.
@@ -109,7 +111,8 @@ pub use hessian::{HessianReport, check_hessian};
 #[cfg(feature = "libtest")]
 pub use mimic::{main, trials};
 pub use oracle::{
-    DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, central_difference, reference, reference_bytes,
+    DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, TopClass, TopRow, central_difference, reference,
+    reference_bytes,
 };
 pub use report::{CaseFailure, Kind, Report, Skipped, Unsupported, Worst};
 pub use runner::{FAIL_FAST_VARIABLE, FILTER_VARIABLE, Runner};

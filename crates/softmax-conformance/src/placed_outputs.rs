@@ -12,15 +12,20 @@ const NO_CLASS: usize = usize::MAX - 1;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutputLayouts {
     pub(crate) weights_gradient: Layout,
+    /// That of dX, and of the best classes.
     pub(crate) features_gradient: Layout,
     pub(crate) vectors_step: isize,
 }
 
 /// Outputs in layouts. They hold NaN before a backend writes them, but for gradients that are to be accumulated.
 pub(crate) struct PlacedOutputs<T> {
-    matrices: [(OutputKind, Option<Placed<T>>); 2],
-    vectors: [(OutputKind, Option<PlacedVector<T>>); 3],
-    predicted: Option<PlacedVector<usize>>,
+    /// dW, dX, and log p of the best classes.
+    matrices: [(OutputKind, Option<Placed<T>>); 3],
+    /// db, losses, lse, entropies, and log p of the labels.
+    vectors: [(OutputKind, Option<PlacedVector<T>>); 5],
+    /// Predicted classes and ranks.
+    counts: [(OutputKind, Option<PlacedVector<usize>>); 2],
+    top_classes: Option<Placed<usize>>,
     accumulate: bool,
 }
 
@@ -32,8 +37,10 @@ impl<T: Element> PlacedOutputs<T> {
         layouts: OutputLayouts,
         before: Option<T>,
     ) -> Self {
-        use OutputKind::{BiasGradient, FeaturesGradient, LogSumExp, SampleLosses, WeightsGradient};
+        use OutputKind::{BiasGradient, FeaturesGradient, LabelRank, LogSumExp, Predicted, SampleLosses};
+        use OutputKind::{Entropy, LabelLogProb, TopClasses, TopLogProb, WeightsGradient};
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
+        let top = OwnedOutputs::<T>::TOP.min(c);
         let sentinel = T::narrow(SENTINEL);
         let nan = T::nan();
         let summed = before.unwrap_or(nan);
@@ -46,49 +53,71 @@ impl<T: Element> PlacedOutputs<T> {
             let array = Array1::from_elem(length, value);
             (kind, set.contains(kind).then(|| PlacedVector::new(&array, step, sentinel)))
         };
-        let predicted = Array1::from_elem(n, usize::MAX);
+        let count = |kind| {
+            let array = Array1::from_elem(n, usize::MAX);
+            (kind, set.contains(kind).then(|| PlacedVector::new(&array, step, NO_CLASS)))
+        };
+        let classes = Array2::from_elem((n, top), usize::MAX);
         PlacedOutputs {
             matrices: [
                 matrix(WeightsGradient, (d, c), layouts.weights_gradient, summed),
                 matrix(FeaturesGradient, (n, d), layouts.features_gradient, nan),
+                matrix(TopLogProb, (n, top), layouts.features_gradient, nan),
             ],
             vectors: [
                 vector(BiasGradient, c, summed),
                 vector(SampleLosses, n, nan),
                 vector(LogSumExp, n, nan),
+                vector(Entropy, n, nan),
+                // NaN is an answer here.
+                vector(LabelLogProb, n, T::one()),
             ],
-            predicted: set
-                .contains(OutputKind::Predicted)
-                .then(|| PlacedVector::new(&predicted, step, NO_CLASS)),
+            counts: [count(Predicted), count(LabelRank)],
+            top_classes: set
+                .contains(TopClasses)
+                .then(|| Placed::new(&classes, layouts.features_gradient, NO_CLASS)),
             accumulate: before.is_some(),
         }
     }
 
     pub(crate) fn as_outputs(&mut self) -> Outputs<'_, T> {
-        let [dw, dx] = self.matrices.each_mut().map(|(_, matrix)| matrix.as_mut().map(Placed::view_mut));
-        let [db, losses, lse] =
-            self.vectors.each_mut().map(|(_, vector)| vector.as_mut().map(PlacedVector::view_mut));
+        let [dw, dx, top] = self.matrices.each_mut().map(|(_, m)| m.as_mut().map(Placed::view_mut));
+        let [db, losses, lse, entropy, log_prob] =
+            self.vectors.each_mut().map(|(_, v)| v.as_mut().map(PlacedVector::view_mut));
+        let [predicted, rank] = self.counts.each_mut().map(|(_, v)| v.as_mut().map(PlacedVector::view_mut));
         Outputs {
             weights_gradient: dw,
             features_gradient: dx,
             bias_gradient: db,
             sample_losses: losses,
             log_sum_exp: lse,
-            predicted: self.predicted.as_mut().map(PlacedVector::view_mut),
+            predicted,
+            entropy,
+            label_log_prob: log_prob,
+            label_rank: rank,
+            top_classes: self.top_classes.as_mut().map(Placed::view_mut),
+            top_log_prob: top,
             accumulate: self.accumulate,
         }
     }
 
     pub(crate) fn to_owned(&self) -> OwnedOutputs<T> {
-        let [dw, dx] = self.matrices.each_ref().map(|(_, m)| m.as_ref().map(|m| m.view().to_owned()));
-        let [db, losses, lse] = self.vectors.each_ref().map(|(_, v)| v.as_ref().map(|v| v.view().to_owned()));
+        let [dw, dx, top] = self.matrices.each_ref().map(|(_, m)| m.as_ref().map(|m| m.view().to_owned()));
+        let [db, losses, lse, entropy, log_prob] =
+            self.vectors.each_ref().map(|(_, v)| v.as_ref().map(|v| v.view().to_owned()));
+        let [predicted, rank] = self.counts.each_ref().map(|(_, v)| v.as_ref().map(|v| v.view().to_owned()));
         OwnedOutputs {
             weights_gradient: dw,
             features_gradient: dx,
             bias_gradient: db,
             sample_losses: losses,
             log_sum_exp: lse,
-            predicted: self.predicted.as_ref().map(|v| v.view().to_owned()),
+            predicted,
+            entropy,
+            label_log_prob: log_prob,
+            label_rank: rank,
+            top_classes: self.top_classes.as_ref().map(|m| m.view().to_owned()),
+            top_log_prob: top,
         }
     }
 
@@ -98,9 +127,12 @@ impl<T: Element> PlacedOutputs<T> {
         let matrices =
             self.matrices.iter().filter(|(_, m)| m.as_ref().is_some_and(|m| !m.is_intact(sentinel)));
         let vectors = self.vectors.iter().filter(|(_, v)| v.as_ref().is_some_and(|v| !v.is_intact(sentinel)));
+        let counts = self.counts.iter().filter(|(_, v)| v.as_ref().is_some_and(|v| !v.is_intact(NO_CLASS)));
         let mut kinds: Vec<OutputKind> = matrices.map(|&(kind, _)| kind).collect();
         kinds.extend(vectors.map(|&(kind, _)| kind));
-        kinds.extend(self.predicted.iter().filter(|p| !p.is_intact(NO_CLASS)).map(|_| OutputKind::Predicted));
+        kinds.extend(counts.map(|&(kind, _)| kind));
+        let top = self.top_classes.iter().filter(|top| !top.is_intact(NO_CLASS));
+        kinds.extend(top.map(|_| OutputKind::TopClasses));
         kinds.iter().map(|kind| format!("something was written outside the view of {kind}")).collect()
     }
 }

@@ -14,9 +14,10 @@ pub trait Backend {
 
     /// Whether it does this. What it does not support, [`SoftmaxBackend::evaluate`] refuses.
     ///
-    /// By default it supports every option and output, and X and W as dense arrays of the element type.
+    /// By default it supports every option, every output but the facts of rows ([`Feature::is_row_fact`]), and X and W as
+    /// dense arrays of the element type.
     fn supports(&self, feature: Feature) -> bool {
-        !feature.is_storage()
+        !feature.is_storage() && !feature.is_row_fact()
     }
 
     /// Whether the results of a sample have the same bits whichever other samples the batch has: its loss, its

@@ -22,6 +22,15 @@ pub enum Error {
         found: usize,
     },
 
+    /// More of the best classes are asked for than there are classes.
+    #[error("top classes: expected at most {classes}, the number of classes, found {found}")]
+    TopClasses {
+        /// The number of classes C.
+        classes: usize,
+        /// How many are asked for.
+        found: usize,
+    },
+
     /// There must be at least one class.
     #[error("weights: expected at least 1 class, found 0")]
     NoClasses,

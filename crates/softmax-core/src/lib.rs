@@ -15,7 +15,8 @@
 //! ℓ_i          &= u_i (A_i \, \lse_i - \sum_c a_{ic} s_{ic} + ζ \, \lse_i^2) && (6)\quad\text{sample weight } u, \text{ z-loss } ζ \\
 //! \text{loss}  &= (1/Ω) \sum_i ℓ_i + (λ/2) \lVert W \rVert^2         && (7)\quad\text{L2 } λ\text{; the bias is not penalised} \\[1em]
 //! G_{ic}       &= (u_i/Ω) \, ((A_i + 2 ζ \, \lse_i) p_{ic} - a_{ic}) \, (∂s_{ic}/∂\raw_{ic}) / τ && (8) \\
-//! dW &= X^T G + λ W \qquad dX = G W^T \qquad db = \sum_i G_i         && (9)
+//! dW &= X^T G + λ W \qquad dX = G W^T \qquad db = \sum_i G_i         && (9) \\[1em]
+//! H_i          &= -\sum_c p_{ic} \log p_{ic}                        && (10)\quad\text{entropy, in nats}
 //! \end{aligned}
 //! ```
 //!
@@ -38,6 +39,10 @@
 //!   gives the bits that it gives for the widened arrays.
 //! * **Confident predictions** keep full relative accuracy: with hard labels and ε = 0 a backend computes
 //!   A·p_y − a_y as −A·Σ_{c≠y} p_c, and ℓ from m − s_y and log1p of the sum over the other classes.
+//! * **Facts of a row** are given for every sample, ignored or not, and without targets too: H of (10), log p of the label,
+//!   the label's rank, and the K best classes with log p. log p_c is computed as −((m − s_c) + log1p of the sum over the
+//!   classes other than the best), and H from the same terms, Σ p_c·(m − s_c) + log1p(…): of a confident prediction, whose H
+//!   and log p are next to 0, they keep their relative accuracy.
 //! * **Non-finite values** follow IEEE 754: NaN in, NaN out, and no further than the sample's own outputs and the sums over
 //!   samples. A bias of −∞ masks its class: p = 0 and gradient 0; the loss is +∞ only where that class has target mass. A
 //!   sample whose largest score is +∞, or −∞ since every class is masked, has a loss, an lse and a gradient that are not

@@ -24,6 +24,18 @@ pub struct Outputs<'a, T> {
     pub log_sum_exp: Option<ArrayViewMut1<'a, T>>,
     /// argmax_c s_ic (N): the first of equals. Some class, unspecified, where the row holds a NaN.
     pub predicted: Option<ArrayViewMut1<'a, usize>>,
+    /// H_i = −Σ_c p_ic·log p_ic (N), in nats.
+    pub entropy: Option<ArrayViewMut1<'a, T>>,
+    /// log p of the label (N), also where it is ignored; NaN where it is no class, and without labels.
+    pub label_log_prob: Option<ArrayViewMut1<'a, T>>,
+    /// How many classes have a score above the label's (N), 0 for the best; C where the label is no class, and without
+    /// labels. Unspecified where the row holds a NaN.
+    pub label_rank: Option<ArrayViewMut1<'a, usize>>,
+    /// The K classes with the largest scores (N×K, K at most C), the largest first, of equals the first class first.
+    /// Unspecified, each some class, where the row holds a NaN.
+    pub top_classes: Option<ArrayViewMut2<'a, usize>>,
+    /// log p of these (N×K).
+    pub top_log_prob: Option<ArrayViewMut2<'a, T>>,
     /// Adds dW and db to what their arrays hold, instead of overwriting it: for gradients over several batches. The other
     /// outputs are of one batch's samples, and are overwritten.
     pub accumulate: bool,
@@ -38,6 +50,11 @@ impl<T> Default for Outputs<'_, T> {
             sample_losses: None,
             log_sum_exp: None,
             predicted: None,
+            entropy: None,
+            label_log_prob: None,
+            label_rank: None,
+            top_classes: None,
+            top_log_prob: None,
             accumulate: false,
         }
     }
@@ -47,7 +64,7 @@ impl<T: Element> Outputs<'_, T> {
     /// Checks each view's shape against the problem; part of [`SoftmaxBackend::check`](crate::SoftmaxBackend::check).
     ///
     /// # Errors
-    /// [`Error::Shape`] names the output and the axis.
+    /// [`Error::Shape`] names the output and the axis; [`Error::TopClasses`] where there are fewer classes than asked for.
     pub fn check(&self, problem: &Problem<'_, T>) -> Result<()> {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let require = |kind: OutputKind, axis, expected, found: Option<usize>| match found {
@@ -61,34 +78,57 @@ impl<T: Element> Outputs<'_, T> {
         require(OutputKind::WeightsGradient, AxisName::Classes, c, dw.as_ref().map(|v| v.ncols()))?;
         require(OutputKind::FeaturesGradient, AxisName::Samples, n, dx.as_ref().map(|v| v.nrows()))?;
         require(OutputKind::FeaturesGradient, AxisName::Features, d, dx.as_ref().map(|v| v.ncols()))?;
-        require(
-            OutputKind::BiasGradient,
-            AxisName::Classes,
-            c,
-            self.bias_gradient.as_ref().map(|v| v.len()),
-        )?;
-        require(
-            OutputKind::SampleLosses,
-            AxisName::Samples,
-            n,
-            self.sample_losses.as_ref().map(|v| v.len()),
-        )?;
-        require(OutputKind::LogSumExp, AxisName::Samples, n, self.log_sum_exp.as_ref().map(|v| v.len()))?;
-        require(OutputKind::Predicted, AxisName::Samples, n, self.predicted.as_ref().map(|v| v.len()))
+        let vectors = [
+            (OutputKind::SampleLosses, self.sample_losses.as_ref().map(|v| v.len())),
+            (OutputKind::LogSumExp, self.log_sum_exp.as_ref().map(|v| v.len())),
+            (OutputKind::Predicted, self.predicted.as_ref().map(|v| v.len())),
+            (OutputKind::Entropy, self.entropy.as_ref().map(|v| v.len())),
+            (OutputKind::LabelLogProb, self.label_log_prob.as_ref().map(|v| v.len())),
+            (OutputKind::LabelRank, self.label_rank.as_ref().map(|v| v.len())),
+        ];
+        let bias = self.bias_gradient.as_ref().map(|v| v.len());
+        require(OutputKind::BiasGradient, AxisName::Classes, c, bias)?;
+        vectors.into_iter().try_for_each(|(kind, found)| require(kind, AxisName::Samples, n, found))?;
+        let classes = self.top_classes.as_ref().map(|v| v.dim());
+        let log_prob = self.top_log_prob.as_ref().map(|v| v.dim());
+        require(OutputKind::TopClasses, AxisName::Samples, n, classes.map(|(rows, _)| rows))?;
+        require(OutputKind::TopLogProb, AxisName::Samples, n, log_prob.map(|(rows, _)| rows))?;
+        match self.top().unwrap_or(0) {
+            found if found > c => Err(Error::TopClasses { classes: c, found }),
+            top => require(OutputKind::TopLogProb, AxisName::Classes, top, log_prob.map(|(_, top)| top)),
+        }
+    }
+
+    /// K: how many of the best classes are asked for, if any.
+    pub fn top(&self) -> Option<usize> {
+        let classes = self.top_classes.as_ref().map(|v| v.ncols());
+        classes.or(self.top_log_prob.as_ref().map(|v| v.ncols()))
+    }
+
+    /// Whether it is asked for.
+    pub fn wants(&self, kind: OutputKind) -> bool {
+        match kind {
+            OutputKind::WeightsGradient => self.weights_gradient.is_some(),
+            OutputKind::FeaturesGradient => self.features_gradient.is_some(),
+            OutputKind::BiasGradient => self.bias_gradient.is_some(),
+            OutputKind::SampleLosses => self.sample_losses.is_some(),
+            OutputKind::LogSumExp => self.log_sum_exp.is_some(),
+            OutputKind::Predicted => self.predicted.is_some(),
+            OutputKind::Entropy => self.entropy.is_some(),
+            OutputKind::LabelLogProb => self.label_log_prob.is_some(),
+            OutputKind::LabelRank => self.label_rank.is_some(),
+            OutputKind::TopClasses => self.top_classes.is_some(),
+            OutputKind::TopLogProb => self.top_log_prob.is_some(),
+        }
     }
 
     /// What a backend must support to write these.
     pub fn needs(&self, problem: &Problem<'_, T>) -> FeatureSet {
-        let dx = self.features_gradient.is_some();
-        let of_csr = dx && matches!(problem.features(), Features::Csr(_));
-        FeatureSet::NONE
-            .with_if(dx, Feature::FeaturesGradient)
-            .with_if(of_csr, Feature::CsrFeaturesGradient)
-            .with_if(self.bias_gradient.is_some(), Feature::BiasGradient)
-            .with_if(self.sample_losses.is_some(), Feature::SampleLosses)
-            .with_if(self.log_sum_exp.is_some(), Feature::LogSumExp)
-            .with_if(self.predicted.is_some(), Feature::Predicted)
-            .with_if(self.accumulate, Feature::Accumulation)
+        let of_csr =
+            self.wants(OutputKind::FeaturesGradient) && matches!(problem.features(), Features::Csr(_));
+        let kinds = OutputKind::ALL.iter().filter(|&&kind| self.wants(kind));
+        let of_kinds: FeatureSet = kinds.filter_map(|kind| kind.feature()).collect();
+        of_kinds.with_if(of_csr, Feature::CsrFeaturesGradient).with_if(self.accumulate, Feature::Accumulation)
     }
 
     /// Whether any of dW, dX and db is asked for.
@@ -99,7 +139,7 @@ impl<T: Element> Outputs<'_, T> {
 
 /// A choice of outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct OutputSet(u8);
+pub struct OutputSet(u16);
 
 impl OutputSet {
     /// None of them: the loss alone.
@@ -151,11 +191,29 @@ pub struct OwnedOutputs<T> {
     pub log_sum_exp: Option<Array1<T>>,
     /// The predicted class (N).
     pub predicted: Option<Array1<usize>>,
+    /// H (N).
+    pub entropy: Option<Array1<T>>,
+    /// log p of the label (N).
+    pub label_log_prob: Option<Array1<T>>,
+    /// The label's rank (N).
+    pub label_rank: Option<Array1<usize>>,
+    /// The best classes (N×K).
+    pub top_classes: Option<Array2<usize>>,
+    /// Their log p (N×K).
+    pub top_log_prob: Option<Array2<T>>,
 }
 
 impl<T: Element> OwnedOutputs<T> {
-    /// Zeros of the problem's shapes for the chosen outputs.
+    /// K of [`zeros`](Self::zeros), where there are so many classes.
+    pub const TOP: usize = 5;
+
+    /// Zeros of the problem's shapes for the chosen outputs, with [`TOP`](Self::TOP) of the best classes.
     pub fn zeros(problem: &Problem<'_, T>, set: OutputSet) -> Self {
+        Self::zeros_with_top(problem, set, Self::TOP.min(problem.n_classes()))
+    }
+
+    /// Zeros of the problem's shapes for the chosen outputs, with so many of the best classes.
+    pub fn zeros_with_top(problem: &Problem<'_, T>, set: OutputSet, top: usize) -> Self {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let wanted = |kind| set.contains(kind);
         OwnedOutputs {
@@ -165,6 +223,11 @@ impl<T: Element> OwnedOutputs<T> {
             sample_losses: wanted(OutputKind::SampleLosses).then(|| Array1::zeros(n)),
             log_sum_exp: wanted(OutputKind::LogSumExp).then(|| Array1::zeros(n)),
             predicted: wanted(OutputKind::Predicted).then(|| Array1::zeros(n)),
+            entropy: wanted(OutputKind::Entropy).then(|| Array1::zeros(n)),
+            label_log_prob: wanted(OutputKind::LabelLogProb).then(|| Array1::zeros(n)),
+            label_rank: wanted(OutputKind::LabelRank).then(|| Array1::zeros(n)),
+            top_classes: wanted(OutputKind::TopClasses).then(|| Array2::zeros((n, top))),
+            top_log_prob: wanted(OutputKind::TopLogProb).then(|| Array2::zeros((n, top))),
         }
     }
 
@@ -177,6 +240,11 @@ impl<T: Element> OwnedOutputs<T> {
             sample_losses: self.sample_losses.as_mut().map(|a| a.view_mut()),
             log_sum_exp: self.log_sum_exp.as_mut().map(|a| a.view_mut()),
             predicted: self.predicted.as_mut().map(|a| a.view_mut()),
+            entropy: self.entropy.as_mut().map(|a| a.view_mut()),
+            label_log_prob: self.label_log_prob.as_mut().map(|a| a.view_mut()),
+            label_rank: self.label_rank.as_mut().map(|a| a.view_mut()),
+            top_classes: self.top_classes.as_mut().map(|a| a.view_mut()),
+            top_log_prob: self.top_log_prob.as_mut().map(|a| a.view_mut()),
             accumulate: false,
         }
     }

@@ -1,6 +1,7 @@
 //! The parts of a problem by name, so that errors can say which.
 
 use crate::names::{UnknownName, names};
+use crate::support::Feature;
 use std::fmt;
 
 /// An array of a problem or of an evaluation.
@@ -93,6 +94,16 @@ pub enum OutputKind {
     LogSumExp,
     /// The predicted class (N).
     Predicted,
+    /// H (N).
+    Entropy,
+    /// log p of the label (N).
+    LabelLogProb,
+    /// How many classes have a larger score than the label (N).
+    LabelRank,
+    /// The classes with the largest scores (N×K).
+    TopClasses,
+    /// Their log p (N×K).
+    TopLogProb,
 }
 
 names!(OutputKind, "output",
@@ -102,10 +113,15 @@ names!(OutputKind, "output",
     SampleLosses => "sample losses",
     LogSumExp => "log-sum-exp",
     Predicted => "predicted classes",
+    Entropy => "entropy",
+    LabelLogProb => "label log-probability",
+    LabelRank => "label rank",
+    TopClasses => "top classes",
+    TopLogProb => "top log-probabilities",
 );
 
 impl OutputKind {
-    /// What the formulas and files call it: `dW`, `dX`, `db`, `sample_loss`, `lse`, `predicted`.
+    /// What the formulas and files call it: `dW`, `dX`, `db`, `sample_loss`, `lse`, `predicted`, `entropy`, ….
     pub const fn symbol(self) -> &'static str {
         match self {
             OutputKind::WeightsGradient => "dW",
@@ -114,7 +130,28 @@ impl OutputKind {
             OutputKind::SampleLosses => "sample_loss",
             OutputKind::LogSumExp => "lse",
             OutputKind::Predicted => "predicted",
+            OutputKind::Entropy => "entropy",
+            OutputKind::LabelLogProb => "label_log_prob",
+            OutputKind::LabelRank => "label_rank",
+            OutputKind::TopClasses => "top_classes",
+            OutputKind::TopLogProb => "top_log_prob",
         }
+    }
+
+    /// What a backend must support to write it, beyond dW, which every backend does.
+    pub const fn feature(self) -> Option<Feature> {
+        Some(match self {
+            OutputKind::WeightsGradient => return None,
+            OutputKind::FeaturesGradient => Feature::FeaturesGradient,
+            OutputKind::BiasGradient => Feature::BiasGradient,
+            OutputKind::SampleLosses => Feature::SampleLosses,
+            OutputKind::LogSumExp => Feature::LogSumExp,
+            OutputKind::Predicted => Feature::Predicted,
+            OutputKind::Entropy => Feature::Entropy,
+            OutputKind::LabelLogProb => Feature::LabelLogProb,
+            OutputKind::LabelRank => Feature::LabelRank,
+            OutputKind::TopClasses | OutputKind::TopLogProb => Feature::TopClasses,
+        })
     }
 
     /// Whether this is one of dW, dX and db.

@@ -201,6 +201,16 @@ impl<'a, T: Element> Problem<'a, T> {
         }
     }
 
+    /// The class that is sample `i`'s label, ignored or not. `None` where the label is no class, and where targets are no
+    /// labels.
+    #[inline]
+    pub fn labelled_class(&self, i: usize) -> Option<usize> {
+        match &self.targets {
+            Targets::Labels(labels) => labels.class(i, None).filter(|&class| class < self.n_classes()),
+            Targets::Soft(_) | Targets::None => None,
+        }
+    }
+
     /// Whether sample `i` counts: it has a target, and is not ignored.
     #[inline]
     pub fn counts(&self, i: usize) -> bool {

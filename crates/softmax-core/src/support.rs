@@ -59,6 +59,14 @@ pub enum Feature {
     Predicted,
     /// Adding dW and db to what the arrays hold.
     Accumulation,
+    /// The entropy of each sample's probabilities.
+    Entropy,
+    /// The log-probability of each label.
+    LabelLogProb,
+    /// The rank of each label.
+    LabelRank,
+    /// The best classes of each sample, and their log-probabilities.
+    TopClasses,
 }
 
 names!(Feature, "feature",
@@ -89,6 +97,10 @@ names!(Feature, "feature",
     LogSumExp => "log-sum-exp",
     Predicted => "predicted classes",
     Accumulation => "accumulation into gradients",
+    Entropy => "entropy",
+    LabelLogProb => "label log-probabilities",
+    LabelRank => "label ranks",
+    TopClasses => "top classes",
 );
 
 impl Feature {
@@ -103,11 +115,16 @@ impl Feature {
                 | Feature::Bf16Weights
         )
     }
+
+    /// Whether this is something that is known of a sample beside its loss, lse and predicted class.
+    pub const fn is_row_fact(self) -> bool {
+        matches!(self, Feature::Entropy | Feature::LabelLogProb | Feature::LabelRank | Feature::TopClasses)
+    }
 }
 
 /// A set of [`Feature`]s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub struct FeatureSet(u32);
+pub struct FeatureSet(u64);
 
 impl FeatureSet {
     /// None of them.

@@ -90,6 +90,26 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
             if let Some(predicted) = &mut outputs.predicted {
                 predicted[i] = sample.best;
             }
+            if let Some(entropy) = &mut outputs.entropy {
+                entropy[i] = sample.entropy();
+            }
+            let label = problem.labelled_class(i);
+            if let Some(log_prob) = &mut outputs.label_log_prob {
+                log_prob[i] = label.map_or(T::nan(), |label| sample.log_probability(label));
+            }
+            if let Some(rank) = &mut outputs.label_rank {
+                rank[i] = label.map_or(c, |label| sample.rank(label));
+            }
+            if let Some(top) = outputs.top() {
+                for (place, class) in sample.best_classes(top).into_iter().enumerate() {
+                    if let Some(classes) = &mut outputs.top_classes {
+                        classes[[i, place]] = class;
+                    }
+                    if let Some(log_prob) = &mut outputs.top_log_prob {
+                        log_prob[[i, place]] = sample.log_probability(class);
+                    }
+                }
+            }
 
             if !counts {
                 if let Some(dx) = &mut outputs.features_gradient {

@@ -77,6 +77,45 @@ impl<T: Element> Sample<T> {
         self.exps[j] / (self.exps[self.best] + self.rest)
     }
 
+    /// log p_j. A sum of terms that are not negative, so that it keeps its digits where p_j is nearly 1.
+    pub(crate) fn log_probability(&self, j: usize) -> T {
+        -((self.scores[self.best] - self.scores[j]) + self.rest.ln_1p())
+    }
+
+    /// H of (10), as log(1 + Σ exps of the others) + Σ p·(m − s): again of terms that are not negative.
+    pub(crate) fn entropy(&self) -> T {
+        let max = self.scores[self.best];
+        let mut mean_distance = T::zero();
+        for (j, &score) in self.scores.iter().enumerate() {
+            // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+            if self.exps[j] != T::zero() {
+                mean_distance += self.probability(j) * (max - score);
+            }
+        }
+        self.rest.ln_1p() + mean_distance
+    }
+
+    /// How many classes have a larger score.
+    pub(crate) fn rank(&self, label: usize) -> usize {
+        self.scores.iter().filter(|&&score| score > self.scores[label]).count()
+    }
+
+    /// The `k` classes with the largest scores, the largest first, of equals the first class first.
+    pub(crate) fn best_classes(&self, k: usize) -> Vec<usize> {
+        let mut classes: Vec<usize> = Vec::with_capacity(k);
+        while classes.len() < k {
+            let mut best = None;
+            for (j, &score) in self.scores.iter().enumerate().filter(|(j, _)| !classes.contains(j)) {
+                if best.is_none_or(|best: usize| score > self.scores[best]) {
+                    best = Some(j);
+                }
+            }
+            // There are as many classes as are asked for.
+            classes.extend(best);
+        }
+        classes
+    }
+
     /// ℓ_i of (6). A·lse − Σ a·s is written as A·(lse − m) + Σ a·(m − s), whose terms are all positive, so
     /// that the loss of a confident prediction keeps its digits.
     pub(crate) fn loss(&mut self, problem: &Problem<'_, T>, i: usize) -> f64 {

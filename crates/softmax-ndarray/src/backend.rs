@@ -1,3 +1,4 @@
+use crate::facts::{wants_facts, write_facts};
 use crate::forward::{Scores, Softmax};
 use crate::gradient::score_gradient;
 use crate::products::{column_sums, features_transposed_times};
@@ -53,6 +54,7 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
 
         // (1) to (4), and Σ a·(s − m) on the way.
         let Scores { scores, slopes } = Scores::new(problem, weights.view());
+        let kept = wants_facts(problem, outputs).then(|| scores.clone());
         let (softmax, cross) = Softmax::new(scores, |shifted| mass.row_products(shifted));
 
         // (6): A·lse − Σ a·s as A·(lse − m) − Σ a·(s − m), both parts positive.
@@ -81,6 +83,9 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
         }
         if let Some(out) = &mut outputs.predicted {
             out.assign(&softmax.best);
+        }
+        if let Some(scores) = kept {
+            write_facts(problem, &scores, &softmax, outputs);
         }
         if outputs.wants_gradient() {
             let mut gradient = score_gradient(softmax, &mass, &total_mass, T::narrow(z_loss));

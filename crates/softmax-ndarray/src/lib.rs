@@ -25,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod facts;
 mod forward;
 mod gradient;
 mod hessian;

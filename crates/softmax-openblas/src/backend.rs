@@ -1,8 +1,11 @@
+use crate::facts::RowFacts;
 use crate::library;
 use crate::product::multiply;
-use crate::row::Terms;
+use crate::row::{Terms, argmax};
 use ndarray::{Array1, Array2, ArrayView2, Axis, CowArray, Ix2};
-use softmax_core::{Backend, Descriptor, Element, Evaluation, Outputs, Problem, Result, SoftmaxBackend};
+use softmax_core::{
+    Backend, Descriptor, Element, Evaluation, Feature, Outputs, Problem, Result, SoftmaxBackend,
+};
 
 /// The backend `openblas`.
 #[derive(Clone, Debug)]
@@ -42,6 +45,10 @@ impl<T: Element> Backend for OpenBlas<T> {
             deterministic: false,
         }
     }
+
+    fn supports(&self, feature: Feature) -> bool {
+        !feature.is_storage()
+    }
 }
 
 impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
@@ -63,14 +70,19 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
 
         let terms = Terms::new(problem);
         let mut slopes = Array1::ones(if objective.softcap.is_some() { shape.1 } else { 0 });
-        let gradient = outputs.wants_gradient();
+        let gradient = outputs.wants_gradient().then_some(total_weight);
         let mut loss_sum = 0.0;
         let mut correct = 0;
         for (i, mut row) in self.scores.rows_mut().into_iter().enumerate() {
-            let summary =
-                terms.process(problem, i, row.view_mut(), slopes.view_mut(), total_weight, gradient);
+            terms.cap(problem, &mut row.view_mut(), slopes.view_mut());
+            let best = argmax(row.view());
+            let mut facts = RowFacts::of_scores(problem, outputs, i, row.view(), best);
+            let summary = terms.process(problem, i, row.view_mut(), best, facts.as_mut(), gradient);
+            if let Some(facts) = facts {
+                facts.write(i, outputs);
+            }
             // A sample that does not count has zeros, whatever its slopes are.
-            if gradient && objective.softcap.is_some() && problem.counts(i) {
+            if gradient.is_some() && objective.softcap.is_some() && problem.counts(i) {
                 row *= &slopes;
             }
             loss_sum += summary.loss.widen();

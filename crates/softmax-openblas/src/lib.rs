@@ -26,6 +26,7 @@
 use ndarray_linalg as _;
 
 mod backend;
+mod facts;
 mod library;
 mod product;
 mod row;

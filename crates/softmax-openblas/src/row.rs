@@ -1,5 +1,6 @@
 //! What happens to one sample between the products: raw scores come in, and G_i replaces them.
 
+use crate::facts::RowFacts;
 use ndarray::{ArrayView1, ArrayViewMut1, Zip};
 use softmax_core::{Element, Objective, Problem, Targets};
 
@@ -42,19 +43,17 @@ impl<'a, T: Element> Terms<'a, T> {
         Terms { objective, class_weights, unit, kept, spread, total_spread: spread * T::narrow(total) }
     }
 
-    /// Turns the products X_i·W into G_i, if `gradient` says so, but for the softcap's slopes, which are left in `slopes`. An
-    /// ignored sample's G_i and loss are zero.
+    /// Turns scores, the largest of them at `best`, into G_i, if there is an Ω for it, but for the softcap's slopes. An ignored
+    /// sample's G_i and loss are zero.
     pub(crate) fn process(
         &self,
         problem: &Problem<'_, T>,
         i: usize,
         mut row: ArrayViewMut1<'_, T>,
-        slopes: ArrayViewMut1<'_, T>,
-        total_weight: f64,
-        gradient: bool,
+        best: usize,
+        facts: Option<&mut RowFacts<T>>,
+        total_weight: Option<f64>,
     ) -> Summary<T> {
-        self.cap(problem, &mut row, slopes);
-        let best = argmax(row.view());
         let max = row[best];
         row -= max;
 
@@ -72,6 +71,9 @@ impl<'a, T: Element> Terms<'a, T> {
         row[best] = at_best;
         let log_rest = rest.ln_1p();
         let lse = max + log_rest;
+        if let Some(facts) = facts {
+            facts.with_exponentials(row.view(), rest, log_rest);
+        }
 
         let Some(target) = target else {
             row.fill(T::zero());
@@ -86,9 +88,7 @@ impl<'a, T: Element> Terms<'a, T> {
         }
 
         let loss = T::narrow(sample_weight) * loss;
-        if !gradient {
-            return Summary { lse, best, loss };
-        }
+        let Some(total_weight) = total_weight else { return Summary { lse, best, loss } };
 
         // (8). Where p is above one half, A·p − a is taken as Σ a − A·Σ p over the other classes.
         let scale = T::narrow(sample_weight / total_weight / self.objective.temperature);
@@ -108,7 +108,7 @@ impl<'a, T: Element> Terms<'a, T> {
     }
 
     /// Bias, temperature and softcap: raw scores to s.
-    fn cap(
+    pub(crate) fn cap(
         &self,
         problem: &Problem<'_, T>,
         row: &mut ArrayViewMut1<'_, T>,
@@ -179,7 +179,7 @@ impl<'a, T: Element> Terms<'a, T> {
     }
 }
 
-fn argmax<T: Element>(row: ArrayView1<'_, T>) -> usize {
+pub(crate) fn argmax<T: Element>(row: ArrayView1<'_, T>) -> usize {
     let mut best = 0;
     for (c, &score) in row.iter().enumerate() {
         if score > row[best] {

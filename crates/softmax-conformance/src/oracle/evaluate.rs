@@ -1,14 +1,15 @@
 //! The formula evaluated on a problem, with a bound for each entry of each output.
 
 use super::bounds::{RowBounds, TotalWeight};
-use super::expected::{Expected, Reference};
+use super::expected::{Expected, Reference, TopRow};
+use super::facts::RowFacts;
 use super::inputs::{InputTargets, Inputs};
 use super::real::{DoubleDouble, Real};
 use super::row::{Row, total_weight};
 use super::sums::{FEW_SUMS, Judged, Products, Sum, sum_over_samples};
 use ndarray::ArrayView1;
 use rayon::prelude::*;
-use softmax_core::{Dtype, Element, OutputKind, OutputSet, Problem, Targets, ndarray};
+use softmax_core::{Dtype, Element, OutputKind, OutputSet, OwnedOutputs, Problem, Targets, ndarray};
 
 /// How many multiply-adds the oracle does in double-double: N·D·C, and 100 for each score. Above, it uses f64 for
 /// f32 problems, and above it also samples what it checks of dW and dX.
@@ -19,6 +20,9 @@ const SCORE: u64 = 100;
 
 /// How many columns of dW and rows of dX are checked above [`DOUBLE_DOUBLE_LIMIT`].
 const SAMPLED_SLICES: usize = 32;
+
+/// How many of the best classes are worked out.
+const TOP: usize = OwnedOutputs::<f64>::TOP;
 
 /// Works out what `problem` should give for the outputs in `set`.
 ///
@@ -53,7 +57,13 @@ pub fn reference_bytes<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> 
         OutputKind::WeightsGradient => product(d, slices(c)),
         OutputKind::FeaturesGradient => product(slices(n), d),
         OutputKind::BiasGradient => c as f64,
-        OutputKind::SampleLosses | OutputKind::LogSumExp | OutputKind::Predicted => n as f64,
+        OutputKind::SampleLosses
+        | OutputKind::LogSumExp
+        | OutputKind::Predicted
+        | OutputKind::Entropy
+        | OutputKind::LabelLogProb
+        | OutputKind::LabelRank => n as f64,
+        OutputKind::TopClasses | OutputKind::TopLogProb => product(n, TOP.min(c)),
     });
     let scores = product(block_rows(c).min(n), c);
     // A tenth more, for what lies between allocations.
@@ -121,6 +131,7 @@ impl<'a, R: Real> Oracle<'a, R> {
         let mut dw = wants(OutputKind::WeightsGradient).then(|| Products::<R>::new(d, classes.len()));
         let mut db = vec![Sum::<R>::default(); if wants(OutputKind::BiasGradient) { c } else { 0 }];
         let mut dx = Vec::new();
+        let mut facts = Facts::default();
 
         for start in (0..n).step_by(block_rows(c)) {
             let end = (start + block_rows(c)).min(n);
@@ -143,6 +154,7 @@ impl<'a, R: Real> Oracle<'a, R> {
                     sum.add(*g, e + sum_over_samples(n) * u * g.value().abs());
                 }
             }
+            facts.extend(self, start, &block, set);
             if let Some(dw) = &mut dw {
                 dw.accumulate(self.inputs, start, &block, &classes, u);
             }
@@ -178,6 +190,12 @@ impl<'a, R: Real> Oracle<'a, R> {
         if wants(OutputKind::LogSumExp) {
             outputs.push((OutputKind::LogSumExp, Expected::vector(lse)));
         }
+        if wants(OutputKind::Entropy) {
+            outputs.push((OutputKind::Entropy, Expected::vector(facts.entropy)));
+        }
+        if wants(OutputKind::LabelLogProb) {
+            outputs.push((OutputKind::LabelLogProb, Expected::vector(facts.label_log_prob)));
+        }
 
         let has_targets = !matches!(self.inputs.targets, InputTargets::None);
         let data = if has_targets { loss.value / self.total_weight } else { R::zero() };
@@ -202,6 +220,8 @@ impl<'a, R: Real> Oracle<'a, R> {
             classes: c,
             correct: hard.then_some((least, most)),
             predicted: wants(OutputKind::Predicted).then_some(predicted),
+            label_rank: wants(OutputKind::LabelRank).then_some(facts.label_rank),
+            top: wants_top(set).then_some(facts.top),
             outputs,
             precision: R::PRECISION,
         }
@@ -312,6 +332,46 @@ impl<'a, R: Real> Oracle<'a, R> {
                 (sum.value.value(), sum.bound + terms * self.dtype.min_positive())
             })
             .collect()
+    }
+}
+
+fn wants_top(set: OutputSet) -> bool {
+    set.contains(OutputKind::TopClasses) || set.contains(OutputKind::TopLogProb)
+}
+
+/// What [`RowFacts`] says of each sample.
+#[derive(Default)]
+struct Facts {
+    entropy: Vec<(f64, f64)>,
+    label_log_prob: Vec<(f64, f64)>,
+    label_rank: Vec<Option<(usize, usize)>>,
+    top: Vec<TopRow>,
+}
+
+impl Facts {
+    fn extend<R: Real>(&mut self, oracle: &Oracle<'_, R>, start: usize, block: &[Judged<R>], set: OutputSet) {
+        let (wants, c) = (|kind| set.contains(kind), oracle.inputs.dim().2);
+        let is_wanted = [OutputKind::Entropy, OutputKind::LabelLogProb, OutputKind::LabelRank].map(wants);
+        if is_wanted == [false; 3] && !wants_top(set) {
+            return;
+        }
+        let of_row = |(i, (row, bounds)): (usize, &Judged<R>)| {
+            let facts = RowFacts::new(row, bounds, oracle.dtype);
+            let label = oracle.inputs.labelled_class(i);
+            (
+                facts.entropy(),
+                label.map_or((f64::NAN, 0.0), |label| facts.log_prob(label)),
+                label.map_or(Some((c, c)), |label| facts.rank(label)),
+                if wants_top(set) { facts.top(TOP.min(c)) } else { TopRow::default() },
+            )
+        };
+        let rows = block.par_iter().enumerate().map(|(k, judged)| of_row((start + k, judged)));
+        for (entropy, log_prob, rank, top) in rows.collect::<Vec<_>>() {
+            self.entropy.push(entropy);
+            self.label_log_prob.push(log_prob);
+            self.label_rank.push(rank);
+            self.top.push(top);
+        }
     }
 }
 

@@ -19,10 +19,50 @@ pub struct Reference {
     /// For each sample, the classes that may be called the predicted one. Empty where the scores hold a NaN:
     /// any of the classes will do.
     pub predicted: Option<Vec<Vec<usize>>>,
+    /// For each sample, the fewest and the most classes that may be found above its label: twice C where the label is no
+    /// class. `None` where the scores hold a NaN: anything up to C will do.
+    pub label_rank: Option<Vec<Option<(usize, usize)>>>,
+    /// The best classes of each sample.
+    pub top: Option<Vec<TopRow>>,
     /// The other outputs that were asked for.
     pub outputs: Vec<(OutputKind, Expected)>,
     /// The arithmetic that gave these values.
     pub precision: Precision,
+}
+
+/// The classes that may be among a sample's best, the best first. None where the scores hold a NaN: any will do.
+#[derive(Clone, Debug, Default)]
+pub struct TopRow {
+    /// As many as are asked for at least; more where scores are closer than their errors.
+    pub candidates: Vec<TopClass>,
+}
+
+/// A class that may be among the best.
+#[derive(Clone, Copy, Debug)]
+pub struct TopClass {
+    /// The class.
+    pub class: usize,
+    /// s, and its admissible error.
+    pub score: f64,
+    /// The error of the score.
+    pub score_error: f64,
+    /// log p, and its admissible error.
+    pub log_prob: f64,
+    /// The error of log p. Infinite: any value that is not finite will do.
+    pub bound: f64,
+}
+
+impl TopRow {
+    /// Whether `class` may be found at place `j` of the best.
+    pub(crate) fn admits(&self, class: usize, j: usize) -> bool {
+        let (Some(right), Some(found)) = (self.candidates.get(j), self.of(class)) else { return false };
+        let error = right.score_error + found.score_error;
+        found.class == right.class || (error > 0.0 && found.score + error >= right.score)
+    }
+
+    pub(crate) fn of(&self, class: usize) -> Option<&TopClass> {
+        self.candidates.iter().find(|candidate| candidate.class == class)
+    }
 }
 
 /// Values and the largest admissible errors, of the same shape.
@@ -37,7 +77,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    pub(super) fn scalar(value: f64, bound: f64) -> Self {
+    pub(crate) fn scalar(value: f64, bound: f64) -> Self {
         Expected {
             values: Array1::from_elem(1, value).into_dyn(),
             bounds: Array1::from_elem(1, bound).into_dyn(),
@@ -66,7 +106,7 @@ impl Expected {
     }
 
     /// Of entries row by row.
-    pub(super) fn matrix(entries: impl Iterator<Item = (f64, f64)>, rows: usize, columns: usize) -> Self {
+    pub(crate) fn matrix(entries: impl Iterator<Item = (f64, f64)>, rows: usize, columns: usize) -> Self {
         // Not by `unzip`, which makes them grow where the iterator does not know its length.
         let [mut values, mut bounds] = [(); 2].map(|()| Vec::with_capacity(rows * columns));
         for (value, bound) in entries {

@@ -12,6 +12,8 @@ pub(crate) struct Inputs {
     pub(crate) weights: Array2<f64>,
     pub(crate) bias: Array1<f64>,
     pub(crate) targets: InputTargets,
+    /// The label of each sample where it is a class, ignored or not.
+    labelled_classes: Vec<Option<usize>>,
     pub(crate) class_weights: Array1<f64>,
     pub(crate) sample_weights: Array1<f64>,
     pub(crate) objective: Objective,
@@ -44,6 +46,7 @@ impl Inputs {
                 Targets::Soft(soft) => InputTargets::Soft(rows(*soft)),
                 Targets::None => InputTargets::None,
             },
+            labelled_classes: (0..n).map(|i| problem.labelled_class(i)).collect(),
             class_weights: problem.class_weights().map_or(Array1::ones(c), |w| w.mapv(T::widen)),
             sample_weights: problem.sample_weights().map_or(Array1::ones(n), |u| u.mapv(T::widen)),
             objective: *problem.objective(),
@@ -72,6 +75,11 @@ impl Inputs {
             InputTargets::Labels(labels) => labels[i],
             InputTargets::Soft(_) | InputTargets::None => None,
         }
+    }
+
+    /// The class that is the label of sample `i`, ignored or not.
+    pub(crate) fn labelled_class(&self, i: usize) -> Option<usize> {
+        self.labelled_classes[i]
     }
 
     /// Whether sample `i` has a target.

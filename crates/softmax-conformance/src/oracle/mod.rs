@@ -5,6 +5,7 @@ mod bounds;
 mod differences;
 mod evaluate;
 mod expected;
+mod facts;
 mod inputs;
 mod real;
 mod row;
@@ -14,5 +15,5 @@ mod tests;
 
 pub use differences::central_difference;
 pub use evaluate::{DOUBLE_DOUBLE_LIMIT, reference, reference_bytes};
-pub use expected::{Expected, Reference};
+pub use expected::{Expected, Reference, TopClass, TopRow};
 pub use real::Precision;

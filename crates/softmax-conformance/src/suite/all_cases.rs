@@ -1,4 +1,4 @@
-use super::{closed_forms, extremes, golden, inputs, masks, options, sizes};
+use super::{closed_forms, extremes, facts, golden, inputs, masks, options, sizes};
 use crate::case::Case;
 
 /// The cases of the suite that are judged by the oracle, as data.
@@ -11,6 +11,7 @@ pub fn cases() -> Vec<Case> {
         inputs::cases(),
         masks::cases(),
         extremes::cases(),
+        facts::cases(),
     ]
     .concat()
 }

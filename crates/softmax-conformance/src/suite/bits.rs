@@ -2,14 +2,14 @@
 //! from a backend that promises them.
 
 use crate::case::Case;
-use crate::check::real_output;
+use crate::check::{differing, real_output};
 use crate::generator::Generator;
 use crate::storage::{FeatureStorage, Storage, WeightStorage};
 use crate::test::{Outcome, Subject, Test, evaluate};
 use softmax_core::ndarray::Axis;
 use softmax_core::{
-    Element, Error, Evaluation, Objective, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets,
-    Reduction, Setting,
+    Element, Error, Evaluation, Objective, OutputKind, OwnedOutputs, OwnedProblem, OwnedTargets, Reduction,
+    Setting,
 };
 
 /// Few classes and many; more rows than a block has, more classes than a group, and sizes that fit nothing.
@@ -76,11 +76,7 @@ fn differences<T: Element>(a: &Answer<T>, b: &Answer<T>) -> Vec<&'static str> {
     if a.0 != b.0 {
         names.push("loss");
     }
-    let differs = |&kind: &OutputKind| match kind {
-        OutputKind::Predicted => a.1.predicted != b.1.predicted,
-        kind => real_output(&a.1, kind) != real_output(&b.1, kind),
-    };
-    names.extend(OutputKind::ALL.iter().copied().filter(differs).map(OutputKind::name));
+    names.extend(differing(&a.1, &b.1).into_iter().map(OutputKind::name));
     names
 }
 
@@ -92,10 +88,11 @@ fn same_as_variants<T: Element>(subject: &Subject<'_, T>, case: &Case, setting: 
     Outcome::of_calls(|| {
         let stored = case.stored::<T>();
         let problem = stored.problem()?;
-        let expected = evaluate(subject.make().as_mut(), &problem, OutputSet::ALL)?;
+        let set = subject.outputs();
+        let expected = evaluate(subject.make().as_mut(), &problem, set)?;
         let mut messages = Vec::new();
         for mut variant in variants {
-            let found = evaluate(variant.backend.as_mut(), &problem, OutputSet::ALL)?;
+            let found = evaluate(variant.backend.as_mut(), &problem, set)?;
             let differ = differences(&found, &expected);
             if !differ.is_empty() {
                 messages.push(format!("{}: other bits in {}", variant.name, differ.join(", ")));
@@ -113,7 +110,7 @@ fn same_alone<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome {
     Outcome::of_calls(|| {
         let mut case = case.clone();
         case.problem.objective.reduction = Reduction::Sum;
-        let set = OutputSet::ALL.without(OutputKind::WeightsGradient).without(OutputKind::BiasGradient);
+        let set = subject.outputs().without(OutputKind::WeightsGradient).without(OutputKind::BiasGradient);
         let of = |case: &Case| -> Result<Answer<T>, Error> {
             evaluate(subject.make().as_mut(), &case.stored().problem()?, set)
         };
@@ -136,11 +133,26 @@ fn has_same_row<T: Element>(
     (a, i): (&OwnedOutputs<T>, usize),
     (b, j): (&OwnedOutputs<T>, usize),
 ) -> bool {
-    if kind == OutputKind::Predicted {
-        return a.predicted.as_ref().map(|p| p[i]) == b.predicted.as_ref().map(|p| p[j]);
-    }
-    let row = |outputs, i| real_output(outputs, kind).map(|output| output.index_axis(Axis(0), i).to_owned());
-    row(a, i) == row(b, j)
+    let counts = |outputs: &OwnedOutputs<T>, i: usize| -> Option<Vec<usize>> {
+        match kind {
+            OutputKind::Predicted => outputs.predicted.as_ref().map(|p| vec![p[i]]),
+            OutputKind::LabelRank => outputs.label_rank.as_ref().map(|r| vec![r[i]]),
+            OutputKind::TopClasses => outputs.top_classes.as_ref().map(|top| top.row(i).to_vec()),
+            _ => None,
+        }
+    };
+    // Bits, so that a NaN is itself.
+    let reals = |outputs: &OwnedOutputs<T>, i: usize| -> Option<Vec<u64>> {
+        let output = real_output(outputs, kind)?;
+        Some(
+            output
+                .index_axis(Axis(0), i)
+                .iter()
+                .map(|x| if x.is_nan() { u64::MAX } else { x.to_bits() })
+                .collect(),
+        )
+    };
+    (counts(a, i), reals(a, i)) == (counts(b, j), reals(b, j))
 }
 
 /// A problem of one sample.

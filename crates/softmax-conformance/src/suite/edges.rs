@@ -52,11 +52,13 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
 /// All, none, each alone and all but each.
 fn every_output<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome {
     let owned = case.narrowed::<T>();
-    let alone = OutputKind::ALL.iter().map(|&kind| OutputSet::NONE.with(kind));
-    let but = OutputKind::ALL.iter().map(|&kind| OutputSet::ALL.without(kind));
+    let whole = subject.outputs();
+    let mut sets = vec![whole, OutputSet::NONE];
+    sets.extend(whole.iter().map(|kind| OutputSet::NONE.with(kind)));
+    sets.extend(whole.iter().map(|kind| whole.without(kind)));
     Outcome::of_calls(|| {
         let mut messages = Vec::new();
-        for set in [OutputSet::ALL, OutputSet::NONE].into_iter().chain(alone.clone()).chain(but.clone()) {
+        for &set in &sets {
             if let Outcome::Failed(faults) = judge_call(subject.make().as_mut(), &owned.problem()?, set)? {
                 let kinds: Vec<_> = set.iter().map(OutputKind::symbol).collect();
                 messages.extend(faults.into_iter().map(|fault| format!("asked for {kinds:?}: {fault}")));

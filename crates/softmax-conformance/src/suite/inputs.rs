@@ -1,11 +1,12 @@
 //! What a problem may be made of: labels of every type, half-precision and sparse features, signed weights, no targets.
 
 use crate::case::Case;
+use crate::check::differing;
 use crate::generator::{Choices, Generator};
 use crate::storage::{FeatureStorage, LabelStorage, Storage, StoredProblem, WeightStorage};
 use crate::test::{Outcome, Subject, Test, evaluate};
 use softmax_core::ndarray::{Array1, array};
-use softmax_core::{Element, Objective, OutputKind, OutputSet, OwnedProblem, OwnedTargets, Reduction};
+use softmax_core::{Element, Objective, OutputKind, OwnedProblem, OwnedTargets, Reduction};
 
 /// Few classes and many.
 const CLASSES: [usize; 2] = [10, 70];
@@ -188,17 +189,21 @@ fn half_is_widened<T: Element>(subject: &Subject<'_, T>, storage: Storage, c: us
     let answers = stored.problem().and_then(|problem| {
         owned.features = problem.features().to_dense().into_owned();
         owned.weights = problem.weights().to_dense().into_owned();
-        let of_half = evaluate(subject.make().as_mut(), &problem, OutputSet::ALL)?;
-        Ok((of_half, evaluate(subject.make().as_mut(), &owned.problem()?, OutputSet::ALL)?))
+        let set = subject.outputs();
+        let of_half = evaluate(subject.make().as_mut(), &problem, set)?;
+        Ok((of_half, evaluate(subject.make().as_mut(), &owned.problem()?, set)?))
     });
     match answers {
-        Ok((of_half, widened)) if of_half == widened => Outcome::Passed(Vec::new()),
-        Ok(((_, of_half), (_, widened))) => {
-            let same_dw = of_half.weights_gradient == widened.weights_gradient;
-            let what = if same_dw { "outputs" } else { OutputKind::WeightsGradient.name() };
-            Outcome::Failed(vec![format!(
-                "half precision and the widened arrays differ in bits of the {what}"
-            )])
+        Ok(((half_evaluation, of_half), (evaluation, widened))) => {
+            let mut differ: Vec<_> =
+                differing(&of_half, &widened).into_iter().map(OutputKind::name).collect();
+            differ.extend((half_evaluation != evaluation).then_some("evaluation"));
+            Outcome::of(
+                differ
+                    .iter()
+                    .map(|what| format!("half precision and the widened arrays differ in bits of the {what}"))
+                    .collect(),
+            )
         }
         Err(error) => error.into(),
     }

@@ -7,6 +7,7 @@ mod closed_forms;
 mod crossed;
 mod edges;
 mod extremes;
+mod facts;
 mod golden;
 mod hessian;
 mod inputs;
@@ -57,6 +58,7 @@ fn full<T: Element>() -> Suite<T> {
     tests.extend(inputs::tests());
     tests.extend(layouts::tests());
     tests.extend(edges::tests());
+    tests.extend(facts::tests());
     tests.extend(rows::tests());
     tests.extend(ties::tests());
     tests.extend(provided::tests());

@@ -7,9 +7,7 @@ use crate::test::{Outcome, Subject, Test, evaluate};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use softmax_core::ndarray::{Array1, Array2, ArrayView1, Axis, concatenate};
-use softmax_core::{
-    Element, Error, Evaluation, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, Reduction,
-};
+use softmax_core::{Element, Error, Evaluation, OwnedOutputs, OwnedProblem, OwnedTargets, Reduction};
 
 /// Random problems per property.
 const CASES: u32 = 24;
@@ -129,8 +127,9 @@ struct Answer<T> {
 impl<T: Element> Answer<T> {
     fn new(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Result<Self, Error> {
         let problem = owned.problem()?;
-        let (evaluation, outputs) = evaluate(subject.make().as_mut(), &problem, OutputSet::ALL)?;
-        let reference = reference(&problem, OutputSet::ALL);
+        let set = subject.outputs();
+        let (evaluation, outputs) = evaluate(subject.make().as_mut(), &problem, set)?;
+        let reference = reference(&problem, set);
         let loss_bound = reference.loss.bounds.sum();
         let bounds = reference.outputs.into_iter().map(|(_, expected)| expected).collect();
         Ok(Answer { evaluation, outputs, loss_bound, bounds })

@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::generator::Generator;
 use crate::oracle::{Reference, reference};
-use crate::test::{Outcome, Subject, Test, evaluate, judge_against};
+use crate::test::{Outcome, Subject, Test, evaluate, given, judge_against};
 use softmax_core::{Element, OutputKind, OutputSet};
 use std::sync::OnceLock;
 
@@ -51,10 +51,11 @@ fn isolated<T: Element>(
             let mut owned = whole.clone();
             (first..SAMPLES).step_by(step).for_each(|i| owned.features[[i, i % 5]] = number);
             let set = if k % 3 == 0 { OutputSet::ALL } else { OF_SAMPLES };
+            let asked = given(backend.as_ref(), set);
             let problem = owned.problem()?;
-            let (evaluation, outputs) = evaluate(backend.as_mut(), &problem, set)?;
+            let (evaluation, outputs) = evaluate(backend.as_mut(), &problem, asked)?;
             let expected = expected.get_or_init(|| reference(&problem, set));
-            if let Outcome::Failed(faults) = judge_against(expected, &evaluation, &outputs) {
+            if let Outcome::Failed(faults) = judge_against(expected, &evaluation, &outputs, asked) {
                 let place = format!("{number} in every {step}th sample from {first} on");
                 messages.extend(faults.into_iter().map(|fault| format!("{place}: {fault}")));
             }

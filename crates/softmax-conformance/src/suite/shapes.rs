@@ -50,7 +50,7 @@ fn refuses<T: Element>(subject: &Subject<'_, T>, problem: &Problem<'_, T>, kind:
     let mut messages = Vec::new();
     let mut judge = |shape: &dyn Debug, outputs: &mut Outputs<'_, T>| {
         let found = match subject.make().evaluate(problem, outputs) {
-            Err(Error::Shape { .. } | Error::Unsupported { .. }) => return,
+            Err(Error::Shape { .. } | Error::TopClasses { .. } | Error::Unsupported { .. }) => return,
             Err(error) => error.to_string(),
             Ok(_) => "an answer".to_owned(),
         };
@@ -75,22 +75,45 @@ fn refuses<T: Element>(subject: &Subject<'_, T>, problem: &Problem<'_, T>, kind:
                 );
             }
         }
-        OutputKind::BiasGradient | OutputKind::SampleLosses | OutputKind::LogSumExp => {
+        OutputKind::BiasGradient
+        | OutputKind::SampleLosses
+        | OutputKind::LogSumExp
+        | OutputKind::Entropy
+        | OutputKind::LabelLogProb => {
             for length in wrong(if kind == OutputKind::BiasGradient { c } else { n }) {
                 let mut array = Array1::zeros(length);
                 let view = Some(array.view_mut());
                 let outputs = match kind {
                     OutputKind::BiasGradient => Outputs { bias_gradient: view, ..Outputs::default() },
                     OutputKind::SampleLosses => Outputs { sample_losses: view, ..Outputs::default() },
+                    OutputKind::Entropy => Outputs { entropy: view, ..Outputs::default() },
+                    OutputKind::LabelLogProb => Outputs { label_log_prob: view, ..Outputs::default() },
                     _ => Outputs { log_sum_exp: view, ..Outputs::default() },
                 };
                 judge(&length, &mut { outputs });
             }
         }
-        OutputKind::Predicted => {
+        OutputKind::Predicted | OutputKind::LabelRank => {
             for length in wrong(n) {
                 let mut array = Array1::zeros(length);
-                judge(&length, &mut Outputs { predicted: Some(array.view_mut()), ..Outputs::default() });
+                let view = Some(array.view_mut());
+                let outputs = match kind {
+                    OutputKind::Predicted => Outputs { predicted: view, ..Outputs::default() },
+                    _ => Outputs { label_rank: view, ..Outputs::default() },
+                };
+                judge(&length, &mut { outputs });
+            }
+        }
+        OutputKind::TopClasses => {
+            for shape in wrong(n).into_iter().map(|rows| (rows, 3)).chain([(n, c + 1), (c, n)]) {
+                let mut array = Array2::zeros(shape);
+                judge(&shape, &mut Outputs { top_classes: Some(array.view_mut()), ..Outputs::default() });
+            }
+        }
+        OutputKind::TopLogProb => {
+            for shape in wrong(n).into_iter().map(|rows| (rows, 3)).chain([(n, c + 1), (c, n)]) {
+                let mut array = Array2::zeros(shape);
+                judge(&shape, &mut Outputs { top_log_prob: Some(array.view_mut()), ..Outputs::default() });
             }
         }
     }

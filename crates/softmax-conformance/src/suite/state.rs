@@ -3,7 +3,7 @@
 
 use crate::case::Case;
 use crate::generator::Generator;
-use crate::test::{Outcome, Subject, Test, judge_call};
+use crate::test::{Outcome, Subject, Test, given, judge_call};
 use softmax_core::ndarray::Array2;
 use softmax_core::{
     Element, Error, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, SoftmaxBackend,
@@ -88,7 +88,8 @@ fn judge<T: Element>(
     owned: &OwnedProblem<T>,
     when: &str,
 ) -> Result<Vec<String>, Error> {
-    match judge_call(backend, &owned.problem()?, OutputSet::ALL)? {
+    let set = given(backend, OutputSet::ALL);
+    match judge_call(backend, &owned.problem()?, set)? {
         Outcome::Failed(faults) => Ok(faults.into_iter().map(|fault| format!("{when}: {fault}")).collect()),
         _ => Ok(Vec::new()),
     }
@@ -184,7 +185,8 @@ fn after_fewer_outputs<T: Element>(
     owned: &OwnedProblem<T>,
 ) -> Result<Vec<String>, Error> {
     let mut messages = Vec::new();
-    for set in [OutputSet::NONE].into_iter().chain(OutputKind::ALL.iter().map(|&k| OutputSet::NONE.with(k))) {
+    let whole = given(backend, OutputSet::ALL);
+    for set in [OutputSet::NONE].into_iter().chain(whole.iter().map(|kind| OutputSet::NONE.with(kind))) {
         if let Outcome::Failed(faults) = judge_call(backend, &owned.problem()?, set)? {
             messages.extend(faults);
         }
@@ -199,7 +201,7 @@ fn after_accumulation<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     owned: &OwnedProblem<T>,
 ) -> Result<Vec<String>, Error> {
-    let mut sums = OwnedOutputs::zeros(&owned.problem()?, OutputSet::ALL);
+    let mut sums = OwnedOutputs::zeros(&owned.problem()?, given(backend, OutputSet::ALL));
     for _ in 0..2 {
         let mut outputs = sums.as_outputs();
         outputs.accumulate = true;

@@ -69,7 +69,7 @@ fn judge_predicted<T: Element>(
     Outcome::of_calls(|| {
         let problem = Problem::builder(features.view(), weights.view(), labels.view()).build()?;
         let mut messages = Vec::new();
-        for set in [OutputSet::NONE.with(OutputKind::Predicted), OutputSet::ALL] {
+        for set in [OutputSet::NONE.with(OutputKind::Predicted), subject.outputs()] {
             let (evaluation, outputs) = evaluate(subject.make().as_mut(), &problem, set)?;
             let found = outputs.predicted.into_iter().flatten();
             let wrong = found.zip(expected).enumerate().find(|(_, (found, expected))| found != *expected);

@@ -3,6 +3,7 @@
 
 mod crossed;
 mod edges;
+mod facts;
 mod numbers;
 mod outputs;
 mod owned;
@@ -21,6 +22,7 @@ fn all() -> Vec<Mistake> {
         state::MISTAKES,
         numbers::MISTAKES,
         edges::MISTAKES,
+        facts::MISTAKES,
         second::MISTAKES,
     ]
     .concat()
@@ -46,6 +48,6 @@ fn there_are_two_of_each_kind() {
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     all().iter().for_each(|mistake| *kinds.entry(mistake.kind).or_default() += 1);
     println!("{kinds:?}");
-    assert_eq!(kinds.len(), 11);
+    assert_eq!(kinds.len(), 12);
     assert!(kinds.values().all(|&count| count >= 2), "{kinds:?}");
 }

@@ -2,8 +2,8 @@
 
 use softmax_core::ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use softmax_core::{
-    Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, Objective, Outputs, Problem, Result,
-    SoftmaxBackend,
+    Backend, Descriptor, Evaluation, Feature, Gradients, HessianVectorProduct, Objective, Outputs, Problem,
+    Result, SoftmaxBackend,
 };
 use softmax_naive::Naive;
 
@@ -72,6 +72,10 @@ pub(crate) fn under<'a>(problem: &Problem<'a, f64>, objective: Objective) -> Res
 impl Backend for Wrong {
     fn descriptor(&self) -> Descriptor {
         Descriptor { name: self.mistake.name.into(), ..self.inner.descriptor() }
+    }
+
+    fn supports(&self, feature: Feature) -> bool {
+        self.inner.supports(feature)
     }
 }
 

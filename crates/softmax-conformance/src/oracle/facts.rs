@@ -1,0 +1,142 @@
+//! What the oracle says of a row beside its loss: entropy, log-probabilities, rank, the best classes.
+
+use super::bounds::RowBounds;
+use super::expected::{TopClass, TopRow};
+use super::real::Real;
+use super::row::Row;
+use softmax_core::Dtype;
+
+/// Roundings of one elementary operation or library function, with some to spare.
+const FEW: f64 = 8.0;
+
+/// Of one sample: values, each with its admissible error.
+pub(super) struct RowFacts<'r, R> {
+    row: &'r Row<R>,
+    /// Of each score, 0 where it is not finite.
+    score_errors: Vec<f64>,
+    /// m − s_c, which is infinite for a class that is masked.
+    distances: Vec<R>,
+    log_rest: R,
+    /// What every log-probability of the row shares.
+    shared_error: f64,
+    sum_error: f64,
+    u: f64,
+    tiny: f64,
+}
+
+impl<'r, R: Real> RowFacts<'r, R> {
+    pub(super) fn new(row: &'r Row<R>, bounds: &RowBounds, dtype: Dtype) -> Self {
+        let (u, classes) = (dtype.unit_roundoff(), row.scores.len());
+        let max = row.scores[row.best];
+        let distances: Vec<R> = row.scores.iter().map(|&s| max - s).collect();
+        let finite = |(score, &error): (&R, &f64)| if score.value().is_finite() { error } else { 0.0 };
+        let score_errors: Vec<f64> = row.scores.iter().zip(&bounds.scores).map(finite).collect();
+        let log_rest = row.rest.ln_1p();
+        let (sum_error, tiny) = ((classes as f64 + FEW) * u, classes as f64 * dtype.min_positive());
+        let p = |c: usize| row.probabilities[c].value();
+        let present = || (0..classes).filter(|&c| p(c) > 0.0);
+        let others: f64 = present().filter(|&c| c != row.best).map(p).sum();
+        let shift: f64 = present().map(|c| p(c) * u * distances[c].value()).sum();
+        let shared_error = shift + sum_error * others + FEW * u * log_rest.value() + tiny;
+        RowFacts { row, score_errors, distances, log_rest, shared_error, sum_error, u, tiny }
+    }
+
+    fn p(&self, c: usize) -> f64 {
+        self.row.probabilities[c].value()
+    }
+
+    /// The classes with a probability that is not 0.
+    fn present(&self) -> impl Iterator<Item = usize> {
+        (0..self.row.scores.len()).filter(|&c| self.p(c) > 0.0)
+    }
+
+    /// (10) as log(1 + rest) + Σ p·(m − s): the terms are not negative.
+    pub(super) fn entropy(&self) -> (f64, f64) {
+        let spread = |c: usize| self.row.probabilities[c] * self.distances[c];
+        let mean_distance = self.present().fold(R::zero(), |sum, c| sum + spread(c));
+        let max = self.row.scores[self.row.best].value();
+        if !max.is_finite() {
+            return (f64::NAN, 0.0);
+        }
+        let entropy = self.log_rest + mean_distance;
+        // ∂H/∂s_c = −p_c·(log p_c + H).
+        let slope = |c: usize| {
+            let log_p = -(self.distances[c] + self.log_rest);
+            self.p(c) * (log_p + entropy).value().abs()
+        };
+        let distance = |c: usize| self.distances[c].value();
+        let of_scores: f64 =
+            self.present().map(|c| slope(c) * (self.score_errors[c] + self.u * distance(c))).sum();
+        let others: f64 = self.present().filter(|&c| c != self.row.best).map(|c| self.p(c)).sum();
+        let of_sums = self.sum_error * (others + mean_distance.value());
+        // What an exponential loses below the smallest normal number is multiplied by its distance.
+        let lost = self.tiny * 1000.0;
+        (entropy.value(), of_scores + of_sums + FEW * self.u * entropy.value().abs() + lost)
+    }
+
+    /// log p_c.
+    pub(super) fn log_prob(&self, c: usize) -> (f64, f64) {
+        let distance = self.distances[c];
+        let log_prob = -(distance + self.log_rest);
+        if !log_prob.value().is_finite() {
+            return (log_prob.value(), 0.0);
+        }
+        // ∂log p_c/∂s_k = [k = c] − p_k, where 1 − p_c is the sum of the others: it may be far below a rounding of 1.
+        let others: f64 = self
+            .present()
+            .filter(|&k| k != c)
+            .map(|k| self.p(k) * (self.score_errors[k] + self.score_errors[c]))
+            .sum();
+        (log_prob.value(), others + FEW * self.u * distance.value() + self.shared_error)
+    }
+
+    /// The fewest and the most classes that may be found to have a larger score. `None`: there is a NaN.
+    pub(super) fn rank(&self, label: usize) -> Option<(usize, usize)> {
+        if self.has_nan() {
+            return None;
+        }
+        let of_label = self.row.scores[label];
+        let (mut least, mut most) = (0, 0);
+        for c in (0..self.row.scores.len()).filter(|&c| c != label) {
+            let (margin, error) = (margin(self.row.scores[c], of_label), self.errors_of(c, label));
+            least += usize::from(margin > error);
+            most += usize::from(margin > 0.0 || (error > 0.0 && margin >= -error));
+        }
+        Some((least, most))
+    }
+
+    /// The classes that may be among the `k` best, in their order. Empty where there is a NaN.
+    pub(super) fn top(&self, k: usize) -> TopRow {
+        if self.has_nan() || k == 0 {
+            return TopRow::default();
+        }
+        let scores = &self.row.scores;
+        let mut classes: Vec<usize> = (0..scores.len()).collect();
+        // Stable, so that the first of equals stays first.
+        classes.sort_by(|&a, &b| margin(scores[b], scores[a]).total_cmp(&0.0));
+        let last = classes[k - 1];
+        let any_infinity = !scores[self.row.best].value().is_finite();
+        let may_be = |c: usize| margin(scores[c], scores[last]) >= -self.errors_of(c, last);
+        let candidates = classes.iter().enumerate().filter(|&(place, &c)| place < k || may_be(c));
+        let candidates = candidates.map(|(_, &class)| {
+            let (log_prob, bound) = self.log_prob(class);
+            let bound = if any_infinity { f64::INFINITY } else { bound };
+            let (score, score_error) = (scores[class].value(), self.score_errors[class]);
+            TopClass { class, score, score_error, log_prob, bound }
+        });
+        TopRow { candidates: candidates.collect() }
+    }
+
+    fn errors_of(&self, a: usize, b: usize) -> f64 {
+        self.score_errors[a] + self.score_errors[b]
+    }
+
+    fn has_nan(&self) -> bool {
+        self.row.scores.iter().any(|s| s.value().is_nan())
+    }
+}
+
+/// How far a score is above another: 0 between equal infinities.
+fn margin<R: Real>(a: R, b: R) -> f64 {
+    if a.value() == b.value() && a.value().is_infinite() { 0.0 } else { (a - b).value() }
+}

@@ -1,0 +1,175 @@
+//! Facts of rows: each asked for alone, of confident rows, of equal scores, of labels that are ignored, and for many of the best
+//! classes. All other cases ask for them too, of a backend that gives them.
+
+use crate::case::{Case, problem_of_scores};
+use crate::generator::Generator;
+use crate::test::{Outcome, Subject, Test, evaluate, judge_call};
+use softmax_core::ndarray::{Array1, Array2};
+use softmax_core::{
+    Element, Error, Objective, OutputKind, OutputSet, Outputs, OwnedOutputs, OwnedProblem, OwnedTargets,
+    Problem,
+};
+
+const FACTS: [OutputKind; 5] = [
+    OutputKind::Entropy,
+    OutputKind::LabelLogProb,
+    OutputKind::LabelRank,
+    OutputKind::TopClasses,
+    OutputKind::TopLogProb,
+];
+
+/// Few classes and many: around vectors, panels and groups.
+const CLASSES: [usize; 9] = [1, 2, 10, 16, 33, 64, 65, 300, 1031];
+
+/// How far the best score is above the others.
+const MARGINS: [f64; 6] = [1.0, 10.0, 40.0, 80.0, 300.0, 700.0];
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for c in [2, 10, 100] {
+        for margin in MARGINS {
+            // The label is the best class, the worst, or one between; the others are a little apart.
+            let scores = Array2::from_shape_fn((3, c), |(_, class)| {
+                if class == c / 2 { margin } else { -0.25 * (class % 5) as f64 }
+            });
+            let labels = [(c / 2) as i64, (c - 1) as i64, 0];
+            cases.push(Case::new(format!("facts/margin-{margin}-{c}"), problem_of_scores(scores, &labels)));
+        }
+    }
+    cases
+}
+
+pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
+    let mut tests = Vec::new();
+    for kind in FACTS {
+        for c in CLASSES {
+            let name = format!("facts/{}-alone-{c}", kind.name().replace(' ', "-"));
+            tests.push(Test::new(name, move |s: &Subject<'_, T>| alone(s, kind, c)));
+        }
+    }
+    for c in CLASSES {
+        tests
+            .push(Test::new(format!("facts/equal-scores-{c}"), move |s: &Subject<'_, T>| equal_scores(s, c)));
+        tests.push(Test::new(format!("facts/all-classes-{c}"), move |s: &Subject<'_, T>| all_classes(s, c)));
+    }
+    tests.push(Test::new("facts/more-than-there-are", too_many));
+    tests
+}
+
+/// A fact of a problem with options, some of whose labels are ignored: a value that is no class, and one that is.
+fn alone<T: Element>(subject: &Subject<'_, T>, kind: OutputKind, c: usize) -> Outcome {
+    let mut messages = Vec::new();
+    for ignored in [-100, (c / 2) as i64] {
+        let mut g = Generator::new(c as u64);
+        let mut problem = g.problem(40, 9, c);
+        problem.bias = Some(g.vector(c, -1.0, 1.0));
+        problem.objective = Objective { ignore_index: Some(ignored), ..Objective::default() };
+        problem.objective.label_smoothing = 0.1;
+        if let OwnedTargets::Labels(labels) = &mut problem.targets {
+            labels.iter_mut().skip(1).step_by(3).for_each(|label| *label = ignored);
+        }
+        let mut none = problem.clone();
+        none.targets = OwnedTargets::None;
+        for problem in [problem, none] {
+            let owned = Case::new("", problem).narrowed::<T>();
+            let judged = owned.problem().and_then(|problem| {
+                judge_call(subject.make().as_mut(), &problem, OutputSet::NONE.with(kind))
+            });
+            match judged {
+                Ok(Outcome::Failed(faults)) => messages.extend(faults),
+                Ok(_) => {}
+                Err(error) => return error.into(),
+            }
+        }
+    }
+    Outcome::of(messages)
+}
+
+/// Scores of 1 at every third class and of 0 elsewhere, exactly: the first of equals comes first, and equals are not above.
+fn equal_scores<T: Element>(subject: &Subject<'_, T>, c: usize) -> Outcome {
+    let score = |class: usize| if class.is_multiple_of(3) { 1.0 } else { 0.0 };
+    let labels: Vec<i64> = (0..c as i64).collect();
+    let scores = Array2::from_shape_fn((c, c), |(_, class)| score(class));
+    let owned = Case::new("", problem_of_scores(scores, &labels)).narrowed::<T>();
+    let high = (0..c).filter(|class| class % 3 == 0);
+    let order: Vec<usize> = high.clone().chain((0..c).filter(|class| class % 3 != 0)).collect();
+    let expected = |label: usize| if label.is_multiple_of(3) { 0 } else { high.clone().count() };
+    Outcome::of_calls(|| {
+        let set = OutputSet::NONE.with(OutputKind::LabelRank).with(OutputKind::TopClasses);
+        let (_, outputs) = evaluate(subject.make().as_mut(), &owned.problem()?, set)?;
+        let ranks = outputs.label_rank.into_iter().flatten().enumerate();
+        let mut messages: Vec<String> = ranks
+            .filter(|&(label, rank)| rank != expected(label))
+            .map(|(label, rank)| {
+                format!("label rank at [{label}]: expected {}, found {rank}", expected(label))
+            })
+            .collect();
+        let rows = outputs.top_classes.iter().flat_map(|top| top.rows());
+        let wrong = rows.filter(|row| row.iter().zip(&order).any(|(found, right)| found != right));
+        messages.extend(wrong.take(1).map(|row| format!("top classes: expected {order:?}, found {row}")));
+        messages.truncate(3);
+        Ok(messages)
+    })
+}
+
+/// As many of the best as there are classes: each once, the largest score first, and their probabilities sum to one.
+fn all_classes<T: Element>(subject: &Subject<'_, T>, c: usize) -> Outcome {
+    let mut problem = Generator::new(c as u64).problem(12, 7, c);
+    // One that is masked, if there is another.
+    problem.bias = Some(Array1::from_shape_fn(c, |class| if class == 1 { f64::NEG_INFINITY } else { 0.0 }));
+    if let OwnedTargets::Labels(labels) = &mut problem.targets {
+        labels.fill(0);
+    }
+    let owned: OwnedProblem<T> = Case::new("", problem).narrowed();
+    Outcome::of_calls(|| {
+        let problem = owned.problem()?;
+        let set = OutputSet::NONE.with(OutputKind::TopClasses).with(OutputKind::TopLogProb);
+        let mut outputs = OwnedOutputs::zeros_with_top(&problem, set, c);
+        subject.make().evaluate(&problem, &mut outputs.as_outputs())?;
+        let (Some(classes), Some(log_prob)) = (outputs.top_classes, outputs.top_log_prob) else {
+            return Ok(Vec::new());
+        };
+        let mut messages = Vec::new();
+        for (i, (classes, log_prob)) in classes.rows().into_iter().zip(log_prob.rows()).enumerate() {
+            let mut sorted = classes.to_vec();
+            sorted.sort_unstable();
+            let total: f64 = log_prob.iter().map(|p| p.widen().exp()).sum();
+            let falls = log_prob.iter().zip(log_prob.iter().skip(1)).all(|(a, b)| a >= b);
+            // Each term is right to a few units of its own, whose exponent is some tens at most.
+            let is_one = (total - 1.0).abs() < 1000.0 * T::DTYPE.unit_roundoff();
+            let is_masked_last = c == 1 || (classes[c - 1] == 1 && log_prob[c - 1] == T::neg_infinity());
+            if !(sorted.iter().copied().eq(0..c) && falls && is_one && is_masked_last) {
+                messages
+                    .push(format!("sample {i}: expected all classes in order, found {classes}, {log_prob}"));
+            }
+        }
+        messages.truncate(1);
+        Ok(messages)
+    })
+}
+
+/// More of the best than there are classes, and as many classes as log-probabilities are not.
+fn too_many<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let owned = Case::new("", Generator::new(5).problem(4, 3, 6)).narrowed::<T>();
+    let refused = |problem: &Problem<'_, T>, (classes, log_prob): (usize, usize)| {
+        let (mut classes, mut log_prob) = (Array2::zeros((4, classes)), Array2::zeros((4, log_prob)));
+        let mut outputs = Outputs {
+            top_classes: Some(classes.view_mut()),
+            top_log_prob: Some(log_prob.view_mut()),
+            ..Outputs::default()
+        };
+        subject.make().evaluate(problem, &mut outputs)
+    };
+    Outcome::of_calls(|| {
+        let problem = owned.problem()?;
+        refused(&problem, (6, 6))?;
+        let mut messages = Vec::new();
+        for shape in [(7, 7), (5, 3), (3, 5)] {
+            match refused(&problem, shape) {
+                Err(Error::TopClasses { .. } | Error::Shape { .. }) => {}
+                other => messages.push(format!("{shape:?} of 6 classes: expected an error, found {other:?}")),
+            }
+        }
+        Ok(messages)
+    })
+}
