@@ -168,7 +168,7 @@ impl Backend for Fused {
     }
 
     fn supports(&self, feature: Feature) -> bool {
-        feature != Feature::CsrFeaturesGradient && !feature.is_row_fact()
+        feature != Feature::CsrFeaturesGradient
     }
 
     fn is_batch_invariant(&self) -> bool {

@@ -22,6 +22,11 @@ pub(crate) struct Columns<T> {
     pub(crate) rest: Column<T>,
     /// Σ a·(s − m).
     pub(crate) cross: Column<T>,
+    /// Σ exp(s − m)·(m − s), and the score of the label, NaN where it is no class: where they are wanted.
+    pub(crate) spread: Column<T>,
+    pub(crate) label_score: Column<T>,
+    /// How many classes have a larger one.
+    pub(crate) above: [u32; ROWS],
 
     /// y, if there is one and it is not ignored; A, 0 where ignored.
     pub(crate) label: [usize; ROWS],
@@ -50,6 +55,9 @@ impl<T: FusedElement> Columns<T> {
             best: [0; ROWS],
             rest: zeros,
             cross: zeros,
+            spread: zeros,
+            label_score: zeros,
+            above: [0; ROWS],
             label: [NONE; ROWS],
             total_mass: zeros,
             best_mass: zeros,
@@ -70,12 +78,27 @@ impl<T: FusedElement> Columns<T> {
         terms.total_masses(first_sample, &self.label[..rows], &mut self.total_mass[..rows]);
     }
 
+    /// How many of so many classes have a larger score than the label: all where it is no class.
+    pub(crate) fn label_rank(&self, k: usize, classes: usize) -> usize {
+        if self.label_score[k].is_nan() { classes } else { self.above[k] as usize }
+    }
+
     pub(crate) fn best(&self, k: usize) -> usize {
         self.best[k] as usize
     }
 
     pub(crate) fn lse(&self, k: usize) -> T {
         self.max[k] + self.log_rest[k] + self.defect(k)
+    }
+
+    /// H of (10), from `rest` and `spread`: a sum of terms that are not negative.
+    pub(crate) fn entropy(&self, k: usize) -> T {
+        self.log_rest[k] + self.spread[k] / (T::one() + self.rest[k]) + self.defect(k)
+    }
+
+    /// log p of a class with this score.
+    pub(crate) fn log_prob(&self, k: usize, score: T) -> T {
+        -((self.max[k] - score) + self.log_rest[k])
     }
 
     /// 0, or NaN where the maximum is not finite, and with it all that depends on it.

@@ -49,7 +49,7 @@
 //! | memory allowed ([`Fused::memory`]), sizes of the caches ([`KernelParams`]) | everything |
 //! | which outputs are asked for | the others |
 //! | the layout and the storage (f16, bf16 or the same numbers widened) of dense arrays | everything |
-//! | the samples beside a sample | its loss, log-sum-exp, predicted class and, under [`Reduction::Sum`], its row of dX |
+//! | the samples beside a sample | its loss, log-sum-exp, predicted class, facts and, under [`Reduction::Sum`], its row of dX |
 //!
 //! The unit of all sums is a vector of 64 bytes, whatever the registers are; exponential, logarithm and tanh are the crate's
 //! own. The limit of 64 classes ([`Fused::narrow_up_to`]) does change bits.
@@ -75,6 +75,7 @@
 mod backend;
 mod buffer;
 mod columns;
+mod facts;
 mod kernel;
 mod narrow;
 mod orders;

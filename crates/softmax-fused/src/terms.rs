@@ -212,6 +212,11 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
+    /// The class that is the label of a sample, ignored or not, [`NONE`] where it is no class.
+    pub(crate) fn labelled_class(&self, i: usize) -> usize {
+        self.problem.labelled_class(i).unwrap_or(NONE)
+    }
+
     /// What a label's class has of Σ a·(s − m), from its s − m, and of Σ a, where every target is a single class.
     pub(crate) fn point_cross(&self, label: usize, shifted: T) -> (T, T) {
         let mass = self.kept * self.class_weight(label);

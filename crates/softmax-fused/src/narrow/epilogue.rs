@@ -2,21 +2,19 @@
 
 use super::layout::PANEL;
 use crate::columns::Columns;
+use crate::facts::Best;
 use crate::kernel::level::FusedElement;
-use crate::terms::Terms;
+use crate::terms::{NONE, Terms};
 
-/// Products to exponentials, (1) to (4), but 0 at the best class. `tile` has a row of `PANEL` numbers per class, and so
-/// has `slopes`, where there is a softcap.
+/// Products to scores, (1) to (3). `tile` has a row of `PANEL` numbers per class, and so has `slopes`, where there is a softcap.
 #[inline(always)]
-pub(super) fn exponentials<T: FusedElement>(
+pub(super) fn bend<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     tile: &mut [T],
     slopes: &mut [T],
     columns: &mut Columns<T>,
 ) {
-    // Whole vectors, whatever lies beyond the rows.
-    let (rows, width) = (columns.rows, columns.rows.next_multiple_of(16));
-    let classes = tile.len() / PANEL;
+    let width = width(columns);
     if !terms.is_bare() {
         let mut slopes = slopes.chunks_exact_mut(PANEL);
         for (class, scores) in tile.chunks_exact_mut(PANEL).enumerate() {
@@ -35,15 +33,71 @@ pub(super) fn exponentials<T: FusedElement>(
             *max = if better { s } else { *max };
         }
     }
+}
+
+/// Whole vectors, whatever lies beyond the rows.
+fn width<T>(columns: &Columns<T>) -> usize {
+    columns.rows.next_multiple_of(16)
+}
+
+/// The score of each row's label, and how many are above it.
+#[inline(always)]
+pub(super) fn label_facts<T: FusedElement>(terms: &Terms<'_, '_, T>, tile: &[T], columns: &mut Columns<T>) {
+    let width = width(columns);
+    let (scores, above) = (&mut columns.label_score, &mut columns.above[..width]);
+    scores.fill(T::nan());
+    for (k, score) in scores[..columns.rows].iter_mut().enumerate() {
+        let label = terms.labelled_class(columns.first_sample + k);
+        *score = if label == NONE { T::nan() } else { tile[label * PANEL + k] };
+    }
+    above.fill(0);
+    for row in tile.chunks_exact(PANEL) {
+        for ((above, &score), &label) in above.iter_mut().zip(row).zip(&*scores) {
+            *above += u32::from(score > label);
+        }
+    }
+}
+
+/// Each row's best classes, where `best` has room for them.
+pub(super) fn best_classes<T: FusedElement>(tile: &[T], rows: usize, best: &mut [Best<T>]) {
+    for (k, best) in best.iter_mut().enumerate().take(rows) {
+        best.classes.clear();
+        tile.iter().skip(k).step_by(PANEL).enumerate().for_each(|(class, &score)| best.offer(class, score));
+    }
+}
+
+/// Scores to exponentials, (4), but 0 at the best class; with the products of exponentials and distances, where the entropy is
+/// wanted.
+#[inline(always)]
+pub(super) fn exponentials<T: FusedElement, const ENTROPY: bool>(
+    terms: &Terms<'_, '_, T>,
+    tile: &mut [T],
+    columns: &mut Columns<T>,
+) {
+    let (rows, width) = (columns.rows, width(columns));
+    let classes = tile.len() / PANEL;
+    let max = &columns.max[..width];
     for scores in tile.chunks_exact_mut(PANEL) {
-        scores.iter_mut().zip(&*max).for_each(|(s, &max)| *s -= max);
+        scores.iter_mut().zip(max).for_each(|(s, &max)| *s -= max);
     }
     for k in 0..rows {
         let (i, label) = (columns.first_sample + k, columns.label[k]);
         columns.cross[k] = terms.cross(i, label, 0, classes, |class| tile[class * PANEL + k]);
     }
+    columns.spread[..width].fill(T::zero());
+    let mut distances = [T::zero(); PANEL];
     for scores in tile.chunks_exact_mut(PANEL) {
+        if ENTROPY {
+            distances[..width].copy_from_slice(&scores[..width]);
+        }
         T::exp_in_place(&mut scores[..width]);
+        if ENTROPY {
+            let exps = scores.iter().zip(&distances);
+            for (spread, (&exp, &distance)) in columns.spread[..width].iter_mut().zip(exps) {
+                // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+                *spread -= if exp == T::zero() { T::zero() } else { exp * distance };
+            }
+        }
     }
     for k in 0..rows {
         tile[columns.best(k) * PANEL + k] = columns.defect(k);

@@ -9,6 +9,7 @@ mod task;
 mod weights;
 
 use crate::buffer::Buffer;
+use crate::facts::{FactViews, Wanted};
 use crate::kernel::level::FusedElement;
 use crate::rounds::{Crew, Round};
 use crate::stored::Dense;
@@ -58,7 +59,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     memory: usize,
     crew: Crew<'_>,
 ) -> (f64, usize) {
-    let layout = Layout::new(problem);
+    let (layout, wanted) = (Layout::new(problem), Wanted::new(outputs));
     let (n, c, size) = (problem.features.dim().0, layout.c, layout.packed().max(1));
     let wants_dw = outputs.weights_gradient.is_some();
     let wants_db = outputs.bias_gradient.is_some();
@@ -80,6 +81,18 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     let mut losses = outputs.sample_losses.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), rows));
     let mut lse = outputs.log_sum_exp.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), rows));
     let mut predicted = outputs.predicted.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), rows));
+    let mut facts = Some(FactViews {
+        entropy: outputs.entropy.as_mut().map(|a| a.view_mut()),
+        label_log_prob: outputs.label_log_prob.as_mut().map(|a| a.view_mut()),
+        label_rank: outputs.label_rank.as_mut().map(|a| a.view_mut()),
+        top_classes: outputs.top_classes.as_mut().map(|a| a.view_mut()),
+        top_log_prob: outputs.top_log_prob.as_mut().map(|a| a.view_mut()),
+    });
+    let mut facts_of = |rows: usize| {
+        let (first, rest) = facts.take()?.split_at(rows);
+        facts = Some(rest);
+        Some(first)
+    };
 
     // dW in as many parts, of whole blocks of features.
     let part = layout.d.div_ceil(TASKS).next_multiple_of(BLOCK).max(1);
@@ -108,6 +121,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
                 losses: losses.as_mut().and_then(Iterator::next),
                 lse: lse.as_mut().and_then(Iterator::next),
                 predicted: predicted.as_mut().and_then(Iterator::next),
+                facts: facts_of(rows.min(n - first_sample)),
                 scratch: spaces.next().unwrap_or(&mut []),
                 loss: 0.0,
                 correct: 0,
@@ -121,7 +135,10 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
         let work = |k: usize| {
             let weights = read(&weights);
             if let Some(task) = &mut *write(&tasks[k]) {
-                T::run(crew.level, Panels { task, terms, problem, weights: &weights, zeros, layout, tiles });
+                T::run(
+                    crew.level,
+                    Panels { task, terms, problem, weights: &weights, zeros, layout, tiles, wanted },
+                );
             }
         };
         let keep = |_| {

@@ -1,9 +1,10 @@
 //! A task's panels of rows: scores, the formulas, and the products with G.
 
-use super::epilogue::{exponentials, gradient};
+use super::epilogue::{bend, best_classes, exponentials, gradient, label_facts};
 use super::layout::{Chunk, Groups, Layout, PANEL, Tiles};
 use super::task::Task;
 use crate::columns::Columns;
+use crate::facts::{Best, Wanted};
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
@@ -26,6 +27,7 @@ pub(super) struct Panels<'t, 's, 'o, 'p, T> {
     pub(super) zeros: &'t [T],
     pub(super) layout: Layout,
     pub(super) tiles: Tiles,
+    pub(super) wanted: Wanted,
 }
 
 impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
@@ -33,7 +35,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Panels { task, terms, problem, weights, zeros, layout, tiles } = self;
+        let Panels { task, terms, problem, weights, zeros, layout, tiles, wanted } = self;
         let Layout { c, panel, .. } = layout;
         let (scores, scratch) = task.scratch.split_at_mut(tiles.scores);
         let (sums, scratch) = scratch.split_at_mut(tiles.sums);
@@ -41,6 +43,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
         let (copies, scratch) = scratch.split_at_mut(tiles.copies);
         let dx_rows = &mut scratch[..tiles.dx];
         let mut columns = Columns::new();
+        let mut best = vec![Best::new(wanted.top); if wanted.top > 0 { PANEL } else { 0 }];
         if let Some(dw) = &mut task.dw {
             dw.fill(T::zero());
         }
@@ -61,7 +64,16 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
 
             panel_scores::<T, L>(lanes, layout, &x[..rows], (next, size), weights, sums, scores);
             columns.begin(terms, first_sample, rows);
-            exponentials(terms, scores, slopes, &mut columns);
+            bend(terms, scores, slopes, &mut columns);
+            if wanted.label {
+                label_facts(terms, scores, &mut columns);
+            }
+            best_classes(scores, rows, &mut best);
+            if wanted.entropy {
+                exponentials::<T, true>(terms, scores, &mut columns);
+            } else {
+                exponentials::<T, false>(terms, scores, &mut columns);
+            }
             task.loss += columns.losses(terms);
             task.correct += columns.correct();
             if let Some(losses) = &mut task.losses {
@@ -72,6 +84,9 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             }
             if let Some(predicted) = &mut task.predicted {
                 (0..rows).for_each(|k| predicted[start + k] = columns.best(k));
+            }
+            if let Some(facts) = &mut task.facts {
+                (0..rows).for_each(|k| facts.write(start + k, k, c, &columns, &best));
             }
 
             if task.dw.is_none() && task.db.is_none() && task.dx.is_none() {

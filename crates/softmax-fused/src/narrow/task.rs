@@ -1,3 +1,4 @@
+use crate::facts::FactViews;
 use softmax_core::ndarray::{ArrayViewMut1, ArrayViewMut2};
 
 /// What the rows of one task give: `'s` is the scratch's, `'o` the outputs'.
@@ -10,6 +11,7 @@ pub(super) struct Task<'s, 'o, T> {
     pub(super) losses: Option<ArrayViewMut1<'o, T>>,
     pub(super) lse: Option<ArrayViewMut1<'o, T>>,
     pub(super) predicted: Option<ArrayViewMut1<'o, usize>>,
+    pub(super) facts: Option<FactViews<'o, T>>,
     pub(super) scratch: &'s mut [T],
     pub(super) loss: f64,
     pub(super) correct: usize,

@@ -1,7 +1,8 @@
 //! What happens to a strip of a group's scores between the products: formulas (2) to (4), and (8) but for what needs every
 //! class. The classes are in the vector lanes.
 
-use super::plan::{Block, Plan};
+use super::facts::TopClasses;
+use super::plan::{Block, MOST_WIDTH, Plan};
 use super::scores::Piece;
 use crate::columns::{Columns, ROWS};
 use crate::kernel::lanes::Lanes;
@@ -35,7 +36,7 @@ impl Place {
     }
 
     /// The panels: where each begins, its first class, and how many it has.
-    fn panels(self) -> impl Iterator<Item = (usize, usize, usize)> {
+    pub(super) fn panels(self) -> impl Iterator<Item = (usize, usize, usize)> {
         let count = self.classes.div_ceil(self.width);
         (0..count)
             .map(move |p| (p * self.pitch, p * self.width, self.width.min(self.classes - p * self.width)))
@@ -47,15 +48,13 @@ impl Place {
     }
 }
 
-/// Products to exponentials: s becomes exp(s − m), where m is the group's largest of the row. `slopes` take the softcap's.
+/// Products to scores, and −∞ where there is no class. `slopes` take the softcap's.
 #[inline(always)]
-pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
-    lanes: L,
+pub(super) fn bend<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     place: Place,
     scores: &mut [T],
     slopes: &mut [T],
-    mut facts: Piece<'_, T>,
 ) {
     let width = place.width;
     for (at, class, classes) in place.panels() {
@@ -73,11 +72,68 @@ pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
             panel.chunks_exact_mut(width).for_each(|row| row[classes..].fill(T::neg_infinity()));
         }
     }
+}
+
+/// Facts of rows that are wanted of a group's scores.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'t, T> {
+    pub(super) entropy: bool,
+    /// The scores of the strip's labels, where those above them are counted.
+    pub(super) label_scores: Option<&'t [T]>,
+    /// Whose best classes are collected, and where the strip begins.
+    pub(super) top: Option<&'t TopClasses<T>>,
+    pub(super) first_row: usize,
+}
+
+/// Scores to exponentials: s becomes exp(s − m), where m is the group's largest of the row.
+#[inline(always)]
+pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
+    lanes: L,
+    terms: &Terms<'_, '_, T>,
+    place: Place,
+    scores: &mut [T],
+    asked: Asked<'_, T>,
+    mut facts: Piece<'_, T>,
+) {
     // Some rows at a time, so that they stay in the first cache.
     for first in (0..place.rows).step_by(ROWS) {
         let rows = first..place.rows.min(first + ROWS);
         maxima(lanes, place, scores, rows.clone(), &mut facts);
-        exponentiate(lanes, terms, place, scores, rows, &mut facts);
+        if let Some(label_scores) = asked.label_scores {
+            count_above(place, scores, rows.clone(), label_scores, &mut facts);
+        }
+        if let Some(top) = asked.top {
+            for row in rows.clone() {
+                if top.may_have(asked.first_row + row, facts.max[row]) {
+                    top.offer(place, row, asked.first_row, scores);
+                }
+            }
+        }
+        if asked.entropy {
+            exponentiate::<T, L, true>(lanes, terms, place, scores, rows, &mut facts);
+        } else {
+            exponentiate::<T, L, false>(lanes, terms, place, scores, rows, &mut facts);
+        }
+    }
+}
+
+/// How many classes of each row have a score above the label's.
+#[inline(always)]
+fn count_above<T: FusedElement>(
+    place: Place,
+    scores: &[T],
+    rows: std::ops::Range<usize>,
+    label_scores: &[T],
+    facts: &mut Piece<'_, T>,
+) {
+    for row in rows {
+        let label = label_scores[row];
+        let mut above = [0; MOST_WIDTH];
+        for (at, _, _) in place.panels() {
+            let scores = &scores[at + row * place.width..][..place.width];
+            above.iter_mut().zip(scores).for_each(|(above, &score)| *above += u32::from(score > label));
+        }
+        facts.above[row] = above.iter().sum();
     }
 }
 
@@ -114,9 +170,10 @@ fn maxima<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// The exponentials of some rows, which are 1 at the row's best class, and the sums over the others.
+/// The exponentials of some rows, which are 1 at the row's best class, and the sums over the others; with the products of
+/// exponentials and distances, where the entropy is wanted.
 #[inline(always)]
-fn exponentiate<T: FusedElement, L: Lanes<T>>(
+fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
     lanes: L,
     terms: &Terms<'_, '_, T>,
     place: Place,
@@ -139,6 +196,7 @@ fn exponentiate<T: FusedElement, L: Lanes<T>>(
         }
     }
     let mut sums = [[zero; PANEL]; ROWS];
+    let mut spreads = [[zero; PANEL]; ROWS];
     for (at, class, classes) in place.panels() {
         let panel = &mut scores[at + rows.start * width..at + rows.end * width];
         for (pair, &max) in pairs_mut::<T, L>(panel).iter_mut().zip(&facts.max[rows.clone()]) {
@@ -152,7 +210,20 @@ fn exponentiate<T: FusedElement, L: Lanes<T>>(
                 facts.mass[row] += terms.mass_of(i, first, classes);
             }
         }
-        T::exp_in_place(panel);
+        if ENTROPY {
+            // No exponential that is not 0 is as far away, and 0·∞ is not 0.
+            let farthest = lanes.splat(T::narrow(-2000.0));
+            for (row, spread) in panel.chunks_exact_mut(width).zip(&mut spreads) {
+                let distances = pairs::<T, L>(row)[0].map(|s| lanes.max(farthest, s));
+                T::exp_in_place(row);
+                let exps = pairs::<T, L>(row)[0];
+                for v in 0..PANEL {
+                    spread[v] = lanes.mul_add(exps[v], lanes.sub(zero, distances[v]), spread[v]);
+                }
+            }
+        } else {
+            T::exp_in_place(panel);
+        }
         for (row, exps) in rows.clone().zip(panel.chunks_exact_mut(width)) {
             let best = (facts.best[row] as usize - place.first_class).wrapping_sub(class);
             if best < width {
@@ -162,6 +233,11 @@ fn exponentiate<T: FusedElement, L: Lanes<T>>(
         }
         for (sums, pair) in sums.iter_mut().zip(pairs::<T, L>(panel)) {
             *sums = [lanes.add(sums[0], pair[0]), lanes.add(sums[1], pair[1])];
+        }
+    }
+    if ENTROPY {
+        for (row, spread) in rows.clone().zip(spreads) {
+            facts.spread[row] = lanes.sum(lanes.add(spread[0], spread[1]));
         }
     }
     for (row, sums) in rows.zip(sums) {

@@ -3,6 +3,7 @@
 //! each row knows its probabilities, and the groups come back one after the other for dW and dX.
 
 mod epilogue;
+mod facts;
 mod features;
 mod gradient;
 mod pack;
@@ -11,19 +12,50 @@ mod scores;
 mod scratch;
 mod sparse;
 
-use crate::columns::ROWS;
+use crate::columns::{Columns, ROWS};
+use crate::facts::{Best, Wanted};
 use crate::kernel::level::FusedElement;
 use crate::params::KernelParams;
 use crate::rounds::Crew;
 use crate::stored::Stored;
 use crate::sums::write_sums;
 use crate::terms::Terms;
+use facts::TopClasses;
 use features::features_gradient;
 use gradient::gradient_block;
 use plan::{Block, Plan};
 use scores::score_block;
 pub(crate) use scratch::Scratch;
 use softmax_core::Outputs;
+
+/// Facts of a row, of the block's and of `columns`, from its maximum, its sums and the best classes.
+fn write_facts<T: FusedElement>(
+    outputs: &mut Outputs<'_, T>,
+    columns: &Columns<T>,
+    k: usize,
+    classes: usize,
+    top: &mut TopClasses<T>,
+    row: usize,
+) {
+    let i = columns.first_sample + k;
+    if let Some(entropy) = &mut outputs.entropy {
+        entropy[i] = columns.entropy(k);
+    }
+    if let Some(log_prob) = &mut outputs.label_log_prob {
+        log_prob[i] = columns.log_prob(k, columns.label_score[k]);
+    }
+    if let Some(rank) = &mut outputs.label_rank {
+        rank[i] = columns.label_rank(k, classes);
+    }
+    for (j, (class, score)) in top.of_row(row).into_iter().flat_map(Best::filled).enumerate() {
+        if let Some(classes) = &mut outputs.top_classes {
+            classes[[i, j]] = class;
+        }
+        if let Some(log_prob) = &mut outputs.top_log_prob {
+            log_prob[[i, j]] = columns.log_prob(k, score);
+        }
+    }
+}
 
 /// The loss before division by Ω, and the number correct.
 pub(crate) fn evaluate<T: FusedElement>(
@@ -35,6 +67,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     params: KernelParams,
     crew: Crew<'_>,
 ) -> (f64, usize) {
+    let wanted = Wanted::new(outputs);
     let plan = Plan::new(problem, outputs, terms.has_slopes(), memory, crew.threads(), params);
     let n = problem.n_samples();
     scratch.db.clear();
@@ -42,12 +75,13 @@ pub(crate) fn evaluate<T: FusedElement>(
     let (mut loss, mut correct) = (0.0, 0);
     for first in (0..n).step_by(plan.block) {
         let block = Block { first, rows: plan.block.min(n - first) };
-        score_block(scratch, terms, problem, plan, block, crew);
+        score_block(scratch, terms, problem, plan, block, wanted, crew);
         for columns in &mut scratch.columns[..block.rows.div_ceil(ROWS)] {
             loss += columns.losses(terms);
             correct += columns.correct();
             for k in 0..columns.rows {
                 let i = columns.first_sample + k;
+                write_facts(outputs, columns, k, plan.c, &mut scratch.top, i - first);
                 if let Some(losses) = &mut outputs.sample_losses {
                     losses[i] = columns.loss[k];
                 }

@@ -1,11 +1,13 @@
 //! A block's scores, group by group, and what is known of each group's: maximum, exponentials, sums.
 
-use super::epilogue::{Place, exponentials};
+use super::epilogue::{Asked, Place, bend, exponentials};
+use super::facts::{TopClasses, label_scores};
 use super::pack::{PackedRows, ahead, pack_panels, pack_rows};
 use super::plan::{Block, Plan};
 use super::scratch::{Facts, Scratch, Spare};
 use super::sparse::{self, weights_rows};
 use crate::columns::{Columns, ROWS};
+use crate::facts::Wanted;
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
@@ -36,11 +38,13 @@ pub(super) fn score_block<T: FusedElement>(
     problem: &Stored<'_, T>,
     plan: Plan,
     block: Block,
+    wanted: Wanted,
     crew: Crew<'_>,
 ) {
     let (strips, pieces) = (plan.strips(), plan.groups() * plan.strips());
     scratch.regions.resize(pieces * plan.region());
     scratch.facts.resize(pieces * plan.strip);
+    scratch.top.begin(wanted.top, block.rows);
     scratch.columns.resize_with(plan.block.div_ceil(ROWS), Columns::new);
 
     let spare = &scratch.spare;
@@ -53,11 +57,16 @@ pub(super) fn score_block<T: FusedElement>(
             Features::Rows(features, weights_rows(&problem.weights, &mut scratch.weights, block))
         }
     };
+    if wanted.label {
+        let packed = &scratch.rows;
+        label_scores(packed, &mut scratch.label_scores, terms, problem, (plan, block), crew);
+    }
     // A task that packs W has all strips of its group, where there are groups enough: W is then packed once.
     let packs = matches!(features, Features::Tiles(_));
     let by_groups = packs && plan.has_groups_for(crew.threads()) && plan.keeps_weights();
     let together = if by_groups { strips } else { 1 };
-    let context = Context { features, problem, spare, terms, plan, block };
+    let (label_scores, top) = (&*scratch.label_scores, &scratch.top);
+    let context = Context { features, problem, spare, terms, plan, block, wanted, label_scores, top };
     let regions = scratch.regions.chunks_mut(together * plan.region());
     let facts = scratch.facts.pieces(together * plan.strip);
     crew.for_each(regions.zip(facts), |task, (regions, facts)| {
@@ -71,6 +80,9 @@ pub(super) fn score_block<T: FusedElement>(
         let first = which * ROWS;
         columns.begin(terms, block.first + first, ROWS.min(block.rows - first));
         merge(facts, plan.groups(), first, pitch, columns);
+        if wanted.label {
+            columns.label_score[..columns.rows].copy_from_slice(&label_scores[first..first + columns.rows]);
+        }
     });
 }
 
@@ -81,6 +93,8 @@ pub(super) struct Piece<'f, T> {
     pub(super) rest: &'f mut [T],
     pub(super) cross: &'f mut [T],
     pub(super) mass: &'f mut [T],
+    pub(super) spread: &'f mut [T],
+    pub(super) above: &'f mut [u32],
 }
 
 impl<T> Piece<'_, T> {
@@ -90,7 +104,9 @@ impl<T> Piece<'_, T> {
             best: &mut self.best[rows.clone()],
             rest: &mut self.rest[rows.clone()],
             cross: &mut self.cross[rows.clone()],
-            mass: &mut self.mass[rows],
+            mass: &mut self.mass[rows.clone()],
+            spread: &mut self.spread[rows.clone()],
+            above: &mut self.above[rows],
         }
     }
 }
@@ -102,6 +118,8 @@ impl<T: FusedElement> Facts<T> {
         self.rest.resize(length);
         self.cross.resize(length);
         self.mass.resize(length);
+        self.spread.resize(length);
+        self.above.resize(length, 0);
     }
 
     fn pieces(&mut self, rows: usize) -> impl Iterator<Item = Piece<'_, T>> {
@@ -110,8 +128,18 @@ impl<T: FusedElement> Facts<T> {
         let rest = self.rest.chunks_mut(rows);
         let cross = self.cross.chunks_mut(rows);
         let mass = self.mass.chunks_mut(rows);
-        let all = max.zip(best).zip(rest).zip(cross).zip(mass);
-        all.map(|((((max, best), rest), cross), mass)| Piece { max, best, rest, cross, mass })
+        let spread = self.spread.chunks_mut(rows);
+        let above = self.above.chunks_mut(rows);
+        let all = max.zip(best).zip(rest).zip(cross).zip(mass).zip(spread).zip(above);
+        all.map(|((((((max, best), rest), cross), mass), spread), above)| Piece {
+            max,
+            best,
+            rest,
+            cross,
+            mass,
+            spread,
+            above,
+        })
     }
 }
 
@@ -140,7 +168,10 @@ fn merge<T: FusedElement>(
     }
     columns.rest[..rows].fill(T::zero());
     columns.cross[..rows].fill(T::zero());
+    columns.spread[..rows].fill(T::zero());
+    columns.above[..rows].fill(0);
     for group in 0..groups {
+        let (spread, above) = (&facts.spread[at(group)], &facts.above[at(group)]);
         let (rest, cross, mass) = (&facts.rest[at(group)], &facts.cross[at(group)], &facts.mass[at(group)]);
         let mut share = [T::zero(); ROWS];
         shares(&facts.max[at(group)], &columns.max[..rows], &mut share);
@@ -148,6 +179,10 @@ fn merge<T: FusedElement>(
             let whole = (T::one() + rest[k]) * share[k];
             columns.rest[k] += if best_group[k] == group { rest[k] } else { whole };
             let shift = facts.max[group * pitch + first + k] - columns.max[k];
+            // A group that is masked whole has no share, at an infinite distance.
+            let of_group = share[k] * (spread[k] - (T::one() + rest[k]) * shift);
+            columns.spread[k] += if share[k] == T::zero() { T::zero() } else { of_group };
+            columns.above[k] += above[k];
             // A group without mass may be masked, and 0·∞ is not 0.
             columns.cross[k] += if mass[k] == T::zero() { cross[k] } else { cross[k] + mass[k] * shift };
         }
@@ -178,6 +213,9 @@ struct Context<'t, 'p, 'q, T> {
     terms: &'t Terms<'t, 'p, T>,
     plan: Plan,
     block: Block,
+    wanted: Wanted,
+    label_scores: &'t [T],
+    top: &'t TopClasses<T>,
 }
 
 /// Strips of a group: one, or all of the block's.
@@ -211,13 +249,22 @@ impl<T: FusedElement> Kernel<T> for (Context<'_, '_, '_, T>, Strips<'_, T>) {
                 Features::Tiles(x) => context.products(lanes, x, place, (&mut packed, kept, k == 0), scores),
                 Features::Rows(x, weights) => sparse::scores(lanes, x, &weights, place, scores),
             }
+            bend(context.terms, place, scores, slopes);
             let facts = facts.part(k * plan.strip..(k + 1) * plan.strip);
-            exponentials(lanes, context.terms, place, scores, slopes, facts);
+            exponentials(lanes, context.terms, place, scores, context.asked(place), facts);
         }
     }
 }
 
 impl<T: FusedElement> Context<'_, '_, '_, T> {
+    /// What is wanted of a strip's facts.
+    fn asked(&self, place: Place) -> Asked<'_, T> {
+        let first_row = place.first_sample - self.block.first;
+        let label_scores = self.wanted.rank.then(|| &self.label_scores[first_row..first_row + place.rows]);
+        let top = (self.wanted.top > 0).then_some(self.top);
+        Asked { entropy: self.wanted.entropy, label_scores, top, first_row }
+    }
+
     /// X·W of a strip and a group. `packed` has room for the group's part of W, of `kept` features at a time; whether it
     /// is still to be packed.
     #[inline(always)]

@@ -1,3 +1,4 @@
+use super::facts::TopClasses;
 use super::sparse::Turned;
 use crate::buffer::Buffer;
 use crate::columns::Columns;
@@ -19,6 +20,9 @@ pub(crate) struct Scratch<T> {
     pub(super) turned: Vec<Turned<T>>,
     /// What is known of each group and row.
     pub(super) facts: Facts<T>,
+    /// The score of each row's label, and each row's best classes, where they are wanted.
+    pub(super) label_scores: Buffer<T>,
+    pub(super) top: TopClasses<T>,
     /// A block of dX: by panels of features, by rows.
     pub(super) dx: Buffer<T>,
     /// db, of all blocks so far.
@@ -39,6 +43,9 @@ pub(super) struct Facts<T> {
     /// Σ a·(s − max) and Σ a over the group's classes.
     pub(super) cross: Buffer<T>,
     pub(super) mass: Buffer<T>,
+    /// Σ exp(s − max)·(max − s) over the group's classes, and how many have a score above the label's: where that is wanted.
+    pub(super) spread: Buffer<T>,
+    pub(super) above: Vec<u32>,
 }
 
 /// Buffers for whoever has a task: as many as there are threads at work.

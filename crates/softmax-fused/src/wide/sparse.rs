@@ -14,7 +14,7 @@ use softmax_core::ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
 use std::ops::Range;
 
 /// Entries whose products are summed by themselves in a score.
-const CHUNK: usize = 256;
+pub(super) const CHUNK: usize = 256;
 
 /// Panels whose sums are in registers together.
 const TOGETHER: usize = 2;
