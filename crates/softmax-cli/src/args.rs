@@ -175,7 +175,10 @@ pub(crate) struct EvalArgs {
     /// The vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) simd: Option<Level>,
-    /// Where to write loss, dW, dX, db, sample_loss, lse and predicted
+    /// The K classes with the largest scores too, as top_classes and top_log_prob (N×K)
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top: Option<u32>,
+    /// Where to write loss, dW, dX, db, sample_loss, lse, predicted, entropy, label_log_prob and label_rank
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) out: PathBuf,
 }

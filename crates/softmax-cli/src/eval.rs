@@ -6,7 +6,9 @@ use crate::memory::require_call;
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
-use softmax::{BackendElement, Dtype, OutputKind, OutputSet, OwnedOutputs, Registry, Setup};
+use softmax::{
+    BackendElement, Dtype, Feature, OutputKind, OutputSet, OwnedOutputs, Registry, Setup, SoftmaxBackend,
+};
 use softmax_data::{float_type_of_npz, printable, write_evaluation_npz};
 use std::io::Write;
 
@@ -47,14 +49,38 @@ fn run_as<T: BackendElement>(
         dataset = dataset.widened();
     }
     let problem = dataset.problem(objective).map_err(in_words_of_flags)?;
-    require_call(&dataset.origin, entry, &problem, OutputSet::ALL)?;
-    let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
+    let set = set(backend.as_ref(), args.top);
+    let missing: Vec<&str> =
+        asked(args.top).iter().filter(|&kind| !set.contains(kind)).map(OutputKind::symbol).collect();
+    if !missing.is_empty() {
+        writeln!(err, "softmax: {} does not give {}: left out", args.backend, missing.join(", "))?;
+    }
+    let top = args.top.map_or(0, |top| top as usize);
+    if top > problem.n_classes() {
+        anyhow::bail!("--top {top}: expected at most {}, the number of classes", problem.n_classes());
+    }
+    require_call(&dataset.origin, entry, &problem, (set, top))?;
+    let mut outputs = OwnedOutputs::zeros_with_top(&problem, set, top);
     let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
     write_evaluation_npz(&args.out, &evaluation, &outputs)?;
     // Not after the arrays themselves, where they went into a pipe.
     if args.out.is_file() {
-        let names: Vec<&str> = OutputSet::ALL.iter().map(OutputKind::symbol).collect();
+        let names: Vec<&str> = set.iter().map(OutputKind::symbol).collect();
         writeln!(out, "{}: loss, {}", printable(&args.out.to_string_lossy()), names.join(", "))?;
     }
     Ok(Verdict::AllAgree)
+}
+
+/// All outputs, the best classes only if there is a K.
+fn asked(top: Option<u32>) -> OutputSet {
+    let of_top = |kind: OutputKind| kind.feature() == Some(Feature::TopClasses);
+    OutputSet::ALL.iter().filter(|&kind| top.is_some() || !of_top(kind)).collect()
+}
+
+/// Of these, all but the facts of rows that the backend does not give; the best classes, which were asked for, among them.
+fn set<T: BackendElement>(backend: &dyn SoftmaxBackend<T>, top: Option<u32>) -> OutputSet {
+    let gives = |feature: Feature| {
+        !feature.is_row_fact() || feature == Feature::TopClasses || backend.supports(feature)
+    };
+    asked(top).iter().filter(|kind| kind.feature().is_none_or(gives)).collect()
 }

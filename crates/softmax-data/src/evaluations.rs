@@ -7,7 +7,7 @@ use crate::named::NamedArrays;
 use crate::npz::NpzFile;
 use crate::output::{WriteSeek, write_atomically};
 use crate::stores::TargetStore;
-use ndarray::{Array0, ArrayBase, Data, Dimension};
+use ndarray::{Array, Array0, ArrayBase, Data, Dimension};
 use ndarray_npy::{NpzWriter, WriteNpzError};
 use softmax_core::{Dtype, Element, Evaluation, OutputKind, OwnedOutputs, ndarray};
 use std::io;
@@ -15,8 +15,8 @@ use std::path::Path;
 
 type Npz<'w> = NpzWriter<&'w mut dyn WriteSeek>;
 
-/// Writes an evaluation: loss (0-d float64), and those of dW, dX, db, sample_loss, lse and predicted (int64)
-/// that there are. The file appears whole or not at all.
+/// Writes an evaluation: loss (0-d float64), and those of dW, dX, db, sample_loss, lse, predicted (int64), entropy,
+/// label_log_prob, label_rank (int64), top_classes (int64) and top_log_prob that there are. The file appears whole or not at all.
 ///
 /// # Errors
 /// [`DataError::Io`](crate::DataError::Io) naming the file.
@@ -32,12 +32,12 @@ pub fn write_evaluation_npz<T: Element>(
         add(npz, OutputKind::BiasGradient.symbol(), outputs.bias_gradient.as_ref())?;
         add(npz, OutputKind::SampleLosses.symbol(), outputs.sample_losses.as_ref())?;
         add(npz, OutputKind::LogSumExp.symbol(), outputs.log_sum_exp.as_ref())?;
-        match &outputs.predicted {
-            Some(predicted) => {
-                npz.add_array(OutputKind::Predicted.symbol(), &predicted.mapv(|class| class as i64))
-            }
-            None => Ok(()),
-        }
+        add_counts(npz, OutputKind::Predicted.symbol(), outputs.predicted.as_ref())?;
+        add(npz, OutputKind::Entropy.symbol(), outputs.entropy.as_ref())?;
+        add(npz, OutputKind::LabelLogProb.symbol(), outputs.label_log_prob.as_ref())?;
+        add_counts(npz, OutputKind::LabelRank.symbol(), outputs.label_rank.as_ref())?;
+        add_counts(npz, OutputKind::TopClasses.symbol(), outputs.top_classes.as_ref())?;
+        add(npz, OutputKind::TopLogProb.symbol(), outputs.top_log_prob.as_ref())
     })
 }
 
@@ -83,6 +83,14 @@ fn write_npz(path: &Path, fill: impl FnOnce(&mut Npz<'_>) -> Result<(), WriteNpz
         npz.finish().map_err(io::Error::other)?;
         Ok(())
     })
+}
+
+fn add_counts<D: Dimension>(
+    npz: &mut Npz<'_>,
+    name: &str,
+    array: Option<&Array<usize, D>>,
+) -> Result<(), WriteNpzError> {
+    array.map_or(Ok(()), |array| npz.add_array(name, &array.mapv(|count| count as i64)))
 }
 
 fn add<T: Element, D: Dimension>(

@@ -102,12 +102,15 @@ fn refusal(args: &[&str], folder: &Path) -> String {
 fn eval_writes_what_numpy_would_compute() {
     let (folder, _) = folder();
     let args = ["eval", "--backend", "naive", "--data", "p.npz", "--ignore-index", "-100", "--out", "g.npz"];
-    let written = "g.npz: loss, dW, dX, db, sample_loss, lse, predicted\n";
-    assert_eq!(success(&args, folder.path()), written);
+    let written = "g.npz: loss, dW, dX, db, sample_loss, lse, predicted, entropy, label_log_prob, label_rank";
+    assert_eq!(success(&args, folder.path()), format!("{written}\n"));
     let mut npz = NpzReader::new(File::open(folder.path().join("g.npz")).unwrap()).unwrap();
     let mut names = npz.names().unwrap();
     names.sort();
-    assert_eq!(names, ["dW", "dX", "db", "loss", "lse", "predicted", "sample_loss"]);
+    let facts = ["entropy", "label_log_prob", "label_rank"];
+    let mut expected = [&["dW", "dX", "db", "loss", "lse", "predicted", "sample_loss"][..], &facts].concat();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
     // numpy.log(numpy.exp(X @ W).sum(1)) - (X @ W)[[0, 1], [0, 2]], and its mean.
     let loss: Array0<f64> = npz.by_name::<OwnedRepr<f64>, Ix0>("loss").unwrap();
     assert!((loss.into_scalar() - 0.796_085_551_632_967).abs() < 1e-14);
@@ -117,6 +120,28 @@ fn eval_writes_what_numpy_would_compute() {
     assert!(dw.sum().abs() < 1e-15, "each row of the gradient sums to zero");
     let predicted: Array1<i64> = npz.by_name::<OwnedRepr<i64>, Ix1>("predicted").unwrap();
     assert_eq!(predicted.to_vec(), [0, 2, 1]);
+    // The log-probability of a label that counts is minus its loss; −100 is no class, and no rank.
+    let log_prob: Array1<f64> = npz.by_name::<OwnedRepr<f64>, Ix1>("label_log_prob").unwrap();
+    assert!((log_prob[0] + losses[0]).abs() < 1e-15 && log_prob[2].is_nan());
+    let rank: Array1<i64> = npz.by_name::<OwnedRepr<i64>, Ix1>("label_rank").unwrap();
+    assert_eq!(rank.to_vec(), [0, 0, 3]);
+}
+
+#[test]
+fn eval_writes_the_best_classes_if_it_is_told_how_many() {
+    let (folder, _) = folder();
+    let args = ["eval", "--backend", "naive", "--data", "p.npz", "--ignore-index", "-100", "--out", "g.npz"];
+    let with_top = |top: &'static str| [&args[..], &["--top", top]].concat();
+    assert!(success(&with_top("2"), folder.path()).ends_with("label_rank, top_classes, top_log_prob\n"));
+    let mut npz = NpzReader::new(File::open(folder.path().join("g.npz")).unwrap()).unwrap();
+    let classes: Array2<i64> = npz.by_name::<OwnedRepr<i64>, Ix2>("top_classes").unwrap();
+    let predicted: Array1<i64> = npz.by_name::<OwnedRepr<i64>, Ix1>("predicted").unwrap();
+    assert_eq!((classes.dim(), classes.column(0).to_vec()), ((3, 2), predicted.to_vec()));
+    let log_prob: Array2<f64> = npz.by_name::<OwnedRepr<f64>, Ix2>("top_log_prob").unwrap();
+    assert!(log_prob.rows().into_iter().all(|row| row[0] >= row[1] && row[1] < 0.0), "{log_prob}");
+    std::fs::remove_file(folder.path().join("g.npz")).unwrap();
+    let line = refusal(&with_top("4"), folder.path());
+    assert_eq!(line, "softmax: --top 4: expected at most 3, the number of classes\n");
 }
 
 #[test]
