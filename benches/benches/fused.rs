@@ -1,9 +1,9 @@
 //! softmax-fused over few classes and over vocabularies, each time beside the least that this machine allows, and the kernel
-//! for many classes cut in other ways: `cargo bench -p softmax-benches --bench fused`.
+//! for many classes cut in other ways; and what facts of rows cost: `cargo bench -p softmax-benches --bench fused`.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use softmax_benches::FUSED_SHAPES;
+use softmax_benches::{FACTS_SHAPES, FUSED_SHAPES};
 use softmax_core::{Element, Objective, OutputKind, OutputSet, OwnedOutputs, SoftmaxBackend};
 use softmax_data::synthetic;
 use softmax_fused::{Fused, KernelParams};
@@ -42,6 +42,36 @@ fn loss_and_dw<T: Element>(
     });
 }
 
+/// What the facts of rows cost beside loss and dW.
+fn facts(criterion: &mut Criterion) {
+    let weights_gradient = OutputSet::NONE.with(OutputKind::WeightsGradient);
+    let with = |kinds: &[OutputKind]| kinds.iter().fold(weights_gradient, |set, &kind| set.with(kind));
+    let (entropy, label) = (OutputKind::Entropy, [OutputKind::LabelLogProb, OutputKind::LabelRank]);
+    let top = [OutputKind::TopClasses, OutputKind::TopLogProb];
+    let sets = [
+        ("none", weights_gradient),
+        ("entropy", with(&[entropy])),
+        ("label", with(&label)),
+        ("top-5", with(&top)),
+        ("all", with(&[&[entropy][..], &label, &top].concat())),
+    ];
+    for (n, d, c) in FACTS_SHAPES {
+        let dataset = synthetic::<f32>(n, d, c, 0);
+        let problem = dataset.problem(Objective::default()).expect("synthetic problems are sound");
+        let mut group = criterion.benchmark_group(format!("facts/{n}x{d}x{c}"));
+        group.sample_size(10);
+        let mut backend = Fused::new();
+        for (name, set) in sets {
+            let mut outputs = OwnedOutputs::zeros(&problem, set);
+            group.bench_function(name, |bencher| {
+                bencher
+                    .iter(|| backend.evaluate(&problem, &mut outputs.as_outputs()).expect("plain problems"));
+            });
+        }
+        group.finish();
+    }
+}
+
 /// What the sizes that follow the caches are worth.
 fn kernel_params(criterion: &mut Criterion) {
     let (n, d, c) = (1152, 1024, 1000);
@@ -74,5 +104,5 @@ fn kernel_params(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fused, kernel_params);
+criterion_group!(benches, fused, facts, kernel_params);
 criterion_main!(benches);

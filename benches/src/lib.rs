@@ -18,3 +18,6 @@ pub const FUSED_SHAPES: [Shape; 7] = [
     (1024, 1024, 32_768),
     (4096, 512, 65_536),
 ];
+
+/// Few classes and a vocabulary, for what the facts of rows cost.
+pub const FACTS_SHAPES: [Shape; 2] = [(60_000, 784, 10), (1024, 1024, 32_768)];
