@@ -60,7 +60,7 @@
 //!   errors of a computation in the element type through the formula, to first order: a sum of n terms may
 //!   be off by n·u·Σ|t|, with u the unit roundoff, so that bounds grow with D and C. Sums over samples are held to
 //!   blocks of some hundred terms; loss and total weight are summed in f64, so that theirs do not grow with N. The report
-//!   says how close to its bounds a backend came. In `golden/` the answers are also known to 50 digits from another program.
+//!   says how close to its bounds a backend came. In `golden/` the answers are also known to 60 digits from another program.
 //! * **Confident predictions**: where a sample's own class has nearly all of the probability, the loss is
 //!   about Σ_{c≠y} exp(s_c − s_y), and a loss of 1e-20 must have its digits, too. The textbook's
 //!   `(Σ exp(s − m)).ln() + m − s_y` and `p_y − 1` round them away. Leave the largest term out and take

@@ -1,21 +1,21 @@
-"""Writes src/suite/golden.json: problems with their answers to 50 digits, by mpmath and nothing of this project.
+"""Writes src/suite/golden.json: problems with their answers to 60 digits, by mpmath and nothing of this project.
 
 Usage: python tools/golden.py > src/suite/golden.json     (needs mpmath)
 
 Inputs are multiples of 1/16, which f32 and f64 hold exactly. Answers are pairs of doubles whose sum is the value
-to some 32 digits. The formula is taken literally, as it stands in softmax-core: with 50 digits (and 120 where a
-prediction is confident) nothing needs care.
+to some 32 digits. The formula is taken literally, as it stands in softmax-core: with 400 digits nothing needs care, and a
+prediction of margin 300, whose log-probability is next to −1e-130, has 60 of its own and more.
 """
 import json
 import random
 from mpmath import exp, log, mp, mpf, tanh
 
-mp.dps = 120
+mp.dps = 400
 random.seed(20240607)
 
 
 def pair(v):
-    if abs(v) < mpf(10) ** -100:  # what is left of terms that cancel
+    if abs(v) < mpf(10) ** -300:  # what is left of terms that cancel
         v = mpf(0)
     hi = float(v)
     return [hi, float(v - mpf(hi))]
@@ -38,7 +38,7 @@ def solve(p):
         omega = mpf(1)
     else:
         omega = sum(u[i] * (w[p["y"][i]] if p["y"] is not None else 1) for i in range(n) if not ignored[i])
-    losses, lses, G = [], [], []
+    losses, lses, entropies, log_probs, G = [], [], [], [], []
     for i in range(n):
         raw = [(sum(mpf(X[i][k]) * mpf(W[k][j]) for k in range(d)) + b[j]) / tau for j in range(c)]
         s = [cap * tanh(r / cap) for r in raw] if cap else raw
@@ -46,6 +46,9 @@ def solve(p):
         m = max(s)
         lse = m + log(sum(exp(x - m) for x in s))
         lses.append(lse)
+        entropies.append(-sum(exp(x - lse) * (x - lse) for x in s))
+        if p["y"] is not None:
+            log_probs.append(s[p["y"][i]] - lse)
         if ignored[i]:
             losses.append(mpf(0))
             G.append([mpf(0)] * c)
@@ -67,6 +70,8 @@ def solve(p):
         "bias_gradient": [pair(x) for x in db],
         "sample_losses": [pair(x) for x in losses],
         "log_sum_exp": [pair(x) for x in lses],
+        "entropy": [pair(x) for x in entropies],
+        "label_log_prob": [pair(x) for x in log_probs],
     }
 
 
@@ -114,6 +119,7 @@ for k in range(24):
         temperature=random.choice([1.0, 0.5]),
     )
     problems.append(problem(f"all-{k}", random.randint(1, 7), random.randint(1, 9), random.randint(1, 9), **o))
+problems.append(confident(300))
 for p in problems:
     p["expected"] = solve(p)
 print("[\n" + ",\n".join(json.dumps(p) for p in problems) + "\n]")

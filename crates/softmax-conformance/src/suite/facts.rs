@@ -1,13 +1,15 @@
 //! Facts of rows: each asked for alone, of confident rows, of equal scores, of labels that are ignored, and for many of the best
 //! classes. All other cases ask for them too, of a backend that gives them.
 
+use super::golden::{Golden, problems as golden_problems};
 use crate::case::{Case, problem_of_scores};
+use crate::check::real_output;
 use crate::generator::Generator;
 use crate::test::{Outcome, Subject, Test, evaluate, judge_call};
 use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{
-    Element, Error, Objective, OutputKind, OutputSet, Outputs, OwnedOutputs, OwnedProblem, OwnedTargets,
-    Problem,
+    Dtype, Element, Error, Objective, OutputKind, OutputSet, Outputs, OwnedOutputs, OwnedProblem,
+    OwnedTargets, Problem,
 };
 
 const FACTS: [OutputKind; 5] = [
@@ -53,7 +55,46 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
         tests.push(Test::new(format!("facts/all-classes-{c}"), move |s: &Subject<'_, T>| all_classes(s, c)));
     }
     tests.push(Test::new("facts/more-than-there-are", too_many));
+    for golden in golden_problems().into_iter().filter(holds_facts::<T>) {
+        let name = format!("facts/golden-{}", golden.name);
+        tests.push(Test::new(name, move |s: &Subject<'_, T>| has_its_digits(s, &golden)));
+    }
     tests
+}
+
+/// Whether a problem is of a margin, and `T` holds its facts.
+fn holds_facts<T: Element>(golden: &Golden) -> bool {
+    let facts = golden.expected.entropy.iter().chain(&golden.expected.label_log_prob);
+    golden.name.starts_with("margin-") && facts.into_iter().all(|&(fact, _)| T::narrow(fact).is_normal())
+}
+
+/// Entropy and log-probability of a confident row have digits of their own: a relative error of 1e-5 in f32, and of 1e-12 in
+/// f64, of what another program computed.
+fn has_its_digits<T: Element>(subject: &Subject<'_, T>, golden: &Golden) -> Outcome {
+    let admissible = match T::DTYPE {
+        Dtype::F32 => 1e-5,
+        Dtype::F64 => 1e-12,
+    };
+    let answers = [
+        (OutputKind::Entropy, &golden.expected.entropy),
+        (OutputKind::LabelLogProb, &golden.expected.label_log_prob),
+    ];
+    Outcome::of_calls(|| {
+        let owned = Case::new("", golden.problem()).narrowed::<T>();
+        let set = answers.iter().map(|&(kind, _)| kind).collect();
+        let (_, outputs) = evaluate(subject.make().as_mut(), &owned.problem()?, set)?;
+        let mut messages = Vec::new();
+        for (kind, exact) in answers {
+            let found = real_output(&outputs, kind);
+            for (i, (&(exact, _), &found)) in exact.iter().zip(found.iter().flatten()).enumerate() {
+                let error = ((found - exact) / exact).abs();
+                if error > admissible || error.is_nan() {
+                    messages.push(format!("{kind} at [{i}]: expected {exact:e}, found {found:e}"));
+                }
+            }
+        }
+        Ok(messages)
+    })
 }
 
 /// A fact of a problem with options, some of whose labels are ignored: a value that is no class, and one that is.
