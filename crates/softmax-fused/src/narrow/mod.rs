@@ -13,7 +13,7 @@ use crate::facts::{FactViews, Wanted};
 use crate::kernel::level::FusedElement;
 use crate::rounds::{Crew, Round};
 use crate::stored::Dense;
-use crate::sums::write_sums;
+use crate::sums::{Sum, write_sums};
 use crate::terms::Terms;
 pub(crate) use layout::MOST_CLASSES;
 use layout::{BLOCK, Layout, TASKS, Tiles};
@@ -33,7 +33,7 @@ pub(crate) struct Scratch<T> {
     weights: Buffer<T>,
     /// Each task's dWᵀ, packed, and db.
     partial_dw: Buffer<T>,
-    partial_db: Vec<f64>,
+    partial_db: Vec<Sum>,
     /// The sum of the tasks' dWᵀ so far, where not all of them are done together.
     total_dw: Buffer<T>,
     /// In place of rows that do not count.
@@ -73,7 +73,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     scratch.partial_dw.resize(if wants_dw { wave * size } else { 0 });
     scratch.total_dw.resize(if wants_dw && wave < count { size } else { 0 });
     scratch.total_dw.fill(T::zero());
-    scratch.partial_db.resize(if wants_db { wave * c } else { 0 }, 0.0);
+    scratch.partial_db.resize(if wants_db { wave * c } else { 0 }, Sum::default());
     scratch.zeros.resize(if terms.ignores() { layout.d } else { 0 }, T::zero());
     scratch.tiles.resize(wave * tiles.total());
 
@@ -103,7 +103,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     let zeros = &*scratch.zeros;
 
     let (mut loss, mut correct) = (0.0, 0);
-    let mut db_sums = vec![0.0; if wants_db { c } else { 0 }];
+    let mut db_sums = vec![Sum::default(); if wants_db { c } else { 0 }];
     // One without tasks, too, where there are no samples: dW is zero then.
     for first_task in (0..count.max(1)).step_by(wave) {
         let mut dw = scratch.partial_dw.chunks_mut(size);
@@ -173,7 +173,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
             loss += task.loss;
             correct += task.correct;
             if let Some(part) = &task.db {
-                db_sums.iter_mut().zip(part.iter()).for_each(|(sum, &part)| *sum += part);
+                db_sums.iter_mut().zip(part.iter()).for_each(|(sum, part)| sum.add(part.value()));
             }
         }
     }

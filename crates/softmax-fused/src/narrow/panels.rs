@@ -10,6 +10,7 @@ use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
 use crate::kernel::products::{Factors, VectorRows, dots, down};
 use crate::stored::Dense;
+use crate::sums::{Sum, sum_in_chains};
 use crate::terms::Terms;
 use softmax_core::ndarray::Axis;
 
@@ -48,7 +49,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             dw.fill(T::zero());
         }
         if let Some(db) = &mut task.db {
-            db.fill(0.0);
+            db.fill(Sum::default());
         }
         for start in (0..task.rows).step_by(panel) {
             let rows = panel.min(task.rows - start);
@@ -102,7 +103,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             let x = &x[..rows];
             if let Some(db) = &mut task.db {
                 for (db, g) in db.iter_mut().zip(scores.chunks_exact(PANEL)) {
-                    *db += g[..rows].iter().copied().sum::<T>().widen();
+                    db.add(sum_in_chains(&g[..rows]).widen());
                 }
             }
             if let Some(dw) = &mut task.dw {

@@ -1,4 +1,5 @@
 use crate::facts::FactViews;
+use crate::sums::Sum;
 use softmax_core::ndarray::{ArrayViewMut1, ArrayViewMut2};
 
 /// What the rows of one task give: `'s` is the scratch's, `'o` the outputs'.
@@ -6,7 +7,7 @@ pub(super) struct Task<'s, 'o, T> {
     pub(super) first_sample: usize,
     pub(super) rows: usize,
     pub(super) dw: Option<&'s mut [T]>,
-    pub(super) db: Option<&'s mut [f64]>,
+    pub(super) db: Option<&'s mut [Sum]>,
     pub(super) dx: Option<ArrayViewMut2<'o, T>>,
     pub(super) losses: Option<ArrayViewMut1<'o, T>>,
     pub(super) lse: Option<ArrayViewMut1<'o, T>>,

@@ -14,9 +14,13 @@ use crate::kernel::tile::{PANEL, Pieces, TILE, Want, pairs, pairs_mut, turned_pr
 use crate::orders::{GROUP, SUMMED};
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored};
+use crate::sums::Sum;
 use crate::terms::Terms;
 use softmax_core::Outputs;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
+
+/// Chains in which db is summed, every eighth row in each; then the chains by halves.
+const CHAINS: usize = 8;
 
 /// Exponentials to G, and G to dW and db.
 ///
@@ -128,7 +132,7 @@ struct Context<'t, 'p, T> {
 struct Task<'t, 'o, T> {
     group: usize,
     regions: Regions<'t, T>,
-    db: Option<&'t mut [f64]>,
+    db: Option<&'t mut [Sum]>,
     first_part: usize,
     dw: &'t mut [ArrayViewMut2<'o, T>],
 }
@@ -187,20 +191,28 @@ impl<T: FusedElement> Context<'_, '_, T> {
 
     /// The sums of G's columns, some rows at a time.
     #[inline(always)]
-    fn bias_gradient<L: Lanes<T>>(&self, lanes: L, group: usize, regions: &[T], db: &mut [f64]) {
+    fn bias_gradient<L: Lanes<T>>(&self, lanes: L, group: usize, regions: &[T], db: &mut [Sum]) {
         let Context { plan, block, .. } = *self;
         for (strip, region) in regions.chunks(plan.region()).enumerate() {
             let rows = block.rows_of(plan, strip);
             for (p, db) in db.chunks_mut(plan.width).enumerate().take(plan.panels_of(group)) {
                 let panel = &region[p * plan.tile()..][..rows * plan.width];
                 for rows in panel.chunks(SUMMED * plan.width) {
-                    let mut sums = [lanes.splat(T::zero()); PANEL];
-                    for pair in pairs::<T, L>(rows) {
-                        sums = [lanes.add(sums[0], pair[0]), lanes.add(sums[1], pair[1])];
+                    let mut chains = [[lanes.splat(T::zero()); PANEL]; CHAINS];
+                    for rows in pairs::<T, L>(rows).chunks(CHAINS) {
+                        for (chain, row) in chains.iter_mut().zip(rows) {
+                            *chain = [lanes.add(chain[0], row[0]), lanes.add(chain[1], row[1])];
+                        }
+                    }
+                    for half in [4, 2, 1] {
+                        for k in 0..half {
+                            let (low, high) = (chains[k], chains[k + half]);
+                            chains[k] = [lanes.add(low[0], high[0]), lanes.add(low[1], high[1])];
+                        }
                     }
                     let mut flat = [T::zero(); MOST_WIDTH];
-                    L::split_mut(&mut flat[..plan.width]).0.copy_from_slice(&sums);
-                    db.iter_mut().zip(flat).for_each(|(db, sum)| *db += sum.widen());
+                    L::split_mut(&mut flat[..plan.width]).0.copy_from_slice(&chains[0]);
+                    db.iter_mut().zip(flat).for_each(|(db, sum)| db.add(sum.widen()));
                 }
             }
         }

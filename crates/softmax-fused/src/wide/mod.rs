@@ -18,7 +18,7 @@ use crate::kernel::level::FusedElement;
 use crate::params::KernelParams;
 use crate::rounds::Crew;
 use crate::stored::Stored;
-use crate::sums::write_sums;
+use crate::sums::{Sum, write_sums};
 use crate::terms::Terms;
 use facts::TopClasses;
 use features::features_gradient;
@@ -71,7 +71,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     let plan = Plan::new(problem, outputs, terms.has_slopes(), memory, crew.threads(), params);
     let n = problem.n_samples();
     scratch.db.clear();
-    scratch.db.resize(if outputs.bias_gradient.is_some() { plan.c } else { 0 }, 0.0);
+    scratch.db.resize(if outputs.bias_gradient.is_some() { plan.c } else { 0 }, Sum::default());
     let (mut loss, mut correct) = (0.0, 0);
     for first in (0..n).step_by(plan.block) {
         let block = Block { first, rows: plan.block.min(n - first) };

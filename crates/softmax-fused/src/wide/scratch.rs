@@ -3,6 +3,7 @@ use super::sparse::Turned;
 use crate::buffer::Buffer;
 use crate::columns::Columns;
 use crate::kernel::level::FusedElement;
+use crate::sums::Sum;
 use softmax_core::ndarray::Array2;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
@@ -26,7 +27,7 @@ pub(crate) struct Scratch<T> {
     /// A block of dX: by panels of features, by rows.
     pub(super) dx: Buffer<T>,
     /// db, of all blocks so far.
-    pub(super) db: Vec<f64>,
+    pub(super) db: Vec<Sum>,
     pub(super) columns: Vec<Columns<T>>,
     pub(super) spare: Spare<T>,
 }
