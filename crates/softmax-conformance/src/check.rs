@@ -182,11 +182,11 @@ fn has_shape(found: &ArrayD<f64>, expected: &Expected) -> bool {
         })
 }
 
-/// |found − value|, where equal infinities and two NaNs are no error, nor are two that are not finite where the bound is not,
-/// and any other meeting with a number that is not finite is an infinite one.
+/// |found − value|, where equal infinities and two NaNs are no error, nor, where the bound is not finite, is anything beside
+/// a finite value and what is not finite beside another; and any other meeting with a number that is not finite is an infinite one.
 fn entry_error(value: f64, found: f64, bound: f64) -> f64 {
-    let neither_is_finite = !value.is_finite() && !found.is_finite();
-    if value == found || (value.is_nan() && found.is_nan()) || (neither_is_finite && bound == f64::INFINITY) {
+    let is_admitted = bound == f64::INFINITY && (value.is_finite() || !found.is_finite());
+    if value == found || (value.is_nan() && found.is_nan()) || is_admitted {
         0.0
     } else {
         nan_is_infinite((found - value).abs())

@@ -46,7 +46,8 @@
 //! * **Non-finite values** follow IEEE 754: NaN in, NaN out, and no further than the sample's own outputs and the sums over
 //!   samples. A bias of −∞ masks its class: p = 0 and gradient 0; the loss is +∞ only where that class has target mass. A
 //!   sample whose largest score is +∞, or −∞ since every class is masked, has a loss, an lse and a gradient that are not
-//!   finite: whether infinite or NaN is no part of the contract. The predicted class of a sample with a NaN is any class.
+//!   finite: whether infinite or NaN is no part of the contract, nor whether its loss is 0 where it has no target mass. The
+//!   predicted class of a sample with a NaN is any class.
 //!   A softcap acts on the raw score, by (2), and turns ±∞ into ±κ, with a slope of 0: a mask and a softcap do not go together.
 //! * **Sums over samples** (dW, db, loss, Ω) keep their digits however many there are: a plain sum of f32 loses them, one of
 //!   blocks of some hundred terms, or in f64, does not. Factors are combined before they are rounded: u, Ω, τ and class

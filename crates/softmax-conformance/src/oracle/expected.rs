@@ -70,7 +70,8 @@ impl TopRow {
 pub struct Expected {
     /// The exact values, rounded to f64.
     pub values: ArrayD<f64>,
-    /// The admissible absolute errors. Infinite: any value that is not finite will do, where the exact one is not.
+    /// The admissible absolute errors. Infinite: any value will do where the exact one is finite, and elsewhere any that is
+    /// not finite.
     pub bounds: ArrayD<f64>,
     /// Where not the whole output is here: which slices of it along which axis, in order.
     pub sample: Option<(usize, Vec<usize>)>,
