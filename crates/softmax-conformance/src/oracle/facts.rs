@@ -17,6 +17,9 @@ pub(super) struct RowFacts<'r, R> {
     /// m − s_c, which is infinite for a class that is masked.
     distances: Vec<R>,
     log_rest: R,
+    /// Σ p over the classes but the best, and of the same p times the error of the score.
+    others: f64,
+    errors_of_others: f64,
     /// What every log-probability of the row shares.
     shared_error: f64,
     sum_error: f64,
@@ -36,9 +39,21 @@ impl<'r, R: Real> RowFacts<'r, R> {
         let p = |c: usize| row.probabilities[c].value();
         let present = || (0..classes).filter(|&c| p(c) > 0.0);
         let others: f64 = present().filter(|&c| c != row.best).map(p).sum();
+        let errors_of_others = present().filter(|&c| c != row.best).map(|c| p(c) * score_errors[c]).sum();
         let shift: f64 = present().map(|c| p(c) * u * distances[c].value()).sum();
         let shared_error = shift + sum_error * others + FEW * u * log_rest.value() + tiny;
-        RowFacts { row, score_errors, distances, log_rest, shared_error, sum_error, u, tiny }
+        RowFacts {
+            row,
+            score_errors,
+            distances,
+            log_rest,
+            others,
+            errors_of_others,
+            shared_error,
+            sum_error,
+            u,
+            tiny,
+        }
     }
 
     fn p(&self, c: usize) -> f64 {
@@ -67,8 +82,7 @@ impl<'r, R: Real> RowFacts<'r, R> {
         let distance = |c: usize| self.distances[c].value();
         let of_scores: f64 =
             self.present().map(|c| slope(c) * (self.score_errors[c] + self.u * distance(c))).sum();
-        let others: f64 = self.present().filter(|&c| c != self.row.best).map(|c| self.p(c)).sum();
-        let of_sums = self.sum_error * (others + mean_distance.value());
+        let of_sums = self.sum_error * (self.others + mean_distance.value());
         // What an exponential loses below the smallest normal number is multiplied by its distance.
         let lost = self.tiny * 1000.0;
         (entropy.value(), of_scores + of_sums + FEW * self.u * entropy.value().abs() + lost)
@@ -82,11 +96,13 @@ impl<'r, R: Real> RowFacts<'r, R> {
             return (log_prob.value(), 0.0);
         }
         // ∂log p_c/∂s_k = [k = c] − p_k, where 1 − p_c is the sum of the others: it may be far below a rounding of 1.
-        let others: f64 = self
-            .present()
-            .filter(|&k| k != c)
-            .map(|k| self.p(k) * (self.score_errors[k] + self.score_errors[c]))
-            .sum();
+        let (best, own) = (self.row.best, self.score_errors[c]);
+        let others = if c == best {
+            self.errors_of_others + self.others * own
+        } else {
+            let (p, of_best) = (self.p(c), self.p(best) * (self.score_errors[best] + own));
+            (self.errors_of_others - p * own).max(0.0) + (self.others - p).max(0.0) * own + of_best
+        };
         (log_prob.value(), others + FEW * self.u * distance.value() + self.shared_error)
     }
 
