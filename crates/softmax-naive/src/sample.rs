@@ -103,14 +103,16 @@ impl<T: Element> Sample<T> {
     /// The `k` classes with the largest scores, the largest first, of equals the first class first.
     pub(crate) fn best_classes(&self, k: usize) -> Vec<usize> {
         let mut classes: Vec<usize> = Vec::with_capacity(k);
+        let mut taken = vec![false; self.scores.len()];
         while classes.len() < k {
             let mut best = None;
-            for (j, &score) in self.scores.iter().enumerate().filter(|(j, _)| !classes.contains(j)) {
+            for (j, &score) in self.scores.iter().enumerate().filter(|&(j, _)| !taken[j]) {
                 if best.is_none_or(|best: usize| score > self.scores[best]) {
                     best = Some(j);
                 }
             }
             // There are as many classes as are asked for.
+            best.into_iter().for_each(|best| taken[best] = true);
             classes.extend(best);
         }
         classes

@@ -130,8 +130,9 @@ fn alone<T: Element>(subject: &Subject<'_, T>, kind: OutputKind, c: usize) -> Ou
 fn equal_scores<T: Element>(subject: &Subject<'_, T>, c: usize) -> Outcome {
     let score = |class: usize| if class.is_multiple_of(3) { 1.0 } else { 0.0 };
     let labels: Vec<i64> = (0..c as i64).collect();
-    let scores = Array2::from_shape_fn((c, c), |(_, class)| score(class));
-    let owned = Case::new("", problem_of_scores(scores, &labels)).narrowed::<T>();
+    let (features, scores) = (Array2::ones((c, 1)), Array2::from_shape_fn((1, c), |(_, class)| score(class)));
+    let problem = OwnedProblem::new(features, scores, OwnedTargets::Labels(Array1::from(labels)));
+    let owned = Case::new("", problem).narrowed::<T>();
     let high = (0..c).filter(|class| class % 3 == 0);
     let order: Vec<usize> = high.clone().chain((0..c).filter(|class| class % 3 != 0)).collect();
     let expected = |label: usize| if label.is_multiple_of(3) { 0 } else { high.clone().count() };
