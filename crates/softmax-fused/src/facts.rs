@@ -16,14 +16,12 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    pub(crate) fn new<T>(outputs: &Outputs<'_, T>) -> Self {
-        let classes = outputs.top_classes.as_ref().map(|view| view.ncols());
-        let top = classes.or(outputs.top_log_prob.as_ref().map(|view| view.ncols()));
+    pub(crate) fn new<T: FusedElement>(outputs: &Outputs<'_, T>) -> Self {
         Wanted {
             entropy: outputs.entropy.is_some(),
             label: outputs.label_log_prob.is_some() || outputs.label_rank.is_some(),
             rank: outputs.label_rank.is_some(),
-            top: top.unwrap_or(0),
+            top: outputs.top().unwrap_or(0),
         }
     }
 }
@@ -38,6 +36,17 @@ pub(crate) struct FactViews<'o, T> {
 }
 
 impl<'o, T> FactViews<'o, T> {
+    /// Those of all rows.
+    pub(crate) fn of(outputs: &'o mut Outputs<'_, T>) -> Self {
+        FactViews {
+            entropy: outputs.entropy.as_mut().map(|view| view.view_mut()),
+            label_log_prob: outputs.label_log_prob.as_mut().map(|view| view.view_mut()),
+            label_rank: outputs.label_rank.as_mut().map(|view| view.view_mut()),
+            top_classes: outputs.top_classes.as_mut().map(|view| view.view_mut()),
+            top_log_prob: outputs.top_log_prob.as_mut().map(|view| view.view_mut()),
+        }
+    }
+
     /// The first rows, and the others.
     pub(crate) fn split_at(self, rows: usize) -> (Self, Self) {
         let (entropy, entropy_rest) = unzip(self.entropy.map(|view| view.split_at(Axis(0), rows)));
@@ -65,14 +74,14 @@ impl<'o, T> FactViews<'o, T> {
 }
 
 impl<T: FusedElement> FactViews<'_, T> {
-    /// Writes row `i` of these, which is row `k` of `columns` and of `best`, of so many classes.
+    /// Writes row `i`, which is row `k` of `columns` and has these best classes, of so many classes in all.
     pub(crate) fn write(
         &mut self,
         i: usize,
         k: usize,
         classes: usize,
         columns: &Columns<T>,
-        best: &[Best<T>],
+        best: Option<&Best<T>>,
     ) {
         if let Some(entropy) = &mut self.entropy {
             entropy[i] = columns.entropy(k);
@@ -83,7 +92,7 @@ impl<T: FusedElement> FactViews<'_, T> {
         if let Some(rank) = &mut self.label_rank {
             rank[i] = columns.label_rank(k, classes);
         }
-        for (j, (class, score)) in best.get(k).into_iter().flat_map(Best::filled).enumerate() {
+        for (j, (class, score)) in best.into_iter().flat_map(Best::filled).enumerate() {
             if let Some(classes) = &mut self.top_classes {
                 classes[[i, j]] = class;
             }

@@ -87,7 +87,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                 (0..rows).for_each(|k| predicted[start + k] = columns.best(k));
             }
             if let Some(facts) = &mut task.facts {
-                (0..rows).for_each(|k| facts.write(start + k, k, c, &columns, &best));
+                (0..rows).for_each(|k| facts.write(start + k, k, c, &columns, best.get(k)));
             }
 
             if task.dw.is_none() && task.db.is_none() && task.dx.is_none() {

@@ -12,50 +12,20 @@ mod scores;
 mod scratch;
 mod sparse;
 
-use crate::columns::{Columns, ROWS};
-use crate::facts::{Best, Wanted};
+use crate::columns::ROWS;
+use crate::facts::{FactViews, Wanted};
 use crate::kernel::level::FusedElement;
 use crate::params::KernelParams;
 use crate::rounds::Crew;
 use crate::stored::Stored;
 use crate::sums::{Sum, write_sums};
 use crate::terms::Terms;
-use facts::TopClasses;
 use features::features_gradient;
 use gradient::gradient_block;
 use plan::{Block, Plan};
 use scores::score_block;
 pub(crate) use scratch::Scratch;
 use softmax_core::Outputs;
-
-/// Facts of a row, of the block's and of `columns`, from its maximum, its sums and the best classes.
-fn write_facts<T: FusedElement>(
-    outputs: &mut Outputs<'_, T>,
-    columns: &Columns<T>,
-    k: usize,
-    classes: usize,
-    top: &mut TopClasses<T>,
-    row: usize,
-) {
-    let i = columns.first_sample + k;
-    if let Some(entropy) = &mut outputs.entropy {
-        entropy[i] = columns.entropy(k);
-    }
-    if let Some(log_prob) = &mut outputs.label_log_prob {
-        log_prob[i] = columns.log_prob(k, columns.label_score[k]);
-    }
-    if let Some(rank) = &mut outputs.label_rank {
-        rank[i] = columns.label_rank(k, classes);
-    }
-    for (j, (class, score)) in top.of_row(row).into_iter().flat_map(Best::filled).enumerate() {
-        if let Some(classes) = &mut outputs.top_classes {
-            classes[[i, j]] = class;
-        }
-        if let Some(log_prob) = &mut outputs.top_log_prob {
-            log_prob[[i, j]] = columns.log_prob(k, score);
-        }
-    }
-}
 
 /// The loss before division by Ω, and the number correct.
 pub(crate) fn evaluate<T: FusedElement>(
@@ -81,7 +51,7 @@ pub(crate) fn evaluate<T: FusedElement>(
             correct += columns.correct();
             for k in 0..columns.rows {
                 let i = columns.first_sample + k;
-                write_facts(outputs, columns, k, plan.c, &mut scratch.top, i - first);
+                FactViews::of(outputs).write(i, k, plan.c, columns, scratch.top.of_row(i - first));
                 if let Some(losses) = &mut outputs.sample_losses {
                     losses[i] = columns.loss[k];
                 }

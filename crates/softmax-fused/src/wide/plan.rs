@@ -1,6 +1,5 @@
 //! Sizes that follow the caches, the memory allowed and the threads: they decide what is done when, and no order of a sum.
 
-use crate::facts::Wanted;
 use crate::kernel::lanes::VECTOR;
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, TILE};
@@ -63,7 +62,7 @@ impl Plan {
         };
         let dx = if outputs.features_gradient.is_some() { d.next_multiple_of(width) } else { 0 };
         // Of each group the maximum, the best class and five sums; of each row the best classes.
-        let top = 4 * Wanted::new(outputs).top;
+        let top = 4 * outputs.top().unwrap_or(0);
         let per_row = scores + of_features + dx + groups * 7 + top + 32;
         let affordable = memory / size_of::<T>() / per_row;
         let most = if affordable >= SUMMED { affordable.min(most) / SUMMED * SUMMED } else { SUMMED };
