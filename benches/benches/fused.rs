@@ -1,5 +1,5 @@
-//! softmax-fused over few classes and over vocabularies, each time beside the least that this machine allows, and the kernel
-//! for many classes cut in other ways; and what facts of rows cost: `cargo bench -p softmax-benches --bench fused`.
+//! softmax-fused, `cargo bench -p softmax-benches --bench fused`: few classes and vocabularies, each beside the least time that
+//! this machine allows; what facts of rows cost; and other block sizes of the kernel for many classes.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -72,7 +72,7 @@ fn facts(criterion: &mut Criterion) {
     }
 }
 
-/// What the sizes that follow the caches are worth.
+/// The kernel for many classes with other block sizes.
 fn kernel_params(criterion: &mut Criterion) {
     let (n, d, c) = (1152, 1024, 1000);
     let dataset = synthetic::<f32>(n, d, c, 0);

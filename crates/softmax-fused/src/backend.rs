@@ -94,7 +94,7 @@ impl Fused {
         self
     }
 
-    /// Cuts the kernel for many classes to other sizes than those of this machine's caches. The bits stay.
+    /// Sets the block sizes of the kernel for many classes. They change no bit of a result.
     #[must_use]
     pub fn params(mut self, params: KernelParams) -> Self {
         self.params = params.rounded();

@@ -1,19 +1,18 @@
-//! Sizes that follow the machine.
+//! Block sizes that follow the machine.
 
 use crate::kernel::lanes::VECTOR;
 use crate::kernel::tile::{PANEL, TILE};
 use crate::orders::{CHUNK, GROUP, SUMMED};
 
-/// How the kernel for many classes is cut to the caches. The tile itself follows the [`Level`](crate::Level): 12 rows × 2
+/// Block sizes of the kernel for many classes, which follow the L2 cache. The tile itself follows the [`Level`](crate::Level): 12 rows × 2
 /// vectors of 64 bytes where there are 32 registers of 64 bytes, 6 × 1 elsewhere.
 ///
-/// These change what is done when, and no bit of a result: the orders of sums are constants of their own. The default suits
-/// the machine; others are for experiments (`cargo bench -p softmax-benches --bench fused`). A number that is no multiple of
-/// what a kernel takes together is rounded.
+/// They change no bit of a result: the orders of sums are constants of their own. The default suits the machine; other values
+/// are for experiments (`cargo bench -p softmax-benches --bench fused`). Values are rounded to the multiples given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KernelParams {
-    /// Rows that go through a group's scores together: with their part of the group's weights they stay in the second cache.
+    /// Rows that go through a group's scores together: with their part of the group's weights they stay in the L2 cache.
     /// A multiple of 192.
     pub strip: usize,
     /// Rows of a block at most, unless it takes more to give each thread a strip: dW is read and written once for each block.
@@ -27,8 +26,8 @@ pub struct KernelParams {
     pub tasks: usize,
 }
 
-/// Where a machine does not say.
-const SECOND_CACHE: usize = 1 << 20;
+/// Bytes of the L2 cache where the machine does not report them.
+const L2_CACHE: usize = 1 << 20;
 
 /// Bytes of a group's row.
 const ROW: usize = GROUP * PANEL * VECTOR;
@@ -37,7 +36,7 @@ const ROW: usize = GROUP * PANEL * VECTOR;
 const MOST_ROWS: usize = 4 * SUMMED;
 
 impl KernelParams {
-    /// For a second cache of so many bytes.
+    /// For an L2 cache of so many bytes.
     pub fn for_cache(bytes: usize) -> Self {
         // Two thirds of it for a group's scores and its part of W: the rest is for X.
         let rows = (bytes / 3 * 2).saturating_sub(CHUNK * ROW) / ROW;
@@ -58,15 +57,15 @@ impl KernelParams {
 }
 
 impl Default for KernelParams {
-    /// For this machine's second cache.
+    /// For this machine's L2 cache.
     fn default() -> Self {
-        Self::for_cache(second_cache().unwrap_or(SECOND_CACHE))
+        Self::for_cache(l2_cache().unwrap_or(L2_CACHE))
     }
 }
 
-/// Bytes of the second cache.
+/// Bytes of the L2 cache.
 #[cfg(target_arch = "x86_64")]
-fn second_cache() -> Option<usize> {
+fn l2_cache() -> Option<usize> {
     let cpuid = raw_cpuid::CpuId::new();
     // Intel's leaf, and AMD's.
     let of_leaf_4 = cpuid.get_cache_parameters().and_then(|mut caches| {
@@ -78,7 +77,7 @@ fn second_cache() -> Option<usize> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn second_cache() -> Option<usize> {
+fn l2_cache() -> Option<usize> {
     None
 }
 

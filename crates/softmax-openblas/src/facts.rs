@@ -33,7 +33,7 @@ impl<T: Element> RowFacts<T> {
         let label = problem.labelled_class(i);
         let above = |label: usize| scores.iter().filter(|&&score| score > scores[label]).count();
         let distances = || scores.iter().map(|&score| max - score).collect();
-        let top = top.map_or(Vec::new(), |k| first_of_sorted(scores, k));
+        let top = top.map_or(Vec::new(), |k| largest(scores, k));
         Some(RowFacts {
             label_rank: label.map_or(scores.len(), above),
             label_distance: label.map_or(T::nan(), |label| max - scores[label]),
@@ -76,7 +76,7 @@ impl<T: Element> RowFacts<T> {
 }
 
 /// The places of the `k` largest scores, the largest first, of equals the first first. Where there is a NaN, some `k` places.
-fn first_of_sorted<T: Element>(scores: ArrayView1<'_, T>, k: usize) -> Vec<usize> {
+fn largest<T: Element>(scores: ArrayView1<'_, T>, k: usize) -> Vec<usize> {
     let mut places: Vec<usize> = (0..scores.len()).collect();
     if scores.iter().any(|score| score.is_nan()) {
         places.truncate(k);

@@ -62,7 +62,8 @@ fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: us
     sums
 }
 
-/// Rows of `length` numbers, one after the other, and `pitch` numbers on the next ones of each row.
+/// Rows in pieces of `length` numbers: a piece holds its part of every row, row after row, and the next piece begins `pitch`
+/// numbers on. For dW a piece is a square of packed X, for dX a panel of G.
 #[derive(Clone, Copy)]
 pub(crate) struct Pieces<'x, T> {
     pub(crate) numbers: &'x [T],
@@ -87,6 +88,7 @@ fn turned_sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, cons
         let next = Ahead::of(x).on(pitch * size_of::<T>());
         for (k, w) in w.iter().enumerate() {
             ahead.prefetch_later((piece * length + k) * STEP);
+            // The next piece, a line for each 48 bytes: a step's share of it in f32, and half of that in f64.
             for part in 0..size_of::<T>() / 4 {
                 next.prefetch((k * (size_of::<T>() / 4) + part) * (TILE * 4));
             }
