@@ -141,10 +141,6 @@ impl RowBounds {
             loss += 2.0 * z * lse_value.abs() * lse + FEW * u * z * lse_value * lse_value;
         }
         bounds.loss = sample_weight * loss + FEW * u * row.loss.value().abs() + tiny;
-        if max.is_infinite() {
-            // Without target mass the loss may be 0, or what is not finite times 0.
-            bounds.loss = f64::INFINITY;
-        }
 
         // (8)
         let scale = sample_weight / total_weight.size;

@@ -126,7 +126,7 @@ impl<'a, R: Real> Oracle<'a, R> {
         let mut loss = Sum::<R>::default();
         let (mut least, mut most) = (0, 0);
         let mut predicted = Vec::new();
-        let mut any_infinite_maximum = false;
+        let (mut any_infinite_maximum, mut any_open) = (false, false);
         let (mut losses, mut lse) = (Vec::new(), Vec::new());
         let mut dw = wants(OutputKind::WeightsGradient).then(|| Products::<R>::new(d, classes.len()));
         let mut db = vec![Sum::<R>::default(); if wants(OutputKind::BiasGradient) { c } else { 0 }];
@@ -138,7 +138,11 @@ impl<'a, R: Real> Oracle<'a, R> {
             let block = self.judge(start..end);
             for (i, (row, bounds)) in (start..end).zip(&block) {
                 loss.add(row.loss, bounds.loss);
-                any_infinite_maximum |= row.scores[row.best].value().is_infinite();
+                let has_infinite_maximum = row.scores[row.best].value().is_infinite();
+                any_infinite_maximum |= has_infinite_maximum;
+                // Without target mass: 0, or what is not finite times 0.
+                let is_open = has_infinite_maximum && self.inputs.counts(i) && row.loss.value().is_finite();
+                any_open |= is_open;
                 let candidates = contenders(row, bounds);
                 if let Some(label) = self.inputs.label(i) {
                     least += usize::from(candidates == [label]);
@@ -147,7 +151,7 @@ impl<'a, R: Real> Oracle<'a, R> {
                 if wants(OutputKind::Predicted) {
                     predicted.push(candidates);
                 }
-                losses.push((row.loss.value(), bounds.loss));
+                losses.push((row.loss.value(), if is_open { Expected::ANYTHING } else { bounds.loss }));
                 lse.push((row.lse.value(), bounds.lse));
                 // An ignored sample has no G.
                 for (sum, (g, e)) in db.iter_mut().zip(row.gradient.iter().zip(&bounds.gradient)) {
@@ -213,6 +217,9 @@ impl<'a, R: Real> Oracle<'a, R> {
         outputs.iter_mut().filter(|(kind, _)| admits(*kind)).for_each(|(_, e)| e.admit_any_infinity());
         if divides_by_zero || any_infinite_maximum {
             loss.admit_any_infinity();
+        }
+        if any_open && loss.value().is_finite() {
+            loss.bounds.fill(Expected::ANYTHING);
         }
         Reference {
             loss,

@@ -70,14 +70,17 @@ impl TopRow {
 pub struct Expected {
     /// The exact values, rounded to f64.
     pub values: ArrayD<f64>,
-    /// The admissible absolute errors. Infinite: any value will do where the exact one is finite, and elsewhere any that is
-    /// not finite.
+    /// The admissible absolute errors. Infinite: any value that is not finite will do, where the exact one is not.
+    /// [`ANYTHING`](Self::ANYTHING): any value will do.
     pub bounds: ArrayD<f64>,
     /// Where not the whole output is here: which slices of it along which axis, in order.
     pub sample: Option<(usize, Vec<usize>)>,
 }
 
 impl Expected {
+    /// The bound of a value that the contract leaves open.
+    pub const ANYTHING: f64 = -1.0;
+
     pub(crate) fn scalar(value: f64, bound: f64) -> Self {
         Expected {
             values: Array1::from_elem(1, value).into_dyn(),
