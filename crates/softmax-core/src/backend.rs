@@ -1,8 +1,10 @@
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::outputs::Outputs;
+use crate::parts::ArrayName;
 use crate::problem::Problem;
-use crate::support::Feature;
+use crate::statistics::{RowStatistics, Upstream, check_samples};
+use crate::support::{Feature, FeatureSet};
 use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -14,10 +16,10 @@ pub trait Backend {
 
     /// Whether it does this. What it does not support, [`SoftmaxBackend::evaluate`] refuses.
     ///
-    /// By default it supports every option, every output but the facts of rows ([`Feature::is_row_fact`]), and X and W as
-    /// dense arrays of the element type.
+    /// By default it supports every option, every output but the facts of rows ([`Feature::is_row_fact`]), X and W as
+    /// dense arrays of the element type, and not [two passes](TwoPass).
     fn supports(&self, feature: Feature) -> bool {
-        !feature.is_storage() && !feature.is_row_fact()
+        !feature.is_storage() && !feature.is_row_fact() && feature != Feature::TwoPasses
     }
 
     /// Whether the results of a sample have the same bits whichever other samples the batch has: its loss, its
@@ -45,13 +47,21 @@ pub trait SoftmaxBackend<T: Element>: Backend {
     /// As [`check`](Self::check), and [`Error::Backend`] for failures of its own.
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation>;
 
-    /// Checks that the outputs fit the problem, and that the backend supports what is asked of it.
+    /// Checks that the problem has all classes, that the outputs fit it, and that the backend supports what is asked of it.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::Unsupported`].
+    /// [`Error::Classes`], [`Error::Shape`] or [`Error::Unsupported`].
     fn check(&self, problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> Result<()> {
+        problem.check_whole()?;
         outputs.check(problem)?;
-        let needs = problem.needs().union(outputs.needs(problem));
+        self.check_support(problem.needs().union(outputs.needs(problem)))
+    }
+
+    /// Checks that the backend supports these.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`].
+    fn check_support(&self, needs: FeatureSet) -> Result<()> {
         match needs.iter().find(|&feature| !self.supports(feature)) {
             None => Ok(()),
             Some(feature) => {
@@ -86,6 +96,11 @@ pub trait SoftmaxBackend<T: Element>: Backend {
 
     /// The second derivative, of a backend that has it.
     fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
+        None
+    }
+
+    /// Loss and gradients in two passes, of a backend that has them.
+    fn two_pass(&mut self) -> Option<&mut dyn TwoPass<T>> {
         None
     }
 
@@ -162,6 +177,10 @@ impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for Box<B> {
         (**self).hessian()
     }
 
+    fn two_pass(&mut self) -> Option<&mut dyn TwoPass<T>> {
+        (**self).two_pass()
+    }
+
     fn variants(&self, setting: Setting) -> Vec<Variant<T>> {
         (**self).variants(setting)
     }
@@ -182,6 +201,81 @@ pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
         direction: ArrayView2<'_, T>,
         product: ArrayViewMut2<'_, T>,
     ) -> Result<()>;
+}
+
+/// Two passes over the scores, where one is not enough: the coefficients of the gradients depend on the losses, as those of a
+/// policy gradient do, or the classes are in shards ([`Problem::shard`]), none of which has a row's maximum and sum.
+///
+/// ```text
+/// for each shard: statistics = forward(shard), merged in the order of the classes
+/// summarize(shard, statistics): loss, sample losses, lse, predicted classes, entropy
+/// for each shard, in the order of the classes: backward(shard, statistics, upstream): its dW and db, and dX
+/// ```
+///
+/// With all classes in one piece the problem itself is the only shard. [`InShards`](crate::InShards) is a backend that does
+/// this.
+pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
+    /// What is known of each row from the problem's classes.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`], and [`Error::Backend`] for failures of its own.
+    fn forward(&mut self, problem: &Problem<'_, T>) -> Result<RowStatistics<T>>;
+
+    /// The loss, and of the outputs the sample losses, lse, predicted classes and entropies, from the statistics of all
+    /// classes. The other outputs stay as they are. The problem may be any of the shards.
+    ///
+    /// # Errors
+    /// As [`RowStatistics::check`], and [`Error::Shape`].
+    fn summarize(
+        &mut self,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<Evaluation>;
+
+    /// Of the outputs dW, dX and db, by formulas (11) and (9), from the statistics of all classes. The other outputs stay as
+    /// they are.
+    ///
+    /// The gradient is that of Σ_i (g_i·ℓ_i/u_i + h_i·H_i + k_i·lse_i) + (λ/2)·‖W‖², with the [`Upstream`] coefficients.
+    /// Ignored samples add nothing, whatever their coefficients. Without targets ℓ is 0, and λ counts as 0.
+    ///
+    /// dX is a sum over the shards: the shard with the first class overwrites it, each other adds to it. dW and db are
+    /// overwritten unless they [accumulate](Outputs::accumulate).
+    ///
+    /// # Errors
+    /// As [`RowStatistics::check`], [`Error::Shape`] and [`Error::Unsupported`].
+    fn backward(
+        &mut self,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        upstream: &Upstream<'_, T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<()>;
+
+    /// A number of classes: where shards begin at multiples of it, they give the bits of the problem in one piece, those of
+    /// [`evaluate`](SoftmaxBackend::evaluate) among them. `None`: no such promise.
+    fn shard_multiple(&self) -> Option<usize> {
+        None
+    }
+
+    /// Checks what [`backward`](Self::backward) is given; an implementation begins with it.
+    ///
+    /// # Errors
+    /// As [`backward`](Self::backward).
+    fn check_backward(
+        &self,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        upstream: &Upstream<'_, T>,
+        outputs: &Outputs<'_, T>,
+    ) -> Result<()> {
+        statistics.check(problem)?;
+        for found in upstream.all().into_iter().flatten().map(|coefficients| coefficients.len()) {
+            check_samples(ArrayName::Upstream, problem.n_samples(), found)?;
+        }
+        outputs.check(problem)?;
+        self.check_support(problem.needs().union(outputs.needs(problem)))
+    }
 }
 
 /// What every evaluation gives.

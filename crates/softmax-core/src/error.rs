@@ -1,6 +1,7 @@
 use crate::parts::{ArrayName, AxisName, OptionName};
 use crate::support::Feature;
 use std::error::Error as StdError;
+use std::ops::Range;
 
 /// A result whose error is the library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -29,6 +30,15 @@ pub enum Error {
         classes: usize,
         /// How many are asked for.
         found: usize,
+    },
+
+    /// A shard of the classes, or statistics of one, that is not the one that is needed.
+    #[error("classes: expected {} up to {}, found {} up to {}", expected.start, expected.end, found.start, found.end)]
+    Classes {
+        /// Those that are needed, or that there are.
+        expected: Range<usize>,
+        /// Those of the shard.
+        found: Range<usize>,
     },
 
     /// There must be at least one class.

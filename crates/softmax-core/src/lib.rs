@@ -16,7 +16,8 @@
 //! \text{loss}  &= (1/Ω) \sum_i ℓ_i + (λ/2) \lVert W \rVert^2         && (7)\quad\text{L2 } λ\text{; the bias is not penalised} \\[1em]
 //! G_{ic}       &= (u_i/Ω) \, ((A_i + 2 ζ \, \lse_i) p_{ic} - a_{ic}) \, (∂s_{ic}/∂\raw_{ic}) / τ && (8) \\
 //! dW &= X^T G + λ W \qquad dX = G W^T \qquad db = \sum_i G_i         && (9) \\[1em]
-//! H_i          &= -\sum_c p_{ic} \log p_{ic}                        && (10)\quad\text{entropy, in nats}
+//! H_i          &= -\sum_c p_{ic} \log p_{ic}                        && (10)\quad\text{entropy, in nats} \\
+//! G_{ic}       &= [g_i ((A_i + 2 ζ \, \lse_i) p_{ic} - a_{ic}) - h_i \, p_{ic} (\log p_{ic} + H_i) + k_i \, p_{ic}] \, (∂s_{ic}/∂\raw_{ic}) / τ && (11)\quad\text{in two passes}
 //! \end{aligned}
 //! ```
 //!
@@ -43,6 +44,8 @@
 //!   the label's rank, and the K best classes with log p. log p_c is computed as −((m − s_c) + log1p of the sum over the
 //!   classes other than the best), and H from the same terms, Σ p_c·(m − s_c) + log1p(…): of a confident prediction, whose H
 //!   and log p are next to 0, they keep their relative accuracy.
+//! * **Two passes** ([`TwoPass`]): statistics of each row first, of all classes or of shards of them, and then gradients, by (11)
+//!   with coefficients g, h and k of each sample's loss, entropy and lse.
 //! * **Non-finite values** follow IEEE 754: NaN in, NaN out, and no further than the sample's own outputs and the sums over
 //!   samples. A bias of −∞ masks its class: p = 0 and gradient 0; the loss is +∞ only where that class has target mass. A
 //!   sample whose largest score is +∞, or −∞ since every class is masked, has a loss, an lse and a gradient that are not
@@ -83,6 +86,7 @@ mod csr;
 mod element;
 mod error;
 mod features;
+mod in_shards;
 mod labels;
 mod names;
 mod objective;
@@ -90,17 +94,21 @@ mod outputs;
 mod owned;
 mod parts;
 mod problem;
+mod statistics;
 mod support;
 mod targets;
+mod units;
 mod weights;
 
 pub use backend::{
-    Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, Setting, SoftmaxBackend, Variant,
+    Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, Setting, SoftmaxBackend, TwoPass,
+    Variant,
 };
 pub use csr::{Csr, OwnedCsr};
 pub use element::{Dtype, Element};
 pub use error::{Error, Result};
 pub use features::{FeatureRow, Features};
+pub use in_shards::InShards;
 pub use labels::Labels;
 pub use names::UnknownName;
 pub use objective::{Objective, Reduction};
@@ -108,8 +116,10 @@ pub use outputs::{OutputSet, Outputs, OwnedOutputs};
 pub use owned::{OwnedProblem, OwnedTargets};
 pub use parts::{ArrayName, AxisName, OptionName, OutputKind, Quantity};
 pub use problem::{Problem, ProblemBuilder};
+pub use statistics::{GroupStatistics, RowStatistics, Upstream};
 pub use support::{Feature, FeatureSet};
 pub use targets::Targets;
+
 pub use weights::Weights;
 
 /// The crate of half-precision numbers that features and weights may hold.

@@ -23,6 +23,10 @@ pub enum ArrayName {
     Direction,
     /// H·V.
     HessianVectorProduct,
+    /// What the first of two passes knows of each sample.
+    RowStatistics,
+    /// Coefficients of samples, of the second pass.
+    Upstream,
     /// An output.
     Output(OutputKind),
 }
@@ -38,6 +42,8 @@ impl fmt::Display for ArrayName {
             ArrayName::SampleWeights => "sample weights",
             ArrayName::Direction => "direction",
             ArrayName::HessianVectorProduct => "Hessian-vector product",
+            ArrayName::RowStatistics => "row statistics",
+            ArrayName::Upstream => "upstream coefficients",
             ArrayName::Output(kind) => kind.name(),
         })
     }

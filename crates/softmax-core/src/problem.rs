@@ -24,6 +24,8 @@ pub struct Problem<'a, T> {
     class_weights: Option<ArrayView1<'a, T>>,
     sample_weights: Option<ArrayView1<'a, T>>,
     objective: Objective,
+    /// Of a shard, the first of its classes among all, and how many these are.
+    shard: Option<(usize, usize)>,
     /// Ω, and whether a weight is negative: known once it is built.
     total_weight: f64,
     has_negative_weights: bool,
@@ -77,10 +79,18 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
         self
     }
 
+    /// Makes this the problem of a shard of the classes, for [two passes](crate::TwoPass): of `total` classes, those from the
+    /// `first` on, as many as W has columns. Weights, bias, class weights and soft targets are the shard's; labels count all
+    /// classes.
+    pub fn shard(mut self, first: usize, total: usize) -> Self {
+        self.0.shard = Some((first, total));
+        self
+    }
+
     /// Checks everything, once.
     ///
     /// # Errors
-    /// [`Error::NoClasses`], [`Error::Shape`], [`Error::Option`], [`Error::Label`] or [`Error::Value`],
+    /// [`Error::NoClasses`], [`Error::Classes`], [`Error::Shape`], [`Error::Option`], [`Error::Label`] or [`Error::Value`],
     /// whichever is met first in that order.
     pub fn build(self) -> Result<Problem<'a, T>> {
         let mut problem = self.0;
@@ -137,6 +147,7 @@ impl<'a, T: Element> Problem<'a, T> {
             class_weights: None,
             sample_weights: None,
             objective: Objective::default(),
+            shard: None,
             total_weight: 0.0,
             has_negative_weights: false,
         })
@@ -152,9 +163,28 @@ impl<'a, T: Element> Problem<'a, T> {
         self.features.dim().1
     }
 
-    /// The number of classes C, at least 1.
+    /// The number of classes C, at least 1; of a shard, of its own.
     pub fn n_classes(&self) -> usize {
         self.weights.dim().1
+    }
+
+    /// The number of all classes: C, unless this is a shard.
+    pub fn total_classes(&self) -> usize {
+        self.shard.map_or(self.n_classes(), |(_, total)| total)
+    }
+
+    /// Which of all classes these are.
+    pub fn class_range(&self) -> Range<usize> {
+        let first = self.shard.map_or(0, |(first, _)| first);
+        first..first + self.n_classes()
+    }
+
+    /// Checks that these are all classes: a shard has statistics, but no loss.
+    ///
+    /// # Errors
+    /// [`Error::Classes`].
+    pub fn check_whole(&self) -> Result<()> {
+        check_classes(0..self.total_classes(), self.class_range())
     }
 
     /// X (N×D).
@@ -192,23 +222,37 @@ impl<'a, T: Element> Problem<'a, T> {
         &self.objective
     }
 
-    /// The class that sample `i` is labelled with. `None` where it is ignored, and where targets are no labels.
+    /// The class that sample `i` is labelled with, by its column of W. `None` where the sample is ignored, where targets are no
+    /// labels, and where the class is in another shard.
     #[inline]
     pub fn label(&self, i: usize) -> Option<usize> {
+        self.column(self.label_of_all(i))
+    }
+
+    /// The same among all classes, in whichever shard.
+    #[inline]
+    pub fn label_of_all(&self, i: usize) -> Option<usize> {
         match &self.targets {
             Targets::Labels(labels) => labels.class(i, self.objective.ignore_index),
             Targets::Soft(_) | Targets::None => None,
         }
     }
 
-    /// The class that is sample `i`'s label, ignored or not. `None` where the label is no class, and where targets are no
-    /// labels.
+    /// The class that is sample `i`'s label, ignored or not. `None` where the label is no class, where targets are no
+    /// labels, and where the class is in another shard.
     #[inline]
     pub fn labelled_class(&self, i: usize) -> Option<usize> {
         match &self.targets {
-            Targets::Labels(labels) => labels.class(i, None).filter(|&class| class < self.n_classes()),
+            Targets::Labels(labels) => self.column(labels.class(i, None)),
             Targets::Soft(_) | Targets::None => None,
         }
+    }
+
+    /// The column of W that is a class of all, where it is here.
+    #[inline]
+    fn column(&self, class: Option<usize>) -> Option<usize> {
+        let first = self.shard.map_or(0, |(first, _)| first);
+        class?.checked_sub(first).filter(|&column| column < self.n_classes())
     }
 
     /// Whether sample `i` counts: it has a target, and is not ignored.
@@ -221,6 +265,12 @@ impl<'a, T: Element> Problem<'a, T> {
         }
     }
 
+    /// Whether sample `i` is ignored: it has a label, and that is the ignored one.
+    #[inline]
+    pub fn is_ignored(&self, i: usize) -> bool {
+        self.has_labels() && !self.counts(i)
+    }
+
     /// Whether targets are hard labels.
     pub fn has_labels(&self) -> bool {
         matches!(self.targets, Targets::Labels(_))
@@ -231,26 +281,10 @@ impl<'a, T: Element> Problem<'a, T> {
         !matches!(self.targets, Targets::None)
     }
 
-    /// Ω of formula (7), summed in f64 in the order of the samples.
+    /// Ω of formula (7), summed in f64 in the order of the samples; of a shard, what labels of its classes add to it under the
+    /// mean ([`RowStatistics::total_weight`](crate::RowStatistics::total_weight) has all of it).
     pub fn total_weight(&self) -> f64 {
         self.total_weight
-    }
-
-    /// A power of two near the largest of the class weights and ζ: what target masses may be measured in, without rounding, so
-    /// that they neither overflow nor lose digits in `T` before Ω divides them. 1 without class weights. Its inverse is a
-    /// number of f32.
-    pub fn mass_unit(&self) -> f64 {
-        let largest = |weights: ArrayView1<'_, T>| {
-            weights.iter().fold(self.objective.z_loss, |max, w| max.max(w.widen().abs()))
-        };
-        self.class_weights.map_or(1.0, |weights| near_power_of_two(largest(weights)))
-    }
-
-    /// The same of the sample weights: a power of two near the largest of them, 1 without them.
-    pub fn sample_weight_unit(&self) -> f64 {
-        let largest =
-            |weights: ArrayView1<'_, T>| weights.iter().fold(0.0, |max: f64, u| max.max(u.widen().abs()));
-        self.sample_weights.map_or(1.0, |weights| near_power_of_two(largest(weights)))
     }
 
     /// What a backend must support to evaluate this.
@@ -303,12 +337,37 @@ impl<'a, T: Element> Problem<'a, T> {
         part
     }
 
+    /// The problem of some of the classes, for [two passes](crate::TwoPass), under the same options.
+    ///
+    /// # Panics
+    /// Where there are no such classes, or none.
+    #[must_use]
+    pub fn shard(&self, classes: Range<usize>) -> Self {
+        assert!(!classes.is_empty(), "a shard has classes");
+        let range = || Slice::from(classes.clone());
+        let first = self.class_range().start + classes.start;
+        let mut part = Problem {
+            weights: self.weights.classes(classes.clone()),
+            targets: match &self.targets {
+                Targets::Soft(soft) => Targets::Soft(soft.slice_axis_move(Axis(1), range())),
+                other => *other,
+            },
+            bias: self.bias.map(|b| b.slice_axis_move(Axis(0), range())),
+            class_weights: self.class_weights.map(|w| w.slice_axis_move(Axis(0), range())),
+            shard: Some((first, self.total_classes())),
+            ..self.clone()
+        };
+        part.total_weight = part.sum_weights();
+        part
+    }
+
     /// Checks the shapes of a direction in the space of W and of a Hessian-vector product; a backend calls this
     /// first.
     ///
     /// # Errors
-    /// [`Error::Shape`] where either is not D×C.
+    /// [`Error::Shape`] where either is not D×C; [`Error::Classes`] for a shard.
     pub fn check_direction(&self, direction: ArrayView2<'_, T>, product: ArrayView2<'_, T>) -> Result<()> {
+        self.check_whole()?;
         for (array, found) in
             [(ArrayName::Direction, direction.dim()), (ArrayName::HessianVectorProduct, product.dim())]
         {
@@ -333,23 +392,15 @@ impl<'a, T: Element> Problem<'a, T> {
         Ok(())
     }
 
-    fn sum_weights(&self) -> f64 {
-        let sample_weight = |i: usize| self.sample_weights.map_or(1.0, |u| u[i].widen());
-        let class_weight = |y: usize| self.class_weights.map_or(1.0, |w| w[y].widen());
-        match (&self.targets, self.objective.reduction) {
-            (Targets::None, _) => 0.0,
-            (_, Reduction::Sum) => 1.0,
-            (Targets::Soft(_), Reduction::Mean) => (0..self.n_samples()).map(sample_weight).sum(),
-            (Targets::Labels(_), Reduction::Mean) => (0..self.n_samples())
-                .filter_map(|i| self.label(i).map(|y| sample_weight(i) * class_weight(y)))
-                .sum(),
-        }
-    }
-
     fn check_shapes(&self) -> Result<()> {
         let (n, d, c) = (self.n_samples(), self.n_features(), self.n_classes());
         if c == 0 {
             return Err(Error::NoClasses);
+        }
+        if let Some((first, total)) = self.shard
+            && first.checked_add(c).is_none_or(|end| end > total)
+        {
+            return Err(Error::Classes { expected: 0..total, found: first..first.saturating_add(c) });
         }
         let require = |array, axis, expected, found| {
             if expected == found { Ok(()) } else { Err(Error::Shape { array, axis, expected, found }) }
@@ -379,8 +430,8 @@ impl<'a, T: Element> Problem<'a, T> {
         let ignore_index = self.objective.ignore_index;
         match &self.targets {
             Targets::Labels(labels) => {
-                let classes = self.n_classes();
-                let is_class = |i: usize| self.label(i).is_some_and(|y| y < classes);
+                let classes = self.total_classes();
+                let is_class = |i: usize| self.label_of_all(i).is_some_and(|y| y < classes);
                 let is_ignored = |i: usize| ignore_index.is_some_and(|y| i128::from(y) == labels.value(i));
                 match (0..labels.len()).find(|&i| !is_class(i) && !is_ignored(i)) {
                     None => Ok(()),
@@ -396,6 +447,11 @@ impl<'a, T: Element> Problem<'a, T> {
             Targets::None => Ok(()),
         }
     }
+}
+
+/// Refuses classes that are not the expected ones.
+pub(crate) fn check_classes(expected: Range<usize>, found: Range<usize>) -> Result<()> {
+    if expected == found { Ok(()) } else { Err(Error::Classes { expected, found }) }
 }
 
 /// Refuses an entry that is not finite or below `least`, and gives the smallest of them, or 0.
@@ -423,9 +479,4 @@ fn unravel(mut position: usize, shape: &[usize]) -> Vec<usize> {
         position /= length;
     }
     index
-}
-
-/// 1 for 0.
-fn near_power_of_two(x: f64) -> f64 {
-    if x > 0.0 { x.log2().floor().clamp(-126.0, 126.0).exp2() } else { 1.0 }
 }

@@ -67,6 +67,8 @@ pub enum Feature {
     LabelRank,
     /// The best classes of each sample, and their log-probabilities.
     TopClasses,
+    /// Two passes, for classes in shards and for upstream coefficients.
+    TwoPasses,
 }
 
 names!(Feature, "feature",
@@ -101,6 +103,7 @@ names!(Feature, "feature",
     LabelLogProb => "label log-probabilities",
     LabelRank => "label ranks",
     TopClasses => "top classes",
+    TwoPasses => "two passes",
 );
 
 impl Feature {

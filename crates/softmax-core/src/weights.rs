@@ -2,7 +2,8 @@ use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::support::Feature;
 use half::{bf16, f16};
-use ndarray::{ArrayView2, CowArray, Ix2};
+use ndarray::{ArrayView2, Axis, CowArray, Ix2, Slice};
+use std::ops::Range;
 
 /// W (D×C), as it is stored, in any memory order: PyTorch's C×D is the transpose. Numbers of half precision are computed
 /// with as the numbers of `T` that they stand for, exactly.
@@ -41,6 +42,20 @@ impl<'a, T: Element> Weights<'a, T> {
             Weights::Dense(w) => w.dim(),
             Weights::F16(w) => w.dim(),
             Weights::Bf16(w) => w.dim(),
+        }
+    }
+
+    /// Some of the classes.
+    ///
+    /// # Panics
+    /// Where there are no such classes.
+    #[must_use]
+    pub fn classes(&self, classes: Range<usize>) -> Self {
+        let range = Slice::from(classes);
+        match self {
+            Weights::Dense(w) => Weights::Dense(w.slice_axis_move(Axis(1), range)),
+            Weights::F16(w) => Weights::F16(w.slice_axis_move(Axis(1), range)),
+            Weights::Bf16(w) => Weights::Bf16(w.slice_axis_move(Axis(1), range)),
         }
     }
 

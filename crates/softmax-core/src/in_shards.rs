@@ -1,0 +1,124 @@
+//! A backend's two passes, as a backend.
+
+use crate::backend::{Backend, Descriptor, Evaluation, Setting, SoftmaxBackend, Variant};
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::outputs::Outputs;
+use crate::problem::Problem;
+use crate::statistics::{RowStatistics, Upstream};
+use crate::support::Feature;
+use ndarray::{Axis, Slice};
+use std::ops::Range;
+use std::time::Duration;
+
+/// Evaluates in two passes over shards of the classes: what a backend gives in [two passes](crate::TwoPass), as a backend.
+///
+/// What depends on single classes (the label's log-probability and rank, the best classes) it does not give.
+#[derive(Clone, Debug)]
+pub struct InShards<B> {
+    backend: B,
+    shards: Shards,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Shards {
+    /// So many, of about a size.
+    Count(usize),
+    /// Of so many classes each, but the last.
+    Size(usize),
+}
+
+impl<B> InShards<B> {
+    /// In so many shards of about a size, or one for each class if that is less; 1 for the whole problem in two passes.
+    pub fn new(backend: B, shards: usize) -> Self {
+        InShards { backend, shards: Shards::Count(shards.max(1)) }
+    }
+
+    /// In shards of so many classes, but for the last, which has what is left.
+    pub fn of_size(backend: B, classes: usize) -> Self {
+        InShards { backend, shards: Shards::Size(classes.max(1)) }
+    }
+
+    fn ranges(&self, classes: usize) -> Vec<Range<usize>> {
+        match self.shards {
+            Shards::Count(count) => {
+                let count = count.min(classes);
+                (0..count).map(|k| k * classes / count..(k + 1) * classes / count).collect()
+            }
+            Shards::Size(size) => {
+                (0..classes).step_by(size).map(|first| first..classes.min(first + size)).collect()
+            }
+        }
+    }
+}
+
+impl<B: Backend> Backend for InShards<B> {
+    fn descriptor(&self) -> Descriptor {
+        let inner = self.backend.descriptor();
+        Descriptor { name: format!("{}, two passes", inner.name).into(), ..inner }
+    }
+
+    fn supports(&self, feature: Feature) -> bool {
+        let is_of_classes =
+            matches!(feature, Feature::LabelLogProb | Feature::LabelRank | Feature::TopClasses);
+        feature != Feature::TwoPasses && !is_of_classes && self.backend.supports(feature)
+    }
+
+    fn is_batch_invariant(&self) -> bool {
+        self.backend.is_batch_invariant()
+    }
+
+    fn device_time(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl<T: Element, B: SoftmaxBackend<T>> SoftmaxBackend<T> for InShards<B> {
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+        self.check(problem, outputs)?;
+        let ranges = self.ranges(problem.n_classes());
+        let name = self.backend.descriptor().name.into_owned();
+        let Some(passes) = self.backend.two_pass() else {
+            return Err(Error::Unsupported { backend: name, feature: Feature::TwoPasses });
+        };
+        let mut merged: Option<RowStatistics<T>> = None;
+        for classes in &ranges {
+            let statistics = passes.forward(&problem.shard(classes.clone()))?;
+            merged = Some(match merged {
+                None => statistics,
+                Some(merged) => merged.merge(statistics)?,
+            });
+        }
+        let Some(statistics) = merged else { return Err(Error::NoClasses) };
+        let evaluation = passes.summarize(problem, &statistics, outputs)?;
+        if outputs.wants_gradient() {
+            for classes in ranges {
+                let range = || Slice::from(classes.clone());
+                let mut of_shard = Outputs {
+                    weights_gradient: outputs
+                        .weights_gradient
+                        .as_mut()
+                        .map(|dw| dw.slice_axis_mut(Axis(1), range())),
+                    bias_gradient: outputs
+                        .bias_gradient
+                        .as_mut()
+                        .map(|db| db.slice_axis_mut(Axis(0), range())),
+                    features_gradient: outputs.features_gradient.as_mut().map(|dx| dx.view_mut()),
+                    accumulate: outputs.accumulate,
+                    ..Outputs::default()
+                };
+                let shard = problem.shard(classes.clone());
+                passes.backward(&shard, &statistics, &Upstream::default(), &mut of_shard)?;
+            }
+        }
+        Ok(evaluation)
+    }
+
+    fn variants(&self, setting: Setting) -> Vec<Variant<T>> {
+        let of = |variant: Variant<T>| {
+            let backend = InShards { backend: variant.backend, shards: self.shards };
+            Variant { name: variant.name, backend: Box::new(backend) as Box<_> }
+        };
+        self.backend.variants(setting).into_iter().map(of).collect()
+    }
+}

@@ -1,0 +1,54 @@
+//! What the weights of a problem's samples and classes sum to, and units near the largest of them.
+
+use crate::element::Element;
+use crate::objective::Reduction;
+use crate::problem::Problem;
+use crate::targets::Targets;
+use ndarray::ArrayView1;
+
+impl<T: Element> Problem<'_, T> {
+    /// A power of two near the largest of the class weights and ζ: what target masses may be measured in, without rounding, so
+    /// that they neither overflow nor lose digits in `T` before Ω divides them. 1 without class weights. Its inverse is a
+    /// number of f32.
+    pub fn mass_unit(&self) -> f64 {
+        self.mass_unit_for(self.largest_class_weight())
+    }
+
+    /// The size of the largest class weight, where there are any.
+    pub(crate) fn largest_class_weight(&self) -> Option<f64> {
+        let largest =
+            |weights: ArrayView1<'_, T>| weights.iter().fold(0.0, |max: f64, w| max.max(w.widen().abs()));
+        self.class_weights().map(largest)
+    }
+
+    /// The unit of masses where this is the largest class weight of all.
+    pub(crate) fn mass_unit_for(&self, largest: Option<f64>) -> f64 {
+        largest.map_or(1.0, |largest| near_power_of_two(largest.max(self.objective().z_loss)))
+    }
+
+    /// The same of the sample weights: a power of two near the largest of them, 1 without them.
+    pub fn sample_weight_unit(&self) -> f64 {
+        let largest =
+            |weights: ArrayView1<'_, T>| weights.iter().fold(0.0, |max: f64, u| max.max(u.widen().abs()));
+        self.sample_weights().map_or(1.0, |weights| near_power_of_two(largest(weights)))
+    }
+
+    /// Ω.
+    pub(crate) fn sum_weights(&self) -> f64 {
+        let sample_weight = |i: usize| self.sample_weights().map_or(1.0, |u| u[i].widen());
+        let class_weight = |y: usize| self.class_weights().map_or(1.0, |w| w[y].widen());
+        match (self.targets(), self.objective().reduction) {
+            (Targets::None, _) => 0.0,
+            (_, Reduction::Sum) => 1.0,
+            (Targets::Soft(_), Reduction::Mean) => (0..self.n_samples()).map(sample_weight).sum(),
+            (Targets::Labels(_), Reduction::Mean) => (0..self.n_samples())
+                .filter_map(|i| self.label(i).map(|y| sample_weight(i) * class_weight(y)))
+                .sum(),
+        }
+    }
+}
+
+/// 1 for 0.
+fn near_power_of_two(x: f64) -> f64 {
+    if x > 0.0 { x.log2().floor().clamp(-126.0, 126.0).exp2() } else { 1.0 }
+}
