@@ -10,6 +10,8 @@
 //! so each sample adds a multiple of its features to every column of dW. The constant log k = −m_i that is
 //! added to a row's scores cancels in p, and keeps exp from overflowing.
 //!
+//! In [two passes](TwoPass) the loops are the same, from statistics of each row that shards of the classes can be merged to.
+//!
 //! Memory beyond inputs and outputs: two copies of dW and db, in which they are summed in blocks of samples, and a handful
 //! of rows of C numbers. Time: 4·N·D·C operations with dW, on one thread, without explicit SIMD. It takes every storage of
 //! features and weights, an entry at a time.
@@ -28,9 +30,12 @@
 
 #![forbid(unsafe_code)]
 
+mod gradients;
 mod sample;
 mod sums;
+mod two_pass;
 
+use gradients::{ParameterGradients, features_gradient, squared_norm};
 use sample::Sample;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2};
 pub use softmax_core::*;
@@ -66,11 +71,9 @@ impl Backend for Naive {
 impl<T: Element> SoftmaxBackend<T> for Naive {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
         self.check(problem, outputs)?;
-        let (features, weights) = (problem.features(), problem.weights());
-        let (d, c) = weights.dim();
-        let total_weight = total_weight(problem);
-        let mut dw = outputs.weights_gradient.is_some().then(|| Sums::zeros((d, c)));
-        let mut db = outputs.bias_gradient.is_some().then(|| Sums::zeros(c));
+        let c = problem.n_classes();
+        let total_weight = total_weight(problem, |i| label_weight(problem, i));
+        let mut gradients = ParameterGradients::new(problem, outputs);
 
         let mut loss_sum = 0.0;
         let mut correct = 0;
@@ -117,49 +120,29 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
                 }
             } else if outputs.wants_gradient() {
                 let gradient = sample.score_gradient(problem, i, total_weight);
-                // (9): column j of dW grows by G_ij·X_i.
-                if let Some(dw) = &mut dw {
-                    dw.sample(|dw| {
-                        for (k, x) in features.row(i) {
-                            for j in 0..c {
-                                dw[[k, j]] += gradient[j] * x;
-                            }
-                        }
-                    });
-                }
+                gradients.add(problem, i, gradient);
                 if let Some(dx) = &mut outputs.features_gradient {
-                    for k in 0..d {
-                        dx[[i, k]] = (0..c).map(|j| gradient[j] * weights.at(k, j)).sum();
-                    }
-                }
-                if let Some(db) = &mut db {
-                    db.sample(|db| (0..c).for_each(|j| db[j] += gradient[j]));
+                    dx.row_mut(i).assign(&features_gradient(problem, gradient));
                 }
             }
         }
 
-        // (7), and the penalty's part of (9).
+        // (7)
         let has_targets = problem.has_targets();
         let mut loss = if has_targets { loss_sum / total_weight } else { 0.0 };
         let l2 = problem.objective().l2;
         if l2 != 0.0 && has_targets {
-            let weights = weights.to_dense().mapv(T::widen);
-            if let Some(dw) = &mut dw {
-                dw.add(&(&weights * T::narrow(l2).widen()));
-            }
-            loss += l2 / 2.0 * weights.iter().map(|w| w * w).sum::<f64>();
+            loss += l2 / 2.0 * squared_norm(problem);
         }
-        let accumulate = outputs.accumulate;
-        if let (Some(out), Some(dw)) = (&mut outputs.weights_gradient, dw) {
-            dw.write(out, accumulate);
-        }
-        if let (Some(out), Some(db)) = (&mut outputs.bias_gradient, db) {
-            db.write(out, accumulate);
-        }
+        gradients.write(problem, outputs);
         Ok(Evaluation { loss, total_weight, correct: problem.has_labels().then_some(correct) })
     }
 
     fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
+        Some(self)
+    }
+
+    fn two_pass(&mut self) -> Option<&mut dyn TwoPass<T>> {
         Some(self)
     }
 }
@@ -176,7 +159,7 @@ impl<T: Element> HessianVectorProduct<T> for Naive {
         let (n, c) = (problem.n_samples(), problem.n_classes());
         let mut sums = Sums::zeros(product.dim());
 
-        let total_weight = total_weight(problem);
+        let total_weight = total_weight(problem, |i| label_weight(problem, i));
         let mut sample = Sample::new(c);
         let mut score_direction = vec![T::zero(); c];
         for i in (0..n).filter(|&i| problem.counts(i)) {
@@ -203,8 +186,9 @@ impl<T: Element> HessianVectorProduct<T> for Naive {
     }
 }
 
-/// Ω, by its own sum rather than the problem's, so that the two are held against each other.
-fn total_weight<T: Element>(problem: &Problem<'_, T>) -> f64 {
+/// Ω, by its own sum rather than the problem's, so that the two are held against each other. `label_weight` gives w of a
+/// sample's label.
+fn total_weight<T: Element>(problem: &Problem<'_, T>, label_weight: impl Fn(usize) -> f64) -> f64 {
     if !problem.has_targets() {
         return 0.0;
     }
@@ -214,11 +198,15 @@ fn total_weight<T: Element>(problem: &Problem<'_, T>) -> f64 {
     let mut total = 0.0;
     for i in (0..problem.n_samples()).filter(|&i| problem.counts(i)) {
         let sample_weight = problem.sample_weights().map_or(1.0, |u| u[i].widen());
-        let class_weight = match (problem.label(i), problem.class_weights()) {
-            (Some(label), Some(class_weights)) => class_weights[label].widen(),
-            _ => 1.0,
-        };
-        total += sample_weight * class_weight;
+        total += sample_weight * if problem.has_labels() { label_weight(i) } else { 1.0 };
     }
     total
+}
+
+/// w of sample i's label.
+fn label_weight<T: Element>(problem: &Problem<'_, T>, i: usize) -> f64 {
+    match (problem.label(i), problem.class_weights()) {
+        (Some(label), Some(class_weights)) => class_weights[label].widen(),
+        _ => 1.0,
+    }
 }

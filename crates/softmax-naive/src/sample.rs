@@ -12,13 +12,13 @@ pub(crate) struct Sample<T> {
     /// exp(s_j + log k), where log k = −m.
     exps: Vec<T>,
     /// a_j, and A: in f64, as what divides them may be as large or as small as they are.
-    mass: Vec<f64>,
-    total_mass: f64,
+    pub(crate) mass: Vec<f64>,
+    pub(crate) total_mass: f64,
     gradient: Vec<T>,
     /// argmax_j s_j, the first of equals.
     pub(crate) best: usize,
     /// Σ exps over the classes other than `best`, whose own exp is 1.
-    rest: T,
+    pub(crate) rest: T,
 }
 
 impl<T: Element> Sample<T> {
@@ -84,15 +84,29 @@ impl<T: Element> Sample<T> {
 
     /// H of (10), as log(1 + Σ exps of the others) + Σ p·(m − s): again of terms that are not negative.
     pub(crate) fn entropy(&self) -> T {
-        let max = self.scores[self.best];
-        let mut mean_distance = T::zero();
-        for (j, &score) in self.scores.iter().enumerate() {
+        self.rest.ln_1p() + self.spread() / (self.exps[self.best] + self.rest)
+    }
+
+    /// Σ exp(s − m)·(m − s).
+    pub(crate) fn spread(&self) -> T {
+        let mut spread = T::zero();
+        for (j, &exp) in self.exps.iter().enumerate() {
             // A class that is masked is at an infinite distance, and 0·∞ is not 0.
-            if self.exps[j] != T::zero() {
-                mean_distance += self.probability(j) * (max - score);
+            if exp != T::zero() {
+                spread += exp * (self.max() - self.scores[j]);
             }
         }
-        self.rest.ln_1p() + mean_distance
+        spread
+    }
+
+    /// m.
+    pub(crate) fn max(&self) -> T {
+        self.scores[self.best]
+    }
+
+    /// s_j, and its slope.
+    pub(crate) fn score_and_slope(&self, j: usize) -> (T, T) {
+        (self.scores[j], self.slopes[j])
     }
 
     /// How many classes have a larger score.
@@ -122,20 +136,25 @@ impl<T: Element> Sample<T> {
     /// that the loss of a confident prediction keeps its digits.
     pub(crate) fn loss(&mut self, problem: &Problem<'_, T>, i: usize) -> f64 {
         self.set_target_mass(problem, i);
-        let max = self.scores[self.best];
-        let mut loss = self.total_mass * self.rest.ln_1p().widen();
-        for (&mass, &score) in self.mass.iter().zip(&self.scores) {
-            // A class without mass may be masked, and 0·∞ is not 0.
-            if mass != 0.0 {
-                loss += mass * (max - score).widen();
-            }
-        }
+        let mut loss = self.total_mass * self.rest.ln_1p().widen() + self.cross();
         let z_loss = problem.objective().z_loss;
         if z_loss != 0.0 {
             let lse = self.log_sum_exp().widen();
             loss += z_loss * lse * lse;
         }
         loss * sample_weight(problem, i)
+    }
+
+    /// Σ a·(m − s), from the state that [`set_target_mass`](Self::set_target_mass) left.
+    pub(crate) fn cross(&self) -> f64 {
+        let mut cross = 0.0;
+        for (&mass, &score) in self.mass.iter().zip(&self.scores) {
+            // A class without mass may be masked, and 0·∞ is not 0.
+            if mass != 0.0 {
+                cross += mass * (self.max() - score).widen();
+            }
+        }
+        cross
     }
 
     /// G_i of (8), from the state that [`loss`](Self::loss) left.
@@ -203,9 +222,9 @@ impl<T: Element> Sample<T> {
 
     /// a_i: where the target's mass lies. Everything that labels, smoothing, class weights and soft targets
     /// mean for loss and gradient is in these numbers.
-    fn set_target_mass(&mut self, problem: &Problem<'_, T>, i: usize) {
+    pub(crate) fn set_target_mass(&mut self, problem: &Problem<'_, T>, i: usize) {
         let smoothing = problem.objective().label_smoothing;
-        let spread = smoothing / self.mass.len() as f64;
+        let spread = smoothing / problem.total_classes() as f64;
         for (j, mass) in self.mass.iter_mut().enumerate() {
             let target = match problem.targets() {
                 Targets::Soft(soft) => soft[[i, j]].widen(),
@@ -220,7 +239,7 @@ impl<T: Element> Sample<T> {
 }
 
 /// u_i.
-fn sample_weight<T: Element>(problem: &Problem<'_, T>, i: usize) -> f64 {
+pub(crate) fn sample_weight<T: Element>(problem: &Problem<'_, T>, i: usize) -> f64 {
     problem.sample_weights().map_or(1.0, |u| u[i].widen())
 }
 
