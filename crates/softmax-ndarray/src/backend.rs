@@ -4,10 +4,10 @@ use crate::gradient::score_gradient;
 use crate::products::{column_sums, features_transposed_times};
 use crate::weights::{SampleWeights, TargetMass};
 use ndarray::linalg::general_mat_mul;
-use ndarray::{Array, Array2, ArrayViewMut, CowArray, Dimension, Ix2};
+use ndarray::{Array, Array1, Array2, ArrayViewMut, CowArray, Dimension, Ix2};
 use softmax_core::{
     Backend, Descriptor, Element, Evaluation, Feature, HessianVectorProduct, Outputs, Problem, Result,
-    SoftmaxBackend,
+    SoftmaxBackend, TwoPass,
 };
 
 /// The backend `ndarray`, named `ndarray+blas` in a build whose products are a BLAS's.
@@ -44,13 +44,14 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
         self.check(problem, outputs)?;
         let objective = problem.objective();
         let weights = problem.weights().to_dense();
-        let mass = TargetMass::new(problem);
+        let unit = problem.mass_unit();
+        let mass = TargetMass::new(problem, unit);
         let total_mass = mass.total();
-        let sample_weights = SampleWeights::new(problem);
+        let sample_weights = SampleWeights::new(problem, unit);
         let total_weight = problem.total_weight();
         let has_targets = problem.has_targets();
         // ζ, in the unit of masses.
-        let z_loss = objective.z_loss / problem.mass_unit();
+        let z_loss = objective.z_loss / unit;
 
         // (1) to (4), and Σ a·(s − m) on the way.
         let Scores { scores, slopes } = Scores::new(problem, weights.view());
@@ -93,7 +94,7 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
                 gradient *= &slopes;
             }
             sample_weights.apply_to_rows(&mut gradient, total_weight * objective.temperature);
-            write_gradients(problem, &weights, &gradient, &sample_weights, outputs);
+            write_gradients(problem, &weights, &gradient, &sample_weights.counts(), true, outputs);
         }
         Ok(Evaluation { loss, total_weight, correct: problem.has_labels().then_some(correct) })
     }
@@ -101,28 +102,34 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
     fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
         Some(self)
     }
+
+    fn two_pass(&mut self) -> Option<&mut dyn TwoPass<T>> {
+        Some(self)
+    }
 }
 
-/// (9)
-fn write_gradients<T: Element>(
+/// (9), of the samples that count. Whether dX is overwritten, or added to.
+pub(crate) fn write_gradients<T: Element>(
     problem: &Problem<'_, T>,
     weights: &CowArray<'_, T, Ix2>,
     gradient: &Array2<T>,
-    sample_weights: &SampleWeights,
+    counts: &Array1<bool>,
+    overwrites: bool,
     outputs: &mut Outputs<'_, T>,
 ) {
     let accumulate = outputs.accumulate;
     if let Some(dw) = &mut outputs.weights_gradient {
-        let mut sums = features_transposed_times(problem.features(), gradient, &sample_weights.counts());
+        let mut sums = features_transposed_times(problem.features(), gradient, counts);
         if problem.objective().l2 != 0.0 && problem.has_targets() {
             sums.scaled_add(T::narrow(problem.objective().l2), weights);
         }
         write(dw, sums, accumulate);
     }
     if let Some(dx) = &mut outputs.features_gradient {
-        general_mat_mul(T::one(), gradient, &weights.t(), T::zero(), dx);
+        let kept = if overwrites { T::zero() } else { T::one() };
+        general_mat_mul(T::one(), gradient, &weights.t(), kept, dx);
         // Zero times an infinite weight is not zero.
-        for i in (0..problem.n_samples()).filter(|&i| !problem.counts(i)) {
+        for (i, _) in counts.indexed_iter().filter(|&(_, &counts)| !counts) {
             dx.row_mut(i).fill(T::zero());
         }
     }

@@ -21,7 +21,8 @@ pub(crate) fn write_facts<T: Element>(
     // log p as −((m − s) + log(1 + rest)): the terms are not negative.
     let log_prob = |i: usize, c: usize| -((max[i] - scores[[i, c]]) + softmax.log_rest[i]);
     if let Some(out) = &mut outputs.entropy {
-        out.assign(&entropy(scores, &max, softmax));
+        let spread = spread(scores, &max, &softmax.exps);
+        out.assign(&(spread / (&softmax.rest + T::one()) + &softmax.log_rest));
     }
     if let Some(out) = &mut outputs.label_log_prob {
         let of = |i| problem.labelled_class(i).map_or(T::nan(), |label| log_prob(i, label));
@@ -46,16 +47,16 @@ pub(crate) fn write_facts<T: Element>(
     }
 }
 
-/// (10), as log(1 + rest) + Σ p·(m − s).
-fn entropy<T: Element>(scores: &Array2<T>, max: &Array1<T>, softmax: &Softmax<T>) -> Array1<T> {
-    let mut products = softmax.exps.clone();
+/// Σ exp(s − m)·(m − s) (N): (10) is log(1 + rest) and the mean distance Σ p·(m − s).
+pub(crate) fn spread<T: Element>(scores: &Array2<T>, max: &Array1<T>, exps: &Array2<T>) -> Array1<T> {
+    let mut products = exps.clone();
     Zip::from(products.rows_mut()).and(scores.rows()).and(max).for_each(|mut products, scores, &max| {
         products.zip_mut_with(&scores, |product, &score| {
             // A class that is masked is at an infinite distance, and 0·∞ is not 0.
             *product = if *product == T::zero() { T::zero() } else { *product * (max - score) };
         });
     });
-    products.sum_axis(Axis(1)) / (&softmax.rest + T::one()) + &softmax.log_rest
+    products.sum_axis(Axis(1))
 }
 
 /// The places of the `k` largest entries, the largest first, of equals the first first.

@@ -23,9 +23,9 @@ impl<T: Element> HessianVectorProduct<T> for NdArray {
             T::narrow(objective.z_loss / problem.mass_unit()),
             T::narrow(objective.temperature),
         );
-        let mass = TargetMass::new(problem);
+        let mass = TargetMass::new(problem, problem.mass_unit());
         let total_mass = mass.total();
-        let sample_weights = SampleWeights::new(problem);
+        let sample_weights = SampleWeights::new(problem, problem.mass_unit());
         let total_weight = problem.total_weight();
 
         let Scores { scores, slopes } = Scores::new(problem, problem.weights().to_dense().view());

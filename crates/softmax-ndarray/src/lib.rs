@@ -31,6 +31,7 @@ mod gradient;
 mod hessian;
 mod products;
 mod rows;
+mod two_pass;
 mod weights;
 
 pub use backend::NdArray;

@@ -1,10 +1,10 @@
 //! The weights of samples and of classes: the target mass a, the sample weights u.
 
 use crate::rows::{column, take_along_rows};
-use ndarray::{Array1, Array2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 use softmax_core::{Element, Problem, Targets};
 
-/// The target mass a (N×C) in units of [`Problem::mass_unit`], in the form that its parts have: a point at each label, and
+/// The target mass a (N×C) in units, in the form that its parts have: a point at each label, and
 /// what is spread out.
 ///
 /// a_ic = point_i·[c = label_i] + dense_ic, where `dense` has one row if it is the same for all samples.
@@ -16,11 +16,11 @@ pub(crate) struct TargetMass<T> {
 
 impl<T: Element> TargetMass<T> {
     /// An ignored sample has no point; its dense part is for the caller to leave out.
-    pub(crate) fn new(problem: &Problem<'_, T>) -> Self {
+    pub(crate) fn new(problem: &Problem<'_, T>, unit: f64) -> Self {
         let smoothing = problem.objective().label_smoothing;
         let kept = T::narrow(1.0 - smoothing);
-        let spread = T::narrow(smoothing / problem.n_classes() as f64);
-        let per_unit = T::narrow(1.0 / problem.mass_unit());
+        let spread = T::narrow(smoothing / problem.total_classes() as f64);
+        let per_unit = T::narrow(1.0 / unit);
         let ones = || Array1::ones(problem.n_classes());
         let class_weights = problem.class_weights().map_or_else(ones, |weights| &weights * per_unit);
         let samples = problem.n_samples();
@@ -105,10 +105,15 @@ impl<T: Element> TargetMass<T> {
 pub(crate) struct SampleWeights(Array1<Option<f64>>);
 
 impl SampleWeights {
-    pub(crate) fn new<T: Element>(problem: &Problem<'_, T>) -> Self {
-        let unit = problem.mass_unit();
+    pub(crate) fn new<T: Element>(problem: &Problem<'_, T>, unit: f64) -> Self {
         let weight = |i: usize| problem.sample_weights().map_or(unit, |u| u[i].widen() * unit);
         let counted = |i: usize| problem.counts(i).then(|| weight(i));
+        SampleWeights(Array1::from_shape_fn(problem.n_samples(), counted))
+    }
+
+    /// With other numbers in place of u.
+    pub(crate) fn of<T: Element>(problem: &Problem<'_, T>, unit: f64, u: ArrayView1<'_, T>) -> Self {
+        let counted = |i: usize| problem.counts(i).then(|| u[i].widen() * unit);
         SampleWeights(Array1::from_shape_fn(problem.n_samples(), counted))
     }
 
