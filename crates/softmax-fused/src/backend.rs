@@ -1,13 +1,14 @@
 use crate::kernel::level::{FusedElement, Level};
+use crate::orders::group_classes;
 use crate::params::KernelParams;
 use crate::rounds::Crew;
 use crate::stored::{Dense, Samples, Stored};
-use crate::terms::Terms;
+use crate::terms::{Terms, clear_ignored};
 use crate::{narrow, wide};
 use rayon::ThreadPool;
 use softmax_core::{
     Backend, Descriptor, Element, Error, Evaluation, Feature, Outputs, Problem, Result, Setting,
-    SoftmaxBackend, Variant,
+    SoftmaxBackend, TwoPass, Variant,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -28,14 +29,14 @@ pub struct Fused {
     memory: Option<usize>,
     narrow_up_to: usize,
     params: KernelParams,
-    single: Scratch<f32>,
-    double: Scratch<f64>,
+    pub(crate) single: Scratch<f32>,
+    pub(crate) double: Scratch<f64>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Scratch<T> {
+pub(crate) struct Scratch<T> {
     narrow: narrow::Scratch<T>,
-    wide: wide::Scratch<T>,
+    pub(crate) wide: wide::Scratch<T>,
 }
 
 impl Default for Fused {
@@ -102,7 +103,7 @@ impl Fused {
     }
 
     /// The pool, if it has one of its own.
-    fn pool(&mut self) -> Result<Option<Arc<ThreadPool>>> {
+    pub(crate) fn pool(&mut self) -> Result<Option<Arc<ThreadPool>>> {
         let (Some(threads), None) = (self.threads, &self.pool) else { return Ok(self.pool.clone()) };
         let failed = |message, source| Error::Backend { backend: "fused".to_owned(), message, source };
         if !(1..=MOST_THREADS).contains(&threads) {
@@ -115,6 +116,20 @@ impl Fused {
         self.pool = Some(Arc::new(pool));
         Ok(self.pool.clone())
     }
+
+    pub(crate) fn vectors(&self) -> Level {
+        self.level
+    }
+
+    pub(crate) fn block_sizes(&self) -> KernelParams {
+        self.params
+    }
+
+    /// What may be held beyond inputs and outputs, in bytes.
+    pub(crate) fn memory_for<T: FusedElement>(&self, problem: &Problem<'_, T>) -> usize {
+        let of_weights = problem.n_features() * problem.n_classes() * size_of::<T>();
+        self.memory.unwrap_or(DEFAULT_MEMORY.max(of_weights))
+    }
 }
 
 impl Fused {
@@ -126,8 +141,7 @@ impl Fused {
     ) -> Result<Evaluation> {
         let pool = self.pool()?;
         let crew = Crew::new(self.level, pool.as_deref());
-        let of_weights = problem.n_features() * problem.n_classes() * size_of::<T>();
-        let memory = self.memory.unwrap_or(DEFAULT_MEMORY.max(of_weights));
+        let memory = self.memory_for(problem);
         let stored = Stored::new(problem);
         let params = self.params;
         let is_narrow = problem.n_classes() <= self.narrow_up_to;
@@ -142,14 +156,10 @@ impl Fused {
                 wide::evaluate(&mut scratch.wide, &terms, &stored, outputs, memory, params, crew)
             }
         };
-        if let Some(dx) = outputs.features_gradient.as_mut().filter(|_| terms.ignores()) {
-            // Zero times an infinite weight is not zero.
-            for i in (0..problem.n_samples()).filter(|&i| !problem.counts(i)) {
-                dx.row_mut(i).fill(T::zero());
-            }
-        }
+        clear_ignored(&terms, problem.n_samples(), outputs);
+        let squared_norm = || stored.weights.sums_of_squares(group_classes::<T>()).iter().sum();
         Ok(Evaluation {
-            loss: terms.loss(loss_sum),
+            loss: terms.loss(loss_sum, squared_norm),
             total_weight: terms.total_weight,
             correct: problem.has_labels().then_some(correct),
         })
@@ -206,6 +216,10 @@ impl SoftmaxBackend<f32> for Fused {
         self.evaluate_with(|fused| &mut fused.single, problem, outputs)
     }
 
+    fn two_pass(&mut self) -> Option<&mut dyn TwoPass<f32>> {
+        Some(self)
+    }
+
     fn variants(&self, setting: Setting) -> Vec<Variant<f32>> {
         boxed(self.others(setting))
     }
@@ -215,6 +229,10 @@ impl SoftmaxBackend<f64> for Fused {
     fn evaluate(&mut self, problem: &Problem<'_, f64>, outputs: &mut Outputs<'_, f64>) -> Result<Evaluation> {
         self.check(problem, outputs)?;
         self.evaluate_with(|fused| &mut fused.double, problem, outputs)
+    }
+
+    fn two_pass(&mut self) -> Option<&mut dyn TwoPass<f64>> {
+        Some(self)
     }
 
     fn variants(&self, setting: Setting) -> Vec<Variant<f64>> {

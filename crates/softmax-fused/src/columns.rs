@@ -30,7 +30,7 @@ pub(crate) struct Columns<T> {
 
     /// y, if there is one and it is not ignored; A, 0 where ignored.
     pub(crate) label: [usize; ROWS],
-    total_mass: Column<T>,
+    pub(crate) total_mass: Column<T>,
     /// a at `best`.
     best_mass: Column<T>,
 
@@ -43,6 +43,8 @@ pub(crate) struct Columns<T> {
     pub(crate) scale: Column<T>,
     pub(crate) at_label: Column<T>,
     pub(crate) at_best: Column<T>,
+    /// What exp·(m − s) is multiplied by, where gradients depend on entropies.
+    pub(crate) of_distance: Column<T>,
 }
 
 impl<T: FusedElement> Columns<T> {
@@ -67,15 +69,22 @@ impl<T: FusedElement> Columns<T> {
             scale: zeros,
             at_label: zeros,
             at_best: zeros,
+            of_distance: zeros,
         }
     }
 
     /// Begins with these samples.
     #[inline(always)]
     pub(crate) fn begin(&mut self, terms: &Terms<'_, '_, T>, first_sample: usize, rows: usize) {
+        self.begin_labels(terms, first_sample, rows);
+        terms.total_masses(first_sample, &self.label[..rows], &mut self.total_mass[..rows]);
+    }
+
+    /// The same, but for the masses.
+    #[inline(always)]
+    pub(crate) fn begin_labels(&mut self, terms: &Terms<'_, '_, T>, first_sample: usize, rows: usize) {
         (self.first_sample, self.rows) = (first_sample, rows);
         terms.labels(first_sample, &mut self.label[..rows]);
-        terms.total_masses(first_sample, &self.label[..rows], &mut self.total_mass[..rows]);
     }
 
     /// How many of so many classes have a larger score than the label: all where it is no class.
@@ -141,8 +150,10 @@ impl<T: FusedElement> Columns<T> {
         for k in 0..rows {
             self.best_mass[k] = if terms.is_point() {
                 if self.label[k] == self.best(k) { self.total_mass[k] } else { T::zero() }
-            } else {
+            } else if terms.has_class(self.best(k)) {
                 terms.mass(first_sample + k, self.best(k))
+            } else {
+                T::zero()
             };
         }
         let twice_z = terms.z_loss() + terms.z_loss();
@@ -157,6 +168,16 @@ impl<T: FusedElement> Columns<T> {
             self.factor[k] = self.scale[k] * factor;
             self.at_label[k] = self.scale[k] * total_mass;
             self.at_best[k] = self.scale[k] * (at_best + self.defect(k));
+        }
+        for k in 0..rows {
+            // (11): −p·(log p + H) is p·((m − s) − Σ p·(m − s)), which is all that there is of it at the best class.
+            if let Some((of_entropy, of_lse)) = terms.beyond_loss(first_sample + k) {
+                let sum = T::one() + self.rest[k];
+                let beyond = (of_lse - of_entropy * (self.spread[k] / sum)) / sum;
+                self.factor[k] += beyond;
+                self.at_best[k] += beyond;
+                self.of_distance[k] = of_entropy / sum;
+            }
         }
     }
 

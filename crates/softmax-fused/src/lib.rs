@@ -40,6 +40,11 @@
 //! vectors. Each group has a maximum and sums of its own, so that its scores become exponentials while they are in the second
 //! cache; the row's maximum and sum are put together from the groups'.
 //!
+//! # Two passes
+//!
+//! [`TwoPass::forward`] computes the scores alone, [`TwoPass::backward`] computes them once more for the gradients: 6·N·D·C
+//! operations with dW, where one pass takes 4·N·D·C. Both are of the second kernel, for few classes too.
+//!
 //! # The same bits
 //!
 //! | what may differ | what stays |
@@ -49,6 +54,7 @@
 //! | memory allowed ([`Fused::memory`]), sizes of the caches ([`KernelParams`]) | everything |
 //! | which outputs are asked for | the others |
 //! | the layout and the storage (f16, bf16 or the same numbers widened) of dense arrays | everything |
+//! | the classes in one piece, or in shards that begin at multiples of 256 (f32) or 128 (f64) ([`TwoPass`]) | everything, with more than 64 classes |
 //! | the samples beside a sample | its loss, log-sum-exp, predicted class, facts and, under [`Reduction::Sum`], its row of dX |
 //!
 //! The unit of all sums is a vector of 64 bytes, whatever the registers are; exponential, logarithm and tanh are the crate's
@@ -85,6 +91,7 @@ mod softcap;
 mod stored;
 mod sums;
 mod terms;
+mod two_pass;
 mod wide;
 
 pub use backend::Fused;

@@ -109,12 +109,14 @@ impl<'p, T: FusedElement> Matrix<'p, T> {
         with_numbers!(self, array => array.row(i).to_slice().map(Ahead::of))
     }
 
-    /// The sum of the squares, in f64.
-    pub(crate) fn sum_of_squares(&self) -> f64 {
+    /// The sum of the squares of so many columns at a time, in f64.
+    pub(crate) fn sums_of_squares(&self, columns: usize) -> Vec<f64> {
         fn sum<T: FusedElement, S: Number<T>>(array: &ArrayView2<'_, S>) -> f64 {
             array.iter().map(|x| x.widened().widen()).map(|x| x * x).sum()
         }
-        with_numbers!(self, array => sum::<T, _>(array))
+        with_numbers!(self, array => {
+            array.axis_chunks_iter(Axis(1), columns).map(|some| sum::<T, _>(&some)).collect()
+        })
     }
 }
 

@@ -1,10 +1,11 @@
 //! The problem's options as the tiles need them: formulas (2) to (8), a sample or an element at a time.
 
 use crate::kernel::level::FusedElement;
+use crate::orders::group_classes;
 use crate::softcap::cap_scores;
 use crate::stored::{Matrix, Stored};
 use softmax_core::ndarray::ArrayView1;
-use softmax_core::{Objective, Problem, Targets};
+use softmax_core::{Objective, Outputs, Problem, RowStatistics, Targets, Upstream};
 
 /// No class: of a sample that has no label, or is ignored.
 pub(crate) const NONE: usize = usize::MAX;
@@ -33,16 +34,83 @@ pub(crate) struct Terms<'t, 'p, T> {
     share: T,
     /// Ω.
     pub(crate) total_weight: f64,
+    /// g, h and k of each sample, where they are given.
+    upstream: Coefficients<T>,
+}
+
+/// [`Upstream`], in arrays of its own.
+struct Coefficients<T> {
+    losses: Option<Vec<T>>,
+    entropy: Option<Vec<T>>,
+    log_sum_exp: Option<Vec<T>>,
+}
+
+/// What is known of all classes, of which the problem may have a shard.
+struct Whole {
+    unit: f64,
+    total_weight: f64,
+    /// Σ_c w_c, summed by groups.
+    class_weight: f64,
+}
+
+/// Σ_c w_c of each group of classes.
+pub(crate) fn group_weights<T: FusedElement>(problem: &Problem<'_, T>) -> Vec<f64> {
+    let classes: Vec<usize> = (0..problem.n_classes()).collect();
+    let weight = |&c: &usize| problem.class_weights().map_or(1.0, |w| w[c].widen());
+    classes.chunks(group_classes::<T>()).map(|group| group.iter().map(weight).sum()).collect()
 }
 
 impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
     pub(crate) fn new(problem: &'t Problem<'p, T>, stored: &Stored<'p, T>) -> Self {
+        let whole = Whole {
+            unit: problem.mass_unit(),
+            total_weight: problem.total_weight(),
+            class_weight: group_weights(problem).iter().sum(),
+        };
+        Terms::of_shard(
+            problem,
+            stored,
+            &whole,
+            Coefficients { losses: None, entropy: None, log_sum_exp: None },
+        )
+    }
+
+    /// For the second of two passes, or for what the first one gives.
+    pub(crate) fn of_statistics(
+        problem: &'t Problem<'p, T>,
+        stored: &Stored<'p, T>,
+        statistics: &RowStatistics<T>,
+        upstream: &Upstream<'_, T>,
+    ) -> Self {
+        let whole = Whole {
+            unit: statistics.mass_unit(problem),
+            total_weight: statistics.total_weight(problem),
+            class_weight: statistics.groups().iter().map(|group| group.class_weight).sum(),
+        };
+        let copied = |given: Option<ArrayView1<'_, T>>| given.map(|given| given.to_vec());
+        let coefficients = Coefficients {
+            losses: copied(upstream.losses),
+            entropy: copied(upstream.entropy),
+            log_sum_exp: copied(upstream.log_sum_exp),
+        };
+        let terms = Terms::of_shard(problem, stored, &whole, coefficients);
+        // Without targets there is no loss; but there are entropies.
+        let ignores = terms.ignores && problem.has_targets();
+        Terms { ignores, ..terms }
+    }
+
+    fn of_shard(
+        problem: &'t Problem<'p, T>,
+        stored: &Stored<'p, T>,
+        whole: &Whole,
+        upstream: Coefficients<T>,
+    ) -> Self {
         let objective = problem.objective();
-        let classes = problem.n_classes() as f64;
-        let spread = objective.label_smoothing / classes;
-        let weight_sum = problem.class_weights().map_or(classes, |w| w.iter().map(|w| w.widen()).sum());
-        let total_weight = problem.total_weight();
-        let unit = problem.mass_unit();
+        let Whole { unit, total_weight, class_weight } = *whole;
+        let has_targets = problem.has_targets();
+        let smoothing = if has_targets { objective.label_smoothing } else { 0.0 };
+        let spread = smoothing / problem.total_classes() as f64;
+        let share = if has_targets { unit / total_weight / objective.temperature } else { 0.0 };
         Terms {
             problem,
             objective,
@@ -59,9 +127,10 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
             kept: T::narrow(1.0 - objective.label_smoothing),
             spread: T::narrow(spread),
             point: spread == 0.0 && problem.has_labels(),
-            total_spread: T::narrow(spread * weight_sum / unit),
-            share: T::narrow(unit / total_weight / objective.temperature),
+            total_spread: T::narrow(spread * class_weight / unit),
+            share: T::narrow(share),
             total_weight,
+            upstream,
         }
     }
 
@@ -104,6 +173,12 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         self.point
     }
 
+    /// Whether a class, counted from the problem's first, is one of the problem's.
+    #[inline(always)]
+    pub(crate) fn has_class(&self, class: usize) -> bool {
+        class < self.problem.n_classes()
+    }
+
     /// a_ic of a sample that is not ignored, in units.
     pub(crate) fn mass(&self, i: usize, c: usize) -> T {
         let target = match self.problem.targets() {
@@ -121,8 +196,25 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
             *mass = match self.problem.targets() {
                 Targets::Soft(_) => (0..self.problem.n_classes()).map(|c| self.mass(first + k, c)).sum(),
                 _ if label == NONE => T::zero(),
-                _ => self.kept * self.class_weight(label) + self.total_spread,
+                _ => self.label_mass(self.class_weight(label)),
             };
+        }
+    }
+
+    /// A of a sample whose label has this weight, in units.
+    fn label_mass(&self, class_weight: T) -> T {
+        self.kept * class_weight + self.total_spread
+    }
+
+    /// A of sample `i`, in units, 0 where ignored: of soft targets the sum that groups of classes gave.
+    pub(crate) fn total_mass(&self, i: usize, of_groups: T, label_weight: Option<f64>) -> T {
+        match self.problem.targets() {
+            Targets::Soft(_) => of_groups,
+            _ if !self.problem.counts(i) => T::zero(),
+            _ => self.label_mass(match label_weight {
+                Some(weight) => T::narrow(weight) * self.per_unit,
+                None => self.problem.label(i).map_or(T::zero(), |label| self.class_weight(label)),
+            }),
         }
     }
 
@@ -138,23 +230,45 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// u·unit/(Ω·τ).
+    /// g·unit/τ, where g is u/Ω unless it is given.
     #[inline(always)]
     pub(crate) fn shares(&self, first: usize, shares: &mut [T]) {
-        match self.problem.sample_weights() {
-            None => shares.fill(self.share),
-            Some(weights) => {
+        let Objective { temperature, .. } = *self.objective;
+        match (&self.upstream.losses, self.problem.sample_weights()) {
+            _ if self.share == T::zero() && !self.problem.has_targets() => shares.fill(T::zero()),
+            (Some(given), _) => {
+                for (k, share) in shares.iter_mut().enumerate() {
+                    *share = T::narrow(given[first + k].widen() * self.unit / temperature);
+                }
+            }
+            (None, None) => shares.fill(self.share),
+            (None, Some(weights)) => {
                 for (k, share) in shares.iter_mut().enumerate() {
                     let weight = weights[first + k].widen();
-                    *share = T::narrow(weight * self.unit / self.total_weight / self.objective.temperature);
+                    *share = T::narrow(weight * self.unit / self.total_weight / temperature);
                 }
             }
         }
     }
 
-    /// ζ, in units.
+    /// h/τ and k/τ of a sample, where either is given.
+    #[inline(always)]
+    pub(crate) fn beyond_loss(&self, i: usize) -> Option<(T, T)> {
+        let Coefficients { entropy, log_sum_exp, .. } = &self.upstream;
+        let of = |given: &Option<Vec<T>>| {
+            given.as_ref().map_or(T::zero(), |given| T::narrow(given[i].widen() / self.objective.temperature))
+        };
+        (entropy.is_some() || log_sum_exp.is_some()).then(|| (of(entropy), of(log_sum_exp)))
+    }
+
+    /// Whether gradients depend on entropies.
+    pub(crate) fn has_entropy(&self) -> bool {
+        self.upstream.entropy.is_some()
+    }
+
+    /// ζ, in units; 0 without targets.
     pub(crate) fn z_loss(&self) -> T {
-        T::narrow(self.objective.z_loss / self.unit)
+        if self.problem.has_targets() { T::narrow(self.objective.z_loss / self.unit) } else { T::zero() }
     }
 
     /// Whether scores are the products as they are.
@@ -231,6 +345,21 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         (first..first + classes).map(|c| self.mass(i, c)).sum()
     }
 
+    /// What masses are measured in.
+    pub(crate) fn unit(&self) -> f64 {
+        self.unit
+    }
+
+    /// Which of all classes the problem's first one is.
+    pub(crate) fn first_class(&self) -> usize {
+        self.problem.class_range().start
+    }
+
+    /// The label of a sample among all classes.
+    pub(crate) fn label_of_all(&self, i: usize) -> Option<usize> {
+        self.problem.label_of_all(i)
+    }
+
     /// Whether there is a penalty: λ is not 0, and the problem has targets.
     fn has_penalty(&self) -> bool {
         self.objective.l2 != 0.0 && self.problem.has_targets()
@@ -241,12 +370,25 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         self.has_penalty().then(|| (T::narrow(self.objective.l2), self.weights))
     }
 
-    /// The loss (7) for a sum of sample losses, in f64.
-    pub(crate) fn loss(&self, loss_sum: f64) -> f64 {
+    /// The loss (7) for a sum of sample losses, in f64. `squared_norm` gives ‖W‖².
+    pub(crate) fn loss(&self, loss_sum: f64, squared_norm: impl FnOnce() -> f64) -> f64 {
         let loss = if self.problem.has_targets() { loss_sum / self.total_weight } else { 0.0 };
         if !self.has_penalty() {
             return loss;
         }
-        loss + self.objective.l2 / 2.0 * self.weights.sum_of_squares()
+        loss + self.objective.l2 / 2.0 * squared_norm()
+    }
+}
+
+/// Makes dX of ignored samples zero: what was computed is zero times weights, which may be infinite.
+pub(crate) fn clear_ignored<T: FusedElement>(
+    terms: &Terms<'_, '_, T>,
+    samples: usize,
+    outputs: &mut Outputs<'_, T>,
+) {
+    if let Some(dx) = outputs.features_gradient.as_mut().filter(|_| terms.ignores()) {
+        for i in (0..samples).filter(|&i| terms.is_ignored(i)) {
+            dx.row_mut(i).fill(T::zero());
+        }
     }
 }

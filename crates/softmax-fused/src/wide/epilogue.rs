@@ -85,13 +85,14 @@ pub(super) struct Asked<'t, T> {
     pub(super) first_row: usize,
 }
 
-/// Scores to exponentials: s becomes exp(s − m), where m is the group's largest of the row.
+/// Scores to exponentials: s becomes exp(s − m), where m is the group's largest of the row. `distances` take m − s, where they
+/// are kept.
 #[inline(always)]
 pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
     lanes: L,
     terms: &Terms<'_, '_, T>,
     place: Place,
-    scores: &mut [T],
+    (scores, distances): (&mut [T], &mut [T]),
     asked: Asked<'_, T>,
     mut facts: Piece<'_, T>,
 ) {
@@ -110,9 +111,9 @@ pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
             }
         }
         if asked.entropy {
-            exponentiate::<T, L, true>(lanes, terms, place, scores, rows, &mut facts);
+            exponentiate::<T, L, true>(lanes, terms, place, (scores, distances), rows, &mut facts);
         } else {
-            exponentiate::<T, L, false>(lanes, terms, place, scores, rows, &mut facts);
+            exponentiate::<T, L, false>(lanes, terms, place, (scores, distances), rows, &mut facts);
         }
     }
 }
@@ -177,10 +178,12 @@ fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
     lanes: L,
     terms: &Terms<'_, '_, T>,
     place: Place,
-    scores: &mut [T],
+    (scores, distances): (&mut [T], &mut [T]),
     rows: std::ops::Range<usize>,
     facts: &mut Piece<'_, T>,
 ) {
+    // No exponential that is not 0 is as far away, and 0·∞ is not 0.
+    let farthest = lanes.splat(T::narrow(FARTHEST));
     let (width, zero) = (place.width, lanes.splat(T::zero()));
     // A group that is masked whole has no maximum, and exponentials of 0.
     let shift = |max: T| if max == T::neg_infinity() { T::zero() } else { max };
@@ -210,9 +213,12 @@ fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
                 facts.mass[row] += terms.mass_of(i, first, classes);
             }
         }
+        if let Some(kept) = distances.get_mut(at + rows.start * width..at + rows.end * width) {
+            for (kept, pair) in pairs_mut::<T, L>(kept).iter_mut().zip(pairs::<T, L>(panel)) {
+                *kept = pair.map(|s| lanes.sub(zero, lanes.max(farthest, s)));
+            }
+        }
         if ENTROPY {
-            // No exponential that is not 0 is as far away, and 0·∞ is not 0.
-            let farthest = lanes.splat(T::narrow(-2000.0));
             for (row, spread) in panel.chunks_exact_mut(width).zip(&mut spreads) {
                 let distances = pairs::<T, L>(row)[0].map(|s| lanes.max(farthest, s));
                 T::exp_in_place(row);
@@ -248,7 +254,18 @@ fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
     }
 }
 
-/// Exponentials of some rows to G: (8). `factors` are what they are multiplied by; `rows` those of `columns`, of the strip.
+/// s − m of a class that is as good as masked.
+const FARTHEST: f64 = -2000.0;
+
+/// What a gradient that depends on entropies needs of the rows of `columns`: beside m − s of each score, where m is the
+/// group's, what makes it the row's, and what the product with the exponential is multiplied by.
+pub(super) struct Entropy<'t, T> {
+    pub(super) distances: &'t [T],
+    pub(super) shifts: [T; ROWS],
+    pub(super) factors: [T; ROWS],
+}
+
+/// Exponentials of some rows to G: (8) or (11). `factors` are what they are multiplied by; `rows` those of `columns`, of the strip.
 #[inline(always)]
 pub(super) fn finish<T: FusedElement, L: Lanes<T>>(
     lanes: L,
@@ -257,14 +274,26 @@ pub(super) fn finish<T: FusedElement, L: Lanes<T>>(
     (scores, slopes): (&mut [T], &[T]),
     (first, columns): (usize, &Columns<T>),
     factors: &[T; ROWS],
+    entropy: Option<&Entropy<'_, T>>,
 ) {
     let (width, rows) = (place.width, columns.rows);
     for (at, class, classes) in place.panels() {
         let from = at + first * width;
         let panel = &mut scores[from..from + rows * width];
-        for (pair, &factor) in pairs_mut::<T, L>(panel).iter_mut().zip(factors) {
-            let factor = lanes.splat(factor);
-            *pair = pair.map(|e| lanes.mul(e, factor));
+        if let Some(Entropy { distances, shifts, factors: of_distance }) = entropy {
+            let distances = pairs::<T, L>(&distances[from..from + rows * width]);
+            for (k, (pair, distances)) in pairs_mut::<T, L>(panel).iter_mut().zip(distances).enumerate() {
+                let [factor, of_distance, shift] =
+                    [factors[k], of_distance[k], shifts[k]].map(|x| lanes.splat(x));
+                for (e, &distance) in pair.iter_mut().zip(distances) {
+                    *e = lanes.mul(*e, lanes.mul_add(of_distance, lanes.add(distance, shift), factor));
+                }
+            }
+        } else {
+            for (pair, &factor) in pairs_mut::<T, L>(panel).iter_mut().zip(factors) {
+                let factor = lanes.splat(factor);
+                *pair = pair.map(|e| lanes.mul(e, factor));
+            }
         }
         if !terms.is_point() || terms.ignores() {
             for k in 0..rows {

@@ -16,7 +16,7 @@ use softmax_core::ndarray::{ArrayViewMut2, Axis};
 /// Panels of features that meet a group's rows of G together.
 const TOGETHER: usize = 4;
 
-/// G·Wᵀ of the block.
+/// G·Wᵀ of the block, or that and what dX holds.
 ///
 /// ```text
 /// for some panels of features                                              a task
@@ -31,20 +31,30 @@ pub(super) fn features_gradient<T: FusedElement>(
     plan: Plan,
     block: Block,
     dx: &mut ArrayViewMut2<'_, T>,
+    adds: bool,
     crew: Crew<'_>,
 ) {
     let padded = block.rows.next_multiple_of(TILE);
     let panel = padded * plan.width;
     scratch.dx.resize(plan.d.div_ceil(plan.width) * panel);
+    let mut rows = dx.slice_axis_mut(Axis(0), (block.first..block.first + block.rows).into());
+    if adds {
+        // The sums of the classes before these go on.
+        let packed = scratch.dx.chunks_exact_mut(panel);
+        for (columns, packed) in rows.axis_chunks_iter(Axis(1), plan.width).zip(packed) {
+            for (row, to) in columns.rows().into_iter().zip(packed.chunks_exact_mut(plan.width)) {
+                to.iter_mut().zip(row).for_each(|(to, &sum)| *to = sum);
+            }
+        }
+    }
     let (regions, spare) = (&*scratch.regions, &scratch.spare);
     crew.for_each(scratch.dx.chunks_mut(TOGETHER * panel), |some, dx| {
         T::run(
             crew.level,
-            Features { dx, regions, problem, spare, plan, block, first_panel: some * TOGETHER },
+            Features { dx, regions, problem, spare, plan, block, first_panel: some * TOGETHER, adds },
         );
     });
     let packed = &*scratch.dx;
-    let mut rows = dx.slice_axis_mut(Axis(0), (block.first..block.first + block.rows).into());
     crew.for_each(rows.axis_chunks_iter_mut(Axis(0), ROWS), |some, mut rows| {
         for (k, mut row) in (some * ROWS..).zip(rows.rows_mut()) {
             let panels = packed.chunks_exact(panel);
@@ -63,6 +73,7 @@ struct Features<'t, 'p, T> {
     plan: Plan,
     block: Block,
     first_panel: usize,
+    adds: bool,
 }
 
 impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
@@ -70,7 +81,7 @@ impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Features { dx, regions, problem, spare, plan, block, first_panel } = self;
+        let Features { dx, regions, problem, spare, plan, block, first_panel, adds } = self;
         let width = plan.width;
         let padded = block.rows.next_multiple_of(TILE);
         let mut packed = spare.take(TOGETHER * GROUP * width * width);
@@ -95,7 +106,7 @@ impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
                         let vectors = plan.vectors(plan.d - (first_panel + p) * width);
                         let want = Want { rows: rows - first, vectors, ahead: Ahead::of(w) };
                         let w = pairs::<T, L>(w);
-                        if group == 0 {
+                        if group == 0 && !adds {
                             turned_product(lanes, g, w, want, |r, v, sum| out[r][v] = sum);
                         } else {
                             turned_product(lanes, g, w, want, |r, v, sum| {

@@ -1,6 +1,6 @@
 //! G, dW and db of a block of rows.
 
-use super::epilogue::{Place, finish};
+use super::epilogue::{Entropy, Place, finish};
 use super::pack::{PackedRows, ahead, clear_ignored, load_panels, store_panels};
 use super::plan::{Block, MOST_WIDTH, Plan};
 use super::scores::shares;
@@ -176,7 +176,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
     #[inline(always)]
     fn finish<L: Lanes<T>>(&self, lanes: L, group: usize, strip: usize, region: &mut [T]) {
         let Context { plan, block, .. } = *self;
-        let (scores, slopes) = region.split_at_mut(plan.scores());
+        let (scores, slopes, distances) = plan.parts(region);
         let (place, first_row) = (Place::new(plan, block, group, strip), strip * plan.strip);
         for first in (0..place.rows).step_by(ROWS) {
             let row = first_row + first;
@@ -184,8 +184,20 @@ impl<T: FusedElement> Context<'_, '_, T> {
             let at = group * plan.strips() * plan.strip + row;
             let mut factors = [T::zero(); ROWS];
             shares(&self.facts.max[at..at + columns.rows], &columns.max[..columns.rows], &mut factors);
+            let entropy = plan.distances.then(|| {
+                let mut entropy = Entropy { distances, shifts: [T::zero(); ROWS], factors };
+                for k in 0..columns.rows {
+                    entropy.factors[k] *= columns.of_distance[k];
+                    // A group that is masked whole has no share, at an infinite distance.
+                    if factors[k] != T::zero() {
+                        entropy.shifts[k] = columns.max[k] - self.facts.max[at + k];
+                    }
+                }
+                entropy
+            });
             factors.iter_mut().zip(&columns.factor).for_each(|(share, &factor)| *share *= factor);
-            finish(lanes, self.terms, place, (scores, slopes), (first, columns), &factors);
+            let entropy = entropy.as_ref();
+            finish(lanes, self.terms, place, (scores, slopes), (first, columns), &factors, entropy);
         }
     }
 

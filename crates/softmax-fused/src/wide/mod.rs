@@ -11,6 +11,7 @@ mod plan;
 mod scores;
 mod scratch;
 mod sparse;
+mod two_pass;
 
 use crate::columns::ROWS;
 use crate::facts::{FactViews, Wanted};
@@ -26,6 +27,7 @@ use plan::{Block, Plan};
 use scores::score_block;
 pub(crate) use scratch::Scratch;
 use softmax_core::Outputs;
+pub(crate) use two_pass::{Means, backward, forward, summarize};
 
 /// The loss before division by Ω, and the number correct.
 pub(crate) fn evaluate<T: FusedElement>(
@@ -38,7 +40,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     crew: Crew<'_>,
 ) -> (f64, usize) {
     let wanted = Wanted::new(outputs);
-    let plan = Plan::new(problem, outputs, terms.has_slopes(), memory, crew.threads(), params);
+    let plan = Plan::new(problem, outputs, (terms.has_slopes(), false), memory, crew.threads(), params);
     let n = problem.n_samples();
     scratch.db.clear();
     scratch.db.resize(if outputs.bias_gradient.is_some() { plan.c } else { 0 }, Sum::default());
@@ -70,15 +72,27 @@ pub(crate) fn evaluate<T: FusedElement>(
             gradient_block(scratch, terms, problem, plan, block, outputs, crew);
         }
         if let Some(dx) = &mut outputs.features_gradient {
-            features_gradient(scratch, problem, plan, block, dx, crew);
+            features_gradient(scratch, problem, plan, block, dx, false, crew);
         }
     }
+    finish_gradients(scratch, terms, n, plan.c, outputs);
+    (loss, correct)
+}
+
+/// What dW and db are after all blocks.
+fn finish_gradients<T: FusedElement>(
+    scratch: &Scratch<T>,
+    terms: &Terms<'_, '_, T>,
+    n: usize,
+    c: usize,
+    outputs: &mut Outputs<'_, T>,
+) {
     if let Some(dw) = &mut outputs.weights_gradient {
         if n == 0 && !outputs.accumulate {
             dw.fill(T::zero());
         }
         if let Some((lambda, weights)) = terms.penalty_gradient() {
-            let mut row = vec![T::zero(); plan.c];
+            let mut row = vec![T::zero(); c];
             for (k, mut dw) in dw.rows_mut().into_iter().enumerate() {
                 weights.copy_row(k, &mut row);
                 dw.iter_mut().zip(&row).for_each(|(g, &w)| *g += lambda * w);
@@ -88,5 +102,4 @@ pub(crate) fn evaluate<T: FusedElement>(
     if let Some(db) = &mut outputs.bias_gradient {
         write_sums(db, &scratch.db, outputs.accumulate);
     }
-    (loss, correct)
 }

@@ -25,8 +25,9 @@ pub(super) struct Plan {
     /// Rows of a block, and of the strips that it is cut into.
     pub(super) block: usize,
     pub(super) strip: usize,
-    /// Whether each score has a slope.
+    /// Whether each score has a slope, and whether its distance from the maximum is kept.
     pub(super) slopes: bool,
+    pub(super) distances: bool,
     /// Features of dW that a group's rows meet together.
     pub(super) features: usize,
     /// Numbers of W that a thread keeps packed.
@@ -37,7 +38,7 @@ impl Plan {
     pub(super) fn new<T: FusedElement>(
         problem: &Stored<'_, T>,
         outputs: &Outputs<'_, T>,
-        slopes: bool,
+        (slopes, distances): (bool, bool),
         memory: usize,
         threads: usize,
         params: KernelParams,
@@ -46,7 +47,7 @@ impl Plan {
         let width = PANEL * T::LANES;
         let panels = c.div_ceil(width);
         // What a row costs: scores, slopes, copies of its features, dX, and what is known of each group.
-        let scores = panels * width * if slopes { 2 } else { 1 };
+        let scores = panels * width * (1 + usize::from(slopes) + usize::from(distances));
         let groups = panels.div_ceil(GROUP);
         // So many pieces of a group give each thread enough of them.
         let pieces = (params.tasks * threads).div_ceil(groups);
@@ -78,6 +79,7 @@ impl Plan {
             block,
             strip: params.strip.min(block),
             slopes,
+            distances,
             features,
             kept: params.kept,
         }
@@ -123,9 +125,16 @@ impl Plan {
         GROUP.min(self.panels) * self.tile()
     }
 
-    /// Scores and slopes of a group's strip: panel by panel the scores, and then the slopes.
+    /// Scores, slopes and distances of a group's strip: panel by panel the scores, and then the others.
     pub(super) fn region(self) -> usize {
-        self.scores() * if self.slopes { 2 } else { 1 }
+        self.scores() * (1 + usize::from(self.slopes) + usize::from(self.distances))
+    }
+
+    /// The parts of a region: scores, slopes and distances.
+    pub(super) fn parts<T>(self, region: &mut [T]) -> (&mut [T], &mut [T], &mut [T]) {
+        let (scores, rest) = region.split_at_mut(self.scores());
+        let (slopes, distances) = rest.split_at_mut(if self.slopes { self.scores() } else { 0 });
+        (scores, slopes, distances)
     }
 
     pub(super) fn strips(self) -> usize {

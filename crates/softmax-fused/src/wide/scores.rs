@@ -41,6 +41,33 @@ pub(super) fn score_block<T: FusedElement>(
     wanted: Wanted,
     crew: Crew<'_>,
 ) {
+    score_groups(scratch, terms, problem, plan, block, wanted, crew);
+    let (facts, pitch) = (&scratch.facts, plan.strips() * plan.strip);
+    let label_scores = &*scratch.label_scores;
+    let columns = scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut();
+    crew.for_each(columns, |which, columns| {
+        let first = which * ROWS;
+        columns.begin_labels(terms, block.first + first, ROWS.min(block.rows - first));
+        merge(facts, plan.groups(), first, pitch, columns);
+        for k in 0..columns.rows {
+            columns.total_mass[k] = terms.total_mass(columns.first_sample + k, columns.total_mass[k], None);
+        }
+        if wanted.label {
+            columns.label_score[..columns.rows].copy_from_slice(&label_scores[first..first + columns.rows]);
+        }
+    });
+}
+
+/// The same, but for the merging.
+pub(super) fn score_groups<T: FusedElement>(
+    scratch: &mut Scratch<T>,
+    terms: &Terms<'_, '_, T>,
+    problem: &Stored<'_, T>,
+    plan: Plan,
+    block: Block,
+    wanted: Wanted,
+    crew: Crew<'_>,
+) {
     let (strips, pieces) = (plan.strips(), plan.groups() * plan.strips());
     scratch.regions.resize(pieces * plan.region());
     scratch.facts.resize(pieces * plan.strip);
@@ -73,17 +100,6 @@ pub(super) fn score_block<T: FusedElement>(
         let (group, first) = (task * together / strips, task * together % strips);
         T::run(crew.level, (context, Strips { group, first, regions, facts }));
     });
-
-    let (facts, pitch) = (&scratch.facts, strips * plan.strip);
-    let columns = scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut();
-    crew.for_each(columns, |which, columns| {
-        let first = which * ROWS;
-        columns.begin(terms, block.first + first, ROWS.min(block.rows - first));
-        merge(facts, plan.groups(), first, pitch, columns);
-        if wanted.label {
-            columns.label_score[..columns.rows].copy_from_slice(&label_scores[first..first + columns.rows]);
-        }
-    });
 }
 
 /// What is known of a group's rows of a strip.
@@ -112,7 +128,7 @@ impl<T> Piece<'_, T> {
 }
 
 impl<T: FusedElement> Facts<T> {
-    fn resize(&mut self, length: usize) {
+    pub(super) fn resize(&mut self, length: usize) {
         self.max.resize(length);
         self.best.resize(length, 0);
         self.rest.resize(length);
@@ -145,7 +161,7 @@ impl<T: FusedElement> Facts<T> {
 
 /// Maximum and sums over all classes of the rows of `columns`, which are the block's from `first` on: group by group, in the
 /// order of the classes.
-fn merge<T: FusedElement>(
+pub(super) fn merge<T: FusedElement>(
     facts: &Facts<T>,
     groups: usize,
     first: usize,
@@ -168,6 +184,7 @@ fn merge<T: FusedElement>(
     }
     columns.rest[..rows].fill(T::zero());
     columns.cross[..rows].fill(T::zero());
+    columns.total_mass[..rows].fill(T::zero());
     columns.spread[..rows].fill(T::zero());
     columns.above[..rows].fill(0);
     for group in 0..groups {
@@ -183,6 +200,7 @@ fn merge<T: FusedElement>(
             let of_group = share[k] * (spread[k] - (T::one() + rest[k]) * shift);
             columns.spread[k] += if share[k] == T::zero() { T::zero() } else { of_group };
             columns.above[k] += above[k];
+            columns.total_mass[k] += mass[k];
             // A group without mass may be masked, and 0·∞ is not 0.
             columns.cross[k] += if mass[k] == T::zero() { cross[k] } else { cross[k] + mass[k] * shift };
         }
@@ -244,14 +262,14 @@ impl<T: FusedElement> Kernel<T> for (Context<'_, '_, '_, T>, Strips<'_, T>) {
             if place.rows == 0 {
                 break;
             }
-            let (scores, slopes) = region.split_at_mut(plan.scores());
+            let (scores, slopes, distances) = plan.parts(region);
             match context.features {
                 Features::Tiles(x) => context.products(lanes, x, place, (&mut packed, kept, k == 0), scores),
                 Features::Rows(x, weights) => sparse::scores(lanes, x, &weights, place, scores),
             }
             bend(context.terms, place, scores, slopes);
             let facts = facts.part(k * plan.strip..(k + 1) * plan.strip);
-            exponentials(lanes, context.terms, place, scores, context.asked(place), facts);
+            exponentials(lanes, context.terms, place, (scores, distances), context.asked(place), facts);
         }
     }
 }

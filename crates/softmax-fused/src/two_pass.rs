@@ -1,0 +1,116 @@
+//! The two passes of [`Fused`], both by the kernel for many classes.
+
+use crate::backend::{Fused, Scratch};
+use crate::kernel::level::FusedElement;
+use crate::orders::group_classes;
+use crate::rounds::Crew;
+use crate::stored::Stored;
+use crate::terms::{Terms, clear_ignored, group_weights};
+use crate::wide::{self, Means};
+use rayon::ThreadPool;
+use softmax_core::{
+    Evaluation, GroupStatistics, Outputs, Problem, Result, RowStatistics, SoftmaxBackend, TwoPass, Upstream,
+};
+
+impl Fused {
+    fn means<'p, T: FusedElement>(
+        &self,
+        problem: &Problem<'_, T>,
+        pool: Option<&'p ThreadPool>,
+    ) -> Means<'p> {
+        let (memory, params) = (self.memory_for(problem), self.block_sizes());
+        Means { memory, params, crew: Crew::new(self.vectors(), pool) }
+    }
+
+    fn forward_with<T: FusedElement>(
+        &mut self,
+        scratch: fn(&mut Self) -> &mut Scratch<T>,
+        problem: &Problem<'_, T>,
+    ) -> Result<RowStatistics<T>> {
+        let pool = self.pool()?;
+        let means = self.means(problem, pool.as_deref());
+        let stored = Stored::new(problem);
+        let terms = Terms::new(problem, &stored);
+        let groups = wide::forward(&mut scratch(self).wide, &terms, &stored, means);
+        let weights = group_weights(problem).into_iter();
+        let sums = weights.zip(stored.weights.sums_of_squares(group_classes::<T>()));
+        let with_sums =
+            |(group, (class_weight, squared_norm))| GroupStatistics { class_weight, squared_norm, ..group };
+        Ok(RowStatistics::new(problem, groups.into_iter().zip(sums).map(with_sums).collect()))
+    }
+
+    fn summarize_with<T: FusedElement>(
+        &mut self,
+        scratch: fn(&mut Self) -> &mut Scratch<T>,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<Evaluation> {
+        statistics.check(problem)?;
+        outputs.check(problem)?;
+        let terms = Terms::of_statistics(problem, &Stored::new(problem), statistics, &Upstream::default());
+        let (loss_sum, correct) = wide::summarize(&mut scratch(self).wide, &terms, statistics, outputs);
+        let squared_norm = || statistics.groups().iter().map(|group| group.squared_norm).sum();
+        Ok(Evaluation {
+            loss: terms.loss(loss_sum, squared_norm),
+            total_weight: terms.total_weight,
+            correct: problem.has_labels().then_some(correct),
+        })
+    }
+
+    fn backward_with<T: FusedElement>(
+        &mut self,
+        scratch: fn(&mut Self) -> &mut Scratch<T>,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        upstream: &Upstream<'_, T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<()> {
+        let pool = self.pool()?;
+        let means = self.means(problem, pool.as_deref());
+        let stored = Stored::new(problem);
+        let terms = Terms::of_statistics(problem, &stored, statistics, upstream);
+        wide::backward(&mut scratch(self).wide, &terms, &stored, statistics, outputs, means);
+        clear_ignored(&terms, problem.n_samples(), outputs);
+        Ok(())
+    }
+}
+
+macro_rules! impl_two_pass {
+    ($($T:ty: $scratch:ident),*) => {$(
+        impl TwoPass<$T> for Fused {
+            fn forward(&mut self, problem: &Problem<'_, $T>) -> Result<RowStatistics<$T>> {
+                SoftmaxBackend::<$T>::check_support(self, problem.needs())?;
+                self.forward_with(|fused| &mut fused.$scratch, problem)
+            }
+
+            fn summarize(
+                &mut self,
+                problem: &Problem<'_, $T>,
+                statistics: &RowStatistics<$T>,
+                outputs: &mut Outputs<'_, $T>,
+            ) -> Result<Evaluation> {
+                self.summarize_with(|fused| &mut fused.$scratch, problem, statistics, outputs)
+            }
+
+            fn backward(
+                &mut self,
+                problem: &Problem<'_, $T>,
+                statistics: &RowStatistics<$T>,
+                upstream: &Upstream<'_, $T>,
+                outputs: &mut Outputs<'_, $T>,
+            ) -> Result<()> {
+                self.check_backward(problem, statistics, upstream, outputs)?;
+                self.backward_with(|fused| &mut fused.$scratch, problem, statistics, upstream, outputs)
+            }
+
+            /// The classes of a group: 256 of f32, 128 of f64. Up to 64 classes one pass is of another kernel, with other
+            /// bits.
+            fn shard_multiple(&self) -> Option<usize> {
+                Some(group_classes::<$T>())
+            }
+        }
+    )*};
+}
+
+impl_two_pass!(f32: single, f64: double);
