@@ -15,6 +15,7 @@
 use super::inputs::{InputTargets, Inputs};
 use super::real::Real;
 use super::row::Row;
+use super::upstream::Coefficients;
 use softmax_core::Dtype;
 
 /// Roundings of one elementary operation or library function, with some to spare.
@@ -46,6 +47,7 @@ impl RowBounds {
         row: &Row<R>,
         magnitudes: &[f64],
         total_weight: TotalWeight,
+        coefficients: &Coefficients,
         dtype: Dtype,
     ) -> Self {
         let (u, tiny) = (dtype.unit_roundoff(), dtype.min_positive());
@@ -100,7 +102,48 @@ impl RowBounds {
         let p_errors: Vec<f64> = (0..classes).map(p_error).collect();
 
         let mut bounds = RowBounds { scores: score_errors, lse, loss: 0.0, gradient: Vec::new() };
+        // A backend may find another maximum where two scores are closer than their errors.
+        let e = &bounds.scores;
+        let max_error = (0..classes)
+            .filter(|&c| scores[c] > f64::NEG_INFINITY)
+            .map(|c| if c == row.best { e[c] } else { e[c] - distance(c) })
+            .fold(0.0, f64::max);
+
+        // What entropy and lse have of (11).
+        let of = coefficients.of(inputs, i, total_weight.size);
+        let (of_entropy, of_lse) = (of.entropy.abs(), of.log_sum_exp.abs());
+        let distance_error = |c: usize| e[c] + max_error + u * distance(c);
+        let mean_distance = row.mean_distance.value();
+        let mean_error = weighted(&|c| distance_error(c))
+            + (0..classes).filter(|&c| p[c] > 0.0).map(|c| p_errors[c] * distance(c)).sum::<f64>()
+            + sum_error * mean_distance;
+        let beyond_loss = |c: usize| {
+            if p[c] == 0.0 {
+                // What an exponential loses below the smallest normal number is multiplied by its distance.
+                return (of_lse + of_entropy * (1000.0 + mean_distance)) * tiny;
+            }
+            let size = distance(c) + mean_distance;
+            let off = (distance(c) - mean_distance).abs();
+            // log p + H as it stands, which has log(1 + rest) twice, is allowed.
+            let rounding = FEW * u * p[c] * (of_lse + of_entropy * (size + log_rest));
+            let of_errors = p_errors[c] * (of_lse + of_entropy * off);
+            of_errors + of_entropy * p[c] * (distance_error(c) + mean_error) + rounding
+        };
         if !inputs.counts(i) {
+            if !row.gradient.is_empty() {
+                bounds.gradient = (0..classes)
+                    .map(|c| {
+                        let slope = row.slopes[c].value();
+                        let slope_error = slope_error(objective.softcap, slope, tau, scores[c], e[c], u);
+                        let size =
+                            p[c] * (of_lse + of_entropy * (mean_distance + distance_or_0(p[c], distance(c))));
+                        beyond_loss(c) * slope
+                            + size * slope_error
+                            + FEW * u * row.gradient[c].value().abs()
+                            + tiny
+                    })
+                    .collect();
+            }
             return bounds;
         }
 
@@ -110,12 +153,7 @@ impl RowBounds {
         let sample_weight = inputs.sample_weights[i].abs();
         let hard = matches!(inputs.targets, InputTargets::Labels(_)) && objective.label_smoothing == 0.0;
 
-        // (6). A backend may find another maximum where two scores are closer than their errors.
-        let e = &bounds.scores;
-        let max_error = (0..classes)
-            .filter(|&c| scores[c] > f64::NEG_INFINITY)
-            .map(|c| if c == row.best { e[c] } else { e[c] - distance(c) })
-            .fold(0.0, f64::max);
+        // (6)
         let best_error = (0..classes)
             .filter(|&c| c != row.best && scores[c] > f64::NEG_INFINITY)
             .map(|c| e[c] + e[row.best] - distance(c))
@@ -143,7 +181,8 @@ impl RowBounds {
         bounds.loss = sample_weight * loss + FEW * u * row.loss.value().abs() + tiny;
 
         // (8)
-        let scale = sample_weight / total_weight.size;
+        let scale =
+            if coefficients.losses.is_some() { of.loss.abs() } else { sample_weight / total_weight.size };
         let z_slope = 2.0 * objective.z_loss * lse_value;
         let z_slope_error = 2.0 * objective.z_loss * lse;
         let swing = total_mass + z_slope.abs();
@@ -164,14 +203,26 @@ impl RowBounds {
                 let slope = row.slopes[c].value();
                 let slope_error = slope_error(objective.softcap, slope, tau, scores[c], bounds.scores[c], u);
                 let gradient = row.gradient[c].value();
-                let unsloped =
-                    if slope == 0.0 { scale * (swing * p[c] + mass[c]) } else { gradient.abs() / slope };
-                let rounding = (FEW * u + total_weight.relative_error) * gradient.abs();
-                scale * error * slope + unsloped * slope_error + rounding + scale * tiny
+                let beyond =
+                    of_lse * p[c] + of_entropy * p[c] * (distance_or_0(p[c], distance(c)) + mean_distance);
+                let unsloped = if slope == 0.0 || beyond > 0.0 {
+                    scale * (swing * p[c] + mass[c]) + beyond
+                } else {
+                    gradient.abs() / slope
+                };
+                // Two terms that cancel round as they are.
+                let rounding =
+                    (FEW * u + total_weight.relative_error) * gradient.abs() + FEW * u * beyond * slope;
+                (scale * error + beyond_loss(c)) * slope + unsloped * slope_error + rounding + scale * tiny
             })
             .collect();
         bounds
     }
+}
+
+/// m − s of a class that is there: a masked one's is infinite.
+fn distance_or_0(p: f64, distance: f64) -> f64 {
+    if p > 0.0 { distance } else { 0.0 }
 }
 
 /// The sum over the classes other than `c`, which may be far smaller than the part of `c`.

@@ -3,6 +3,7 @@
 use super::evaluate::Oracle;
 use super::inputs::Inputs;
 use super::real::{DoubleDouble, Precision, Real};
+use super::upstream::Coefficients;
 use ndarray::ArrayView1;
 use softmax_core::{Dtype, Element, OutputKind, Problem, ndarray};
 
@@ -12,6 +13,18 @@ pub fn central_difference<T: Element>(
     problem: &Problem<'_, T>,
     gradient: OutputKind,
     index: &[usize],
+) -> Option<f64> {
+    difference_along(problem, gradient, index, |moved| {
+        Oracle::<DoubleDouble>::new(moved, &Coefficients::default(), Dtype::F64, false).loss()
+    })
+}
+
+/// The same of any function of the inputs.
+pub(super) fn difference_along<T: Element>(
+    problem: &Problem<'_, T>,
+    gradient: OutputKind,
+    index: &[usize],
+    function: impl Fn(&Inputs) -> DoubleDouble,
 ) -> Option<f64> {
     // With 31 digits in the loss, rounding (1e-31/h) is far below 1e-12; so is truncation, (h·size)²/6, with a step of
     // 2⁻²⁶ in the scores: what is moved is multiplied by entries of this size.
@@ -43,7 +56,7 @@ pub fn central_difference<T: Element>(
             (OutputKind::FeaturesGradient, &[i, k]) => moved.features[[i, k]] - inputs.features[[i, k]],
             (_, index) => moved.bias[index[0]] - inputs.bias[index[0]],
         };
-        Some((Oracle::<DoubleDouble>::new(&moved, Dtype::F64, false).loss(), moved_by))
+        Some((function(&moved), moved_by))
     };
     let ((after, up), (before, down)) = (at(step)?, at(-step)?);
     Some((after - before).value() / (up - down))

@@ -7,6 +7,7 @@ use super::inputs::{InputTargets, Inputs};
 use super::real::{DoubleDouble, Real};
 use super::row::{Row, total_weight};
 use super::sums::{FEW_SUMS, Judged, Products, Sum, sum_over_samples};
+use super::upstream::Coefficients;
 use ndarray::ArrayView1;
 use rayon::prelude::*;
 use softmax_core::{Dtype, Element, OutputKind, OutputSet, OwnedOutputs, Problem, Targets, ndarray};
@@ -29,14 +30,21 @@ const TOP: usize = OwnedOutputs::<f64>::TOP;
 /// The time is that of N·(D + 100)·C double-double multiply-adds, up to [`DOUBLE_DOUBLE_LIMIT`], and of N·D·C more for dW
 /// and for dX.
 pub fn reference<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> Reference {
+    upstream_reference(problem, &Coefficients::default(), set)
+}
+
+/// [`reference()`], with the gradients of formula (11).
+pub(crate) fn upstream_reference<T: Element>(
+    problem: &Problem<'_, T>,
+    coefficients: &Coefficients,
+    set: OutputSet,
+) -> Reference {
     let inputs = Inputs::new(problem);
     let (n, d, c) = inputs.dim();
-    if !is_large(n, d, c) {
-        return Oracle::<DoubleDouble>::new(&inputs, T::DTYPE, false).evaluate(set);
-    }
+    let is_large = is_large(n, d, c);
     match T::DTYPE {
-        Dtype::F32 => Oracle::<f64>::new(&inputs, T::DTYPE, true).evaluate(set),
-        Dtype::F64 => Oracle::<DoubleDouble>::new(&inputs, T::DTYPE, true).evaluate(set),
+        Dtype::F32 if is_large => Oracle::<f64>::new(&inputs, coefficients, T::DTYPE, true).evaluate(set),
+        _ => Oracle::<DoubleDouble>::new(&inputs, coefficients, T::DTYPE, is_large).evaluate(set),
     }
 }
 
@@ -83,6 +91,7 @@ fn block_rows(classes: usize) -> usize {
 /// The formula on one problem, in the arithmetic `R`.
 pub(super) struct Oracle<'a, R> {
     inputs: &'a Inputs,
+    coefficients: &'a Coefficients,
     dtype: Dtype,
     /// Ω, and the sum of its terms' sizes.
     total_weight: R,
@@ -95,7 +104,7 @@ pub(super) struct Oracle<'a, R> {
 }
 
 impl<'a, R: Real> Oracle<'a, R> {
-    pub(super) fn new(inputs: &'a Inputs, dtype: Dtype, large: bool) -> Self {
+    pub(super) fn new(inputs: &'a Inputs, coefficients: &'a Coefficients, dtype: Dtype, large: bool) -> Self {
         let (n, _, c) = inputs.dim();
         // Evenly spread, the last one among them: tails are where kernels go wrong.
         let spread = |length: usize| -> Vec<usize> {
@@ -106,6 +115,7 @@ impl<'a, R: Real> Oracle<'a, R> {
         let norms = || inputs.weights.columns().into_iter().map(norm).collect();
         Oracle {
             inputs,
+            coefficients,
             dtype,
             total_weight,
             weight_size,
@@ -244,12 +254,26 @@ impl<'a, R: Real> Oracle<'a, R> {
         TotalWeight { size, relative_error: if size > 0.0 { self.weight_error() / size } else { 0.0 } }
     }
 
+    /// What (11) is the gradient of: the loss, where there are no coefficients.
+    #[cfg(test)]
+    pub(super) fn objective(&self) -> R {
+        let (n, _, _) = self.inputs.dim();
+        let rows = (0..n).into_par_iter().filter(|&i| !self.inputs.is_ignored(i)).map(|i| {
+            let row = Row::new(self.inputs, i, &self.raw_scores(i), self.total_weight, self.coefficients);
+            let of = self.coefficients.of(self.inputs, i, self.total_weight);
+            let entropy = row.rest.ln_1p() + row.mean_distance;
+            of.loss * row.unweighted_loss + of.entropy * entropy + of.log_sum_exp * row.lse
+        });
+        let sum = rows.collect::<Vec<R>>().into_iter().fold(R::zero(), |sum, loss| sum + loss);
+        sum + self.l2_penalty()
+    }
+
     /// The loss alone.
     pub(super) fn loss(&self) -> R {
         let (n, _, _) = self.inputs.dim();
-        let rows = (0..n)
-            .into_par_iter()
-            .map(|i| Row::new(self.inputs, i, &self.raw_scores(i), self.total_weight).loss);
+        let rows = (0..n).into_par_iter().map(|i| {
+            Row::new(self.inputs, i, &self.raw_scores(i), self.total_weight, self.coefficients).loss
+        });
         let sum = rows.collect::<Vec<R>>().into_iter().fold(R::zero(), |sum, loss| sum + loss);
         if matches!(self.inputs.targets, InputTargets::None) {
             return R::zero();
@@ -260,8 +284,10 @@ impl<'a, R: Real> Oracle<'a, R> {
     fn judge(&self, samples: std::ops::Range<usize>) -> Vec<Judged<R>> {
         let divisor = self.divisor();
         let judged = samples.into_par_iter().map(|i| {
-            let row = Row::new(self.inputs, i, &self.raw_scores(i), self.total_weight);
-            let bounds = RowBounds::new(self.inputs, i, &row, &self.magnitudes(i), divisor, self.dtype);
+            let row = Row::new(self.inputs, i, &self.raw_scores(i), self.total_weight, self.coefficients);
+            let magnitudes = self.magnitudes(i);
+            let bounds =
+                RowBounds::new(self.inputs, i, &row, &magnitudes, divisor, self.coefficients, self.dtype);
             (row, bounds)
         });
         judged.collect()

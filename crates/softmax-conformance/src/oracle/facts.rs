@@ -14,8 +14,6 @@ pub(super) struct RowFacts<'r, R> {
     row: &'r Row<R>,
     /// Of each score, 0 where it is not finite.
     score_errors: Vec<f64>,
-    /// m − s_c, which is infinite for a class that is masked.
-    distances: Vec<R>,
     log_rest: R,
     /// Σ p over the classes but the best, and of the same p times the error of the score.
     others: f64,
@@ -30,8 +28,7 @@ pub(super) struct RowFacts<'r, R> {
 impl<'r, R: Real> RowFacts<'r, R> {
     pub(super) fn new(row: &'r Row<R>, bounds: &RowBounds, dtype: Dtype) -> Self {
         let (u, classes) = (dtype.unit_roundoff(), row.scores.len());
-        let max = row.scores[row.best];
-        let distances: Vec<R> = row.scores.iter().map(|&s| max - s).collect();
+        let distances = &row.distances;
         let finite = |(score, &error): (&R, &f64)| if score.value().is_finite() { error } else { 0.0 };
         let score_errors: Vec<f64> = row.scores.iter().zip(&bounds.scores).map(finite).collect();
         let log_rest = row.rest.ln_1p();
@@ -42,18 +39,7 @@ impl<'r, R: Real> RowFacts<'r, R> {
         let errors_of_others = present().filter(|&c| c != row.best).map(|c| p(c) * score_errors[c]).sum();
         let shift: f64 = present().map(|c| p(c) * u * distances[c].value()).sum();
         let shared_error = shift + sum_error * others + FEW * u * log_rest.value() + tiny;
-        RowFacts {
-            row,
-            score_errors,
-            distances,
-            log_rest,
-            others,
-            errors_of_others,
-            shared_error,
-            sum_error,
-            u,
-            tiny,
-        }
+        RowFacts { row, score_errors, log_rest, others, errors_of_others, shared_error, sum_error, u, tiny }
     }
 
     fn p(&self, c: usize) -> f64 {
@@ -67,8 +53,7 @@ impl<'r, R: Real> RowFacts<'r, R> {
 
     /// (10) as log(1 + rest) + Σ p·(m − s): the terms are not negative.
     pub(super) fn entropy(&self) -> (f64, f64) {
-        let spread = |c: usize| self.row.probabilities[c] * self.distances[c];
-        let mean_distance = self.present().fold(R::zero(), |sum, c| sum + spread(c));
+        let mean_distance = self.row.mean_distance;
         let max = self.row.scores[self.row.best].value();
         if !max.is_finite() {
             return (f64::NAN, 0.0);
@@ -76,10 +61,10 @@ impl<'r, R: Real> RowFacts<'r, R> {
         let entropy = self.log_rest + mean_distance;
         // ∂H/∂s_c = −p_c·(log p_c + H).
         let slope = |c: usize| {
-            let log_p = -(self.distances[c] + self.log_rest);
+            let log_p = -(self.row.distances[c] + self.log_rest);
             self.p(c) * (log_p + entropy).value().abs()
         };
-        let distance = |c: usize| self.distances[c].value();
+        let distance = |c: usize| self.row.distances[c].value();
         let of_scores: f64 =
             self.present().map(|c| slope(c) * (self.score_errors[c] + self.u * distance(c))).sum();
         let of_sums = self.sum_error * (self.others + mean_distance.value());
@@ -90,7 +75,7 @@ impl<'r, R: Real> RowFacts<'r, R> {
 
     /// log p_c.
     pub(super) fn log_prob(&self, c: usize) -> (f64, f64) {
-        let distance = self.distances[c];
+        let distance = self.row.distances[c];
         let log_prob = -(distance + self.log_rest);
         if !log_prob.value().is_finite() {
             return (log_prob.value(), 0.0);

@@ -91,6 +91,11 @@ impl Inputs {
         }
     }
 
+    /// Whether sample `i` has a label that is ignored.
+    pub(crate) fn is_ignored(&self, i: usize) -> bool {
+        matches!(self.targets, InputTargets::Labels(_)) && !self.counts(i)
+    }
+
     /// λ, but 0 without targets.
     pub(crate) fn l2(&self) -> f64 {
         match self.targets {

@@ -12,8 +12,11 @@ mod row;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod upstream;
 
 pub use differences::central_difference;
+pub(crate) use evaluate::upstream_reference;
 pub use evaluate::{DOUBLE_DOUBLE_LIMIT, reference, reference_bytes};
 pub use expected::{Expected, Reference, TopClass, TopRow};
 pub use real::Precision;
+pub(crate) use upstream::Coefficients;

@@ -2,6 +2,7 @@
 
 use super::inputs::{InputTargets, Inputs};
 use super::real::Real;
+use super::upstream::{Coefficients, OfSample};
 use softmax_core::Reduction;
 
 /// Everything that formulas (2) to (8) say of one sample.
@@ -16,18 +17,29 @@ pub(crate) struct Row<R> {
     pub(crate) rest: R,
     pub(crate) lse: R,
     pub(crate) probabilities: Vec<R>,
+    /// m_i − s_ic, and the mean of it over p_i.
+    pub(crate) distances: Vec<R>,
+    pub(crate) mean_distance: R,
     /// a_ic and A_i; empty and zero for a sample that does not count.
     pub(crate) mass: Vec<R>,
     pub(crate) total_mass: R,
-    /// ℓ_i.
+    /// ℓ_i/u_i and ℓ_i.
+    #[cfg(test)]
+    pub(crate) unweighted_loss: R,
     pub(crate) loss: R,
-    /// G_ic; empty for a sample that does not count.
+    /// G_ic; empty for a sample that does not count, unless it has coefficients and is not ignored.
     pub(crate) gradient: Vec<R>,
 }
 
 impl<R: Real> Row<R> {
     /// Sample `i`, whose raw scores before the temperature, X_i·W + b, are `raw`.
-    pub(crate) fn new(inputs: &Inputs, i: usize, raw: &[R], total_weight: R) -> Self {
+    pub(crate) fn new(
+        inputs: &Inputs,
+        i: usize,
+        raw: &[R],
+        total_weight: R,
+        coefficients: &Coefficients,
+    ) -> Self {
         let objective = &inputs.objective;
         let (one, tau) = (R::from(1.0), R::from(objective.temperature));
         let mut slopes = vec![one / tau; raw.len()];
@@ -57,12 +69,24 @@ impl<R: Real> Row<R> {
             rest,
             lse,
             probabilities,
+            distances: shifted.iter().map(|&t| R::zero() - t).collect(),
+            mean_distance: R::zero(),
             mass: Vec::new(),
             total_mass: R::zero(),
+            #[cfg(test)]
+            unweighted_loss: R::zero(),
             loss: R::zero(),
             gradient: Vec::new(),
         };
+        // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+        let present = |&(p, _): &(&R, &R)| p.value() > 0.0;
+        let spread = row.probabilities.iter().zip(&row.distances).filter(present);
+        row.mean_distance = spread.fold(R::zero(), |sum, (&p, &distance)| sum + p * distance);
         if !inputs.counts(i) {
+            if coefficients.reach_past_targets() && !inputs.is_ignored(i) {
+                let of = coefficients.of(inputs, i, total_weight);
+                row.gradient = row.beyond_loss(of).zip(&row.slopes).map(|(g, &slope)| g * slope).collect();
+            }
             return row;
         }
 
@@ -81,24 +105,44 @@ impl<R: Real> Row<R> {
         if objective.z_loss != 0.0 {
             loss = loss + z_loss * lse * lse;
         }
+        #[cfg(test)]
+        {
+            row.unweighted_loss = loss;
+        }
         row.loss = sample_weight * loss;
 
         // A·p − a cancels where p is nearly 1; there it is Σ a − A·Σ p over the other classes.
         let confident = (rest.value() < 1.0).then_some(best);
         let z_slope = if objective.z_loss == 0.0 { R::zero() } else { R::from(2.0) * z_loss * lse };
-        let scale = sample_weight / total_weight;
+        let of = coefficients.of(inputs, i, total_weight);
         row.gradient = (0..raw.len())
-            .map(|c| {
+            .zip(row.beyond_loss(of))
+            .map(|(c, beyond)| {
                 let p = row.probabilities[c];
                 let plain = if Some(c) == confident {
                     sum_without(&row.mass, c) - row.total_mass * sum_without(&row.probabilities, c)
                 } else {
                     row.total_mass * p - row.mass[c]
                 };
-                scale * (plain + z_slope * p) * row.slopes[c]
+                (of.loss * (plain + z_slope * p) + beyond) * row.slopes[c]
             })
             .collect();
         row
+    }
+
+    /// What entropy and lse have of (11), for each class: −p·(log p + H) is p·((m − s) − Σ p·(m − s)).
+    fn beyond_loss(&self, of: OfSample<R>) -> impl Iterator<Item = R> {
+        self.probabilities.iter().zip(&self.distances).map(move |(&p, &distance)| {
+            if p.value() == 0.0 {
+                return R::zero();
+            }
+            let entropy = if of.entropy.value() == 0.0 {
+                R::zero()
+            } else {
+                of.entropy * p * (distance - self.mean_distance)
+            };
+            entropy + of.log_sum_exp * p
+        })
     }
 }
 

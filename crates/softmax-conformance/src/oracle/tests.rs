@@ -1,9 +1,10 @@
 //! The oracle against answers of an independent program, and against its own differences.
 
-use super::differences::central_difference;
-use super::evaluate::{Oracle, reference};
+use super::differences::{central_difference, difference_along};
+use super::evaluate::{Oracle, reference, upstream_reference};
 use super::inputs::Inputs;
 use super::real::{DoubleDouble, Real};
+use super::upstream::Coefficients;
 use crate::suite::golden_problems;
 use softmax_core::{Dtype, OutputKind, OutputSet, Problem, ndarray};
 
@@ -20,7 +21,7 @@ fn the_loss_has_thirty_digits() {
         let owned = golden.problem();
         let problem = owned.problem().unwrap();
         let inputs = Inputs::new(&problem);
-        let loss = Oracle::<DoubleDouble>::new(&inputs, Dtype::F64, false).loss();
+        let loss = Oracle::<DoubleDouble>::new(&inputs, &Coefficients::default(), Dtype::F64, false).loss();
         let error = relative(loss, golden.expected.loss);
         assert!(error < 1e-29, "off by {error:e} of the loss of {owned:?}");
         problems += 1;
@@ -98,6 +99,37 @@ fn its_gradients_are_its_differences() {
                 let Some(difference) = central_difference(&problem, kind, &index) else { break };
                 let error = (difference - value).abs() / largest;
                 assert!(error < 1e-12, "{kind} at {index:?}: {difference:e} and {value:e}");
+                entries += 1;
+            }
+        }
+    }
+    assert!(entries > 1000, "{entries}");
+}
+
+/// Signed coefficients of losses, entropies and lse, with every option.
+#[test]
+fn its_gradients_with_coefficients_are_the_differences_of_what_they_weigh() {
+    let mut entries = 0;
+    for (k, golden) in golden_problems().into_iter().enumerate() {
+        let owned = golden.problem();
+        let problem = owned.problem().unwrap();
+        let numbers = |salt: usize| -> Vec<f64> {
+            (0..problem.n_samples()).map(|i| ((i * 7 + salt * 3 + k) % 11) as f64 / 4.0 - 1.2).collect()
+        };
+        let coefficients = Coefficients {
+            losses: (k % 4 > 0).then(|| numbers(1)),
+            entropy: (k % 3 > 0).then(|| numbers(2)),
+            log_sum_exp: (k % 2 > 0).then(|| numbers(3)),
+        };
+        let objective =
+            |moved: &Inputs| Oracle::<DoubleDouble>::new(moved, &coefficients, Dtype::F64, false).objective();
+        for (kind, expected) in upstream_reference(&problem, &coefficients, OutputSet::ALL).outputs {
+            let largest = expected.values.iter().fold(1e-3, |max: f64, x| max.max(x.abs()));
+            for (index, &value) in expected.values.indexed_iter() {
+                let index = ndarray::Dimension::slice(&index).to_vec();
+                let Some(difference) = difference_along(&problem, kind, &index, objective) else { break };
+                let error = (difference - value).abs() / largest;
+                assert!(error < 1e-12, "{kind} at {index:?} of problem {k}: {difference:e} and {value:e}");
                 entries += 1;
             }
         }
