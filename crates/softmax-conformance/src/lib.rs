@@ -28,7 +28,7 @@
 //!    ```
 //!
 //! 2. [`Backend`](softmax_core::Backend) for it: its name, and what it supports, where that is not everything but
-//!    half precision, sparse rows and facts of rows. [`SoftmaxBackend`](softmax_core::SoftmaxBackend) for it: call `check`, which refuses
+//!    half precision, sparse rows, facts of rows and two passes. [`SoftmaxBackend`](softmax_core::SoftmaxBackend) for it: call `check`, which refuses
 //!    what it does not support with [`Error::Unsupported`](softmax_core::Error::Unsupported), compute, write what is asked for.
 //! 3. A test, for `cargo test --release` (without, the oracle takes twenty times as long):
 //!
@@ -50,7 +50,9 @@
 //!
 //! 4. Where it has them, overrides of [`loss`](softmax_core::SoftmaxBackend::loss) and
 //!    [`gradients`](softmax_core::SoftmaxBackend::gradients), which are judged too, and
-//!    [`hessian`](softmax_core::SoftmaxBackend::hessian): what it gives is put to the cases `hessian/`.
+//!    [`hessian`](softmax_core::SoftmaxBackend::hessian): what it gives is put to the cases `hessian/`. Of
+//!    [`two_pass`](softmax_core::SoftmaxBackend::two_pass), and [`Feature::TwoPasses`](softmax_core::Feature::TwoPasses) with it: the
+//!    cases `two-pass/`.
 //! 5. [`RandomProblem`]s for an hour, as `softmax verify --minutes 60` draws them; and [`judge_in_turns`], if one instance
 //!    computes in both types.
 //!
@@ -74,6 +76,8 @@
 //!   of the wrong shape.
 //! * **Facts of rows** (`facts/`), of a backend that gives them: each alone, of rows with margins up to 700, of equal scores, of
 //!   ignored labels, and of all classes. Every other case asks for them too.
+//! * **Two passes** (`two-pass/`), of a backend that has them: the small cases with their classes in shards of many sizes, shards
+//!   without a label and shards that are masked whole, and coefficients of losses, entropies and lse of both signs.
 //! * **Memory of earlier calls** (`state/`): none, after other problems, failures and NaN, and where the numbers at an address
 //!   have changed.
 //! * **Found** (`found/`): random problems on which a backend was wrong once.

@@ -8,7 +8,7 @@ use softmax_core::{
     SoftmaxBackend,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// A test: a case judged by the oracle, a property, or a way to behave.
 pub(crate) struct Test<T> {
@@ -63,9 +63,8 @@ impl<T: Element> Test<T> {
         Test { name: name.into(), body: Box::new(body) }
     }
 
-    pub(crate) fn of_case(case: Case) -> Self {
-        // Every backend that the suite is run on is held against the same answer.
-        let expected = OnceLock::new();
+    /// Every backend that the suite is run on is held against the same answer of the oracle, which is worked out once.
+    pub(crate) fn of_case(case: Case, expected: Arc<OnceLock<Reference>>) -> Self {
         Test::new(case.name.clone(), move |subject| {
             let stored = case.stored::<T>();
             match stored.problem() {

@@ -52,7 +52,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-fn problem(n: usize, d: usize, c: usize, has_options: bool) -> OwnedProblem<f64> {
+pub(super) fn problem(n: usize, d: usize, c: usize, has_options: bool) -> OwnedProblem<f64> {
     let mut g = Generator::new((n + d + c) as u64);
     let mut problem = g.problem(n, d, c);
     if has_options {
@@ -71,7 +71,7 @@ fn problem(n: usize, d: usize, c: usize, has_options: bool) -> OwnedProblem<f64>
 }
 
 /// The outputs in which two answers differ by a bit.
-fn differences<T: Element>(a: &Answer<T>, b: &Answer<T>) -> Vec<&'static str> {
+pub(super) fn differences<T: Element>(a: &Answer<T>, b: &Answer<T>) -> Vec<&'static str> {
     let mut names = Vec::new();
     if a.0 != b.0 {
         names.push("loss");

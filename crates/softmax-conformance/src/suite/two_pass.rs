@@ -1,0 +1,350 @@
+//! Two passes, of backends that have them: every case with its classes in shards, coefficients of losses, entropies and lse
+//! against the oracle, and shards that change no bit.
+
+use super::bits;
+use crate::case::Case;
+use crate::generator::{CHOICES, Choices, Generator};
+use crate::oracle::{Coefficients, Reference, upstream_reference};
+use crate::test::{Outcome, Subject, Test, evaluate, given, judge_against};
+use softmax_core::ndarray::{Array1, Array2, Axis, Slice};
+use softmax_core::{
+    ArrayName, Element, Error, Feature, Features, InShards, OutputKind, OutputSet, Outputs, OwnedOutputs,
+    OwnedProblem, OwnedTargets, Problem, Result, RowStatistics, SoftmaxBackend, TwoPass, Upstream,
+};
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+/// How the classes are cut.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// Into so many shards of about a size.
+    Count(usize),
+    /// Into shards of so many classes, the last of which has what is left.
+    Size(usize),
+}
+
+const CUTS: [Cut; 7] =
+    [Cut::Count(1), Cut::Count(2), Cut::Size(5), Cut::Count(3), Cut::Count(7), Cut::Size(1), Cut::Size(16)];
+
+impl Cut {
+    fn name(self) -> String {
+        match self {
+            Cut::Count(count) => format!("{count}-shards"),
+            Cut::Size(size) => format!("shards-of-{size}"),
+        }
+    }
+
+    fn of<B>(self, backend: B) -> InShards<B> {
+        match self {
+            Cut::Count(count) => InShards::new(backend, count),
+            Cut::Size(size) => InShards::of_size(backend, size),
+        }
+    }
+
+    fn ranges(self, classes: usize) -> Vec<Range<usize>> {
+        let size = match self {
+            Cut::Count(count) => classes.div_ceil(count),
+            Cut::Size(size) => size,
+        };
+        (0..classes).step_by(size).map(|first| first..classes.min(first + size)).collect()
+    }
+}
+
+/// Sizes of the problems with coefficients: around lanes, tiles and groups, with few classes and many.
+const SHAPES: [(usize, usize, usize); 10] = [
+    (1, 1, 1),
+    (5, 7, 2),
+    (33, 20, 17),
+    (61, 8, 10),
+    (9, 12, 64),
+    (7, 33, 65),
+    (130, 5, 9),
+    (12, 9, 300),
+    (200, 6, 130),
+    (3, 4, 600),
+];
+
+pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
+    let mut tests = Vec::new();
+    let mut g = Generator::new(71);
+    for (k, (n, d, c)) in SHAPES.into_iter().cycle().take(6 * SHAPES.len()).enumerate() {
+        let choices = if k < SHAPES.len() { Choices([0; CHOICES.len()]) } else { g.choices() };
+        let (cut, asked) = (CUTS[k * 3 % CUTS.len()], Asked::of(k));
+        let mut problem = g.problem_with(n, d, c, choices);
+        let has_targets = k % 7 != 3;
+        if !has_targets {
+            problem.targets = OwnedTargets::None;
+        }
+        let size =
+            format!("{n}x{d}x{c}{}{}", choices.describe(), if has_targets { "" } else { "-no-targets" });
+        let name = format!("two-pass/upstream/{k:02}-{size}-{}-{}", cut.name(), asked.name());
+        let case = Case::new(name, problem);
+        tests.push(Test::new(case.name.clone(), move |subject: &Subject<'_, T>| {
+            where_there_are(subject, || {
+                judge_upstream(subject, &case, cut, asked).unwrap_or_else(Outcome::from)
+            })
+        }));
+    }
+    for (n, d, c, has_options) in [(37, 50, 1031, false), (205, 17, 700, true), (400, 9, 300, false)] {
+        let options = if has_options { "-options" } else { "" };
+        let name = format!("behaviour/shards-{n}x{d}x{c}{options}");
+        tests.push(Test::new(name, move |subject: &Subject<'_, T>| {
+            same_in_shards(subject, &Case::new("", bits::problem(n, d, c, has_options)))
+        }));
+    }
+    tests.push(Test::new("two-pass/refuses-what-does-not-fit", |subject: &Subject<'_, T>| {
+        where_there_are(subject, || refusals(subject))
+    }));
+    tests.extend(hard_cases().into_iter().enumerate().map(|(k, case)| in_shards(k, case, Arc::default())));
+    tests
+}
+
+/// Whether a case is worth its time in shards too: large ones are there for the kernels' sizes.
+pub(super) fn is_small(case: &Case) -> bool {
+    let ((n, d), c) = (case.problem.features.dim(), case.problem.weights.ncols());
+    n * (d + 20) * c <= 100_000
+}
+
+/// A case with its classes in shards, cut in one way or another: its answer is what it is without shards.
+pub(super) fn in_shards<T: Element>(k: usize, case: Case, expected: Arc<OnceLock<Reference>>) -> Test<T> {
+    let cut = CUTS[k % CUTS.len()];
+    let name = format!("two-pass/{}/{}", cut.name(), case.name);
+    let test = Test::of_case(case, expected);
+    Test::new(name, move |subject: &Subject<'_, T>| {
+        where_there_are(subject, || {
+            let factory = || Box::new(cut.of(subject.make())) as Box<dyn SoftmaxBackend<T>>;
+            test.run(&Subject { factory: &factory })
+        })
+    })
+}
+
+fn where_there_are<T: Element>(subject: &Subject<'_, T>, test: impl FnOnce() -> Outcome) -> Outcome {
+    match subject.make().two_pass() {
+        Some(_) => test(),
+        None => Outcome::NotApplicable("the backend has no two passes".to_owned()),
+    }
+}
+
+/// Shards without a label, shards that are masked whole, and maxima that are far apart.
+fn hard_cases() -> Vec<Case> {
+    let mut g = Generator::new(72);
+    let mut cases = Vec::new();
+    for masked in [0..5, 5..10, 10..15, 5..15, 0..14] {
+        for soft in [false, true] {
+            let mut problem = g.problem(9, 4, 15);
+            let mut bias = g.vector(15, -1.0, 1.0);
+            bias.slice_axis_mut(Axis(0), Slice::from(masked.clone())).fill(f64::NEG_INFINITY);
+            let open: Vec<usize> = (0..15).filter(|c| !masked.contains(c)).collect();
+            problem.targets = if soft {
+                let mut targets = g.matrix(9, 15, 0.0, 1.0);
+                targets.slice_axis_mut(Axis(1), Slice::from(masked.clone())).fill(0.0);
+                OwnedTargets::Soft(targets)
+            } else {
+                OwnedTargets::Labels(Array1::from_shape_fn(9, |i| open[i % open.len()] as i64))
+            };
+            problem.bias = Some(bias);
+            let kind = if soft { "soft" } else { "labels" };
+            cases.push(Case::new(format!("masked-{}-to-{}-{kind}", masked.start, masked.end), problem));
+        }
+    }
+    for margin in [30.0, 80.0, 300.0] {
+        let mut problem = g.problem(12, 3, 20);
+        problem.bias = Some(Array1::from_shape_fn(20, |c| margin * (c / 7) as f64));
+        problem.objective.label_smoothing = 0.1;
+        cases.push(Case::new(format!("margins-of-{margin}-between-shards"), problem));
+    }
+    let mut problem = g.problem(20, 3, 21);
+    problem.targets = OwnedTargets::Labels(Array1::from_elem(20, 20));
+    cases.push(Case::new("all-labels-in-the-last-shard", problem));
+    cases
+}
+
+/// Which coefficients are given.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    losses: bool,
+    entropy: bool,
+    log_sum_exp: bool,
+}
+
+impl Asked {
+    fn of(k: usize) -> Self {
+        Asked { losses: k % 4 != 1, entropy: k % 3 != 1, log_sum_exp: k % 5 < 3 }
+    }
+
+    fn name(self) -> String {
+        let words = [(self.losses, "g"), (self.entropy, "h"), (self.log_sum_exp, "k")];
+        let words: Vec<&str> = words.iter().filter(|(given, _)| *given).map(|(_, word)| *word).collect();
+        if words.is_empty() { "defaults".to_owned() } else { words.join("") }
+    }
+
+    /// Of both signs, and some of them 0.
+    fn draw<T: Element>(self, g: &mut Generator, n: usize) -> [Option<Array1<T>>; 3] {
+        [self.losses, self.entropy, self.log_sum_exp].map(|given| {
+            given.then(|| {
+                g.vector(n, -2.0, 2.0).mapv(|x| if x.abs() < 0.2 { T::zero() } else { T::narrow(x) })
+            })
+        })
+    }
+}
+
+/// Statistics of all classes, from shards.
+fn statistics<T: Element>(
+    passes: &mut dyn TwoPass<T>,
+    problem: &Problem<'_, T>,
+    ranges: &[Range<usize>],
+) -> Result<RowStatistics<T>> {
+    // From the right, so that the order of merging is another one than that of `InShards`.
+    let mut of_shards = Vec::new();
+    for classes in ranges {
+        of_shards.push(passes.forward(&problem.shard(classes.clone()))?);
+    }
+    let last = of_shards.pop().ok_or(Error::NoClasses)?;
+    of_shards.into_iter().rev().try_fold(last, |merged, statistics| statistics.merge(merged))
+}
+
+fn judge_upstream<T: Element>(
+    subject: &Subject<'_, T>,
+    case: &Case,
+    cut: Cut,
+    asked: Asked,
+) -> Result<Outcome> {
+    let owned = case.narrowed::<T>();
+    let problem = owned.problem()?;
+    let (n, ranges) = (problem.n_samples(), cut.ranges(problem.n_classes()));
+    let mut g = Generator::new((n + ranges.len()) as u64);
+    let [losses, entropy, log_sum_exp] = asked.draw::<T>(&mut g, n);
+    let upstream = Upstream {
+        losses: losses.as_ref().map(|a| a.view()),
+        entropy: entropy.as_ref().map(|a| a.view()),
+        log_sum_exp: log_sum_exp.as_ref().map(|a| a.view()),
+    };
+    let mut backend = subject.make();
+    let kinds = [
+        OutputKind::WeightsGradient,
+        OutputKind::FeaturesGradient,
+        OutputKind::BiasGradient,
+        OutputKind::SampleLosses,
+        OutputKind::LogSumExp,
+        OutputKind::Predicted,
+        OutputKind::Entropy,
+    ];
+    let set = given(backend.as_ref(), kinds.into_iter().collect());
+    let passes = backend.two_pass().expect("asked before");
+    let statistics = statistics(passes, &problem, &ranges)?;
+    let mut outputs = OwnedOutputs::zeros(&problem, set);
+    let shard = problem.shard(ranges[ranges.len() / 2].clone());
+    let mut of_rows = Outputs {
+        sample_losses: outputs.sample_losses.as_mut().map(|a| a.view_mut()),
+        log_sum_exp: outputs.log_sum_exp.as_mut().map(|a| a.view_mut()),
+        predicted: outputs.predicted.as_mut().map(|a| a.view_mut()),
+        entropy: outputs.entropy.as_mut().map(|a| a.view_mut()),
+        ..Outputs::default()
+    };
+    let evaluation = passes.summarize(&shard, &statistics, &mut of_rows)?;
+    outputs.weights_gradient.iter_mut().for_each(|a| a.fill(T::nan()));
+    outputs.features_gradient.iter_mut().for_each(|a| a.fill(T::nan()));
+    outputs.bias_gradient.iter_mut().for_each(|a| a.fill(T::nan()));
+    for classes in ranges {
+        let mut of_shard = Outputs {
+            weights_gradient: outputs
+                .weights_gradient
+                .as_mut()
+                .map(|a| a.slice_axis_mut(Axis(1), Slice::from(classes.clone()))),
+            bias_gradient: outputs
+                .bias_gradient
+                .as_mut()
+                .map(|a| a.slice_axis_mut(Axis(0), Slice::from(classes.clone()))),
+            features_gradient: outputs.features_gradient.as_mut().map(|a| a.view_mut()),
+            ..Outputs::default()
+        };
+        passes.backward(&problem.shard(classes), &statistics, &upstream, &mut of_shard)?;
+    }
+    let widened = |given: &Option<Array1<T>>| given.as_ref().map(|a| a.iter().map(|x| x.widen()).collect());
+    let coefficients = Coefficients {
+        losses: widened(&losses),
+        entropy: widened(&entropy),
+        log_sum_exp: widened(&log_sum_exp),
+    };
+    let expected = upstream_reference(&problem, &coefficients, set);
+    Ok(judge_against(&expected, &evaluation, &outputs, set))
+}
+
+/// Shards that begin at the multiples that the backend names.
+fn same_in_shards<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome {
+    let Some(multiple) = subject.make().two_pass().and_then(|passes| passes.shard_multiple()) else {
+        return Outcome::NotApplicable("the backend does not promise the same bits in shards".to_owned());
+    };
+    Outcome::of_calls(|| {
+        let stored = case.stored::<T>();
+        let problem = stored.problem()?;
+        let is_sparse = matches!(problem.features(), Features::Csr(_));
+        let set = given(&InShards::new(subject.make(), 1), OutputSet::ALL);
+        let set = if is_sparse { set.without(OutputKind::FeaturesGradient) } else { set };
+        let expected = evaluate(subject.make().as_mut(), &problem, set)?;
+        let mut messages = Vec::new();
+        for size in [problem.n_classes(), 2 * multiple, multiple] {
+            let found = evaluate(&mut InShards::of_size(subject.make(), size), &problem, set)?;
+            let differ = bits::differences(&found, &expected);
+            if !differ.is_empty() {
+                messages.push(format!("shards of {size} classes: other bits in {}", differ.join(", ")));
+            }
+        }
+        Ok(messages)
+    })
+}
+
+fn refusals<T: Element>(subject: &Subject<'_, T>) -> Outcome {
+    let owned: OwnedProblem<T> = Case::new("", Generator::new(73).problem(8, 3, 9)).narrowed();
+    Outcome::of_calls(|| {
+        let problem = owned.problem()?;
+        let mut backend = subject.make();
+        let mut messages = Vec::new();
+        let mut refused = |what: &str, answer: Result<()>, is_right: fn(&Error) -> bool| match answer {
+            Err(error) if is_right(&error) => {}
+            Err(error) => messages.push(format!("{what}: {error}, which is another error than expected")),
+            Ok(()) => messages.push(format!("{what}: expected an error, found an answer")),
+        };
+        let is_of_classes = |error: &Error| matches!(error, Error::Classes { .. });
+        let shards = [problem.shard(0..4), problem.shard(4..9)];
+        refused("the loss of a shard", backend.loss(&shards[0]).map(drop), is_of_classes);
+        let passes = backend.two_pass().expect("asked before");
+        let first = passes.forward(&shards[0])?;
+        let second = passes.forward(&shards[1])?;
+        refused("shards in another order", second.clone().merge(first.clone()).map(drop), is_of_classes);
+        refused("the same shard twice", first.clone().merge(first.clone()).map(drop), is_of_classes);
+        let fewer = passes.forward(&problem.rows(0..5).shard(4..9))?;
+        let is_shape = |error: &Error| matches!(error, Error::Shape { .. });
+        refused("shards of other samples", first.clone().merge(fewer).map(drop), is_shape);
+        let none = || Upstream::default();
+        let mut dw = Array2::from_elem((3, 4), T::zero());
+        let mut backward = |statistics: &RowStatistics<T>, upstream: &Upstream<'_, T>, classes: usize| {
+            let view = dw.slice_axis_mut(Axis(1), Slice::from(..classes as isize));
+            let mut outputs = Outputs { weights_gradient: Some(view), ..Outputs::default() };
+            passes.backward(&shards[0], statistics, upstream, &mut outputs)
+        };
+        refused("statistics of a shard", backward(&first, &none(), 4), is_of_classes);
+        let all = first.merge(second)?;
+        refused("dW of other classes", backward(&all, &none(), 3), is_shape);
+        let few = Array1::from_elem(7, T::one());
+        let given = || Some(few.view());
+        let is_upstream = |error: &Error| {
+            matches!(error, Error::Shape { array: ArrayName::Upstream, expected: 8, found: 7, .. })
+        };
+        for (what, upstream) in [
+            ("seven losses", Upstream { losses: given(), ..none() }),
+            ("seven entropies", Upstream { entropy: given(), ..none() }),
+            ("seven lse", Upstream { log_sum_exp: given(), ..none() }),
+        ] {
+            refused(what, backward(&all, &upstream, 4), is_upstream);
+        }
+        backward(&all, &none(), 4)?;
+        let of_shard = passes.forward(&shards[0])?;
+        let summary = passes.summarize(&shards[1], &of_shard, &mut Outputs::default());
+        refused("a summary of a shard", summary.map(drop), is_of_classes);
+        if subject.make().supports(Feature::TwoPasses) == subject.make().two_pass().is_none() {
+            messages.push("what the backend says of two passes is not what it has".to_owned());
+        }
+        Ok(messages)
+    })
+}
