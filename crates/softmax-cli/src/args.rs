@@ -139,6 +139,8 @@ pub(crate) struct CompareArgs {
     /// Ask for the gradient of the features too
     #[arg(long)]
     pub(crate) dx: bool,
+    #[command(flatten)]
+    pub(crate) passes: PassesArgs,
     /// The backend that speed-ups are relative to [default: the first]
     #[arg(long, value_name = "NAME")]
     pub(crate) baseline: Option<String>,
@@ -151,6 +153,34 @@ pub(crate) struct CompareArgs {
     /// Write the result to a file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// In how many passes a backend computes.
+#[derive(Debug, Args)]
+pub(crate) struct PassesArgs {
+    /// One pass, or two: statistics of the rows first, and then gradients, by backends that have both
+    #[arg(long, value_enum, default_value_t = Pass::One)]
+    pub(crate) pass: Pass,
+    /// How many shards the classes are cut into, with --pass two [default: 1]
+    #[arg(long, value_name = "K", value_parser = parse_count)]
+    pub(crate) shards: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pass {
+    One,
+    Two,
+}
+
+impl PassesArgs {
+    /// How many shards there are in two passes, if there are two.
+    pub(crate) fn shards(&self) -> anyhow::Result<Option<usize>> {
+        match (self.pass, self.shards) {
+            (Pass::One, None) => Ok(None),
+            (Pass::One, Some(_)) => anyhow::bail!("--shards: expected --pass two, found --pass one"),
+            (Pass::Two, shards) => Ok(Some(shards.unwrap_or(1))),
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -220,6 +250,8 @@ pub(crate) struct GradcheckArgs {
     /// Entries of the gradient of the features too
     #[arg(long)]
     pub(crate) dx: bool,
+    #[command(flatten)]
+    pub(crate) passes: PassesArgs,
     /// How many entries
     #[arg(long, value_name = "K", default_value_t = 20, value_parser = parse_count)]
     pub(crate) samples: usize,

@@ -133,6 +133,7 @@ impl Bench<'_> {
             timing: &self.args.timing,
             baseline: None,
             threads: task.threads,
+            shards: None,
             simd: None,
         };
         pool.install(|| side_by_side::compare(&source, &entries, &plan))

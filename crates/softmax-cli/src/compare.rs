@@ -58,6 +58,7 @@ fn load_and_compare<T: BackendElement>(args: &CompareArgs, entries: &[&Entry]) -
         timing: &args.timing,
         baseline: args.baseline.as_deref(),
         threads,
+        shards: args.passes.shards()?,
         simd: args.simd,
     };
     side_by_side::compare(&source, entries, &plan)

@@ -41,7 +41,7 @@ fn run_as<T: BackendElement>(
     let mut dataset = read_npz::<T>(&args.data, args.storage).map_err(in_words_of_flags)?;
     let threads = Some(machine::set_threads(args.threads)?);
     check_simd(args.simd, &[entry])?;
-    let mut backend = entry.make::<T>(Setup { threads, level: args.simd });
+    let mut backend = entry.make::<T>(Setup { threads, level: args.simd, shards: None });
     if let Some(feature) =
         lacking_storage(backend.as_ref(), &dataset.problem(objective).map_err(in_words_of_flags)?)
     {

@@ -71,7 +71,7 @@ fn check<T: BackendElement>(
     let tolerance = args.tolerance.unwrap_or(tolerance);
     let mut source = Source::<T>::load(&args.problem, &args.objective)?;
     let threads = Some(machine::set_threads(None)?);
-    let mut backend = entry.make::<T>(Setup { threads, ..Setup::default() });
+    let mut backend = entry.make::<T>(Setup { threads, shards: args.passes.shards()?, ..Setup::default() });
     if lacking_storage(backend.as_ref(), &source.problem()?).is_some() {
         source = source.widened();
     }

@@ -137,7 +137,7 @@ impl<'a> Contest<'a> {
         for (contender, one) in contenders.into_iter().zip(timed) {
             one.time = Time::of(std::mem::take(&mut contender.seconds));
         }
-        let record = problem_record(&problem, source, set, task.threads);
+        let record = problem_record(&problem, source, set, task.threads, None);
         Ok(Comparison::new(record, reference_record(&reference), measured, skipped, None))
     }
 }

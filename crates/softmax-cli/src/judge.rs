@@ -12,6 +12,7 @@ pub(crate) fn problem_record<T: BackendElement>(
     source: &Source<T>,
     set: OutputSet,
     threads: usize,
+    shards: Option<usize>,
 ) -> ProblemRecord {
     ProblemRecord {
         shape: Shape { n: problem.n_samples(), d: problem.n_features(), c: problem.n_classes() },
@@ -22,6 +23,7 @@ pub(crate) fn problem_record<T: BackendElement>(
         threads,
         cpu: cpu(),
         gradients: set.iter().map(Quantity::Output).collect(),
+        shards,
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Plan<'a> {
     /// The backend that speed-ups are relative to; the first where there is none.
     pub(crate) baseline: Option<&'a str>,
     pub(crate) threads: usize,
+    /// How many shards there are in two passes, if there are two.
+    pub(crate) shards: Option<usize>,
     /// The vector instructions of `fused`.
     pub(crate) simd: Option<Level>,
 }
@@ -30,7 +32,7 @@ pub(crate) fn compare<T: BackendElement>(
     plan: &Plan<'_>,
 ) -> anyhow::Result<Comparison> {
     let problem = source.problem()?;
-    let setup = Setup { threads: Some(plan.threads), level: plan.simd };
+    let setup = Setup { threads: Some(plan.threads), level: plan.simd, shards: plan.shards };
     let set = source::gradients(&problem, plan.dx);
     require_reference(&source.dataset.origin, &problem, set)?;
     let progress = Progress::new(entries.len());
@@ -81,7 +83,7 @@ pub(crate) fn compare<T: BackendElement>(
         (measured.time, measured.device_s) = (time, device_s);
     }
     let measured = checked.into_iter().map(|(measured, _)| measured).collect();
-    let record = problem_record(&problem, source, set, plan.threads);
+    let record = problem_record(&problem, source, set, plan.threads, plan.shards);
     Ok(Comparison::new(record, reference_record(&reference), measured, skipped, plan.baseline))
 }
 

@@ -39,6 +39,9 @@ pub struct ProblemRecord {
     pub cpu: String,
     /// What is asked for beside the loss: dW, db, dX.
     pub gradients: Vec<Quantity>,
+    /// How many shards the classes are cut into, in two passes. `None`: one pass.
+    #[serde(default)]
+    pub shards: Option<usize>,
 }
 
 /// The oracle's answer.
@@ -148,9 +151,14 @@ impl ProblemRecord {
         self.gradients.contains(&Quantity::Output(OutputKind::FeaturesGradient))
     }
 
-    /// The gradients asked for, as words in a sentence: `dW, dX`.
+    /// The gradients asked for, as words in a sentence: `dW, dX`, or `dW, dX in two passes`.
     pub fn gradients(&self) -> String {
-        self.gradients.iter().map(|output| output.symbol()).collect::<Vec<_>>().join(", ")
+        let symbols = self.gradients.iter().map(|output| output.symbol()).collect::<Vec<_>>().join(", ");
+        match self.shards {
+            None => symbols,
+            Some(1) => format!("{symbols} in two passes"),
+            Some(shards) => format!("{symbols} in two passes, classes in {shards} shards"),
+        }
     }
 }
 

@@ -38,6 +38,7 @@ fn comparison(backends: Vec<Measured>) -> Comparison {
         threads: 2,
         cpu: "a processor".to_owned(),
         gradients: vec![Quantity::Output(OutputKind::WeightsGradient)],
+        shards: None,
     };
     let reference = ReferenceRecord { loss: 1.5, arithmetic: "double-double oracle".to_owned() };
     Comparison::new(problem, reference, backends, vec![Skipped::new("jax", "is not there")], None)

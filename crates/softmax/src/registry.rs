@@ -1,6 +1,6 @@
 //! Which backends there are, by name, and how one is made.
 
-use softmax_core::{Element, Setting, SoftmaxBackend};
+use softmax_core::{Element, InShards, Setting, SoftmaxBackend};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +13,8 @@ pub struct Setup {
     /// The vector instructions of `fused`. By default the widest that the machine has.
     #[cfg(feature = "fused")]
     pub level: Option<crate::Level>,
+    /// In two passes, with the classes in so many shards ([`InShards`]). By default in one pass.
+    pub shards: Option<usize>,
 }
 
 type Factory<T> = Arc<dyn Fn(Setup) -> Box<dyn SoftmaxBackend<T>> + Send + Sync>;
@@ -87,13 +89,20 @@ pub trait BackendElement: Element {
 
 impl BackendElement for f32 {
     fn make(entry: &Entry, setup: Setup) -> Box<dyn SoftmaxBackend<Self>> {
-        (entry.f32)(setup)
+        in_passes((entry.f32)(setup), setup)
     }
 }
 
 impl BackendElement for f64 {
     fn make(entry: &Entry, setup: Setup) -> Box<dyn SoftmaxBackend<Self>> {
-        (entry.f64)(setup)
+        in_passes((entry.f64)(setup), setup)
+    }
+}
+
+fn in_passes<T: Element>(backend: Box<dyn SoftmaxBackend<T>>, setup: Setup) -> Box<dyn SoftmaxBackend<T>> {
+    match setup.shards {
+        None => backend,
+        Some(shards) => Box::new(InShards::new(backend, shards)),
     }
 }
 

@@ -346,3 +346,20 @@ fn a_full_disk_and_a_place_to_read_only_are_one_line() {
         assert!(said.contains("No space left"), "{args}: {said}");
     }
 }
+
+#[test]
+fn two_passes_agree_with_the_oracle_and_with_differences() {
+    let args = format!("{QUICK} --dx --pass two --shards 3 --label-smoothing 0.1 --l2 0.1 --format json");
+    let json: serde_json::Value = serde_json::from_str(&success(&words(&args), here())).unwrap();
+    assert_eq!(json["agree"], true);
+    assert_eq!(json["problem"]["shards"], 3);
+    assert_eq!(json["backends"].as_array().unwrap().len(), 3);
+    let args = "gradcheck --pass two --samples 6 --dtype f64 --limit 50 --softcap 5 --dx";
+    assert!(success(&words(args), here()).contains("fused"));
+}
+
+#[test]
+fn shards_are_refused_in_one_pass() {
+    let error = refusal(&words("compare --synthetic 4x3x2 --shards 2"), here());
+    assert!(error.contains("--shards: expected --pass two"), "{error}");
+}
