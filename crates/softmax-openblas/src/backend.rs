@@ -47,7 +47,7 @@ impl<T: Element> Backend for OpenBlas<T> {
     }
 
     fn supports(&self, feature: Feature) -> bool {
-        !feature.is_storage()
+        !feature.is_storage() && feature != Feature::TwoPasses
     }
 }
 
