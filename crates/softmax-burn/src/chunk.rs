@@ -1,6 +1,7 @@
 //! Some rows in closed form: formulas (3) to (8), in as few operations on all of their scores as there can be. What concerns
 //! the largest score and the label alone is done in columns.
 
+use crate::facts::{Facts, FactsWanted, mean_distance};
 use crate::functions::{exp, log1p};
 use crate::problem::{Inputs, TargetMass};
 use crate::scores::scores;
@@ -15,6 +16,9 @@ pub(crate) struct Chunk {
     rest: Tensor<2>,
     /// ∂s/∂raw, where there is a softcap.
     slopes: Option<Tensor<2>>,
+    /// s and m, where they are kept for a gradient of entropies.
+    scores: Option<(Tensor<2>, Tensor<2>)>,
+    pub(crate) facts: Facts,
     /// argmax_c s.
     pub(crate) best: Tensor<2, Int>,
     pub(crate) lse: Tensor<2>,
@@ -24,8 +28,9 @@ pub(crate) struct Chunk {
 
 impl Chunk {
     /// (1) to (6).
-    pub(crate) fn new(inputs: &Inputs, objective: &Objective) -> Self {
+    pub(crate) fn new(inputs: &Inputs, objective: &Objective, asked: &Asked) -> Self {
         let (scores, slopes) = scores(inputs, objective);
+        let kept = (asked.entropy.is_some() || asked.facts.is_some()).then(|| scores.clone());
         let (_, best) = scores.clone().max_dim_with_indices(1);
         let max = scores.clone().gather(1, best.clone());
         let shifted = scores - max.clone();
@@ -35,7 +40,11 @@ impl Chunk {
         let defect = max.clone() - max.clone();
         let rest = other_exps.clone().sum_dim(1) + defect;
         let log_rest = log1p(rest.clone());
-        let lse = max + log_rest.clone();
+        let lse = max.clone() + log_rest.clone();
+        let facts = match (&asked.facts, &kept) {
+            (Some(wanted), Some(scores)) => Facts::new(wanted, scores, &max, &other_exps, &rest),
+            _ => Facts::default(),
+        };
 
         let mut losses = inputs.mass.total.clone() * log_rest - cross;
         if objective.z_loss != 0.0 {
@@ -45,11 +54,15 @@ impl Chunk {
         if let Some(ignored) = &inputs.ignored {
             losses = losses.mask_fill(ignored.clone(), 0.0);
         }
-        Chunk { other_exps, rest, slopes, best, lse, losses }
+        Chunk { other_exps, rest, slopes, scores: kept.map(|scores| (scores, max)), facts, best, lse, losses }
     }
 
-    /// (8): G (N×C).
-    pub(crate) fn score_gradient(self, inputs: &Inputs, objective: &Objective) -> Tensor<2> {
+    /// (8): G (N×C); or, where entropies are asked for with coefficients, what they have of (11).
+    pub(crate) fn score_gradient(self, inputs: &Inputs, objective: &Objective, asked: &Asked) -> Tensor<2> {
+        if let (Some(coefficients), Some((scores, max))) = (&asked.entropy, self.scores.clone()) {
+            let scale = coefficients.clone() * (1.0 / objective.temperature);
+            return self.entropy_gradient(inputs, &scores, &max, &scale);
+        }
         let Chunk { other_exps, rest, slopes, best, lse, .. } = self;
         let total_mass = inputs.mass.total.clone();
         let sum = rest.clone() + 1.0;
@@ -76,12 +89,45 @@ impl Chunk {
         if let Some(slopes) = slopes {
             gradient = gradient * slopes;
         }
-        match &inputs.ignored {
-            None => gradient,
-            Some(ignored) => {
-                let shape = gradient.dims();
-                gradient.mask_fill(ignored.clone().expand(shape), 0.0)
-            }
+        inputs.counted(gradient)
+    }
+
+    /// −h·p·(log p + H), as h·p·((m − s) − Σ p·(m − s)), which is all that there is of it at the largest score.
+    fn entropy_gradient(
+        self,
+        inputs: &Inputs,
+        scores: &Tensor<2>,
+        max: &Tensor<2>,
+        scale: &Tensor<2>,
+    ) -> Tensor<2> {
+        let Chunk { other_exps, rest, slopes, best, .. } = self;
+        let mean = mean_distance(scores, max, &other_exps, &rest);
+        let of_exps = scale.clone() / (rest + 1.0);
+        let is_nothing = other_exps.clone().equal_elem(0.0);
+        let distances = (max.clone() - scores.clone() - mean.clone()).mask_fill(is_nothing, 0.0);
+        let gradient = other_exps * distances * of_exps.clone();
+        let mut gradient = gradient.scatter(1, best, -(mean * of_exps), IndexingUpdateOp::Assign);
+        if let Some(slopes) = slopes {
+            gradient = gradient * slopes;
+        }
+        inputs.counted(gradient)
+    }
+}
+
+/// What is asked of the rows beside losses and their gradients.
+#[derive(Clone, Default)]
+pub(crate) struct Asked {
+    pub(crate) facts: Option<FactsWanted>,
+    /// Coefficients of the entropies (N×1): the gradients are then those of Σ h·H, and not of the losses.
+    pub(crate) entropy: Option<Tensor<2>>,
+}
+
+impl Asked {
+    /// Of some of the samples.
+    pub(crate) fn rows(&self, rows: std::ops::Range<usize>) -> Self {
+        Asked {
+            facts: self.facts.as_ref().map(|facts| facts.rows(rows.clone())),
+            entropy: self.entropy.clone().map(|entropy| entropy.slice([rows, 0..1])),
         }
     }
 }

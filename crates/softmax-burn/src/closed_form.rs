@@ -1,5 +1,6 @@
+use crate::chunk::Asked;
 use crate::devices;
-use crate::host::{clear_uncounted_rows, evaluate_nothing, loss, write};
+use crate::host::{clear_uncounted_rows, evaluate_nothing, facts_wanted, loss, write, write_facts};
 use crate::native::by_chunks;
 use crate::place::Place;
 use crate::problem::Inputs;
@@ -85,7 +86,9 @@ impl Backend for Burn {
 
     /// Not f64 on a device that lacks it, or a function of it: SPIR-V has no exponential.
     fn supports(&self, feature: Feature) -> bool {
-        !feature.is_storage() && !feature.is_row_fact() && (feature != Feature::F64 || self.place.has_f64())
+        !feature.is_storage()
+            && feature != Feature::TwoPasses
+            && (feature != Feature::F64 || self.place.has_f64())
     }
 }
 
@@ -101,12 +104,14 @@ impl<T: Element> SoftmaxBackend<T> for Burn {
         self.sync()?;
         let start = Instant::now();
         let inputs = Inputs::new(&uploaded).with_total_weight(problem.total_weight() / unit);
-        let results = by_chunks(&inputs, &uploaded.objective, wanted(outputs), self.chunk_rows);
+        let asked = Asked { facts: facts_wanted(problem, outputs, &self.place.device), entropy: None };
+        let results = by_chunks(&inputs, &uploaded.objective, wanted(outputs), &asked, self.chunk_rows);
         self.sync()?;
         self.device_time = Some(start.elapsed());
 
         let name = self.place.name.as_str();
         let (loss_sum, predicted) = write(results.losses, results.lse, results.best, unit, outputs, name)?;
+        write_facts(results.facts, outputs, name)?;
         let loss = loss(loss_sum, problem);
         let accumulate = outputs.accumulate;
         if let (Some(dw), Some(gradient)) = (&mut outputs.weights_gradient, results.weights_gradient) {

@@ -1,9 +1,10 @@
 //! What the backends share: outputs back to the host, and what is computed there.
 
-use crate::transfer::{count_correct, download_classes, download_f64, download_vector, l2};
-use burn::tensor::{Int, Tensor};
+use crate::facts::{Facts, FactsWanted};
+use crate::transfer::{count_correct, download_classes, download_f64, download_matrix, download_vector, l2};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use softmax_core::ndarray::{ArrayViewMut2, CowArray, Ix2};
-use softmax_core::{Element, Evaluation, Outputs, Problem, Result};
+use softmax_core::{Element, Evaluation, Feature, OutputKind, Outputs, Problem, Result};
 
 /// Writes the outputs that the forward pass has, and gives the sum of the losses in f64 and the predicted classes. The
 /// losses come in units.
@@ -27,6 +28,46 @@ pub(crate) fn write<T: Element>(
         out.iter_mut().zip(&predicted).for_each(|(out, &class)| *out = class);
     }
     Ok((losses.iter().sum(), predicted))
+}
+
+/// The facts of rows that are asked for, with the labels that they are of.
+pub(crate) fn facts_wanted<T: Element>(
+    problem: &Problem<'_, T>,
+    outputs: &Outputs<'_, T>,
+    device: &Device,
+) -> Option<FactsWanted> {
+    if !outputs.needs(problem).iter().any(Feature::is_row_fact) {
+        return None;
+    }
+    let n = problem.n_samples();
+    let label = |i| problem.labelled_class(i).map_or(-1, |class| class as i64);
+    let labels = Tensor::from_data(TensorData::new((0..n).map(label).collect::<Vec<i64>>(), [n, 1]), device);
+    let kinds = OutputKind::ALL.iter().copied().filter(|&kind| outputs.wants(kind)).collect();
+    Some(FactsWanted { kinds, labels, top: outputs.top().unwrap_or(0) })
+}
+
+/// Writes the facts of rows that are asked for.
+pub(crate) fn write_facts<T: Element>(
+    facts: Facts,
+    outputs: &mut Outputs<'_, T>,
+    backend: &str,
+) -> Result<()> {
+    if let (Some(out), Some(column)) = (&mut outputs.entropy, facts.entropy) {
+        download_vector(column, out, false, backend)?;
+    }
+    if let (Some(out), Some(column)) = (&mut outputs.label_log_prob, facts.label_log_prob) {
+        download_vector(column, out, false, backend)?;
+    }
+    if let (Some(out), Some(column)) = (&mut outputs.label_rank, facts.label_rank) {
+        out.iter_mut().zip(download_classes(column, backend)?).for_each(|(out, rank)| *out = rank);
+    }
+    if let (Some(out), Some(classes)) = (&mut outputs.top_classes, facts.top_classes) {
+        out.iter_mut().zip(download_classes(classes, backend)?).for_each(|(out, class)| *out = class);
+    }
+    if let (Some(out), Some(log_prob)) = (&mut outputs.top_log_prob, facts.top_log_prob) {
+        download_matrix(log_prob, out, false, backend)?;
+    }
+    Ok(())
 }
 
 /// The loss (7), whose penalty is summed on the host in f64: W² may be more than the device's type holds.

@@ -33,6 +33,7 @@ mod autodiff;
 mod chunk;
 mod closed_form;
 mod devices;
+mod facts;
 mod forward;
 mod functions;
 mod host;

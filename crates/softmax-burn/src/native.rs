@@ -1,7 +1,8 @@
 //! The native call: tensors in, tensors out.
 
-use crate::chunk::Chunk;
-use crate::problem::{DeviceProblem, Inputs};
+use crate::chunk::{Asked, Chunk};
+use crate::facts::{Facts, FactsWanted};
+use crate::problem::{DeviceProblem, DeviceTargets, Inputs};
 use burn::tensor::{Int, Tensor};
 use softmax_core::{Objective, OutputKind, OutputSet};
 use std::ops::Range;
@@ -32,17 +33,25 @@ pub struct DeviceOutputs {
     pub log_sum_exp: Option<Tensor<1>>,
     /// The class with the largest score (N).
     pub predicted: Option<Tensor<1, Int>>,
+    /// H (N), in nats.
+    pub entropy: Option<Tensor<1>>,
+    /// log p of the label (N); NaN where it is no class, and with soft targets.
+    pub label_log_prob: Option<Tensor<1>>,
+    /// How many classes have a larger score than the label (N); C where it is no class, and with soft targets.
+    pub label_rank: Option<Tensor<1, Int>>,
 }
 
 /// The loss, and of its gradients and other outputs those that are asked for: formulas (1) to (9) of [`softmax_core`], a
-/// chunk of rows after the other, so that no N×C scores are held. Nothing crosses to the host.
+/// chunk of rows after the other, so that no N×C scores are held. Nothing crosses to the host. The best classes are not among
+/// them.
 ///
 /// # Panics
 /// As Burn's operations do, where shapes, devices or types do not fit, or there are no samples.
 pub fn evaluate(problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
     let problem = problem.without_autodiff();
     let inputs = Inputs::new(&problem);
-    let results = by_chunks(&inputs, &problem.objective, wanted, None);
+    let asked = Asked { facts: facts_wanted(&problem, wanted), entropy: None };
+    let results = by_chunks(&inputs, &problem.objective, wanted, &asked, None);
     let mut loss = (results.losses.clone().sum_dim(0) / inputs.total_weight.clone()).reshape([1]);
     if problem.objective.l2 != 0.0 {
         loss = loss + problem.weights.square().sum() * (problem.objective.l2 / 2.0);
@@ -57,7 +66,52 @@ pub fn evaluate(problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
         sample_losses: vector(OutputKind::SampleLosses, results.losses),
         log_sum_exp: vector(OutputKind::LogSumExp, results.lse),
         predicted: wanted.contains(OutputKind::Predicted).then(|| results.best.reshape([n])),
+        entropy: results.facts.entropy.map(|column| column.reshape([n])),
+        label_log_prob: results.facts.label_log_prob.map(|column| column.reshape([n])),
+        label_rank: results.facts.label_rank.map(|column| column.reshape([n])),
     }
+}
+
+/// The gradients of Σ h·H that are asked for, with coefficients h (N): dW, dX and db.
+pub(crate) fn entropy_gradients(
+    problem: &DeviceProblem,
+    coefficients: Tensor<1>,
+    wanted: OutputSet,
+) -> DeviceGradients {
+    let problem = problem.without_autodiff();
+    let inputs = Inputs::new(&problem);
+    let [n] = coefficients.dims();
+    let asked = Asked { facts: None, entropy: Some(coefficients.reshape([n, 1])) };
+    let objective = Objective { l2: 0.0, ..problem.objective };
+    let results = by_chunks(&inputs, &objective, wanted, &asked, None);
+    DeviceGradients {
+        weights: results.weights_gradient,
+        features: results.features_gradient,
+        bias: results.bias_gradient,
+    }
+}
+
+/// Gradients: dW (D×C), dX (N×D) and db (1×C).
+pub(crate) struct DeviceGradients {
+    pub(crate) weights: Option<Tensor<2>>,
+    pub(crate) features: Option<Tensor<2>>,
+    pub(crate) bias: Option<Tensor<2>>,
+}
+
+/// The facts of rows among the outputs, but for the best classes.
+fn facts_wanted(problem: &DeviceProblem, wanted: OutputSet) -> Option<FactsWanted> {
+    let kinds = [OutputKind::Entropy, OutputKind::LabelLogProb, OutputKind::LabelRank];
+    let kinds: OutputSet = kinds.into_iter().filter(|&kind| wanted.contains(kind)).collect();
+    let [n, _, c] = problem.sizes();
+    let labels = match &problem.targets {
+        DeviceTargets::Labels(labels) => {
+            let labels = labels.clone().reshape([n, 1]);
+            let is_beyond = labels.clone().greater_equal_elem(c as i64);
+            labels.mask_fill(is_beyond, -1)
+        }
+        DeviceTargets::Soft(_) => Tensor::<2, Int>::zeros([n, 1], &problem.features.device()) - 1,
+    };
+    (kinds != OutputSet::NONE).then_some(FactsWanted { kinds, labels, top: 0 })
 }
 
 /// What the chunks give together: columns N×1, a row 1×C, and matrices.
@@ -65,6 +119,7 @@ pub(crate) struct Results {
     pub(crate) losses: Tensor<2>,
     pub(crate) lse: Tensor<2>,
     pub(crate) best: Tensor<2, Int>,
+    pub(crate) facts: Facts,
     pub(crate) weights_gradient: Option<Tensor<2>>,
     pub(crate) features_gradient: Option<Tensor<2>>,
     pub(crate) bias_gradient: Option<Tensor<2>>,
@@ -75,6 +130,7 @@ pub(crate) fn by_chunks(
     inputs: &Inputs,
     objective: &Objective,
     wanted: OutputSet,
+    asked: &Asked,
     rows: Option<usize>,
 ) -> Results {
     let ([n, d], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
@@ -84,24 +140,26 @@ pub(crate) fn by_chunks(
     let (wants_dw, wants_dx) = (wants(OutputKind::WeightsGradient), wants(OutputKind::FeaturesGradient));
     let wants_db = wants(OutputKind::BiasGradient);
     let (mut losses, mut lse, mut best, mut dx) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut facts = Vec::new();
     let (mut dw, mut db) = (RowSum::default(), RowSum::default());
     for first in (0..n).step_by(rows) {
         let end = (first + rows).min(n);
         let part;
-        let chunk = if rows >= n {
-            inputs
+        let (chunk, asked) = if rows >= n {
+            (inputs, asked)
         } else {
-            part = inputs.rows(first..end);
-            &part
+            part = (inputs.rows(first..end), asked.rows(first..end));
+            (&part.0, &part.1)
         };
-        let scored = Chunk::new(chunk, objective);
+        let scored = Chunk::new(chunk, objective, asked);
         losses.push(scored.losses.clone());
         lse.push(scored.lse.clone());
         best.push(scored.best.clone());
+        facts.push(scored.facts.clone());
         if !(wants_dw || wants_dx || wants_db) {
             continue;
         }
-        let gradient = scored.score_gradient(chunk, objective);
+        let gradient = scored.score_gradient(chunk, objective, asked);
         for rows in blocks(end - first, SUMMED).filter(|_| wants_db) {
             db.add(rows.len(), gradient.clone().slice([rows, 0..c]).sum_dim(0));
         }
@@ -126,6 +184,7 @@ pub(crate) fn by_chunks(
         losses: together(losses),
         lse: together(lse),
         best: if best.len() == 1 { best.remove(0) } else { Tensor::cat(best, 0) },
+        facts: Facts::together(&facts),
         weights_gradient: wants_dw.then(|| dw.unwrap_or_else(|| inputs.weights.zeros_like())),
         features_gradient: wants_dx.then(|| if dx.is_empty() { none() } else { together(dx) }),
         bias_gradient: db.total(),

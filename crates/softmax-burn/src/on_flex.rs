@@ -6,7 +6,7 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Int, Tensor, TensorData};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
-use softmax_core::{Element, OutputSet, OwnedOutputs, Problem, SoftmaxBackend, ndarray};
+use softmax_core::{Element, OutputSet, OwnedOutputs, Problem, SoftmaxBackend, TwoPass, Upstream, ndarray};
 use softmax_fused::Fused;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -23,16 +23,40 @@ impl Default for OnFlex {
 impl OnFlex {
     /// What the kernels give, where the problem is theirs: on the Flex device, in f32 or f64, right in itself.
     pub(crate) fn evaluate(&self, problem: &DeviceProblem, wanted: OutputSet) -> Option<DeviceOutputs> {
+        self.evaluate_or_weigh(problem, wanted, None)
+    }
+
+    /// The gradients of Σ h·H, with coefficients h (N) of the entropies, where the problem is the kernels'.
+    pub(crate) fn entropy_gradients(
+        &self,
+        problem: &DeviceProblem,
+        entropy: &Tensor<1>,
+        wanted: OutputSet,
+    ) -> Option<DeviceOutputs> {
+        self.evaluate_or_weigh(problem, wanted, Some(entropy))
+    }
+
+    fn evaluate_or_weigh(
+        &self,
+        problem: &DeviceProblem,
+        wanted: OutputSet,
+        entropy: Option<&Tensor<1>>,
+    ) -> Option<DeviceOutputs> {
         match problem.features.dtype() {
-            DType::F32 => self.evaluate_as::<f32>(problem, wanted),
-            DType::F64 => self.evaluate_as::<f64>(problem, wanted),
+            DType::F32 => self.evaluate_as::<f32>(problem, wanted, entropy),
+            DType::F64 => self.evaluate_as::<f64>(problem, wanted, entropy),
             _ => None,
         }
     }
 
-    fn evaluate_as<T: FlexElement>(&self, problem: &DeviceProblem, wanted: OutputSet) -> Option<DeviceOutputs>
+    fn evaluate_as<T: FlexElement>(
+        &self,
+        problem: &DeviceProblem,
+        wanted: OutputSet,
+        entropy: Option<&Tensor<1>>,
+    ) -> Option<DeviceOutputs>
     where
-        Fused: SoftmaxBackend<T>,
+        Fused: TwoPass<T>,
     {
         let [n, d, c] = problem.sizes();
         let features = flex(problem.features.clone())?;
@@ -69,9 +93,23 @@ impl OnFlex {
             builder = builder.sample_weights(ArrayView1::from(T::numbers(sample_weights)?));
         }
         let view = builder.build().ok()?;
-        let mut outputs = OwnedOutputs::zeros(&view, wanted);
         let mut fused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let evaluation = fused.evaluate(&view, &mut outputs.as_outputs()).ok()?;
+        let mut outputs = OwnedOutputs::zeros(&view, wanted);
+        let loss = match entropy {
+            None => fused.evaluate(&view, &mut outputs.as_outputs()).ok()?.loss,
+            Some(entropy) => {
+                let entropy = flex(entropy.clone())?;
+                let none = Array1::zeros(n);
+                let upstream = Upstream {
+                    losses: Some(none.view()),
+                    entropy: Some(ArrayView1::from(T::numbers(&entropy)?)),
+                    ..Upstream::default()
+                };
+                let statistics = fused.forward(&view).ok()?;
+                fused.backward(&view, &statistics, &upstream, &mut outputs.as_outputs()).ok()?;
+                0.0
+            }
+        };
         let device = problem.features.clone().without_autodiff().device();
         let tensor_of = |data: TensorData| (data, (&device, problem.features.dtype()));
         let matrix = |array: Array2<T>| {
@@ -89,13 +127,16 @@ impl OnFlex {
             Tensor::<1, Int>::from_data(TensorData::new(classes, [n]), &device)
         };
         Some(DeviceOutputs {
-            loss: vector(vec![T::narrow(evaluation.loss)]),
+            loss: vector(vec![T::narrow(loss)]),
             weights_gradient: outputs.weights_gradient.map(matrix),
             features_gradient: outputs.features_gradient.map(matrix),
             bias_gradient: outputs.bias_gradient.map(|db| vector(db.to_vec())),
             sample_losses: outputs.sample_losses.map(|losses| vector(losses.to_vec())),
             log_sum_exp: outputs.log_sum_exp.map(|lse| vector(lse.to_vec())),
             predicted: outputs.predicted.map(classes),
+            entropy: outputs.entropy.map(|entropy| vector(entropy.to_vec())),
+            label_log_prob: outputs.label_log_prob.map(|log_prob| vector(log_prob.to_vec())),
+            label_rank: outputs.label_rank.map(classes),
         })
     }
 }

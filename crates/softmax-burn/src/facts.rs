@@ -1,0 +1,124 @@
+//! Facts of rows, from their scores: entropy, log-probabilities, ranks and the best classes.
+
+use crate::functions::log1p;
+use burn::tensor::{Int, Tensor};
+use softmax_core::{OutputKind, OutputSet};
+
+/// Which of them, and what they need beside the scores.
+#[derive(Clone)]
+pub(crate) struct FactsWanted {
+    pub(crate) kinds: OutputSet,
+    /// The class that is each sample's label, ignored or not (N×1); −1 where there is none.
+    pub(crate) labels: Tensor<2, Int>,
+    /// How many of the best classes, at most C.
+    pub(crate) top: usize,
+}
+
+impl FactsWanted {
+    /// Some of the samples.
+    pub(crate) fn rows(&self, rows: std::ops::Range<usize>) -> Self {
+        FactsWanted { labels: self.labels.clone().slice([rows, 0..1]), ..self.clone() }
+    }
+}
+
+/// Columns (N×1), and for the best classes N×K.
+#[derive(Clone, Default)]
+pub(crate) struct Facts {
+    pub(crate) entropy: Option<Tensor<2>>,
+    pub(crate) label_log_prob: Option<Tensor<2>>,
+    pub(crate) label_rank: Option<Tensor<2, Int>>,
+    pub(crate) top_classes: Option<Tensor<2, Int>>,
+    pub(crate) top_log_prob: Option<Tensor<2>>,
+}
+
+impl Facts {
+    /// Of rows with these scores and maxima. `other_exps` are exp(s − m) but 0 at the largest score, and `rest` their sums.
+    pub(crate) fn new(
+        wanted: &FactsWanted,
+        scores: &Tensor<2>,
+        max: &Tensor<2>,
+        other_exps: &Tensor<2>,
+        rest: &Tensor<2>,
+    ) -> Self {
+        let wants = |kind| wanted.kinds.contains(kind);
+        let [_, c] = scores.dims();
+        // log p as −((m − s) + log(1 + rest)): the terms are not negative.
+        let log_rest = log1p(rest.clone());
+        let log_prob = |scores: Tensor<2>| -((max.clone() - scores) + log_rest.clone());
+
+        let is_no_class = wanted.labels.clone().lower_elem(0);
+        let label = wanted.labels.clone().mask_fill(is_no_class.clone(), 0);
+        let at_label = scores.clone().gather(1, label);
+        let label_log_prob = wants(OutputKind::LabelLogProb)
+            .then(|| log_prob(at_label.clone()).mask_fill(is_no_class.clone(), f64::NAN));
+        let label_rank = wants(OutputKind::LabelRank).then(|| {
+            let above = scores.clone().greater(at_label.expand(scores.dims())).int().sum_dim(1);
+            above.mask_fill(is_no_class, c as i64)
+        });
+        let top = wants(OutputKind::TopClasses) || wants(OutputKind::TopLogProb);
+        let top_classes = top.then(|| best_classes(scores, wanted.top));
+        Facts {
+            entropy: wants(OutputKind::Entropy)
+                .then(|| log_rest.clone() + mean_distance(scores, max, other_exps, rest)),
+            label_log_prob,
+            label_rank,
+            top_log_prob: top_classes
+                .clone()
+                .filter(|_| wants(OutputKind::TopLogProb))
+                .map(|classes| log_prob(scores.clone().gather(1, classes))),
+            top_classes,
+        }
+    }
+}
+
+impl Facts {
+    /// Those of the chunks, one after the other.
+    pub(crate) fn together(parts: &[Facts]) -> Self {
+        macro_rules! column {
+            ($name:ident) => {{
+                let of_chunks = parts.iter().map(|facts| facts.$name.clone());
+                of_chunks.collect::<Option<Vec<_>>>().map(|parts| Tensor::cat(parts, 0))
+            }};
+        }
+        Facts {
+            entropy: column!(entropy),
+            label_log_prob: column!(label_log_prob),
+            label_rank: column!(label_rank),
+            top_classes: column!(top_classes),
+            top_log_prob: column!(top_log_prob),
+        }
+    }
+}
+
+/// Σ p·(m − s) (N×1).
+pub(crate) fn mean_distance(
+    scores: &Tensor<2>,
+    max: &Tensor<2>,
+    other_exps: &Tensor<2>,
+    rest: &Tensor<2>,
+) -> Tensor<2> {
+    // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+    let is_nothing = other_exps.clone().equal_elem(0.0);
+    let distances = (max.clone() - scores.clone()).mask_fill(is_nothing, 0.0);
+    (other_exps.clone() * distances).sum_dim(1) / (rest.clone() + 1.0)
+}
+
+/// The `k` classes with the largest scores, of equals the first first: the first largest one, `k` times.
+fn best_classes(scores: &Tensor<2>, k: usize) -> Tensor<2, Int> {
+    let [n, c] = scores.dims();
+    if k == 0 {
+        return Tensor::<2, Int>::zeros([n, 0], &scores.device());
+    }
+    // Below any score that is left: masked classes are still to be taken.
+    let is_masked = scores.clone().equal_elem(f64::NEG_INFINITY);
+    let mut left = scores.clone().mask_fill(is_masked, f64::from(f32::MIN));
+    let classes = Tensor::<1, Int>::arange(0..c as i64, &scores.device()).reshape([1, c]).expand([n, c]);
+    let mut best = Vec::new();
+    for _ in 0..k {
+        let (_, first) = left.clone().max_dim_with_indices(1);
+        let taken = classes.clone().equal(first.clone().expand([n, c]));
+        left = left.mask_fill(taken, f64::NEG_INFINITY);
+        best.push(first);
+    }
+    Tensor::cat(best, 1)
+}
