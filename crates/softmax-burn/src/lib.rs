@@ -44,12 +44,13 @@ mod native;
 mod on_flex;
 mod place;
 mod problem;
+mod rows;
 mod scores;
 mod transfer;
 
 pub use autodiff::BurnAutodiff;
 pub use closed_form::Burn;
-pub use loss::{LinearCrossEntropyLoss, LinearCrossEntropyLossConfig};
+pub use loss::{LinearCrossEntropyLoss, LinearCrossEntropyLossConfig, RowLosses};
 pub use native::{DeviceOutputs, evaluate};
 pub use problem::{DeviceProblem, DeviceTargets};
 pub use softmax_core::*;

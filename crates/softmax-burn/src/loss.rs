@@ -1,10 +1,11 @@
 //! The loss as a Burn module.
 
-use crate::known_gradients::with_gradients;
+use crate::known_gradients::{with_gradients, with_rows};
 use crate::native::{DeviceOutputs, evaluate};
 #[cfg(feature = "fused")]
 use crate::on_flex::OnFlex;
-use crate::problem::DeviceProblem;
+use crate::problem::{DeviceProblem, DeviceTargets};
+use crate::rows::{Quantity, Rows};
 use burn::config::Config;
 use burn::module::Module;
 use burn::nn::Linear;
@@ -140,13 +141,7 @@ impl LinearCrossEntropyLoss {
     pub fn forward_problem(&self, mut problem: DeviceProblem) -> Tensor<1> {
         problem.objective = self.objective;
         problem.class_weights.clone_from(&self.class_weights);
-        let is_tracked = [
-            (OutputKind::WeightsGradient, problem.weights.is_tracked()),
-            (OutputKind::FeaturesGradient, problem.features.is_tracked()),
-            (OutputKind::BiasGradient, problem.bias.as_ref().is_some_and(Tensor::is_tracked)),
-        ];
-        let tracked = is_tracked.into_iter().filter(|(_, is_tracked)| *is_tracked);
-        let wanted: OutputSet = tracked.map(|(kind, _)| kind).collect();
+        let wanted = tracked(&problem);
         let outputs = self.evaluate(&problem, wanted);
         if wanted == OutputSet::NONE {
             return if problem.features.is_autodiff() { outputs.loss.autodiff() } else { outputs.loss };
@@ -166,6 +161,54 @@ impl LinearCrossEntropyLoss {
         )
     }
 
+    /// The losses of the samples of `features` (N×D), `weights` (D×C) and `targets` (N), as the reduction `none` gives them, and
+    /// beside them entropies and log-probabilities of the labels: for policy gradients, mixtures of losses and the like.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn forward_rows(
+        &self,
+        features: Tensor<2>,
+        weights: Tensor<2>,
+        targets: Tensor<1, Int>,
+    ) -> RowLosses {
+        self.forward_rows_of(DeviceProblem::new(features, weights, targets))
+    }
+
+    /// The same of a problem with whatever else it has, as [`forward_problem`](Self::forward_problem) takes it.
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn forward_rows_of(&self, mut problem: DeviceProblem) -> RowLosses {
+        problem.objective = self.objective;
+        problem.class_weights.clone_from(&self.class_weights);
+        let has_labels = matches!(problem.targets, DeviceTargets::Labels(_));
+        RowLosses {
+            losses: self.rows(&problem, Quantity::Loss),
+            entropy: self.rows(&problem, Quantity::Entropy),
+            label_log_prob: has_labels.then(|| self.rows(&problem, Quantity::LabelLogProb)),
+        }
+    }
+
+    fn rows(&self, problem: &DeviceProblem, quantity: Quantity) -> Tensor<1> {
+        let [_, c] = problem.weights.dims();
+        let rows = Rows {
+            quantity,
+            problem: problem.without_autodiff(),
+            wanted: tracked(problem),
+            #[cfg(feature = "fused")]
+            on_flex: self.on_flex.clone(),
+        };
+        if rows.wanted == OutputSet::NONE {
+            let values = rows.values();
+            return if problem.features.is_autodiff() { values.autodiff() } else { values };
+        }
+        // In place of a bias: what autodiff knows nothing of.
+        let nothing = rows.problem.features.clone();
+        let bias = problem.bias.clone().map_or(nothing, |bias| bias.reshape([1, c]));
+        with_rows(rows, [problem.features.clone(), problem.weights.clone(), bias])
+    }
+
     fn evaluate(&self, problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
         #[cfg(feature = "fused")]
         if let Some(outputs) = self.on_flex.as_ref().and_then(|kernels| kernels.evaluate(problem, wanted)) {
@@ -173,4 +216,27 @@ impl LinearCrossEntropyLoss {
         }
         evaluate(problem, wanted)
     }
+}
+
+/// What is known of each sample (N), each a function of features, weights and bias that Burn's autodiff differentiates. A backward
+/// pass computes the scores once more for each of them that the result depends on, a chunk of rows after the other.
+#[derive(Clone, Debug)]
+pub struct RowLosses {
+    /// ℓ: what the reductions sum, not divided by anything.
+    pub losses: Tensor<1>,
+    /// H = −Σ_c p_c·log p_c, in nats. The gradients of ignored samples are 0.
+    pub entropy: Tensor<1>,
+    /// log p of the labels, and 0 where they are ignored, whatever smoothing and weights the losses have. `None` with soft
+    /// targets.
+    pub label_log_prob: Option<Tensor<1>>,
+}
+
+/// The gradients that autodiff asks for.
+fn tracked(problem: &DeviceProblem) -> OutputSet {
+    let is_tracked = [
+        (OutputKind::WeightsGradient, problem.weights.is_tracked()),
+        (OutputKind::FeaturesGradient, problem.features.is_tracked()),
+        (OutputKind::BiasGradient, problem.bias.as_ref().is_some_and(Tensor::is_tracked)),
+    ];
+    is_tracked.into_iter().filter(|(_, is_tracked)| *is_tracked).map(|(kind, _)| kind).collect()
 }

@@ -129,3 +129,87 @@ fn a_confident_loss_keeps_its_digits() {
 fn an_option_out_of_its_range_is_refused() {
     LinearCrossEntropyLossConfig::new().with_label_smoothing(1.5).init(&Device::flex());
 }
+
+/// What the rows' losses, entropies and log-probabilities are by operations on all scores, which Burn differentiates.
+fn by_scores(scores: &Tensor<2>, labels: &Tensor<1, Int>, mass: &Tensor<2>) -> [Tensor<1>; 3] {
+    let log_p = burn::tensor::activation::log_softmax(scores.clone(), 1);
+    let losses = -(mass.clone() * log_p.clone()).sum_dim(1);
+    let entropy = -(log_p.clone().exp() * log_p.clone()).sum_dim(1);
+    let label = log_p.gather(1, labels.clone().reshape([N, 1]));
+    [losses, entropy, label].map(|column| column.reshape([N]))
+}
+
+#[test]
+fn losses_entropies_and_log_probabilities_have_the_gradients_of_their_definitions() {
+    let device = device();
+    let (features, labels) = data(&device);
+    let random = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
+    let coefficients = [1, 2, 3].map(|_| random([N, 1]).reshape([N]).detach());
+    let weights = random([D, C]);
+    let (bias, smoothing) = (random([1, C]).reshape([C]), 0.2);
+    let class_weights: Vec<f32> = (1..=C).map(|class| class as f32 / 3.0).collect();
+    let config = LinearCrossEntropyLossConfig::new()
+        .with_label_smoothing(smoothing)
+        .with_class_weights(Some(class_weights.clone()));
+    let one_hot: Tensor<2> = labels.clone().one_hot::<2>(C).float();
+    let of_classes = Tensor::<1>::from_floats(class_weights.as_slice(), &device).reshape([1, C]);
+    let mass = (one_hot * (1.0 - smoothing) + smoothing / C as f64) * of_classes;
+
+    for kernels in [true, false] {
+        let module = config.init(&device);
+        let module = if kernels { module } else { module.by_tensor_operations() };
+        // Each by itself, and all of them.
+        for chosen in [[true, false, false], [false, true, false], [false, false, true], [true; 3]] {
+            let gradients = |rows: &dyn Fn(Tensor<2>, Tensor<2>, Tensor<1>) -> [Tensor<1>; 3]| {
+                let inputs = (
+                    features.clone().detach().require_grad(),
+                    weights.clone().detach().require_grad(),
+                    bias.clone().detach().require_grad(),
+                );
+                let rows = rows(inputs.0.clone(), inputs.1.clone(), inputs.2.clone());
+                let weighed = rows.into_iter().zip(&coefficients).zip(chosen).filter(|(_, chosen)| *chosen);
+                let weighed = weighed.map(|((row, coefficient), _)| (row * coefficient.clone()).sum());
+                let sum = weighed.reduce(|a, b| a + b).expect("one is chosen");
+                let value = sum.clone().into_data();
+                let gradients = sum.backward();
+                let of = |found: Option<Tensor<2>>| found.expect("a gradient").into_data();
+                let db = inputs.2.grad(&gradients).expect("a gradient").into_data();
+                [value, of(inputs.0.grad(&gradients)), of(inputs.1.grad(&gradients)), db]
+            };
+            let ours = gradients(&|features, weights, bias| {
+                let mut problem = DeviceProblem::new(features, weights, labels.clone());
+                problem.bias = Some(bias);
+                let rows = module.forward_rows_of(problem);
+                [rows.losses, rows.entropy, rows.label_log_prob.expect("there are labels")]
+            });
+            let theirs = gradients(&|features, weights, bias| {
+                by_scores(&(features.matmul(weights) + bias.reshape([1, C])), &labels, &mass)
+            });
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                ours.assert_approx_eq(theirs, Tolerance::<f32>::absolute(2e-5));
+            }
+        }
+    }
+}
+
+#[test]
+fn ignored_rows_have_no_gradient_of_entropies() {
+    let device = device();
+    let (features, labels) = data(&device);
+    let features = features.require_grad();
+    let weights = Tensor::<2>::random([D, C], Distribution::Normal(0.0, 1.0), &device).require_grad();
+    for kernels in [true, false] {
+        let module = LinearCrossEntropyLossConfig::new().with_ignore_index(Some(0)).init(&device);
+        let module = if kernels { module } else { module.by_tensor_operations() };
+        let rows = module.forward_rows(features.clone(), weights.clone(), labels.clone());
+        let log_prob = rows.label_log_prob.expect("there are labels").try_into_vec_as::<f32>().unwrap();
+        let dx = features
+            .grad(&rows.entropy.sum().backward())
+            .expect("a gradient")
+            .try_into_vec_as::<f32>()
+            .unwrap();
+        // The first label is 0.
+        assert_eq!((&dx[..D], log_prob[0]), (&[0.0; D][..], 0.0));
+        assert!(dx[D..2 * D].iter().any(|&g| g != 0.0) && log_prob[1] < 0.0);
+    }
+}
