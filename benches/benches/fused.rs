@@ -1,10 +1,10 @@
 //! softmax-fused, `cargo bench -p softmax-benches --bench fused`: few classes and vocabularies, each beside the least time that
-//! this machine allows; what facts of rows cost; and other block sizes of the kernel for many classes.
+//! this machine allows; what facts of rows cost, and two passes; and other block sizes of the kernel for many classes.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use softmax_benches::{FACTS_SHAPES, FUSED_SHAPES};
-use softmax_core::{Element, Objective, OutputKind, OutputSet, OwnedOutputs, SoftmaxBackend};
+use softmax_benches::{FACTS_SHAPES, FUSED_SHAPES, PASSES_SHAPES};
+use softmax_core::{Element, InShards, Objective, OutputKind, OutputSet, OwnedOutputs, SoftmaxBackend};
 use softmax_data::synthetic;
 use softmax_fused::{Fused, KernelParams};
 use softmax_roofline::{Roofline, Work};
@@ -72,6 +72,33 @@ fn facts(criterion: &mut Criterion) {
     }
 }
 
+/// Loss and gradients in two passes beside one.
+fn passes(criterion: &mut Criterion) {
+    let gradients = [
+        ("dW", OutputSet::NONE.with(OutputKind::WeightsGradient)),
+        ("dW and dX", OutputSet::NONE.with(OutputKind::WeightsGradient).with(OutputKind::FeaturesGradient)),
+    ];
+    for (n, d, c) in PASSES_SHAPES {
+        let dataset = synthetic::<f32>(n, d, c, 0);
+        let problem = dataset.problem(Objective::default()).expect("synthetic problems are sound");
+        let mut group = criterion.benchmark_group(format!("passes/{n}x{d}x{c}"));
+        group.sample_size(10);
+        let (mut one, mut two) = (Fused::new(), InShards::new(Fused::new(), 1));
+        let backends: [(&str, &mut dyn SoftmaxBackend<f32>); 2] = [("one", &mut one), ("two", &mut two)];
+        for (passes, backend) in backends {
+            for (name, set) in gradients {
+                let mut outputs = OwnedOutputs::zeros(&problem, set);
+                group.bench_function(BenchmarkId::new(passes, name), |bencher| {
+                    bencher.iter(|| {
+                        backend.evaluate(&problem, &mut outputs.as_outputs()).expect("plain problems")
+                    });
+                });
+            }
+        }
+        group.finish();
+    }
+}
+
 /// The kernel for many classes with other block sizes.
 fn kernel_params(criterion: &mut Criterion) {
     let (n, d, c) = (1152, 1024, 1000);
@@ -104,5 +131,5 @@ fn kernel_params(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fused, facts, kernel_params);
+criterion_group!(benches, fused, facts, passes, kernel_params);
 criterion_main!(benches);

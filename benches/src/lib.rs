@@ -21,3 +21,6 @@ pub const FUSED_SHAPES: [Shape; 7] = [
 
 /// Few classes and a vocabulary, for what the facts of rows cost.
 pub const FACTS_SHAPES: [Shape; 2] = [(60_000, 784, 10), (1024, 1024, 32_768)];
+
+/// A classifier's head and a vocabulary, for what two passes cost.
+pub const PASSES_SHAPES: [Shape; 2] = [(1024, 2048, 1000), (1024, 1024, 32_768)];
