@@ -15,13 +15,13 @@ impl Ahead {
         Ahead(self.0.wrapping_add(bytes))
     }
 
-    /// Prefetches the line so many bytes on into the first cache.
+    /// Prefetches the line so many bytes on into the L1 cache.
     #[inline(always)]
     pub(crate) fn prefetch(self, bytes: usize) {
         self.prefetch_into::<1>(bytes);
     }
 
-    /// Prefetches it into the second cache: what is wanted later must not push out what is wanted now.
+    /// Prefetches it into the L2 cache: what is wanted later must not push out what is wanted now.
     #[inline(always)]
     pub(crate) fn prefetch_later(self, bytes: usize) {
         self.prefetch_into::<2>(bytes);

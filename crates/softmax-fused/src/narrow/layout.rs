@@ -11,17 +11,17 @@ pub(crate) const MOST_CLASSES: usize = 64;
 /// Rows of a panel at most, and the distance between classes in a panel's tile of scores.
 pub(super) const PANEL: usize = ROWS;
 
-/// Bytes of a panel of X: with Wᵀ and dWᵀ it is to stay in the second cache.
+/// Bytes of a panel of X: with Wᵀ and dWᵀ it is to stay in the L2 cache.
 const PANEL_BYTES: usize = 200 << 10;
 
 /// A panel has a multiple of so many rows.
 const TILE: usize = 6;
 
-/// Features at a time, so that their part of Wᵀ stays in the first cache. A multiple of any vector's length, and of
+/// Features at a time, so that their part of Wᵀ stays in the L1 cache. A multiple of any vector's length, and of
 /// [`BLOCK`].
 pub(super) const CHUNK: usize = 448;
 
-/// Features that are packed or unpacked together: their rows of W stay in the first cache meanwhile.
+/// Features that are packed or unpacked together: their rows of W stay in the L1 cache meanwhile.
 pub(super) const BLOCK: usize = 32;
 
 /// Tasks at most, and rows that one is worth.

@@ -96,7 +96,7 @@ pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
     asked: Asked<'_, T>,
     mut facts: Piece<'_, T>,
 ) {
-    // Some rows at a time, so that they stay in the first cache.
+    // Some rows at a time, so that they stay in the L1 cache.
     for first in (0..place.rows).step_by(ROWS) {
         let rows = first..place.rows.min(first + ROWS);
         maxima(lanes, place, scores, rows.clone(), &mut facts);

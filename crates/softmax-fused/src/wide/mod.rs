@@ -1,5 +1,5 @@
 //! Many classes, in the vector lanes. A block of rows goes through its scores, group of classes by group of classes: each
-//! group keeps a maximum and sums of its own, and its scores become exponentials while they are in the second cache. Then
+//! group keeps a maximum and sums of its own, and its scores become exponentials while they are in the L2 cache. Then
 //! each row knows its probabilities, and the groups come back one after the other for dW and dX.
 
 mod epilogue;
