@@ -1,5 +1,5 @@
 //! Classes that a bias of −∞ takes out: single ones, whole tiles and shards, all but one, under every option that puts mass
-//! on classes or bends scores.
+//! on classes or bends scores; and a NaN, which is no mask, alone in a tile or before classes that are masked.
 
 use crate::case::Case;
 use crate::generator::Generator;
@@ -8,6 +8,8 @@ use softmax_core::{Objective, OwnedProblem, OwnedTargets};
 
 /// Fewer than lanes, whole vectors, tiles and panels, and tails.
 const CLASSES: [usize; 8] = [3, 8, 10, 16, 33, 70, 130, 300];
+/// One more than tiles, panels and groups hold, so that the last class is there alone; and enough for whole ones that are masked.
+const NAN_CLASSES: [usize; 8] = [2, 9, 17, 33, 65, 129, 257, 600];
 const SAMPLES: usize = 13;
 
 /// Whether a class of `c` is masked.
@@ -32,6 +34,22 @@ pub(super) fn cases() -> Vec<Case> {
                 cases.push(Case::new(format!("masks/{name}-{c}{options}"), problem));
             }
         }
+    }
+    for c in NAN_CLASSES {
+        let mut last = g.problem(SAMPLES, 6, c);
+        last.weights.column_mut(c - 1).fill(f64::NAN);
+        cases.push(Case::new(format!("masks/nan-last-{c}"), last));
+        let mut first = g.problem(SAMPLES, 6, c);
+        first.weights.column_mut(0).fill(f64::NAN);
+        let masked = 1..c.div_ceil(2);
+        first.bias =
+            Some(Array1::from_shape_fn(
+                c,
+                |class| {
+                    if masked.contains(&class) { f64::NEG_INFINITY } else { 0.25 }
+                },
+            ));
+        cases.push(Case::new(format!("masks/nan-before-masked-{c}"), first));
     }
     cases
 }

@@ -233,8 +233,9 @@ fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
         for (row, exps) in rows.clone().zip(panel.chunks_exact_mut(width)) {
             let best = (facts.best[row] as usize - place.first_class).wrapping_sub(class);
             if best < width {
-                // NaN where the maximum is not finite, unless the group is masked.
-                exps[best] = shift(facts.max[row]) * T::zero();
+                // NaN where the maximum is not finite; where there is none, because the group is masked, or is NaN.
+                let max = facts.max[row];
+                exps[best] = T::zero() * if max == T::neg_infinity() { exps[best] } else { max };
             }
         }
         for (sums, pair) in sums.iter_mut().zip(pairs::<T, L>(panel)) {
@@ -257,8 +258,8 @@ fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
 /// s − m of a class that is as good as masked.
 const FARTHEST: f64 = -2000.0;
 
-/// What a gradient that depends on entropies needs of the rows of `columns`: beside m − s of each score, where m is the
-/// group's, what makes it the row's, and what the product with the exponential is multiplied by.
+/// What a gradient that depends on entropies needs of the rows of `columns`. `distances` are m − s from the group's maximum,
+/// `shifts` what to add for the row's maximum, and `factors` what exp(s − m)·(m − s) is multiplied by.
 pub(super) struct Entropy<'t, T> {
     pub(super) distances: &'t [T],
     pub(super) shifts: [T; ROWS],
