@@ -16,8 +16,8 @@ pub trait Backend {
 
     /// Whether it does this. What it does not support, [`SoftmaxBackend::evaluate`] refuses.
     ///
-    /// By default it supports every option, every output but the facts of rows ([`Feature::is_row_fact`]), X and W as
-    /// dense arrays of the element type, and not [two passes](TwoPass).
+    /// By default: every option, every output but the facts of rows ([`Feature::is_row_fact`]), and dense X and W of the element
+    /// type. No [two passes](TwoPass).
     fn supports(&self, feature: Feature) -> bool {
         !feature.is_storage() && !feature.is_row_fact() && feature != Feature::TwoPasses
     }
@@ -236,11 +236,13 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
     /// Of the outputs dW, dX and db, by formulas (11) and (9), from the statistics of all classes. The other outputs stay as
     /// they are.
     ///
-    /// The gradient is that of Σ_i (g_i·ℓ_i/u_i + h_i·H_i + k_i·lse_i) + (λ/2)·‖W‖², with the [`Upstream`] coefficients.
-    /// Ignored samples add nothing, whatever their coefficients. Without targets ℓ is 0, and λ counts as 0.
+    /// The gradient is that of Σ_i (g_i·ℓ'_i + h_i·H_i + k_i·lse_i) + (λ/2)·‖W‖², with the [`Upstream`] coefficients, where ℓ'_i
+    /// is the loss (6) without u_i. Ignored samples add nothing, whatever their coefficients. Without targets ℓ' is 0, and λ
+    /// counts as 0.
     ///
-    /// dX is a sum over the shards: the shard with the first class overwrites it, each other adds to it. dW and db are
-    /// overwritten unless they [accumulate](Outputs::accumulate).
+    /// dX is a sum over the shards: the shard with the first class overwrites it, each other adds to it; rows of samples
+    /// [without gradients](Upstream::reaches) are 0 after each. dW and db are overwritten unless they
+    /// [accumulate](Outputs::accumulate).
     ///
     /// # Errors
     /// As [`RowStatistics::check`], [`Error::Shape`] and [`Error::Unsupported`].
@@ -252,8 +254,9 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         outputs: &mut Outputs<'_, T>,
     ) -> Result<()>;
 
-    /// A number of classes: where shards begin at multiples of it, they give the bits of the problem in one piece, those of
-    /// [`evaluate`](SoftmaxBackend::evaluate) among them. `None`: no such promise.
+    /// Shards that begin at multiples of this number of classes give the bits that two passes give for the undivided problem, and
+    /// that [`evaluate`](SoftmaxBackend::evaluate) gives, unless the implementation says where it does not. `None`: no such
+    /// promise.
     fn shard_multiple(&self) -> Option<usize> {
         None
     }

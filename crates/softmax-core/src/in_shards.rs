@@ -7,13 +7,13 @@ use crate::outputs::Outputs;
 use crate::problem::Problem;
 use crate::statistics::{RowStatistics, Upstream};
 use crate::support::Feature;
-use ndarray::{Axis, Slice};
 use std::ops::Range;
 use std::time::Duration;
 
 /// Evaluates in two passes over shards of the classes: what a backend gives in [two passes](crate::TwoPass), as a backend.
 ///
-/// What depends on single classes (the label's log-probability and rank, the best classes) it does not give.
+/// What depends on single classes (the label's log-probability and rank, the best classes) it does not give. Of a backend without
+/// two passes [`evaluate`](SoftmaxBackend::evaluate) is [`Error::Unsupported`].
 #[derive(Clone, Debug)]
 pub struct InShards<B> {
     backend: B,
@@ -39,7 +39,8 @@ impl<B> InShards<B> {
         InShards { backend, shards: Shards::Size(classes.max(1)) }
     }
 
-    fn ranges(&self, classes: usize) -> Vec<Range<usize>> {
+    /// The classes of each shard, of so many in all.
+    pub fn ranges(&self, classes: usize) -> Vec<Range<usize>> {
         match self.shards {
             Shards::Count(count) => {
                 let count = count.min(classes);
@@ -93,21 +94,8 @@ impl<T: Element, B: SoftmaxBackend<T>> SoftmaxBackend<T> for InShards<B> {
         let evaluation = passes.summarize(problem, &statistics, outputs)?;
         if outputs.wants_gradient() {
             for classes in ranges {
-                let range = || Slice::from(classes.clone());
-                let mut of_shard = Outputs {
-                    weights_gradient: outputs
-                        .weights_gradient
-                        .as_mut()
-                        .map(|dw| dw.slice_axis_mut(Axis(1), range())),
-                    bias_gradient: outputs
-                        .bias_gradient
-                        .as_mut()
-                        .map(|db| db.slice_axis_mut(Axis(0), range())),
-                    features_gradient: outputs.features_gradient.as_mut().map(|dx| dx.view_mut()),
-                    accumulate: outputs.accumulate,
-                    ..Outputs::default()
-                };
-                let shard = problem.shard(classes.clone());
+                let mut of_shard = outputs.of_shard(classes.clone());
+                let shard = problem.shard(classes);
                 passes.backward(&shard, &statistics, &Upstream::default(), &mut of_shard)?;
             }
         }

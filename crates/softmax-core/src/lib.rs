@@ -34,7 +34,7 @@
 //!   otherwise. Where Ω is 0 although samples count, since weights are zero or cancel, loss and gradients are not
 //!   finite: whether infinite or NaN is no part of the contract.
 //! * **No targets** ([`Targets::None`]): scores alone, for prediction. Loss, Ω and gradients are zero, whatever the
-//!   options.
+//!   options, but for gradients of entropies and lse in two passes.
 //! * **Storage.** Features and weights may be of half precision, and features sparse ([`Features`], [`Weights`]); all
 //!   arithmetic and all outputs are of the element type, f32 or f64. Half precision is exact in either, so that a backend
 //!   gives the bits that it gives for the widened arrays.

@@ -4,7 +4,8 @@ use crate::features::Features;
 use crate::parts::{ArrayName, AxisName, OutputKind};
 use crate::problem::Problem;
 use crate::support::{Feature, FeatureSet};
-use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2, Axis, Slice};
+use std::ops::Range;
 
 /// Where a backend writes what is asked for: each output is a view that the caller owns, or `None`.
 ///
@@ -37,7 +38,8 @@ pub struct Outputs<'a, T> {
     /// log p of these (N×K).
     pub top_log_prob: Option<ArrayViewMut2<'a, T>>,
     /// Adds dW and db to what their arrays hold, instead of overwriting it: for gradients over several batches. The other
-    /// outputs are of one batch's samples, and are overwritten.
+    /// outputs are of one batch's samples, and are overwritten; in [two passes](crate::TwoPass::backward) dX is a sum over
+    /// shards.
     pub accumulate: bool,
 }
 
@@ -129,6 +131,23 @@ impl<T: Element> Outputs<'_, T> {
         let kinds = OutputKind::ALL.iter().filter(|&&kind| self.wants(kind));
         let of_kinds: FeatureSet = kinds.filter_map(|kind| kind.feature()).collect();
         of_kinds.with_if(of_csr, Feature::CsrFeaturesGradient).with_if(self.accumulate, Feature::Accumulation)
+    }
+
+    /// Of dW and db the part of some of the classes, and dX: what [`TwoPass::backward`](crate::TwoPass::backward) of a shard
+    /// writes.
+    ///
+    /// # Panics
+    /// Where there are no such classes.
+    pub fn of_shard(&mut self, classes: Range<usize>) -> Outputs<'_, T> {
+        let range = || Slice::from(classes.clone());
+        let (dw, db) = (self.weights_gradient.as_mut(), self.bias_gradient.as_mut());
+        Outputs {
+            weights_gradient: dw.map(|dw| dw.slice_axis_mut(Axis(1), range())),
+            bias_gradient: db.map(|db| db.slice_axis_mut(Axis(0), range())),
+            features_gradient: self.features_gradient.as_mut().map(|dx| dx.view_mut()),
+            accumulate: self.accumulate,
+            ..Outputs::default()
+        }
     }
 
     /// Whether any of dW, dX and db is asked for.

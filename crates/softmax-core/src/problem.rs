@@ -229,7 +229,7 @@ impl<'a, T: Element> Problem<'a, T> {
         self.column(self.label_of_all(i))
     }
 
-    /// The same among all classes, in whichever shard.
+    /// The label of sample `i`, counted among all classes. `None` where the sample is ignored, and where targets are no labels.
     #[inline]
     pub fn label_of_all(&self, i: usize) -> Option<usize> {
         match &self.targets {

@@ -9,11 +9,13 @@ use crate::targets::Targets;
 use ndarray::{Array1, ArrayView1};
 use std::ops::Range;
 
-/// Coefficients of the samples in formula (11), N of each: what is differentiated depends on each sample's loss, entropy and
-/// lse by so much.
+/// Coefficients of the samples in formula (11), N of each: the derivatives of the caller's objective by each sample's loss,
+/// entropy and lse.
 #[derive(Clone, Copy, Debug)]
 pub struct Upstream<'a, T> {
-    /// g, of the loss before it is multiplied by the sample weight u. Default u_i/Ω: the gradient is that of the loss.
+    /// g, of the loss without the sample weight u. Default u_i/Ω: the gradient is that of the loss. Where an objective is a
+    /// function of [`Outputs::sample_losses`](crate::Outputs::sample_losses), which have u in them, g is u_i times its
+    /// derivative.
     pub losses: Option<ArrayView1<'a, T>>,
     /// h, of the entropy. Default 0.
     pub entropy: Option<ArrayView1<'a, T>>,
@@ -28,13 +30,23 @@ impl<T> Default for Upstream<'_, T> {
 }
 
 impl<'a, T> Upstream<'a, T> {
+    /// Whether sample `i` has gradients: it has a target and is not ignored, or there are no targets, and coefficients of
+    /// entropies or lse.
+    pub fn reaches<U: Element>(&self, problem: &Problem<'_, U>, i: usize) -> bool {
+        let reaches_past_targets = self.entropy.is_some() || self.log_sum_exp.is_some();
+        problem.counts(i) || (reaches_past_targets && !problem.has_targets())
+    }
+
     pub(crate) fn all(&self) -> [Option<&ArrayView1<'a, T>>; 3] {
         [self.losses.as_ref(), self.entropy.as_ref(), self.log_sum_exp.as_ref()]
     }
 }
 
 /// What the first pass knows of each sample, of some neighbouring classes: statistics of groups of them, in the order of the
-/// classes. A backend has as many groups as it likes, one for instance.
+/// classes. A backend has as many groups as it likes, one for instance. They are for the backend that made them, or another
+/// of its kind: what a backend adds up group by group is its own.
+///
+/// Each group takes six numbers for each row; `softmax-fused` has one for every 256 classes of f32, or 128 of f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowStatistics<T> {
     classes: Range<usize>,
@@ -45,7 +57,8 @@ pub struct RowStatistics<T> {
     groups: Vec<GroupStatistics<T>>,
 }
 
-/// Statistics of each row (N) over a group of classes, by which a row's scores are known up to rounding.
+/// Statistics of each row (N) over a group of classes, from which loss, entropy, lse and gradients follow. Of a row whose scores
+/// are all −∞ in the group, `max` is −∞, and `rest`, `cross` and `spread` are 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupStatistics<T> {
     /// Σ_c w_c over the group's classes.
@@ -81,20 +94,23 @@ impl<T: Element> RowStatistics<T> {
         }
     }
 
-    /// Those of these classes and the next. It rounds nothing, so that the order in which shards are merged does not matter.
+    /// Those of these classes and the next. Merging is exact: neighbouring shards may be merged in any grouping.
     ///
     /// # Errors
     /// [`Error::Classes`] where they are not the next classes, [`Error::Shape`] where samples differ in number.
     pub fn merge(mut self, next: Self) -> Result<Self> {
-        let end = next.classes.end.max(self.classes.end);
-        check_classes(self.classes.end..end, next.classes.clone())?;
+        if next.classes.start != self.classes.end {
+            let expected = self.classes.end..self.total_classes;
+            return Err(Error::Classes { expected, found: next.classes });
+        }
         check_classes(0..self.total_classes, 0..next.total_classes)?;
         check_samples(ArrayName::RowStatistics, self.n_samples(), next.n_samples())?;
-        self.classes.end = end;
+        self.classes.end = next.classes.end;
         self.label_weights += &next.label_weights;
         self.largest_class_weight = match (self.largest_class_weight, next.largest_class_weight) {
             (Some(a), Some(b)) => Some(a.max(b)),
-            (a, b) => a.or(b),
+            // Without class weights they are 1.
+            (a, b) => a.or(b).map(|largest| largest.max(1.0)),
         };
         self.groups.extend(next.groups);
         Ok(self)
@@ -116,6 +132,9 @@ impl<T: Element> RowStatistics<T> {
     }
 
     /// Ω of formula (7) for a problem of these samples: summed as [`Problem::total_weight`] is, to the same bits.
+    ///
+    /// # Panics
+    /// Where the problem has other samples; [`check`](Self::check) tells.
     pub fn total_weight(&self, problem: &Problem<'_, T>) -> f64 {
         let weight = |i: usize| problem.sample_weights().map_or(1.0, |u| u[i].widen());
         match (problem.targets(), problem.objective().reduction) {
@@ -134,13 +153,22 @@ impl<T: Element> RowStatistics<T> {
         problem.mass_unit_for(self.largest_class_weight)
     }
 
-    /// Checks that these are of all classes, and of as many as the problem's, and of its samples.
+    /// Checks that these are of all classes, and of as many as the problem's, and that each group has its samples.
     ///
     /// # Errors
     /// [`Error::Classes`] or [`Error::Shape`].
     pub fn check(&self, problem: &Problem<'_, T>) -> Result<()> {
         check_classes(0..problem.total_classes(), self.classes.clone())?;
-        check_samples(ArrayName::RowStatistics, problem.n_samples(), self.n_samples())
+        let of_group = |group: &GroupStatistics<T>| {
+            let GroupStatistics { max, best, rest, mass, cross, spread, .. } = group;
+            [max.len(), best.len(), rest.len(), mass.len(), cross.len(), spread.len()]
+        };
+        let lengths = self.groups.iter().flat_map(of_group).chain([self.n_samples()]);
+        // Without a group no sample has statistics.
+        let lengths = lengths.chain(self.groups.is_empty().then_some(0));
+        lengths
+            .into_iter()
+            .try_for_each(|found| check_samples(ArrayName::RowStatistics, problem.n_samples(), found))
     }
 }
 

@@ -55,9 +55,9 @@ struct Whole {
 
 /// Σ_c w_c of each group of classes.
 pub(crate) fn group_weights<T: FusedElement>(problem: &Problem<'_, T>) -> Vec<f64> {
-    let classes: Vec<usize> = (0..problem.n_classes()).collect();
-    let weight = |&c: &usize| problem.class_weights().map_or(1.0, |w| w[c].widen());
-    classes.chunks(group_classes::<T>()).map(|group| group.iter().map(weight).sum()).collect()
+    let (c, of_group) = (problem.n_classes(), group_classes::<T>());
+    let weight = |c: usize| problem.class_weights().map_or(1.0, |w| w[c].widen());
+    (0..c).step_by(of_group).map(|first| (first..c.min(first + of_group)).map(weight).sum()).collect()
 }
 
 impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
@@ -75,7 +75,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         )
     }
 
-    /// For the second of two passes, or for what the first one gives.
+    /// For statistics of all classes, of which the problem may have a shard: unit, Ω and Σ w are those of all.
     pub(crate) fn of_statistics(
         problem: &'t Problem<'p, T>,
         stored: &Stored<'p, T>,
@@ -95,7 +95,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         };
         let terms = Terms::of_shard(problem, stored, &whole, coefficients);
         // Without targets there is no loss; but there are entropies.
-        let ignores = terms.ignores && problem.has_targets();
+        let ignores = terms.ignores && (problem.has_targets() || !terms.reaches_past_targets());
         Terms { ignores, ..terms }
     }
 
@@ -164,7 +164,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
 
     /// w_c, in units.
     fn class_weight(&self, c: usize) -> T {
-        self.class_weights.map_or(T::one(), |w| w[c] * self.per_unit)
+        self.class_weights.map_or(self.per_unit, |w| w[c] * self.per_unit)
     }
 
     /// Whether every target is a single class.
@@ -225,7 +225,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
             for (k, loss) in losses.iter_mut().enumerate() {
                 *loss *= T::narrow(weights[first + k].widen() * self.unit);
             }
-        } else if self.class_weights.is_some() {
+        } else if self.unit != 1.0 {
             losses.iter_mut().for_each(|loss| *loss *= T::narrow(self.unit));
         }
     }
@@ -235,7 +235,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
     pub(crate) fn shares(&self, first: usize, shares: &mut [T]) {
         let Objective { temperature, .. } = *self.objective;
         match (&self.upstream.losses, self.problem.sample_weights()) {
-            _ if self.share == T::zero() && !self.problem.has_targets() => shares.fill(T::zero()),
+            _ if !self.problem.has_targets() => shares.fill(T::zero()),
             (Some(given), _) => {
                 for (k, share) in shares.iter_mut().enumerate() {
                     *share = T::narrow(given[first + k].widen() * self.unit / temperature);
@@ -258,7 +258,12 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         let of = |given: &Option<Vec<T>>| {
             given.as_ref().map_or(T::zero(), |given| T::narrow(given[i].widen() / self.objective.temperature))
         };
-        (entropy.is_some() || log_sum_exp.is_some()).then(|| (of(entropy), of(log_sum_exp)))
+        self.reaches_past_targets().then(|| (of(entropy), of(log_sum_exp)))
+    }
+
+    /// Whether there are gradients without targets.
+    fn reaches_past_targets(&self) -> bool {
+        self.upstream.entropy.is_some() || self.upstream.log_sum_exp.is_some()
     }
 
     /// Whether gradients depend on entropies.

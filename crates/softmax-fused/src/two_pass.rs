@@ -40,8 +40,6 @@ impl Fused {
     }
 
     fn summarize_with<T: FusedElement>(
-        &mut self,
-        scratch: fn(&mut Self) -> &mut Scratch<T>,
         problem: &Problem<'_, T>,
         statistics: &RowStatistics<T>,
         outputs: &mut Outputs<'_, T>,
@@ -49,7 +47,7 @@ impl Fused {
         statistics.check(problem)?;
         outputs.check(problem)?;
         let terms = Terms::of_statistics(problem, &Stored::new(problem), statistics, &Upstream::default());
-        let (loss_sum, correct) = wide::summarize(&mut scratch(self).wide, &terms, statistics, outputs);
+        let (loss_sum, correct) = wide::summarize(&terms, statistics, outputs);
         let squared_norm = || statistics.groups().iter().map(|group| group.squared_norm).sum();
         Ok(Evaluation {
             loss: terms.loss(loss_sum, squared_norm),
@@ -90,7 +88,7 @@ macro_rules! impl_two_pass {
                 statistics: &RowStatistics<$T>,
                 outputs: &mut Outputs<'_, $T>,
             ) -> Result<Evaluation> {
-                self.summarize_with(|fused| &mut fused.$scratch, problem, statistics, outputs)
+                Self::summarize_with(problem, statistics, outputs)
             }
 
             fn backward(
@@ -104,8 +102,8 @@ macro_rules! impl_two_pass {
                 self.backward_with(|fused| &mut fused.$scratch, problem, statistics, upstream, outputs)
             }
 
-            /// The classes of a group: 256 of f32, 128 of f64. Up to 64 classes one pass is of another kernel, with other
-            /// bits.
+            /// The classes of a group: 256 of f32, 128 of f64. One pass over few classes, 64 or what
+            /// [`narrow_up_to`](Fused::narrow_up_to) says, is of another kernel, with other bits.
             fn shard_multiple(&self) -> Option<usize> {
                 Some(group_classes::<$T>())
             }

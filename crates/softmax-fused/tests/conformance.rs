@@ -4,7 +4,7 @@ use softmax_conformance::{Runner, Suite, check, judge_in_turns, reference};
 use softmax_fused::ndarray::{Array1, Array2, s};
 use softmax_fused::{
     Backend, Element, Feature, Fused, Level, OutputKind, OutputSet, OwnedOutputs, Problem, Setting,
-    SoftmaxBackend,
+    SoftmaxBackend, TwoPass,
 };
 
 /// dX of sparse features would be dense.
@@ -52,12 +52,15 @@ fn the_wide_kernel_takes_few_classes() {
 /// Otherwise no case would compare bits, or not those of every level.
 #[test]
 fn it_says_that_its_bits_do_not_change() {
-    let fused = Fused::new();
+    let mut fused = Fused::new();
     assert!(fused.descriptor().deterministic && fused.is_batch_invariant());
     let variants = SoftmaxBackend::<f32>::variants(&fused, Setting::Level);
     let names: Vec<&str> = variants.iter().map(|variant| &*variant.name).collect();
     assert_eq!(names, Level::available().into_iter().map(Level::name).collect::<Vec<_>>());
     assert!(SoftmaxBackend::<f64>::variants(&fused, Setting::Memory).len() > 1);
+    assert_eq!(TwoPass::<f32>::shard_multiple(&fused), Some(256));
+    assert_eq!(TwoPass::<f64>::shard_multiple(&fused), Some(128));
+    assert!(SoftmaxBackend::<f32>::two_pass(&mut fused).is_some());
 }
 
 /// One instance in both types, whose scratch memory is not one for both.

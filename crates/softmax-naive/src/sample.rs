@@ -104,6 +104,11 @@ impl<T: Element> Sample<T> {
         self.scores[self.best]
     }
 
+    /// Whether no class has a score above −∞. A NaN is no such score.
+    pub(crate) fn is_masked(&self) -> bool {
+        self.scores.iter().all(|&score| score == T::neg_infinity())
+    }
+
     /// s_j, and its slope.
     pub(crate) fn score_and_slope(&self, j: usize) -> (T, T) {
         (self.scores[j], self.slopes[j])

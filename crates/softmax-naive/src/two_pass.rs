@@ -28,7 +28,7 @@ impl<T: Element> TwoPass<T> for Naive {
             sample.score(problem, i);
             group.max[i] = sample.max();
             group.best[i] = problem.class_range().start + sample.best;
-            let is_masked = sample.max() == T::neg_infinity();
+            let is_masked = sample.is_masked();
             if !is_masked {
                 (group.rest[i], group.spread[i]) = (sample.rest, sample.spread());
             }
@@ -98,7 +98,8 @@ impl<T: Element> TwoPass<T> for Naive {
         let mut gradient = vec![T::zero(); c];
         for i in 0..problem.n_samples() {
             gradient.fill(T::zero());
-            if !problem.is_ignored(i) {
+            let has_gradient = upstream.reaches(problem, i);
+            if has_gradient {
                 let row = Merged::new(statistics, i);
                 let of_loss = match upstream.losses {
                     Some(given) => given[i].widen(),
@@ -132,10 +133,10 @@ impl<T: Element> TwoPass<T> for Naive {
             }
             if let Some(dx) = &mut outputs.features_gradient {
                 let mut dx = dx.row_mut(i);
-                if first == 0 {
+                if first == 0 || !has_gradient {
                     dx.fill(T::zero());
                 }
-                if !problem.is_ignored(i) {
+                if has_gradient {
                     dx += &features_gradient(problem, &gradient);
                 }
             }

@@ -5,7 +5,7 @@ use crate::facts::spread;
 use crate::forward::{Scores, Softmax};
 use crate::rows::{column, put_along_rows, take_along_rows};
 use crate::weights::{SampleWeights, TargetMass};
-use ndarray::{Array1, Array2, Zip};
+use ndarray::{Array1, Array2, Axis, Zip};
 use softmax_core::{
     Element, Evaluation, GroupStatistics, Outputs, Problem, Result, RowStatistics, TwoPass, Upstream,
 };
@@ -21,8 +21,9 @@ impl<T: Element> TwoPass<T> for NdArray {
         let spread = spread(&scores, &max, &softmax.exps);
 
         let counted = |i: usize, x: T| if problem.counts(i) { x.widen() * unit } else { 0.0 };
-        // A row that is masked whole has no differences of scores.
-        let unmasked = |i: usize, x: T| if max[i] == T::neg_infinity() { T::zero() } else { x };
+        // A row that is masked whole has no differences of scores. A NaN is no mask.
+        let is_masked = scores.map_axis(Axis(1), |row| row.iter().all(|&s| s == T::neg_infinity()));
+        let unmasked = |i: usize, x: T| if is_masked[i] { T::zero() } else { x };
         let first = problem.class_range().start;
         let total_mass = mass.total();
         let group = GroupStatistics {
@@ -112,7 +113,7 @@ impl<T: Element> TwoPass<T> for NdArray {
         if let Some(slopes) = slopes {
             gradient *= &slopes;
         }
-        let counts = Array1::from_shape_fn(problem.n_samples(), |i| !problem.is_ignored(i));
+        let counts = Array1::from_shape_fn(problem.n_samples(), |i| upstream.reaches(problem, i));
         Zip::from(gradient.rows_mut()).and(&counts).for_each(|mut row, &counts| {
             if !counts {
                 row.fill(T::zero());

@@ -21,8 +21,8 @@ impl<T: Element> TargetMass<T> {
         let kept = T::narrow(1.0 - smoothing);
         let spread = T::narrow(smoothing / problem.total_classes() as f64);
         let per_unit = T::narrow(1.0 / unit);
-        let ones = || Array1::ones(problem.n_classes());
-        let class_weights = problem.class_weights().map_or_else(ones, |weights| &weights * per_unit);
+        let even = || Array1::from_elem(problem.n_classes(), per_unit);
+        let class_weights = problem.class_weights().map_or_else(even, |weights| &weights * per_unit);
         let samples = problem.n_samples();
         match problem.targets() {
             Targets::None => TargetMass { point: None, dense: None, samples },

@@ -21,8 +21,6 @@ pub(crate) struct Scratch<T> {
     pub(super) turned: Vec<Turned<T>>,
     /// What is known of each group and row.
     pub(super) facts: Facts<T>,
-    /// The same of all classes, in the second of two passes.
-    pub(super) whole: Facts<T>,
     /// The score of each row's label, and each row's best classes, where they are wanted.
     pub(super) label_scores: Buffer<T>,
     pub(super) top: TopClasses<T>,

@@ -1,7 +1,7 @@
 //! Two passes: the groups' statistics first, as they are merged in one pass, and then gradients from statistics of all
 //! classes.
 //!
-//! A shard that begins with a group has the groups of the whole problem, so that neither pass changes a bit.
+//! A shard that begins with a group has the groups of the whole problem, so that both passes give the same bits.
 
 use super::features::features_gradient;
 use super::finish_gradients;
@@ -79,17 +79,15 @@ fn empty_group<T: FusedElement>(n: usize) -> GroupStatistics<T> {
 
 /// Loss before division by Ω and the number correct, and what is asked for of each row.
 pub(crate) fn summarize<T: FusedElement>(
-    scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
     statistics: &RowStatistics<T>,
     outputs: &mut Outputs<'_, T>,
 ) -> (f64, usize) {
     let (mut loss, mut correct) = (0.0, 0);
-    let mut columns = Columns::new();
+    let (mut whole, mut columns) = (Facts::default(), Columns::new());
     for first in (0..statistics.n_samples()).step_by(ROWS) {
         let block = Block { first, rows: ROWS.min(statistics.n_samples() - first) };
-        load(&mut scratch.whole, terms, statistics, block);
-        merge_whole(&scratch.whole, terms, statistics, (block, 0), &mut columns);
+        merge_whole(&mut whole, terms, statistics, block, &mut columns);
         loss += columns.losses(terms);
         for k in 0..block.rows {
             let (i, best) = (first + k, columns.best(k));
@@ -136,11 +134,11 @@ pub(crate) fn backward<T: FusedElement>(
     for first in (0..n).step_by(plan.block) {
         let block = Block { first, rows: plan.block.min(n - first) };
         score_groups(scratch, terms, problem, plan, block, wanted, crew);
-        load(&mut scratch.whole, terms, statistics, block);
-        let whole = &scratch.whole;
         let columns = scratch.columns[..block.rows.div_ceil(ROWS)].iter_mut();
         crew.for_each(columns, |which, columns| {
-            merge_whole(whole, terms, statistics, (block, which * ROWS), columns);
+            let rows = ROWS.min(block.rows - which * ROWS);
+            let some = Block { first: block.first + which * ROWS, rows };
+            merge_whole(&mut Facts::default(), terms, statistics, some, columns);
             // By the problem's own count. What is no class of it is in none of its groups.
             columns.best.iter_mut().for_each(|best| *best = best.wrapping_sub(first_class as u32));
             columns.losses(terms);
@@ -154,7 +152,7 @@ pub(crate) fn backward<T: FusedElement>(
     finish_gradients(scratch, terms, n, plan.c, outputs);
 }
 
-/// Statistics of a block's rows, group after group.
+/// Statistics of some rows, group after group.
 fn load<T: FusedElement>(
     whole: &mut Facts<T>,
     terms: &Terms<'_, '_, T>,
@@ -176,16 +174,17 @@ fn load<T: FusedElement>(
     }
 }
 
-/// Maximum and sums over all classes of the rows of `columns`, which are the block's from `first` on.
+/// Maximum and sums over all classes of some rows, as many as `columns` have room for.
 fn merge_whole<T: FusedElement>(
-    whole: &Facts<T>,
+    whole: &mut Facts<T>,
     terms: &Terms<'_, '_, T>,
     statistics: &RowStatistics<T>,
-    (block, first): (Block, usize),
+    block: Block,
     columns: &mut Columns<T>,
 ) {
-    columns.begin_labels(terms, block.first + first, ROWS.min(block.rows - first));
-    merge(whole, statistics.groups().len(), first, block.rows, columns);
+    load(whole, terms, statistics, block);
+    columns.begin_labels(terms, block.first, block.rows);
+    merge(whole, statistics.groups().len(), 0, block.rows, columns);
     for k in 0..columns.rows {
         let i = columns.first_sample + k;
         let weight = statistics.label_weights()[i];
