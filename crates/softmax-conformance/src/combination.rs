@@ -60,7 +60,7 @@ const CLASSES: [&[usize]; 13] = [
 const OUTPUTS: usize = 3 + 11 + 15;
 
 /// What dW and db hold before they are accumulated.
-const BEFORE: f64 = 0.5;
+pub(crate) const BEFORE: f64 = 0.5;
 
 /// Multiply-adds that take as long as what follows a score.
 const SCORE: usize = 20;
@@ -300,7 +300,7 @@ impl Combination {
 }
 
 /// Adds what dW and db held before, and the rounding of the sum.
-fn accumulate(expected: &mut Reference, before: f64, u: f64) {
+pub(crate) fn accumulate(expected: &mut Reference, before: f64, u: f64) {
     let add = |Expected { values, bounds, .. }: &mut Expected| {
         Zip::from(values).and(bounds).for_each(|value, bound| {
             *value += before;

@@ -50,9 +50,9 @@
 //!
 //! 4. Where it has them, overrides of [`loss`](softmax_core::SoftmaxBackend::loss) and
 //!    [`gradients`](softmax_core::SoftmaxBackend::gradients), which are judged too, and
-//!    [`hessian`](softmax_core::SoftmaxBackend::hessian): what it gives is put to the cases `hessian/`. Of
-//!    [`two_pass`](softmax_core::SoftmaxBackend::two_pass), and [`Feature::TwoPasses`](softmax_core::Feature::TwoPasses) with it: the
-//!    cases `two-pass/`.
+//!    [`hessian`](softmax_core::SoftmaxBackend::hessian): what it gives is put to the cases `hessian/`.
+//!    [`two_pass`](softmax_core::SoftmaxBackend::two_pass), together with support of
+//!    [`Feature::TwoPasses`](softmax_core::Feature::TwoPasses): put to the cases `two-pass/`.
 //! 5. [`RandomProblem`]s for an hour, as `softmax verify --minutes 60` draws them; and [`judge_in_turns`], if one instance
 //!    computes in both types.
 //!

@@ -47,11 +47,17 @@ enum Mistake {
     SummarizesAShard,
     /// Coefficients of another length are taken.
     TakesCoefficientsOfAnyLength,
+    /// What dW and db hold is overwritten where it is to be added to.
+    Overwrites,
+    /// Two passes are claimed, and are not there.
+    ClaimsTwoPasses,
+    /// A NaN among masked classes is masked too.
+    MasksNaN,
     /// Shards that begin anywhere are said to change no bit.
     PromisesBits,
 }
 
-const MISTAKES: [Mistake; 21] = [
+const MISTAKES: [Mistake; 24] = [
     Mistake::SmoothsOverTheShard,
     Mistake::OneMaximumForAll,
     Mistake::BestOfTheShard,
@@ -72,6 +78,9 @@ const MISTAKES: [Mistake; 21] = [
     Mistake::TakesStatisticsOfAShard,
     Mistake::SummarizesAShard,
     Mistake::TakesCoefficientsOfAnyLength,
+    Mistake::Overwrites,
+    Mistake::ClaimsTwoPasses,
+    Mistake::MasksNaN,
     Mistake::PromisesBits,
 ];
 
@@ -171,7 +180,7 @@ impl SoftmaxBackend<f64> for Wrong {
     }
 
     fn two_pass(&mut self) -> Option<&mut dyn TwoPass<f64>> {
-        Some(self)
+        if self.is(Mistake::ClaimsTwoPasses) { None } else { Some(self) }
     }
 }
 
@@ -186,13 +195,20 @@ impl TwoPass<f64> for Wrong {
         let mut owner = problem.clone();
         match self.mistake {
             Mistake::SmoothsOverTheShard => self.smooth_over(problem, &mut group)?,
-            Mistake::OneMaximumForAll => group.max.assign(&self.first_maxima),
+            Mistake::OneMaximumForAll if group.max.len() == self.first_maxima.len() => {
+                group.max.assign(&self.first_maxima);
+            }
             Mistake::BestOfTheShard => group.best -= first,
             Mistake::LaterOfEqualShards if first > 0 => group.max.mapv_inplace(f64::next_up),
             Mistake::TotalWeightOfTheShard if first > 0 => {
                 owner = changed(problem).targets(Targets::None).build()?;
             }
             Mistake::PenaltyOfTheShard if first > 0 => group.squared_norm = 0.0,
+            Mistake::MasksNaN => {
+                for i in (0..group.max.len()).filter(|&i| group.max[i] == f64::NEG_INFINITY) {
+                    (group.rest[i], group.cross[i], group.spread[i]) = (0.0, 0.0, 0.0);
+                }
+            }
             Mistake::MaskedShardIsNaN => group.rest.zip_mut_with(&group.max, |rest, &max| {
                 if max == f64::NEG_INFINITY {
                     *rest = f64::NAN;
@@ -243,6 +259,7 @@ impl TwoPass<f64> for Wrong {
             entropy: entropy.as_ref().map(|a| a.view()),
             log_sum_exp: log_sum_exp.as_ref().map(|a| a.view()),
         };
+        outputs.accumulate &= !self.is(Mistake::Overwrites);
         self.inner.backward(problem, statistics, &seen, outputs)?;
         if self.is(Mistake::IgnoredSamplesHaveEntropy)
             && let Some(entropy) = entropy

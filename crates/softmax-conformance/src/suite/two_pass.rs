@@ -1,15 +1,17 @@
 //! Two passes, of backends that have them: every case with its classes in shards, coefficients of losses, entropies and lse
 //! against the oracle, and shards that change no bit.
 
-use super::bits;
+use super::{bits, rows};
 use crate::case::Case;
+use crate::check::differing;
+use crate::combination::{BEFORE, accumulate};
 use crate::generator::{CHOICES, Choices, Generator};
 use crate::oracle::{Coefficients, Reference, upstream_reference};
 use crate::test::{Outcome, Subject, Test, evaluate, given, judge_against};
 use softmax_core::ndarray::{Array1, Array2, Axis, Slice};
 use softmax_core::{
     ArrayName, Element, Error, Feature, Features, InShards, OutputKind, OutputSet, Outputs, OwnedOutputs,
-    OwnedProblem, OwnedTargets, Problem, Result, RowStatistics, SoftmaxBackend, TwoPass, Upstream,
+    OwnedProblem, OwnedTargets, Problem, Result, RowStatistics, Setting, SoftmaxBackend, TwoPass, Upstream,
 };
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -39,14 +41,6 @@ impl Cut {
             Cut::Count(count) => InShards::new(backend, count),
             Cut::Size(size) => InShards::of_size(backend, size),
         }
-    }
-
-    fn ranges(self, classes: usize) -> Vec<Range<usize>> {
-        let size = match self {
-            Cut::Count(count) => classes.div_ceil(count),
-            Cut::Size(size) => size,
-        };
-        (0..classes).step_by(size).map(|first| first..classes.min(first + size)).collect()
     }
 }
 
@@ -92,10 +86,25 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
             same_in_shards(subject, &Case::new("", bits::problem(n, d, c, has_options)))
         }));
     }
+    for test in rows::tests::<T>().into_iter().filter(|test| test.name().ends_with("-10")) {
+        tests.push(wrapped(Cut::Count(3), test));
+    }
+    tests.push(Test::new("two-pass/are-there-where-they-are-claimed", |subject: &Subject<'_, T>| {
+        let (claims, has) =
+            (subject.make().supports(Feature::TwoPasses), subject.make().two_pass().is_some());
+        let messages = (claims != has).then(|| format!("two passes are claimed: {claims}, are there: {has}"));
+        Outcome::of(messages.into_iter().collect())
+    }));
+    tests.push(Test::new("two-pass/class-weights-in-some-shards", |subject: &Subject<'_, T>| {
+        where_there_are(subject, || class_weights_in_some_shards(subject).unwrap_or_else(Outcome::from))
+    }));
     tests.push(Test::new("two-pass/refuses-what-does-not-fit", |subject: &Subject<'_, T>| {
         where_there_are(subject, || refusals(subject))
     }));
-    tests.extend(hard_cases().into_iter().enumerate().map(|(k, case)| in_shards(k, case, Arc::default())));
+    for case in hard_cases() {
+        let expected = Arc::default();
+        tests.extend((0..CUTS.len()).map(|k| in_shards(k, case.clone(), Arc::clone(&expected))));
+    }
     tests
 }
 
@@ -109,7 +118,15 @@ pub(super) fn is_small(case: &Case) -> bool {
 pub(super) fn in_shards<T: Element>(k: usize, case: Case, expected: Arc<OnceLock<Reference>>) -> Test<T> {
     let cut = CUTS[k % CUTS.len()];
     let name = format!("two-pass/{}/{}", cut.name(), case.name);
-    let test = Test::of_case(case, expected);
+    in_cut(cut, name, Test::of_case(case, expected))
+}
+
+/// A test of another kind in shards.
+fn wrapped<T: Element>(cut: Cut, test: Test<T>) -> Test<T> {
+    in_cut(cut, format!("two-pass/{}/{}", cut.name(), test.name()), test)
+}
+
+fn in_cut<T: Element>(cut: Cut, name: String, test: Test<T>) -> Test<T> {
     Test::new(name, move |subject: &Subject<'_, T>| {
         where_there_are(subject, || {
             let factory = || Box::new(cut.of(subject.make())) as Box<dyn SoftmaxBackend<T>>;
@@ -153,29 +170,42 @@ fn hard_cases() -> Vec<Case> {
         problem.objective.label_smoothing = 0.1;
         cases.push(Case::new(format!("margins-of-{margin}-between-shards"), problem));
     }
+    // A shard's other classes are masked, so that its maximum is −∞.
+    let mut problem = g.problem(9, 4, 15);
+    let masked = |c| if c == 7 { 0.0 } else { f64::NEG_INFINITY };
+    problem.bias = Some(Array1::from_shape_fn(15, |c| if (5..10).contains(&c) { masked(c) } else { 0.0 }));
+    problem.weights.column_mut(7).fill(f64::NAN);
+    cases.push(Case::new("nan-among-masked-classes", problem));
+    let mut problem = g.problem(9, 4, 15);
+    problem.targets = OwnedTargets::None;
+    problem.features[[3, 2]] = f64::NAN;
+    cases.push(Case::new("nan-without-targets", problem));
     let mut problem = g.problem(20, 3, 21);
     problem.targets = OwnedTargets::Labels(Array1::from_elem(20, 20));
     cases.push(Case::new("all-labels-in-the-last-shard", problem));
     cases
 }
 
-/// Which coefficients are given.
+/// Which coefficients are given, and how gradients are written.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
     losses: bool,
     entropy: bool,
     log_sum_exp: bool,
+    /// Whether dW and db are added to.
+    accumulate: bool,
 }
 
 impl Asked {
     fn of(k: usize) -> Self {
-        Asked { losses: k % 4 != 1, entropy: k % 3 != 1, log_sum_exp: k % 5 < 3 }
+        Asked { losses: k % 4 != 1, entropy: k % 3 != 1, log_sum_exp: k % 5 < 3, accumulate: k % 6 == 4 }
     }
 
     fn name(self) -> String {
         let words = [(self.losses, "g"), (self.entropy, "h"), (self.log_sum_exp, "k")];
         let words: Vec<&str> = words.iter().filter(|(given, _)| *given).map(|(_, word)| *word).collect();
-        if words.is_empty() { "defaults".to_owned() } else { words.join("") }
+        let words = if words.is_empty() { "defaults".to_owned() } else { words.join("") };
+        if self.accumulate { format!("{words}-accumulated") } else { words }
     }
 
     /// Of both signs, and some of them 0.
@@ -211,7 +241,7 @@ fn judge_upstream<T: Element>(
 ) -> Result<Outcome> {
     let owned = case.narrowed::<T>();
     let problem = owned.problem()?;
-    let (n, ranges) = (problem.n_samples(), cut.ranges(problem.n_classes()));
+    let (n, ranges) = (problem.n_samples(), cut.of(()).ranges(problem.n_classes()));
     let mut g = Generator::new((n + ranges.len()) as u64);
     let [losses, entropy, log_sum_exp] = asked.draw::<T>(&mut g, n);
     let upstream = Upstream {
@@ -242,22 +272,14 @@ fn judge_upstream<T: Element>(
         ..Outputs::default()
     };
     let evaluation = passes.summarize(&shard, &statistics, &mut of_rows)?;
-    outputs.weights_gradient.iter_mut().for_each(|a| a.fill(T::nan()));
+    let before = asked.accumulate.then_some(BEFORE);
+    let held = before.map_or(T::nan(), T::narrow);
+    outputs.weights_gradient.iter_mut().for_each(|a| a.fill(held));
+    outputs.bias_gradient.iter_mut().for_each(|a| a.fill(held));
     outputs.features_gradient.iter_mut().for_each(|a| a.fill(T::nan()));
-    outputs.bias_gradient.iter_mut().for_each(|a| a.fill(T::nan()));
+    let mut of_all = Outputs { accumulate: asked.accumulate, ..outputs.as_outputs() };
     for classes in ranges {
-        let mut of_shard = Outputs {
-            weights_gradient: outputs
-                .weights_gradient
-                .as_mut()
-                .map(|a| a.slice_axis_mut(Axis(1), Slice::from(classes.clone()))),
-            bias_gradient: outputs
-                .bias_gradient
-                .as_mut()
-                .map(|a| a.slice_axis_mut(Axis(0), Slice::from(classes.clone()))),
-            features_gradient: outputs.features_gradient.as_mut().map(|a| a.view_mut()),
-            ..Outputs::default()
-        };
+        let mut of_shard = of_all.of_shard(classes.clone());
         passes.backward(&problem.shard(classes), &statistics, &upstream, &mut of_shard)?;
     }
     let widened = |given: &Option<Array1<T>>| given.as_ref().map(|a| a.iter().map(|x| x.widen()).collect());
@@ -266,7 +288,10 @@ fn judge_upstream<T: Element>(
         entropy: widened(&entropy),
         log_sum_exp: widened(&log_sum_exp),
     };
-    let expected = upstream_reference(&problem, &coefficients, set);
+    let mut expected = upstream_reference(&problem, &coefficients, set);
+    if let Some(before) = before {
+        accumulate(&mut expected, before, T::DTYPE.unit_roundoff());
+    }
     Ok(judge_against(&expected, &evaluation, &outputs, set))
 }
 
@@ -283,15 +308,88 @@ fn same_in_shards<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome 
         let set = if is_sparse { set.without(OutputKind::FeaturesGradient) } else { set };
         let expected = evaluate(subject.make().as_mut(), &problem, set)?;
         let mut messages = Vec::new();
+        let mut g = Generator::new(problem.n_samples() as u64);
+        let all = Asked { losses: true, entropy: true, log_sum_exp: true, accumulate: false };
+        let coefficients = all.draw::<T>(&mut g, problem.n_samples());
+        let weighed = weighed_gradients(subject.make(), &problem, problem.n_classes(), &coefficients)?;
         for size in [problem.n_classes(), 2 * multiple, multiple] {
             let found = evaluate(&mut InShards::of_size(subject.make(), size), &problem, set)?;
-            let differ = bits::differences(&found, &expected);
+            let mut differ = bits::differences(&found, &expected);
+            let found = weighed_gradients(subject.make(), &problem, size, &coefficients)?;
+            differ.extend(differing(&found, &weighed).into_iter().map(OutputKind::name));
             if !differ.is_empty() {
                 messages.push(format!("shards of {size} classes: other bits in {}", differ.join(", ")));
             }
         }
+        for setting in [Setting::Level, Setting::Memory] {
+            for variant in subject.make().variants(setting) {
+                let found = weighed_gradients(variant.backend, &problem, multiple, &coefficients)?;
+                let differ: Vec<_> = differing(&found, &weighed).into_iter().map(OutputKind::name).collect();
+                if !differ.is_empty() {
+                    messages.push(format!("{}: other bits in {}", variant.name, differ.join(", ")));
+                }
+            }
+        }
         Ok(messages)
     })
+}
+
+/// dW, dX and db with coefficients, in shards of so many classes.
+fn weighed_gradients<T: Element>(
+    mut backend: Box<dyn SoftmaxBackend<T>>,
+    problem: &Problem<'_, T>,
+    size: usize,
+    [losses, entropy, log_sum_exp]: &[Option<Array1<T>>; 3],
+) -> Result<OwnedOutputs<T>> {
+    let kinds = [OutputKind::WeightsGradient, OutputKind::FeaturesGradient, OutputKind::BiasGradient];
+    let mut outputs = OwnedOutputs::zeros(problem, kinds.into_iter().collect());
+    let upstream = Upstream {
+        losses: losses.as_ref().map(|a| a.view()),
+        entropy: entropy.as_ref().map(|a| a.view()),
+        log_sum_exp: log_sum_exp.as_ref().map(|a| a.view()),
+    };
+    let ranges = Cut::Size(size).of(()).ranges(problem.n_classes());
+    let passes = backend.two_pass().expect("asked before");
+    let statistics = statistics(passes, problem, &ranges)?;
+    let mut of_all = outputs.as_outputs();
+    for classes in ranges {
+        let shard = problem.shard(classes.clone());
+        passes.backward(&shard, &statistics, &upstream, &mut of_all.of_shard(classes))?;
+    }
+    Ok(outputs)
+}
+
+/// Shards that are made one by one, of which the second has no class weights: they are 1.
+fn class_weights_in_some_shards<T: Element>(subject: &Subject<'_, T>) -> Result<Outcome> {
+    let mut problem = Generator::new(74).problem(30, 4, 9);
+    let mut class_weights = Array1::ones(9);
+    class_weights.slice_axis_mut(Axis(0), Slice::from(..5)).fill(6.0);
+    problem.class_weights = Some(class_weights);
+    problem.objective.label_smoothing = 0.2;
+    let owned: OwnedProblem<T> = Case::new("", problem).narrowed();
+    let whole = owned.problem()?;
+    let second = whole.shard(5..9);
+    let unweighed = Problem::builder(second.features(), second.weights(), *second.targets())
+        .objective(*second.objective())
+        .shard(5, 9)
+        .build()?;
+    let shards = [whole.shard(0..5), unweighed];
+    let mut backend = subject.make();
+    let passes = backend.two_pass().expect("asked before");
+    let statistics = passes.forward(&shards[0])?.merge(passes.forward(&shards[1])?)?;
+    let kinds = [OutputKind::WeightsGradient, OutputKind::FeaturesGradient, OutputKind::SampleLosses];
+    let set: OutputSet = kinds.into_iter().collect();
+    let mut outputs = OwnedOutputs::zeros(&whole, set);
+    let losses = outputs.sample_losses.as_mut().map(|losses| losses.view_mut());
+    let mut of_rows = Outputs { sample_losses: losses, ..Outputs::default() };
+    let evaluation = passes.summarize(&shards[1], &statistics, &mut of_rows)?;
+    let mut of_all = outputs.as_outputs();
+    for shard in &shards {
+        let mut of_shard = of_all.of_shard(shard.class_range());
+        passes.backward(shard, &statistics, &Upstream::default(), &mut of_shard)?;
+    }
+    let expected = upstream_reference(&whole, &Coefficients::default(), set);
+    Ok(judge_against(&expected, &evaluation, &outputs, set))
 }
 
 fn refusals<T: Element>(subject: &Subject<'_, T>) -> Outcome {
@@ -342,9 +440,6 @@ fn refusals<T: Element>(subject: &Subject<'_, T>) -> Outcome {
         let of_shard = passes.forward(&shards[0])?;
         let summary = passes.summarize(&shards[1], &of_shard, &mut Outputs::default());
         refused("a summary of a shard", summary.map(drop), is_of_classes);
-        if subject.make().supports(Feature::TwoPasses) == subject.make().two_pass().is_none() {
-            messages.push("what the backend says of two passes is not what it has".to_owned());
-        }
         Ok(messages)
     })
 }
