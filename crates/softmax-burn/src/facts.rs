@@ -1,7 +1,7 @@
 //! Facts of rows, from their scores: entropy, log-probabilities, ranks and the best classes.
 
 use crate::functions::log1p;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{DType, Int, Tensor};
 use softmax_core::{OutputKind, OutputSet};
 
 /// Which of them, and what they need beside the scores.
@@ -111,7 +111,8 @@ fn best_classes(scores: &Tensor<2>, k: usize) -> Tensor<2, Int> {
     }
     // Below any score that is left: masked classes are still to be taken.
     let is_masked = scores.clone().equal_elem(f64::NEG_INFINITY);
-    let mut left = scores.clone().mask_fill(is_masked, f64::from(f32::MIN));
+    let lowest = if scores.dtype() == DType::F64 { f64::MIN } else { f64::from(f32::MIN) };
+    let mut left = scores.clone().mask_fill(is_masked, lowest);
     let classes = Tensor::<1, Int>::arange(0..c as i64, &scores.device()).reshape([1, c]).expand([n, c]);
     let mut best = Vec::new();
     for _ in 0..k {
