@@ -37,6 +37,7 @@ mod facts;
 mod forward;
 mod functions;
 mod host;
+mod kernels;
 mod known_gradients;
 mod loss;
 mod native;

@@ -1,9 +1,7 @@
 //! The loss as a Burn module.
 
+use crate::kernels::Kernels;
 use crate::known_gradients::{with_gradients, with_rows};
-use crate::native::{DeviceOutputs, evaluate};
-#[cfg(feature = "fused")]
-use crate::on_flex::OnFlex;
 use crate::problem::{DeviceProblem, DeviceTargets};
 use crate::rows::{Quantity, Rows};
 use burn::config::Config;
@@ -63,8 +61,7 @@ impl LinearCrossEntropyLossConfig {
         LinearCrossEntropyLoss {
             class_weights: self.class_weights.as_ref().map(|w| Tensor::from_floats(w.as_slice(), device)),
             objective,
-            #[cfg(feature = "fused")]
-            on_flex: Some(OnFlex::default()),
+            kernels: Kernels::new(),
         }
     }
 }
@@ -98,21 +95,15 @@ pub struct LinearCrossEntropyLoss {
     class_weights: Option<Tensor<1>>,
     #[module(skip)]
     objective: Objective,
-    /// The kernels, unless tensor operations are asked for.
-    #[cfg(feature = "fused")]
     #[module(skip)]
-    on_flex: Option<OnFlex>,
+    kernels: Kernels,
 }
 
 impl LinearCrossEntropyLoss {
     /// Computes by tensor operations everywhere, on the Flex device too.
     #[must_use]
     pub fn by_tensor_operations(self) -> Self {
-        LinearCrossEntropyLoss {
-            #[cfg(feature = "fused")]
-            on_flex: None,
-            ..self
-        }
+        LinearCrossEntropyLoss { kernels: Kernels::tensor_operations(), ..self }
     }
 
     /// The loss (1) of `features` (N×D), `weights` (D×C) and `targets` (N).
@@ -142,7 +133,7 @@ impl LinearCrossEntropyLoss {
         problem.objective = self.objective;
         problem.class_weights.clone_from(&self.class_weights);
         let wanted = tracked(&problem);
-        let outputs = self.evaluate(&problem, wanted);
+        let outputs = self.kernels.evaluate(&problem, wanted);
         if wanted == OutputSet::NONE {
             return if problem.features.is_autodiff() { outputs.loss.autodiff() } else { outputs.loss };
         }
@@ -182,44 +173,46 @@ impl LinearCrossEntropyLoss {
     pub fn forward_rows_of(&self, mut problem: DeviceProblem) -> RowLosses {
         problem.objective = self.objective;
         problem.class_weights.clone_from(&self.class_weights);
-        let has_labels = matches!(problem.targets, DeviceTargets::Labels(_));
+        let kinds = [OutputKind::SampleLosses, OutputKind::Entropy, OutputKind::LabelLogProb];
+        let outputs = self.kernels.evaluate(&problem, kinds.into_iter().collect());
+        let rows = |values: Option<Tensor<1>>, quantity| {
+            self.rows(&problem, values.expect("it was asked for"), quantity)
+        };
+        let label_log_prob = match &problem.targets {
+            DeviceTargets::Soft(_) => None,
+            DeviceTargets::Labels(labels) => outputs.label_log_prob.map(|log_prob| {
+                let is_ignored = |index| labels.clone().without_autodiff().equal_elem(index);
+                match self.objective.ignore_index {
+                    None => log_prob,
+                    Some(index) => log_prob.mask_fill(is_ignored(index), 0.0),
+                }
+            }),
+        };
         RowLosses {
-            losses: self.rows(&problem, Quantity::Loss),
-            entropy: self.rows(&problem, Quantity::Entropy),
-            label_log_prob: has_labels.then(|| self.rows(&problem, Quantity::LabelLogProb)),
+            losses: rows(outputs.sample_losses, Quantity::Loss),
+            entropy: rows(outputs.entropy, Quantity::Entropy),
+            label_log_prob: label_log_prob
+                .map(|log_prob| self.rows(&problem, log_prob, Quantity::LabelLogProb)),
         }
     }
 
-    fn rows(&self, problem: &DeviceProblem, quantity: Quantity) -> Tensor<1> {
+    /// Numbers of the samples, to be differentiated.
+    fn rows(&self, problem: &DeviceProblem, values: Tensor<1>, quantity: Quantity) -> Tensor<1> {
         let [_, c] = problem.weights.dims();
-        let rows = Rows {
-            quantity,
-            problem: problem.without_autodiff(),
-            wanted: tracked(problem),
-            #[cfg(feature = "fused")]
-            on_flex: self.on_flex.clone(),
-        };
-        if rows.wanted == OutputSet::NONE {
-            let values = rows.values();
+        let (wanted, kernels) = (tracked(problem), self.kernels.clone());
+        let rows = Rows { quantity, problem: problem.without_autodiff(), wanted, kernels };
+        if wanted == OutputSet::NONE {
             return if problem.features.is_autodiff() { values.autodiff() } else { values };
         }
         // In place of a bias: what autodiff knows nothing of.
         let nothing = rows.problem.features.clone();
         let bias = problem.bias.clone().map_or(nothing, |bias| bias.reshape([1, c]));
-        with_rows(rows, [problem.features.clone(), problem.weights.clone(), bias])
-    }
-
-    fn evaluate(&self, problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
-        #[cfg(feature = "fused")]
-        if let Some(outputs) = self.on_flex.as_ref().and_then(|kernels| kernels.evaluate(problem, wanted)) {
-            return outputs;
-        }
-        evaluate(problem, wanted)
+        with_rows(values, rows, [problem.features.clone(), problem.weights.clone(), bias])
     }
 }
 
-/// What is known of each sample (N), each a function of features, weights and bias that Burn's autodiff differentiates. A backward
-/// pass computes the scores once more for each of them that the result depends on, a chunk of rows after the other.
+/// What is known of each sample (N), each a function of features, weights and bias that Burn's autodiff differentiates. The
+/// forward pass computes the scores once, and a backward pass once more for each of the three that the result depends on.
 #[derive(Clone, Debug)]
 pub struct RowLosses {
     /// ℓ: what the reductions sum, not divided by anything.

@@ -41,7 +41,7 @@ pub struct DeviceOutputs {
     pub label_rank: Option<Tensor<1, Int>>,
 }
 
-/// The loss, and of its gradients and other outputs those that are asked for: formulas (1) to (9) of [`softmax_core`], a
+/// The loss, and of its gradients and other outputs those that are asked for: formulas (1) to (10) of [`softmax_core`], a
 /// chunk of rows after the other, so that no N×C scores are held. Nothing crosses to the host. The best classes are not among
 /// them.
 ///
@@ -96,6 +96,19 @@ pub(crate) struct DeviceGradients {
     pub(crate) weights: Option<Tensor<2>>,
     pub(crate) features: Option<Tensor<2>>,
     pub(crate) bias: Option<Tensor<2>>,
+}
+
+impl From<DeviceOutputs> for DeviceGradients {
+    fn from(outputs: DeviceOutputs) -> Self {
+        DeviceGradients {
+            weights: outputs.weights_gradient,
+            features: outputs.features_gradient,
+            bias: outputs.bias_gradient.map(|bias| {
+                let [c] = bias.dims();
+                bias.reshape([1, c])
+            }),
+        }
+    }
 }
 
 /// The facts of rows among the outputs, but for the best classes.

@@ -5,8 +5,10 @@ use crate::problem::{DeviceProblem, DeviceTargets};
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Int, Tensor, TensorData};
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
-use softmax_core::{Element, OutputSet, OwnedOutputs, Problem, SoftmaxBackend, TwoPass, Upstream, ndarray};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Slice};
+use softmax_core::{
+    Element, OutputSet, Outputs, OwnedOutputs, Problem, SoftmaxBackend, TwoPass, Upstream, ndarray,
+};
 use softmax_fused::Fused;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -105,8 +107,7 @@ impl OnFlex {
                     entropy: Some(ArrayView1::from(T::numbers(&entropy)?)),
                     ..Upstream::default()
                 };
-                let statistics = fused.forward(&view).ok()?;
-                fused.backward(&view, &statistics, &upstream, &mut outputs.as_outputs()).ok()?;
+                weigh_entropies(&mut *fused, &view, &upstream, &mut outputs)?;
                 0.0
             }
         };
@@ -139,6 +140,46 @@ impl OnFlex {
             label_rank: outputs.label_rank.map(classes),
         })
     }
+}
+
+/// Rows whose statistics are held at once.
+const ROWS: usize = 4096;
+
+/// The gradients of Σ h·H, some rows after the other.
+fn weigh_entropies<T: FlexElement>(
+    passes: &mut dyn TwoPass<T>,
+    problem: &Problem<'_, T>,
+    upstream: &Upstream<'_, T>,
+    outputs: &mut OwnedOutputs<T>,
+) -> Option<()> {
+    let n = problem.n_samples();
+    for first in (0..n).step_by(ROWS) {
+        let rows = first..n.min(first + ROWS);
+        let range = || Slice::from(rows.clone());
+        let of = |given: Option<ArrayView1<'_, T>>| {
+            given.map(|given| given.slice_axis(Axis(0), range()).to_owned())
+        };
+        let (losses, entropy) = (of(upstream.losses), of(upstream.entropy));
+        let some = Upstream {
+            losses: losses.as_ref().map(|losses| losses.view()),
+            entropy: entropy.as_ref().map(|entropy| entropy.view()),
+            ..Upstream::default()
+        };
+        let mut of_rows = Outputs {
+            features_gradient: outputs
+                .features_gradient
+                .as_mut()
+                .map(|dx| dx.slice_axis_mut(Axis(0), range())),
+            weights_gradient: outputs.weights_gradient.as_mut().map(|dw| dw.view_mut()),
+            bias_gradient: outputs.bias_gradient.as_mut().map(|db| db.view_mut()),
+            accumulate: true,
+            ..Outputs::default()
+        };
+        let part = problem.rows(rows.clone());
+        let statistics = passes.forward(&part).ok()?;
+        passes.backward(&part, &statistics, &some, &mut of_rows).ok()?;
+    }
+    Some(())
 }
 
 /// Its memory, row by row, if it is the Flex device's.

@@ -1,12 +1,11 @@
 //! What is known of each sample as a function that Burn's autodiff can differentiate: a backward pass that computes the scores
 //! once more, by chunks, instead of keeping N×C of them.
 
-use crate::native::{DeviceGradients, entropy_gradients, evaluate};
-#[cfg(feature = "fused")]
-use crate::on_flex::OnFlex;
+use crate::kernels::Kernels;
+use crate::native::DeviceGradients;
 use crate::problem::DeviceProblem;
 use burn::tensor::Tensor;
-use softmax_core::{Objective, OutputKind, OutputSet, Reduction};
+use softmax_core::{Objective, OutputSet, Reduction};
 
 /// Which of a sample's numbers.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +24,7 @@ pub(crate) struct Rows {
     pub(crate) problem: DeviceProblem,
     /// Which of the gradients by W, X and b somebody asks for.
     pub(crate) wanted: OutputSet,
-    #[cfg(feature = "fused")]
-    pub(crate) on_flex: Option<OnFlex>,
+    pub(crate) kernels: Kernels,
 }
 
 impl Rows {
@@ -46,53 +44,13 @@ impl Rows {
             Some(weights) => weights.clone() * above,
         });
         problem.objective = Objective { reduction: Reduction::Sum, l2: 0.0, ..problem.objective };
-        let outputs = self.evaluate(&problem, self.wanted);
-        DeviceGradients {
-            weights: outputs.weights_gradient,
-            features: outputs.features_gradient,
-            bias: outputs.bias_gradient.map(as_row),
-        }
+        let outputs = self.kernels.evaluate(&problem, self.wanted);
+        outputs.into()
     }
 
     fn entropy_gradients(&self, above: Tensor<1>) -> DeviceGradients {
-        #[cfg(feature = "fused")]
-        if let Some(kernels) = &self.on_flex
-            && let Some(outputs) = kernels.entropy_gradients(&plain(&self.problem), &above, self.wanted)
-        {
-            return DeviceGradients {
-                weights: outputs.weights_gradient,
-                features: outputs.features_gradient,
-                bias: outputs.bias_gradient.map(as_row),
-            };
-        }
-        entropy_gradients(&self.problem, above, self.wanted)
+        self.kernels.entropy_gradients(&plain(&self.problem), above, self.wanted)
     }
-
-    fn evaluate(&self, problem: &DeviceProblem, wanted: OutputSet) -> crate::native::DeviceOutputs {
-        #[cfg(feature = "fused")]
-        if let Some(outputs) = self.on_flex.as_ref().and_then(|kernels| kernels.evaluate(problem, wanted)) {
-            return outputs;
-        }
-        evaluate(problem, wanted)
-    }
-
-    /// The numbers (N).
-    pub(crate) fn values(&self) -> Tensor<1> {
-        let of = |problem: &DeviceProblem, kind| self.evaluate(problem, OutputSet::NONE.with(kind));
-        let value = match self.quantity {
-            Quantity::Loss => of(&self.problem, OutputKind::SampleLosses).sample_losses,
-            Quantity::Entropy => of(&self.problem, OutputKind::Entropy).entropy,
-            Quantity::LabelLogProb => {
-                of(&plain(&self.problem), OutputKind::SampleLosses).sample_losses.map(|losses| -losses)
-            }
-        };
-        value.expect("it was asked for")
-    }
-}
-
-fn as_row(bias: Tensor<1>) -> Tensor<2> {
-    let [c] = bias.dims();
-    bias.reshape([1, c])
 }
 
 /// The problem whose losses are −log p of the labels, 0 where they are ignored.
