@@ -49,8 +49,8 @@ enum Mistake {
     TakesCoefficientsOfAnyLength,
     /// What dW and db hold is overwritten where it is to be added to.
     Overwrites,
-    /// Two passes are claimed, and are not there.
-    ClaimsTwoPasses,
+    /// Two passes are there, and are said not to be.
+    DeniesTwoPasses,
     /// A NaN among masked classes is masked too.
     MasksNaN,
     /// Shards that begin anywhere are said to change no bit.
@@ -79,7 +79,7 @@ const MISTAKES: [Mistake; 24] = [
     Mistake::SummarizesAShard,
     Mistake::TakesCoefficientsOfAnyLength,
     Mistake::Overwrites,
-    Mistake::ClaimsTwoPasses,
+    Mistake::DeniesTwoPasses,
     Mistake::MasksNaN,
     Mistake::PromisesBits,
 ];
@@ -167,7 +167,7 @@ impl Backend for Wrong {
     }
 
     fn supports(&self, feature: Feature) -> bool {
-        self.inner.supports(feature)
+        self.inner.supports(feature) && !(feature == Feature::TwoPasses && self.is(Mistake::DeniesTwoPasses))
     }
 }
 
@@ -180,7 +180,7 @@ impl SoftmaxBackend<f64> for Wrong {
     }
 
     fn two_pass(&mut self) -> Option<&mut dyn TwoPass<f64>> {
-        if self.is(Mistake::ClaimsTwoPasses) { None } else { Some(self) }
+        Some(self)
     }
 }
 

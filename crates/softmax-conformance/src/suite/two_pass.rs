@@ -89,12 +89,6 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     for test in rows::tests::<T>().into_iter().filter(|test| test.name().ends_with("-10")) {
         tests.push(wrapped(Cut::Count(3), test));
     }
-    tests.push(Test::new("two-pass/are-there-where-they-are-claimed", |subject: &Subject<'_, T>| {
-        let (claims, has) =
-            (subject.make().supports(Feature::TwoPasses), subject.make().two_pass().is_some());
-        let messages = (claims != has).then(|| format!("two passes are claimed: {claims}, are there: {has}"));
-        Outcome::of(messages.into_iter().collect())
-    }));
     tests.push(Test::new("two-pass/class-weights-in-some-shards", |subject: &Subject<'_, T>| {
         where_there_are(subject, || class_weights_in_some_shards(subject).unwrap_or_else(Outcome::from))
     }));
@@ -440,6 +434,9 @@ fn refusals<T: Element>(subject: &Subject<'_, T>) -> Outcome {
         let of_shard = passes.forward(&shards[0])?;
         let summary = passes.summarize(&shards[1], &of_shard, &mut Outputs::default());
         refused("a summary of a shard", summary.map(drop), is_of_classes);
+        if !subject.make().supports(Feature::TwoPasses) {
+            messages.push("the backend has two passes, and says that it does not support them".to_owned());
+        }
         Ok(messages)
     })
 }
