@@ -4,6 +4,7 @@ use crate::params::KernelParams;
 use crate::rounds::Crew;
 use crate::stored::{Dense, Samples, Stored};
 use crate::terms::{Terms, clear_ignored};
+use crate::wide::Means;
 use crate::{narrow, wide};
 use rayon::ThreadPool;
 use softmax_core::{
@@ -117,18 +118,15 @@ impl Fused {
         Ok(self.pool.clone())
     }
 
-    pub(crate) fn vectors(&self) -> Level {
-        self.level
-    }
-
-    pub(crate) fn block_sizes(&self) -> KernelParams {
-        self.params
-    }
-
-    /// What may be held beyond inputs and outputs, in bytes.
-    pub(crate) fn memory_for<T: FusedElement>(&self, problem: &Problem<'_, T>) -> usize {
+    /// How a problem is to be computed, in its own pool or the caller's.
+    pub(crate) fn means<'p, T: FusedElement>(
+        &self,
+        problem: &Problem<'_, T>,
+        pool: Option<&'p ThreadPool>,
+    ) -> Means<'p> {
         let of_weights = problem.n_features() * problem.n_classes() * size_of::<T>();
-        self.memory.unwrap_or(DEFAULT_MEMORY.max(of_weights))
+        let memory = self.memory.unwrap_or(DEFAULT_MEMORY.max(of_weights));
+        Means { memory, params: self.params, crew: Crew::new(self.level, pool) }
     }
 }
 
@@ -140,20 +138,18 @@ impl Fused {
         outputs: &mut Outputs<'_, T>,
     ) -> Result<Evaluation> {
         let pool = self.pool()?;
-        let crew = Crew::new(self.level, pool.as_deref());
-        let memory = self.memory_for(problem);
+        let means = self.means(problem, pool.as_deref());
         let stored = Stored::new(problem);
-        let params = self.params;
         let is_narrow = problem.n_classes() <= self.narrow_up_to;
         let scratch = scratch(self);
         let terms = Terms::new(problem, &stored);
         let (loss_sum, correct) = match stored.features {
             Samples::Dense(features) if is_narrow => {
                 let dense = Dense { features, weights: stored.weights };
-                narrow::evaluate(&mut scratch.narrow, &terms, &dense, outputs, memory, crew)
+                narrow::evaluate(&mut scratch.narrow, &terms, &dense, outputs, means.memory, means.crew)
             }
             Samples::Dense(_) | Samples::Csr(_) => {
-                wide::evaluate(&mut scratch.wide, &terms, &stored, outputs, memory, params, crew)
+                wide::evaluate(&mut scratch.wide, &terms, &stored, outputs, means)
             }
         };
         clear_ignored(&terms, problem.n_samples(), outputs);

@@ -37,7 +37,7 @@
 //! sixteen. A panel of up to 60 rows of X is read from memory once, for the scores, and from cache again, for dW.
 //!
 //! **Above, and for sparse features** (wide), the classes are in the lanes. They go by groups of eight panels of two
-//! vectors. Each group has a maximum and sums of its own, so that its scores become exponentials while they are in the second
+//! vectors. Each group has a maximum and sums of its own, so that its scores become exponentials while they are in the L2
 //! cache; the row's maximum and sum are put together from the groups'.
 //!
 //! # Two passes

@@ -65,7 +65,11 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         let whole = Whole {
             unit: problem.mass_unit(),
             total_weight: problem.total_weight(),
-            class_weight: group_weights(problem).iter().sum(),
+            // Nothing is spread over the classes without smoothing.
+            class_weight: match problem.objective().label_smoothing {
+                0.0 => 0.0,
+                _ => group_weights(problem).iter().sum(),
+            },
         };
         Terms::of_shard(
             problem,

@@ -3,25 +3,14 @@
 use crate::backend::{Fused, Scratch};
 use crate::kernel::level::FusedElement;
 use crate::orders::group_classes;
-use crate::rounds::Crew;
 use crate::stored::Stored;
 use crate::terms::{Terms, clear_ignored, group_weights};
-use crate::wide::{self, Means};
-use rayon::ThreadPool;
+use crate::wide;
 use softmax_core::{
     Evaluation, GroupStatistics, Outputs, Problem, Result, RowStatistics, SoftmaxBackend, TwoPass, Upstream,
 };
 
 impl Fused {
-    fn means<'p, T: FusedElement>(
-        &self,
-        problem: &Problem<'_, T>,
-        pool: Option<&'p ThreadPool>,
-    ) -> Means<'p> {
-        let (memory, params) = (self.memory_for(problem), self.block_sizes());
-        Means { memory, params, crew: Crew::new(self.vectors(), pool) }
-    }
-
     fn forward_with<T: FusedElement>(
         &mut self,
         scratch: fn(&mut Self) -> &mut Scratch<T>,

@@ -27,7 +27,15 @@ use plan::{Block, Plan};
 use scores::score_block;
 pub(crate) use scratch::Scratch;
 use softmax_core::Outputs;
-pub(crate) use two_pass::{Means, backward, forward, summarize};
+pub(crate) use two_pass::{backward, forward, summarize};
+
+/// How a call is to be done.
+#[derive(Clone, Copy)]
+pub(crate) struct Means<'p> {
+    pub(crate) memory: usize,
+    pub(crate) params: KernelParams,
+    pub(crate) crew: Crew<'p>,
+}
 
 /// The loss before division by Ω, and the number correct.
 pub(crate) fn evaluate<T: FusedElement>(
@@ -35,9 +43,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     problem: &Stored<'_, T>,
     outputs: &mut Outputs<'_, T>,
-    memory: usize,
-    params: KernelParams,
-    crew: Crew<'_>,
+    Means { memory, params, crew }: Means<'_>,
 ) -> (f64, usize) {
     let wanted = Wanted::new(outputs);
     let plan = Plan::new(problem, outputs, (terms.has_slopes(), false), memory, crew.threads(), params);

@@ -4,29 +4,19 @@
 //! A shard that begins with a group has the groups of the whole problem, so that both passes give the same bits.
 
 use super::features::features_gradient;
-use super::finish_gradients;
 use super::gradient::gradient_block;
 use super::plan::{Block, Plan};
 use super::scores::{merge, score_groups};
 use super::scratch::{Facts, Scratch};
+use super::{Means, finish_gradients};
 use crate::columns::{Columns, ROWS};
 use crate::facts::Wanted;
 use crate::kernel::level::FusedElement;
-use crate::params::KernelParams;
-use crate::rounds::Crew;
 use crate::stored::Stored;
 use crate::sums::Sum;
 use crate::terms::Terms;
 use softmax_core::ndarray::Array1;
 use softmax_core::{GroupStatistics, Outputs, RowStatistics};
-
-/// How a call is to be done.
-#[derive(Clone, Copy)]
-pub(crate) struct Means<'p> {
-    pub(crate) memory: usize,
-    pub(crate) params: KernelParams,
-    pub(crate) crew: Crew<'p>,
-}
 
 /// Statistics of the problem's groups of classes, but for what does not depend on scores.
 ///
