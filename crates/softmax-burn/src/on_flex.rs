@@ -156,15 +156,6 @@ fn weigh_entropies<T: FlexElement>(
     for first in (0..n).step_by(ROWS) {
         let rows = first..n.min(first + ROWS);
         let range = || Slice::from(rows.clone());
-        let of = |given: Option<ArrayView1<'_, T>>| {
-            given.map(|given| given.slice_axis(Axis(0), range()).to_owned())
-        };
-        let (losses, entropy) = (of(upstream.losses), of(upstream.entropy));
-        let some = Upstream {
-            losses: losses.as_ref().map(|losses| losses.view()),
-            entropy: entropy.as_ref().map(|entropy| entropy.view()),
-            ..Upstream::default()
-        };
         let mut of_rows = Outputs {
             features_gradient: outputs
                 .features_gradient
@@ -177,7 +168,7 @@ fn weigh_entropies<T: FlexElement>(
         };
         let part = problem.rows(rows.clone());
         let statistics = passes.forward(&part).ok()?;
-        passes.backward(&part, &statistics, &some, &mut of_rows).ok()?;
+        passes.backward(&part, &statistics, &upstream.rows(rows), &mut of_rows).ok()?;
     }
     Some(())
 }

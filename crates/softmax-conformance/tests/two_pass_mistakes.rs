@@ -264,13 +264,9 @@ impl TwoPass<f64> for Wrong {
         if self.is(Mistake::IgnoredSamplesHaveEntropy)
             && let Some(entropy) = entropy
         {
-            let of_ignored =
-                Array1::from_shape_fn(
-                    entropy.len(),
-                    |i| {
-                        if problem.is_ignored(i) { entropy[i] } else { 0.0 }
-                    },
-                );
+            let of_ignored = Array1::from_shape_fn(entropy.len(), |i| {
+                if problem.has_labels() && !problem.counts(i) { entropy[i] } else { 0.0 }
+            });
             let upstream = Upstream { entropy: Some(of_ignored.view()), ..Upstream::default() };
             let mut more = Outputs {
                 weights_gradient: outputs.weights_gradient.as_mut().map(|dw| dw.view_mut()),

@@ -8,7 +8,6 @@ use crate::problem::Problem;
 use crate::statistics::{RowStatistics, Upstream};
 use crate::support::Feature;
 use std::ops::Range;
-use std::time::Duration;
 
 /// Evaluates in two passes over shards of the classes: what a backend gives in [two passes](crate::TwoPass), as a backend.
 ///
@@ -67,10 +66,6 @@ impl<B: Backend> Backend for InShards<B> {
 
     fn is_batch_invariant(&self) -> bool {
         self.backend.is_batch_invariant()
-    }
-
-    fn device_time(&self) -> Option<Duration> {
-        None
     }
 }
 

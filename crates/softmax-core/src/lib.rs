@@ -119,7 +119,6 @@ pub use problem::{Problem, ProblemBuilder};
 pub use statistics::{GroupStatistics, RowStatistics, Upstream};
 pub use support::{Feature, FeatureSet};
 pub use targets::Targets;
-
 pub use weights::Weights;
 
 /// The crate of half-precision numbers that features and weights may hold.

@@ -107,7 +107,7 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
                 problem.has_negative_weights |= least < T::zero();
             }
         }
-        problem.total_weight = problem.sum_weights();
+        problem.total_weight = problem.sum_weights(|i| problem.label_weight(i));
         Ok(problem)
     }
 }
@@ -265,12 +265,6 @@ impl<'a, T: Element> Problem<'a, T> {
         }
     }
 
-    /// Whether sample `i` is ignored: it has a label, and that is the ignored one.
-    #[inline]
-    pub fn is_ignored(&self, i: usize) -> bool {
-        self.has_labels() && !self.counts(i)
-    }
-
     /// Whether targets are hard labels.
     pub fn has_labels(&self) -> bool {
         matches!(self.targets, Targets::Labels(_))
@@ -333,7 +327,7 @@ impl<'a, T: Element> Problem<'a, T> {
             sample_weights: self.sample_weights.map(|u| u.slice_axis_move(Axis(0), range())),
             ..self.clone()
         };
-        part.total_weight = part.sum_weights();
+        part.total_weight = part.sum_weights(|i| part.label_weight(i));
         part
     }
 
@@ -357,7 +351,7 @@ impl<'a, T: Element> Problem<'a, T> {
             shard: Some((first, self.total_classes())),
             ..self.clone()
         };
-        part.total_weight = part.sum_weights();
+        part.total_weight = part.sum_weights(|i| part.label_weight(i));
         part
     }
 

@@ -2,11 +2,9 @@
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::objective::Reduction;
 use crate::parts::{ArrayName, AxisName};
 use crate::problem::{Problem, check_classes};
-use crate::targets::Targets;
-use ndarray::{Array1, ArrayView1};
+use ndarray::{Array1, ArrayView1, Axis, Slice};
 use std::ops::Range;
 
 /// Coefficients of the samples in formula (11), N of each: the derivatives of the caller's objective by each sample's loss,
@@ -35,6 +33,21 @@ impl<'a, T> Upstream<'a, T> {
     pub fn reaches<U: Element>(&self, problem: &Problem<'_, U>, i: usize) -> bool {
         let reaches_past_targets = self.entropy.is_some() || self.log_sum_exp.is_some();
         problem.counts(i) || (reaches_past_targets && !problem.has_targets())
+    }
+
+    /// Those of some of the samples, beside [`Problem::rows`].
+    ///
+    /// # Panics
+    /// Where there are no such samples.
+    #[must_use]
+    pub fn rows(&self, samples: Range<usize>) -> Self
+    where
+        T: Copy,
+    {
+        let of = |given: Option<ArrayView1<'a, T>>| {
+            given.map(|given| given.slice_axis_move(Axis(0), Slice::from(samples.clone())))
+        };
+        Upstream { losses: of(self.losses), entropy: of(self.entropy), log_sum_exp: of(self.log_sum_exp) }
     }
 
     pub(crate) fn all(&self) -> [Option<&ArrayView1<'a, T>>; 3] {
@@ -82,13 +95,10 @@ pub struct GroupStatistics<T> {
 impl<T: Element> RowStatistics<T> {
     /// The statistics of a problem's classes, by groups.
     pub fn new(problem: &Problem<'_, T>, groups: Vec<GroupStatistics<T>>) -> Self {
-        let weight = |label| problem.class_weights().map_or(1.0, |w| w[label].widen());
         RowStatistics {
             classes: problem.class_range(),
             total_classes: problem.total_classes(),
-            label_weights: Array1::from_shape_fn(problem.n_samples(), |i| {
-                problem.label(i).map_or(0.0, weight)
-            }),
+            label_weights: Array1::from_shape_fn(problem.n_samples(), |i| problem.label_weight(i)),
             largest_class_weight: problem.largest_class_weight(),
             groups,
         }
@@ -136,16 +146,7 @@ impl<T: Element> RowStatistics<T> {
     /// # Panics
     /// Where the problem has other samples; [`check`](Self::check) tells.
     pub fn total_weight(&self, problem: &Problem<'_, T>) -> f64 {
-        let weight = |i: usize| problem.sample_weights().map_or(1.0, |u| u[i].widen());
-        match (problem.targets(), problem.objective().reduction) {
-            (Targets::None, _) => 0.0,
-            (_, Reduction::Sum) => 1.0,
-            (Targets::Soft(_), Reduction::Mean) => (0..self.n_samples()).map(weight).sum(),
-            (Targets::Labels(_), Reduction::Mean) => {
-                let counted = (0..self.n_samples()).filter(|&i| problem.counts(i));
-                counted.map(|i| weight(i) * self.label_weights[i]).sum()
-            }
-        }
+        problem.sum_weights(|i| self.label_weights[i])
     }
 
     /// [`Problem::mass_unit`] of the whole problem, of which this is a shard.

@@ -14,10 +14,13 @@ impl<T: Element> Problem<'_, T> {
         self.mass_unit_for(self.largest_class_weight())
     }
 
+    /// A power of two near the largest of the sample weights, in the same way: 1 without them.
+    pub fn sample_weight_unit(&self) -> f64 {
+        self.sample_weights().map_or(1.0, |weights| near_power_of_two(largest(weights)))
+    }
+
     /// The size of the largest class weight, where there are any.
     pub(crate) fn largest_class_weight(&self) -> Option<f64> {
-        let largest =
-            |weights: ArrayView1<'_, T>| weights.iter().fold(0.0, |max: f64, w| max.max(w.widen().abs()));
         self.class_weights().map(largest)
     }
 
@@ -26,26 +29,31 @@ impl<T: Element> Problem<'_, T> {
         largest.map_or(1.0, |largest| near_power_of_two(largest.max(self.objective().z_loss)))
     }
 
-    /// The same of the sample weights: a power of two near the largest of them, 1 without them.
-    pub fn sample_weight_unit(&self) -> f64 {
-        let largest =
-            |weights: ArrayView1<'_, T>| weights.iter().fold(0.0, |max: f64, u| max.max(u.widen().abs()));
-        self.sample_weights().map_or(1.0, |weights| near_power_of_two(largest(weights)))
+    /// w of sample `i`'s label: 0 where it has none, where it is ignored, and where the class is in another shard.
+    pub(crate) fn label_weight(&self, i: usize) -> f64 {
+        let weight = |label| self.class_weights().map_or(1.0, |weights| weights[label].widen());
+        self.label(i).map_or(0.0, weight)
     }
 
-    /// Ω.
-    pub(crate) fn sum_weights(&self) -> f64 {
+    /// Ω, from w of each sample's label.
+    pub(crate) fn sum_weights(&self, label_weight: impl Fn(usize) -> f64) -> f64 {
         let sample_weight = |i: usize| self.sample_weights().map_or(1.0, |u| u[i].widen());
-        let class_weight = |y: usize| self.class_weights().map_or(1.0, |w| w[y].widen());
+        let samples = 0..self.n_samples();
         match (self.targets(), self.objective().reduction) {
             (Targets::None, _) => 0.0,
             (_, Reduction::Sum) => 1.0,
-            (Targets::Soft(_), Reduction::Mean) => (0..self.n_samples()).map(sample_weight).sum(),
-            (Targets::Labels(_), Reduction::Mean) => (0..self.n_samples())
-                .filter_map(|i| self.label(i).map(|y| sample_weight(i) * class_weight(y)))
-                .sum(),
+            (Targets::Soft(_), Reduction::Mean) => samples.map(sample_weight).sum(),
+            (Targets::Labels(_), Reduction::Mean) => {
+                let counted = samples.filter(|&i| self.counts(i));
+                counted.map(|i| sample_weight(i) * label_weight(i)).sum()
+            }
         }
     }
+}
+
+/// The size of the largest of some weights.
+fn largest<T: Element>(weights: ArrayView1<'_, T>) -> f64 {
+    weights.iter().fold(0.0, |max, weight| max.max(weight.widen().abs()))
 }
 
 /// 1 for 0.
