@@ -1,6 +1,6 @@
 use crate::names::names;
 use ndarray::NdFloat;
-use zerocopy::FromBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 mod sealed {
     pub trait Sealed {}
@@ -21,6 +21,9 @@ pub trait Element: sealed::Sealed + NdFloat + Default + std::iter::Sum {
 
     /// The numbers that lie in `bytes` in the machine's own order, if they are whole and aligned.
     fn of_bytes(bytes: &[u8]) -> Option<&[Self]>;
+
+    /// The bytes of these numbers, in the machine's own order.
+    fn as_bytes(numbers: &[Self]) -> &[u8];
 }
 
 impl Element for f32 {
@@ -39,6 +42,10 @@ impl Element for f32 {
     fn of_bytes(bytes: &[u8]) -> Option<&[Self]> {
         FromBytes::ref_from_bytes(bytes).ok()
     }
+
+    fn as_bytes(numbers: &[Self]) -> &[u8] {
+        IntoBytes::as_bytes(numbers)
+    }
 }
 
 impl Element for f64 {
@@ -56,6 +63,10 @@ impl Element for f64 {
 
     fn of_bytes(bytes: &[u8]) -> Option<&[Self]> {
         FromBytes::ref_from_bytes(bytes).ok()
+    }
+
+    fn as_bytes(numbers: &[Self]) -> &[u8] {
+        IntoBytes::as_bytes(numbers)
     }
 }
 

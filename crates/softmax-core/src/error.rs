@@ -103,6 +103,15 @@ pub enum Error {
         feature: Feature,
     },
 
+    /// A backend that can't go on, and of which another would not do better: a process that does not start.
+    #[error("backend {backend} is gone: {message}")]
+    Gone {
+        /// The backend's name.
+        backend: String,
+        /// One line on what happened.
+        message: String,
+    },
+
     /// A backend failed in its own way.
     #[error("backend {backend} failed: {message}")]
     Backend {

@@ -296,6 +296,7 @@ impl<'a, T: Element> Problem<'a, T> {
             .with(dtype)
             .with_if(matches!(self.targets, Targets::Soft(_)), Feature::SoftTargets)
             .with_if(matches!(self.targets, Targets::None), Feature::NoTargets)
+            .with_if(self.total_classes() == 1, Feature::OneClass)
             .with_if(self.bias.is_some(), Feature::Bias)
             .with_if(self.class_weights.is_some(), Feature::ClassWeights)
             .with_if(self.sample_weights.is_some(), Feature::SampleWeights)

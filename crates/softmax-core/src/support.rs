@@ -4,6 +4,8 @@ use crate::names::names;
 
 /// Something that a backend may not support, beyond the loss of plain labels and dW.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Feature {
     /// Computing in f32.
     F32,
@@ -23,6 +25,8 @@ pub enum Feature {
     SoftTargets,
     /// Scores alone, without targets.
     NoTargets,
+    /// One class alone, of which every probability is 1.
+    OneClass,
     /// A bias b.
     Bias,
     /// Class weights w.
@@ -81,6 +85,7 @@ names!(Feature, "feature",
     Bf16Weights => "bf16 weights",
     SoftTargets => "soft targets",
     NoTargets => "problems without targets",
+    OneClass => "one class alone",
     Bias => "a bias",
     ClassWeights => "class weights",
     SampleWeights => "sample weights",
