@@ -2,12 +2,13 @@
 //! cases and the search draw.
 
 use crate::case::Case;
+use crate::fault::Fault;
 use crate::generator::{CHOICES, Choices, Generator};
 use crate::layout::{LAYOUTS, STEPS};
 use crate::oracle::{Expected, Reference, reference};
 use crate::placed_outputs::{OutputLayouts, PlacedOutputs};
 use crate::storage::{FeatureStorage, InputLayouts, LabelStorage, Storage, StoredProblem, WeightStorage};
-use crate::test::{Outcome, given, judge_against};
+use crate::test::{Outcome, given, given_or_refused, judge_against};
 use crate::values::{VALUES, Values};
 use softmax_core::ndarray::Zip;
 use softmax_core::{
@@ -256,8 +257,23 @@ impl Combination {
         problem
     }
 
-    /// A backend's answer against the oracle's, which is worked out once.
+    /// A backend's answer against the oracle's, which is worked out once. Options that the backend does not support are left
+    /// out: those that it does are crossed all the same.
     pub(crate) fn run<T: Element>(
+        &self,
+        backend: &mut dyn SoftmaxBackend<T>,
+        expected: &OnceLock<Reference>,
+    ) -> Result<Outcome, Error> {
+        let choices = self.choices.within(|option| backend.supports(option));
+        if choices == self.choices {
+            return self.judge(backend, expected);
+        }
+        let reduced = Combination { choices, ..self.clone() };
+        let outcome = reduced.judge(backend, &OnceLock::new())?;
+        Ok(outcome.map_faults(|fault| fault.after(format_args!("reduced to {}", reduced.describe()))))
+    }
+
+    fn judge<T: Element>(
         &self,
         backend: &mut dyn SoftmaxBackend<T>,
         expected: &OnceLock<Reference>,
@@ -279,10 +295,16 @@ impl Combination {
             vectors_step: STEPS[self.of(Factor::OutputVectorsStep)],
         };
         let before = self.accumulates().then_some(BEFORE);
-        let asked = given(backend, self.outputs());
+        let asked = match self.outputs() {
+            OutputSet::ALL => given(backend, OutputSet::ALL),
+            chosen => given_or_refused(backend, chosen),
+        };
         let mut outputs = PlacedOutputs::new(&problem, asked, layouts, before.map(T::narrow));
-        let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
-        let mut messages = outputs.spilt();
+        let evaluation = match backend.evaluate(&problem, &mut outputs.as_outputs()) {
+            Ok(evaluation) => evaluation,
+            Err(error) => return Ok(Outcome::from(error).map_faults(|fault| fault.about(&problem))),
+        };
+        let mut spilt: Vec<Fault> = outputs.spilt().into_iter().map(Fault::from).collect();
         let expected = expected.get_or_init(|| {
             let mut expected = reference(&problem, self.outputs());
             if let Some(before) = before {
@@ -291,11 +313,11 @@ impl Combination {
             expected
         });
         match judge_against(expected, &evaluation, &outputs.to_owned(), asked) {
-            Outcome::Failed(faults) => messages.extend(faults),
-            outcome if messages.is_empty() => return Ok(outcome),
+            Outcome::Failed(faults) => spilt.extend(faults),
+            outcome if spilt.is_empty() => return Ok(outcome),
             _ => {}
         }
-        Ok(Outcome::Failed(messages))
+        Ok(Outcome::Failed(spilt).map_faults(|fault| fault.about(&problem)))
     }
 }
 

@@ -4,10 +4,10 @@
 use rand::{RngExt, SeedableRng};
 use rand_xorshift::XorShiftRng;
 use softmax_core::ndarray::{Array1, Array2};
-use softmax_core::{Objective, OwnedProblem, OwnedTargets, Reduction};
+use softmax_core::{Feature, Objective, OwnedProblem, OwnedTargets, Reduction};
 
 /// For each option, its name and how many choices it has, in the order of [`Choices`]. The first is to be without it.
-pub(crate) const CHOICES: [(&str, usize); 11] = [
+pub(crate) const CHOICES: [(&str, usize); OPTIONS.len()] = [
     ("bias", 2),
     ("soft", 2),
     ("smoothing", 4),
@@ -21,6 +21,25 @@ pub(crate) const CHOICES: [(&str, usize); 11] = [
     ("temperature", 3),
 ];
 
+/// What a backend must support for each option.
+const OPTIONS: [Feature; 11] = [
+    Feature::Bias,
+    Feature::SoftTargets,
+    Feature::LabelSmoothing,
+    Feature::ClassWeights,
+    Feature::SampleWeights,
+    Feature::IgnoreIndex,
+    Feature::SumReduction,
+    Feature::L2,
+    Feature::ZLoss,
+    Feature::Softcap,
+    Feature::Temperature,
+];
+
+/// The choices of weights that are positive, and that have both signs.
+const POSITIVE: usize = 1;
+const SIGNED: usize = 3;
+
 /// PyTorch's ignored label.
 const IGNORED: i64 = -100;
 
@@ -31,6 +50,20 @@ pub struct Choices(pub(crate) [usize; CHOICES.len()]);
 impl Choices {
     /// No option at all.
     pub const PLAIN: Choices = Choices([0; CHOICES.len()]);
+
+    /// Of these options, those that a backend supports.
+    pub(crate) fn within(self, supports: impl Fn(Feature) -> bool) -> Self {
+        let mut choices = self;
+        for (choice, option) in choices.0.iter_mut().zip(OPTIONS) {
+            let are_weights = matches!(option, Feature::ClassWeights | Feature::SampleWeights);
+            if !supports(option) {
+                *choice = 0;
+            } else if are_weights && *choice == SIGNED && !supports(Feature::NegativeWeights) {
+                *choice = POSITIVE;
+            }
+        }
+        choices
+    }
 
     /// Words for the options that there are: `-bias-smoothing2`.
     pub fn describe(&self) -> String {
@@ -154,7 +187,7 @@ impl Generator {
     fn weights(&mut self, length: usize, choice: usize) -> Option<Array1<f64>> {
         match choice {
             0 => None,
-            1 => Some(self.vector(length, 0.1, 3.0)),
+            POSITIVE => Some(self.vector(length, 0.1, 3.0)),
             2 => Some(self.vector(length, 0.0, 3.0).mapv(|w| if w < 0.9 { 0.0 } else { w })),
             _ => Some(self.vector(length, -1.0, 3.0)),
         }

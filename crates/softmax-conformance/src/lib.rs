@@ -93,6 +93,7 @@ mod case;
 mod check;
 mod combination;
 mod covering;
+mod fault;
 mod generator;
 mod hessian;
 mod layout;
@@ -110,6 +111,7 @@ mod values;
 
 pub use case::Case;
 pub use check::{OutputError, check};
+pub use fault::{Fault, ProblemSummary, Symptom};
 pub use generator::{Choices, Generator};
 pub use hessian::{HessianReport, check_hessian};
 #[cfg(feature = "libtest")]

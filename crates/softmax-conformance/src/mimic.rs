@@ -32,7 +32,11 @@ where
                     println!("{}: {reason}", test.name());
                     Ok(())
                 }
-                Outcome::Failed(messages) => Err(Failed::from(messages.join("\n"))),
+                Outcome::Gone(error) => Err(Failed::from(error)),
+                Outcome::Failed(faults) => {
+                    let messages: Vec<String> = faults.into_iter().map(|fault| fault.message).collect();
+                    Err(Failed::from(messages.join("\n")))
+                }
             })
         })
         .collect()

@@ -1,3 +1,4 @@
+use crate::fault::Fault;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use softmax_core::{Dtype, Feature, Quantity};
@@ -46,8 +47,8 @@ pub struct Kind {
 pub struct CaseFailure {
     /// Its name.
     pub name: String,
-    /// Each fault: what was expected, what was found, where, and by how much.
-    pub messages: Vec<String>,
+    /// What is wrong.
+    pub faults: Vec<Fault>,
 }
 
 /// A case that did not run, or was expected to fail, and why.
@@ -100,7 +101,8 @@ impl Serialize for Report {
 
 impl Serialize for CaseFailure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        json!({ "name": self.name, "messages": self.messages }).serialize(serializer)
+        let messages: Vec<&String> = self.faults.iter().map(|fault| &fault.message).collect();
+        json!({ "name": self.name, "messages": messages, "faults": self.faults }).serialize(serializer)
     }
 }
 
@@ -264,8 +266,8 @@ impl fmt::Display for Report {
         )?;
         self.misuse.iter().try_for_each(|misuse| writeln!(f, "  ERROR {misuse}"))?;
         for failure in self.failures.iter().take(SHOWN) {
-            for message in &failure.messages {
-                writeln!(f, "  FAILED {}: {message}", failure.name)?;
+            for fault in &failure.faults {
+                writeln!(f, "  FAILED {}: {fault}", failure.name)?;
             }
         }
         if self.failures.len() > SHOWN {

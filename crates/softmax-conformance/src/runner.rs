@@ -1,9 +1,11 @@
+use crate::fault::Fault;
 use crate::report::{CaseFailure, Report, Skipped, Unsupported, Worst};
 use crate::suite::Suite;
 use crate::test::{Outcome, Subject, Test, caught};
 use softmax_core::{Element, SoftmaxBackend};
 use std::collections::BTreeMap;
 use std::env;
+use std::ops::ControlFlow;
 
 /// The environment variable whose text, if it is set, must be part of a case's name for the case to run.
 pub const FILTER_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FILTER";
@@ -12,7 +14,7 @@ pub const FILTER_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FILTER";
 pub const FAIL_FAST_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FAIL_FAST";
 
 /// Puts backends to a suite. Every case gets a fresh backend; a panic is that case's failure; all failures are
-/// collected.
+/// collected. A backend that is gone ([`Error::Gone`](softmax_core::Error::Gone)) ends the run.
 ///
 /// ```no_run
 /// # fn make() -> Box<dyn softmax_core::SoftmaxBackend<f32>> { Box::new(softmax_naive::Naive::new()) }
@@ -102,8 +104,8 @@ impl Runner {
         let chosen: Vec<&Test<T>> = suite.tests().filter(|test| self.is_chosen(test.name())).collect();
         for (done, test) in chosen.iter().enumerate() {
             progress(done, chosen.len());
-            self.run_one(test, &subject, &mut report, &mut worst);
-            if self.fail_fast && !report.failures.is_empty() {
+            let goes_on = self.run_one(test, &subject, &mut report, &mut worst);
+            if goes_on.is_break() || (self.fail_fast && !report.failures.is_empty()) {
                 break;
             }
         }
@@ -113,18 +115,19 @@ impl Runner {
         report
     }
 
+    /// Breaks where the backend is gone.
     fn run_one<T: Element>(
         &self,
         test: &Test<T>,
         subject: &Subject<'_, T>,
         report: &mut Report,
         worst: &mut BTreeMap<&'static str, Worst>,
-    ) {
+    ) -> ControlFlow<()> {
         let name = test.name().to_owned();
         if let Some(reason) = reason_for(&self.skips, &name) {
             report.kind(&name).left_out += 1;
             report.skipped.push(Skipped { name, reason: reason.to_owned() });
-            return;
+            return ControlFlow::Continue(());
         }
         let outcome = caught(|| test.run(subject));
         let expected = reason_for(&self.expected_failures, &name);
@@ -132,12 +135,16 @@ impl Runner {
         match (&outcome, expected) {
             (Outcome::NotApplicable(_) | Outcome::Unsupported(_), _) => kind.left_out += 1,
             (Outcome::Passed(_), None) | (Outcome::Failed(_), Some(_)) => kind.ran += 1,
-            (Outcome::Passed(_), Some(_)) | (Outcome::Failed(_), None) => {
+            (Outcome::Passed(_), Some(_)) | (Outcome::Failed(_), None) | (Outcome::Gone(_), _) => {
                 kind.ran += 1;
                 kind.failed += 1;
             }
         }
         match (outcome, expected) {
+            (Outcome::Gone(error), _) => {
+                report.failures.push(CaseFailure { name, faults: vec![Fault::failed(error.to_string())] });
+                return ControlFlow::Break(());
+            }
             (Outcome::NotApplicable(reason), _) => report.skipped.push(Skipped { name, reason }),
             (Outcome::Unsupported(feature), _) => report.unsupported.push(Unsupported { name, feature }),
             (Outcome::Passed(errors), None) => {
@@ -150,13 +157,14 @@ impl Runner {
             }
             (Outcome::Passed(_), Some(reason)) => {
                 let message = format!("passed, but was expected to fail: {reason}");
-                report.failures.push(CaseFailure { name, messages: vec![message] });
+                report.failures.push(CaseFailure { name, faults: vec![message.into()] });
             }
-            (Outcome::Failed(messages), None) => report.failures.push(CaseFailure { name, messages }),
+            (Outcome::Failed(faults), None) => report.failures.push(CaseFailure { name, faults }),
             (Outcome::Failed(_), Some(reason)) => {
                 report.expected_failures.push(Skipped { name, reason: reason.to_owned() });
             }
         }
+        ControlFlow::Continue(())
     }
 
     /// What is wrong with the run itself.

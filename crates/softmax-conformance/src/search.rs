@@ -56,11 +56,12 @@ impl RandomProblem {
     /// What is wrong with a backend's answer: nothing, if it is right. A panic is a fault.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the backend does not do this.
+    /// [`Error::Unsupported`] where the backend does not do this, and [`Error::Gone`].
     pub fn judge<T: Element>(&self, backend: &mut dyn SoftmaxBackend<T>) -> Result<Vec<String>> {
         match caught(|| self.0.run(backend, &OnceLock::new()).unwrap_or_else(Outcome::from)) {
             Outcome::Passed(_) | Outcome::NotApplicable(_) => Ok(Vec::new()),
-            Outcome::Failed(faults) => Ok(faults),
+            Outcome::Failed(faults) => Ok(faults.into_iter().map(|fault| fault.message).collect()),
+            Outcome::Gone(error) => Err(error),
             Outcome::Unsupported(feature) => {
                 Err(Error::Unsupported { backend: backend.descriptor().name.into_owned(), feature })
             }

@@ -2,6 +2,7 @@
 
 use crate::case::Case;
 use crate::check::{OutputError, check_some};
+use crate::fault::Fault;
 use crate::oracle::{Reference, reference};
 use softmax_core::{
     Element, Error, Evaluation, Feature, Features, OutputKind, OutputSet, OwnedOutputs, Problem,
@@ -27,16 +28,26 @@ pub(crate) struct Subject<'a, T> {
 #[derive(Debug)]
 pub(crate) enum Outcome {
     Passed(Vec<OutputError>),
-    Failed(Vec<String>),
+    Failed(Vec<Fault>),
     /// The backend says that it does not do this.
     Unsupported(Feature),
     NotApplicable(String),
+    /// The backend can't go on, and another would not do better.
+    Gone(Error),
 }
 
 impl Outcome {
     /// Failed if there is any message.
     pub(crate) fn of(messages: Vec<String>) -> Self {
-        if messages.is_empty() { Outcome::Passed(Vec::new()) } else { Outcome::Failed(messages) }
+        let faults: Vec<Fault> = messages.into_iter().map(Fault::from).collect();
+        if faults.is_empty() { Outcome::Passed(Vec::new()) } else { Outcome::Failed(faults) }
+    }
+
+    pub(crate) fn map_faults(self, change: impl Fn(Fault) -> Fault) -> Self {
+        match self {
+            Outcome::Failed(faults) => Outcome::Failed(faults.into_iter().map(change).collect()),
+            other => other,
+        }
     }
 
     /// Of what calls find wrong, if none of them is refused.
@@ -45,12 +56,13 @@ impl Outcome {
     }
 }
 
-/// What is not supported is no failure; any other error is one.
+/// What is not supported is no failure; any other error is one, and a backend that is gone ends the run.
 impl From<Error> for Outcome {
     fn from(error: Error) -> Self {
         match error {
             Error::Unsupported { feature, .. } => Outcome::Unsupported(feature),
-            error => Outcome::Failed(vec![error.to_string()]),
+            error @ Error::Gone { .. } => Outcome::Gone(error),
+            error => Outcome::Failed(vec![Fault::failed(error.to_string())]),
         }
     }
 }
@@ -88,7 +100,7 @@ impl<T: Element> Subject<'_, T> {
         (self.factory)()
     }
 
-    /// All outputs, but the facts of rows that the backend does not give.
+    /// All outputs that the backend supports.
     pub(crate) fn outputs(&self) -> OutputSet {
         given(self.make().as_ref(), OutputSet::ALL)
     }
@@ -100,18 +112,25 @@ impl<T: Element> Subject<'_, T> {
         let lacks_dx = is_sparse && !backend.supports(Feature::CsrFeaturesGradient);
         let set = self.outputs();
         let asked = if lacks_dx { set.without(OutputKind::FeaturesGradient) } else { set };
-        match evaluate(backend.as_mut(), problem, asked) {
+        let outcome = match evaluate(backend.as_mut(), problem, asked) {
             Ok((evaluation, outputs)) => {
                 let reference = expected.get_or_init(|| reference(problem, OutputSet::ALL));
                 judge_against(reference, &evaluation, &outputs, asked)
             }
             Err(error) => error.into(),
-        }
+        };
+        outcome.map_faults(|fault| fault.about(problem))
     }
 }
 
-/// Of these outputs, all but the facts of rows that the backend does not give: what else it does not support it is to refuse.
+/// Of these outputs, those that the backend supports.
 pub(crate) fn given<T: Element>(backend: &dyn SoftmaxBackend<T>, set: OutputSet) -> OutputSet {
+    set.iter().filter(|&kind| kind.feature().is_none_or(|feature| backend.supports(feature))).collect()
+}
+
+/// Of outputs that are asked for on purpose, all but the facts of rows that the backend does not give: what else it does not
+/// support it is to refuse.
+pub(crate) fn given_or_refused<T: Element>(backend: &dyn SoftmaxBackend<T>, set: OutputSet) -> OutputSet {
     let gives = |kind: OutputKind| kind.feature().is_none_or(|f| !f.is_row_fact() || backend.supports(f));
     set.iter().filter(|&kind| gives(kind)).collect()
 }
@@ -122,7 +141,7 @@ pub(crate) fn caught(test: impl FnOnce() -> Outcome) -> Outcome {
     catch_unwind(AssertUnwindSafe(test)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of an unknown kind");
-        Outcome::Failed(vec![format!("panicked: {text}")])
+        Outcome::Failed(vec![Fault::failed(format!("panicked: {text}"))])
     })
 }
 
@@ -155,8 +174,8 @@ pub(crate) fn judge_against<T: Element>(
 ) -> Outcome {
     let errors = check_some(evaluation, outputs, reference, asked);
     let wrong = errors.iter().filter(|error| !error.is_within_bound());
-    let messages: Vec<String> = wrong.map(ToString::to_string).collect();
-    if messages.is_empty() { Outcome::Passed(errors) } else { Outcome::Failed(messages) }
+    let faults: Vec<Fault> = wrong.map(|error| Fault::of_output(error, T::DTYPE)).collect();
+    if faults.is_empty() { Outcome::Passed(errors) } else { Outcome::Failed(faults) }
 }
 
 /// The outputs in `set`, which hold NaN before the backend writes them.

@@ -63,6 +63,7 @@ fn repeat<T: Element>(subject: &Subject<'_, T>) -> Outcome {
         match outcome {
             Outcome::Passed(_) => passed += 1,
             outcome @ (Outcome::Unsupported(_) | Outcome::NotApplicable(_)) => refused = Some(outcome),
+            gone @ Outcome::Gone(_) => return gone,
             Outcome::Failed(faults) => messages.extend(faults.iter().map(|m| format!("{}: {m}", case.name))),
         }
     }
@@ -136,7 +137,7 @@ fn accumulates<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) ->
         twice.weights_gradient = outputs.weights_gradient.take();
         twice.bias_gradient = outputs.bias_gradient.take();
         if let Outcome::Failed(faults) = judge_answer(&problem, set, &evaluation, &twice) {
-            messages.extend(faults);
+            messages.extend(faults.into_iter().map(|fault| fault.message));
         }
         Ok(Outcome::of(messages))
     };
@@ -248,7 +249,7 @@ fn fewer_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) 
             } else {
                 let merged = merge(&fewer, &all);
                 if let Outcome::Failed(faults) = judge_answer(&problem, whole, &fewer_evaluation, &merged) {
-                    messages.extend(faults);
+                    messages.extend(faults.into_iter().map(|fault| fault.message));
                 }
             }
         }
@@ -318,7 +319,7 @@ fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedPr
             }
         }
         if let Outcome::Failed(faults) = judge_answer(&problem, set, &evaluation, &outputs) {
-            messages.extend(faults);
+            messages.extend(faults.into_iter().map(|fault| fault.message));
         }
         Ok(messages)
     };

@@ -117,7 +117,7 @@ fn alone<T: Element>(subject: &Subject<'_, T>, kind: OutputKind, c: usize) -> Ou
                 judge_call(subject.make().as_mut(), &problem, OutputSet::NONE.with(kind))
             });
             match judged {
-                Ok(Outcome::Failed(faults)) => messages.extend(faults),
+                Ok(Outcome::Failed(faults)) => messages.extend(faults.into_iter().map(|fault| fault.message)),
                 Ok(_) => {}
                 Err(error) => return error.into(),
             }

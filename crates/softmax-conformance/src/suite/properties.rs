@@ -85,10 +85,8 @@ fn run<T: Element>(subject: &Subject<'_, T>, property: Property<T>, options: boo
         Err(Fault::Broken(message)) => Err(TestCaseError::fail(message)),
     });
     match (result, unsupported.into_inner()) {
-        (Err(TestError::Fail(message, recipe)), _) => {
-            Outcome::Failed(vec![format!("{message}, for {recipe:?}")])
-        }
-        (Err(TestError::Abort(message)), _) => Outcome::Failed(vec![message.to_string()]),
+        (Err(TestError::Fail(message, recipe)), _) => Outcome::of(vec![format!("{message}, for {recipe:?}")]),
+        (Err(TestError::Abort(message)), _) => Outcome::of(vec![message.to_string()]),
         (Ok(()), Some(feature)) => Outcome::Unsupported(feature),
         (Ok(()), None) => Outcome::Passed(Vec::new()),
     }

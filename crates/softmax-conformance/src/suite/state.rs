@@ -188,7 +188,7 @@ fn after_fewer_outputs<T: Element>(
     let whole = given(backend, OutputSet::ALL);
     for set in [OutputSet::NONE].into_iter().chain(whole.iter().map(|kind| OutputSet::NONE.with(kind))) {
         if let Outcome::Failed(faults) = judge_call(backend, &owned.problem()?, set)? {
-            messages.extend(faults);
+            messages.extend(faults.into_iter().map(|fault| fault.message));
         }
         let kinds: Vec<_> = set.iter().map(OutputKind::name).collect();
         messages.extend(judge(backend, owned, &format!("after a call for {kinds:?}"))?);

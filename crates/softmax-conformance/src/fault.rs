@@ -1,0 +1,131 @@
+//! What is wrong with an answer.
+
+use crate::check::OutputError;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use softmax_core::{Dtype, Element, Feature, FeatureSet, Problem};
+use std::fmt;
+
+/// Something that is wrong with an answer. `Display` is its message.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// What was expected, what was found, where, and by how much.
+    pub message: String,
+    /// In which way it is wrong.
+    pub symptom: Symptom,
+    /// The problem, where it is one problem's answer.
+    pub problem: Option<ProblemSummary>,
+}
+
+/// A way to be wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Symptom {
+    /// There is no answer: the backend failed, or panicked.
+    Failed,
+    /// NaN or an infinity where a number is expected.
+    NotFinite,
+    /// A number where NaN or an infinity is expected.
+    Finite,
+    /// Right but for its last digits: off by less than √u of the value, or of 1 where the value is smaller.
+    Digits,
+    /// Wrong by more than that.
+    Wrong,
+    /// Not one answer is wrong, but how several go together.
+    Behaviour,
+}
+
+softmax_core::names!(Symptom, "symptom",
+    Failed => "failed",
+    NotFinite => "not finite",
+    Finite => "finite",
+    Digits => "digits",
+    Wrong => "wrong",
+    Behaviour => "behaviour",
+);
+
+impl Symptom {
+    /// In words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Symptom::Failed => "there is no answer, but an error",
+            Symptom::NotFinite => "NaN or an infinity where a number is expected",
+            Symptom::Finite => "a number where NaN or an infinity is expected",
+            Symptom::Digits => {
+                "off by more than the bound, and by less than √u of the value, or of 1 where the value is smaller, as a small loss is that is rounded to 0"
+            }
+            Symptom::Wrong => "off by more than that",
+            Symptom::Behaviour => "answers that are wrong together, one by one or in a sequence of calls",
+        }
+    }
+}
+
+/// A problem in short.
+#[derive(Clone, Debug)]
+pub struct ProblemSummary {
+    /// N, D and C.
+    pub dim: (usize, usize, usize),
+    /// What a backend must support to evaluate it.
+    pub needs: FeatureSet,
+}
+
+impl ProblemSummary {
+    fn of<T: Element>(problem: &Problem<'_, T>) -> Self {
+        let dim = (problem.n_samples(), problem.n_features(), problem.n_classes());
+        ProblemSummary { dim, needs: problem.needs() }
+    }
+}
+
+impl Fault {
+    /// There is no answer.
+    pub(crate) fn failed(message: String) -> Self {
+        Fault { message, symptom: Symptom::Failed, problem: None }
+    }
+
+    pub(crate) fn of_output(error: &OutputError, dtype: Dtype) -> Self {
+        let OutputError { expected, found, .. } = *error;
+        let off = (found - expected).abs();
+        let symptom = if !found.is_finite() && expected.is_finite() {
+            Symptom::NotFinite
+        } else if found.is_finite() && !expected.is_finite() {
+            Symptom::Finite
+        } else if off <= dtype.unit_roundoff().sqrt() * expected.abs().max(1.0) {
+            Symptom::Digits
+        } else {
+            Symptom::Wrong
+        };
+        Fault { message: error.to_string(), symptom, problem: None }
+    }
+
+    /// Of the answer to a problem.
+    pub(crate) fn about<T: Element>(self, problem: &Problem<'_, T>) -> Self {
+        Fault { problem: Some(ProblemSummary::of(problem)), ..self }
+    }
+
+    /// With words before the message.
+    pub(crate) fn after(self, words: impl fmt::Display) -> Self {
+        Fault { message: format!("{words}: {}", self.message), ..self }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Fault { message, symptom: Symptom::Behaviour, problem: None }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Serialize for Fault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let problem = self.problem.as_ref().map(|ProblemSummary { dim: (n, d, c), needs }| {
+            let needs: Vec<&str> = needs.iter().map(Feature::name).collect();
+            json!({ "n": n, "d": d, "c": c, "needs": needs })
+        });
+        json!({ "message": self.message, "symptom": self.symptom.name(), "problem": problem })
+            .serialize(serializer)
+    }
+}
