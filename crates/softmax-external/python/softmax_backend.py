@@ -1,0 +1,205 @@
+"""A softmax backend in Python: serve(evaluate) answers the program `softmax` over standard input and output.
+
+Copy this file beside your own. It needs Python 3.9 and NumPy, nothing else. The protocol is in docs/EXTERNAL.md.
+
+    import numpy as np
+    from softmax_backend import serve
+
+    def evaluate(p):
+        S = p.X @ p.W
+        S -= S.max(1, keepdims=True)
+        P = np.exp(S)
+        P /= P.sum(1, keepdims=True)
+        rows = np.arange(len(p.y))
+        loss = -np.log(P[rows, p.y]).mean()
+        predicted = P.argmax(1)
+        P[rows, p.y] -= 1
+        return {"loss": loss, "dW": p.X.T @ P / len(p.y), "predicted": predicted}
+
+    serve(evaluate, version="mine 1.0", supports=["f32", "f64", "predicted"])
+"""
+import ctypes
+import json
+import os
+import sys
+import time
+import traceback
+from types import SimpleNamespace
+
+import numpy as np
+
+__all__ = ["Unsupported", "serve", "threads"]
+
+_DTYPES = {"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": np.uint16, "I64": np.int64}
+_NAMES = {np.dtype(kind): name for name, kind in _DTYPES.items() if name != "BF16"}
+_OPTIONAL = ("X", "X_data", "X_indices", "X_indptr", "W", "y", "Y", "b", "class_weight", "sample_weight")
+
+
+class Unsupported(Exception):
+    """What the backend does not do, by the name of the feature: `raise Unsupported("label_smoothing")`."""
+
+
+def threads():
+    """How many threads the backend is asked to use."""
+    return int(os.environ.get("SOFTMAX_THREADS", os.cpu_count() or 1))
+
+
+def serve(evaluate, *, version, supports, device="cpu", deterministic=False, batch_invariant=False):
+    """Answers requests until there are no more.
+
+    `evaluate(problem)` returns a dict with "loss", each output in `problem.outputs` by its name ("dW", "dX", "db",
+    "sample_loss", "lse", "predicted", "entropy", "label_log_prob", "label_rank", "top_classes", "top_log_prob"), and,
+    where there are labels, "correct", how many samples are predicted right, unless it has "predicted". It may add
+    "total_weight". Other entries are not sent.
+    It may instead return a function without arguments that returns the dict: then the time that is reported is that
+    function's alone, without what was done before, such as conversions to a library's own arrays.
+
+    `problem` has X (N×D), W (D×C), y (N) or Y (N×C), b (C), class_weight (C) and sample_weight (N), as NumPy arrays or
+    None; dtype ("f32" or "f64", of all results); samples, features, classes; reduction ("mean" or "sum"),
+    label_smoothing, ignore_index, l2, z_loss, softcap, temperature; outputs and top. Sparse features have X = None and
+    X_data, X_indices, X_indptr, as in SciPy's csr_matrix. bfloat16 arrives as ml_dtypes.bfloat16 if that is installed,
+    and otherwise as its bits in uint16.
+
+    `version` says what computes: "PyTorch 2.9.0". `supports` lists the features that it has, "f32" or "f64" at least:
+    docs/EXTERNAL.md has their names.
+    """
+    # What libraries print goes to standard error.
+    replies = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    _send(replies, {
+        "protocol": 1,
+        "version": version,
+        "device": device,
+        "deterministic": deterministic,
+        "batch_invariant": batch_invariant,
+        "supports": list(supports),
+    })
+    again = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            if request["call"] == "repeat":
+                seconds, _ = _timed(again)
+                reply = {"seconds": seconds}
+            else:
+                again, reply = _evaluate(evaluate, request)
+        except Unsupported as what:
+            reply = {"unsupported": str(what)}
+        except Exception as error:  # Whatever it is, the program is to hear of it.
+            traceback.print_exc()
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        _send(replies, {"id": request["id"], **reply})
+
+
+def _send(replies, message):
+    replies.write(json.dumps(message) + "\n")
+    replies.flush()
+
+
+def _timed(run):
+    start = time.perf_counter()
+    result = run()
+    return time.perf_counter() - start, result
+
+
+def _evaluate(evaluate, request):
+    problem = SimpleNamespace(**dict.fromkeys(_OPTIONAL), **request["options"])
+    for name in ("dtype", "samples", "features", "classes", "outputs", "top"):
+        setattr(problem, name, request[name])
+    vars(problem).update(_read(request["problem"]))
+    seconds, result = _timed(lambda: evaluate(problem))
+    run = result if callable(result) else lambda: evaluate(problem)
+    if callable(result):
+        seconds, result = _timed(run)
+    extra_bytes = None
+    if request["watch_memory"]:
+        result, extra_bytes = _watched(run, result, problem.outputs)
+    reply = {"loss": _number(result["loss"]), "seconds": seconds, "extra_bytes": extra_bytes}
+    if "total_weight" in result:
+        reply["total_weight"] = _number(result["total_weight"])
+    if problem.y is not None:
+        reply["correct"] = _correct(problem, result)
+    if problem.outputs:
+        _write(request["answer"], {name: result[name] for name in problem.outputs})
+    return run, reply
+
+
+def _correct(problem, result):
+    if "correct" in result:
+        return int(result["correct"])
+    counted = problem.y != problem.ignore_index if problem.ignore_index is not None else True
+    return int(np.count_nonzero((np.asarray(result["predicted"]) == problem.y) & counted))
+
+
+def _number(x):
+    """JSON has no NaN and no infinity."""
+    x = float(x)
+    return "NaN" if x != x else "Infinity" if x == np.inf else "-Infinity" if x == -np.inf else x
+
+
+def _read(path):
+    """The arrays of a file of safetensors. They are mapped, not copied, and may be written to."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+    data = np.memmap(path, np.uint8, "c") if any(of["shape"] != [0] for of in header.values()) else None
+    arrays = {}
+    for name, of in header.items():
+        if name == "__metadata__":
+            continue
+        begin, end = (8 + size + offset for offset in of["data_offsets"])
+        numbers = np.asarray(data[begin:end]).view(_DTYPES[of["dtype"]]).reshape(of["shape"])
+        arrays[name] = _bfloat16(numbers) if of["dtype"] == "BF16" else numbers
+    return arrays
+
+
+def _bfloat16(bits):
+    try:
+        import ml_dtypes
+    except ImportError:
+        return bits
+    return bits.view(ml_dtypes.bfloat16)
+
+
+def _write(path, arrays):
+    """A file of safetensors; the largest numbers come first, so that all are aligned."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind in "iu":
+            arrays[name] = array.astype(np.int64, copy=False)
+        elif array.dtype not in _NAMES:
+            raise TypeError(f"{name}: expected numbers or integers, found {array.dtype}")
+    order = sorted(arrays, key=lambda name: -arrays[name].itemsize)
+    header, offset = {}, 0
+    for name in order:
+        array, begin = arrays[name], offset
+        offset += array.nbytes
+        header[name] = {"dtype": _NAMES[array.dtype], "shape": array.shape, "data_offsets": [begin, offset]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name in order:
+            file.write(arrays[name].reshape(-1).view(np.uint8).data)
+
+
+def _watched(run, result, outputs):
+    """A result, and the bytes that it took beyond inputs and outputs, as the system sees them, where it is Linux."""
+    try:
+        # What the allocator keeps for the next call counts for the next call.
+        ctypes.CDLL(None).malloc_trim(0)
+        with open("/proc/self/clear_refs", "w") as peak:
+            peak.write("5")
+        before = _memory("VmRSS")
+    except (OSError, AttributeError):
+        return result, None
+    kept, result = result, run()  # Kept, so that what this one holds of the other's memory is no gain.
+    size = sum(np.asarray(result[name]).nbytes for name in outputs)
+    del kept
+    return result, max(_memory("VmHWM") - before - size, 0)
+
+
+def _memory(field):
+    """Bytes of this process in memory: now (VmRSS), or at most so far (VmHWM)."""
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field + ":"))

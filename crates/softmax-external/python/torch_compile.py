@@ -1,0 +1,5 @@
+"""The same under torch.compile."""
+import torch
+from torch_loss import reference, serve_torch
+
+serve_torch(torch.compile(reference), "torch.compile")

@@ -1,0 +1,187 @@
+use crate::connection::{CallError, Connection};
+use crate::launch::Launch;
+use crate::protocol::{Evaluated, Hello};
+use crate::{folder, process};
+use softmax_core::SoftmaxBackend;
+use softmax_core::{Backend, Descriptor, Element, Error, Evaluation, Feature, Outputs, Problem, Result};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Starts a backend's processes: one for each number of threads, which all backends with that number share.
+///
+/// A process that fails is ended, and the next call starts another; one that does not start, or fails three times in a row,
+/// is given up: every call is then [`Error::Gone`].
+#[derive(Debug)]
+pub struct Launcher {
+    launch: Launch,
+    connections: Mutex<HashMap<Option<usize>, Arc<Mutex<Connection>>>>,
+}
+
+impl Launcher {
+    /// No process is started before the first backend is made.
+    pub fn new(launch: Launch) -> Self {
+        Launcher { launch, connections: Mutex::default() }
+    }
+
+    /// The backend's name.
+    pub fn name(&self) -> &str {
+        &self.launch.name
+    }
+
+    /// What computes, and its version, as a process of it said.
+    pub fn version(&self) -> Option<String> {
+        lock(&self.connections).values().find_map(|connection| lock(connection).version())
+    }
+
+    /// A backend that shares its process with all others of as many threads. `None`: as many as it likes.
+    pub fn backend(&self, threads: Option<usize>) -> External {
+        let mut connections = lock(&self.connections);
+        let connection = connections.entry(threads);
+        let connection = connection.or_insert_with(|| self.connect(threads));
+        External::new(self.launch.name.clone(), Arc::clone(connection), threads)
+    }
+
+    /// A backend with a process of its own, for measurements.
+    pub fn alone(&self, threads: Option<usize>) -> External {
+        External::new(self.launch.name.clone(), self.connect(threads), threads)
+    }
+
+    fn connect(&self, threads: Option<usize>) -> Arc<Mutex<Connection>> {
+        Arc::new(Mutex::new(Connection::new(self.launch.clone(), threads)))
+    }
+}
+
+/// A backend that is another process, in any language. `docs/EXTERNAL.md` has the protocol.
+///
+/// Arrays go through files in memory, in safetensors, so that each call copies X and W once;
+/// [`device_time`](Backend::device_time) is what the process took without that. Sums into gradients
+/// ([`Outputs::accumulate`]) are made here. Options and outputs that the process does not have are
+/// [`Error::Unsupported`].
+#[derive(Debug)]
+pub struct External {
+    name: String,
+    connection: Arc<Mutex<Connection>>,
+    threads: Option<usize>,
+    /// What the process says of itself, or why it says nothing.
+    hello: Result<Arc<Hello>, String>,
+    seconds: Option<f64>,
+}
+
+impl External {
+    fn new(name: String, connection: Arc<Mutex<Connection>>, threads: Option<usize>) -> Self {
+        let hello = lock(&connection).hello().map_err(|error| error.to_string());
+        External { name, connection, threads, hello, seconds: None }
+    }
+
+    /// What computes, and its version, as the process says it.
+    pub fn version(&self) -> Option<&str> {
+        self.hello.as_ref().ok().map(|hello| hello.version.as_str())
+    }
+
+    /// Evaluates, and gives the peak of memory that the process held beyond inputs and outputs, if it knows.
+    ///
+    /// # Errors
+    /// As [`SoftmaxBackend::evaluate`].
+    pub fn evaluate_watched<T: Element>(
+        &mut self,
+        problem: &Problem<'_, T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<(Evaluation, Option<u64>)> {
+        let evaluated = self.call(problem, outputs, true)?;
+        Ok((evaluation(problem, evaluated), evaluated.extra_bytes))
+    }
+
+    /// The seconds of the last evaluation, done once more on the arrays that the process has.
+    ///
+    /// # Errors
+    /// [`Error::Backend`], also where there was none.
+    pub fn repeat(&mut self) -> Result<f64> {
+        let seconds = lock(&self.connection).repeat();
+        seconds.map_err(|error| self.refuse(error))
+    }
+
+    fn call<T: Element>(
+        &mut self,
+        problem: &Problem<'_, T>,
+        outputs: &mut Outputs<'_, T>,
+        watch_memory: bool,
+    ) -> Result<Evaluated> {
+        self.check(problem, outputs)?;
+        if let Err(message) = &self.hello {
+            return Err(Error::Gone { backend: self.name.clone(), message: message.clone() });
+        }
+        let evaluated = lock(&self.connection).evaluate(problem, outputs, watch_memory);
+        let evaluated = evaluated.map_err(|error| self.refuse(error))?;
+        self.seconds = evaluated.seconds;
+        Ok(evaluated)
+    }
+
+    fn refuse(&self, error: CallError) -> Error {
+        let backend = self.name.clone();
+        match error {
+            CallError::Gone(message) => Error::Gone { backend, message },
+            CallError::Unsupported(feature) => Error::Unsupported { backend, feature },
+            CallError::Fault(_) | CallError::Failed(_) => {
+                Error::Backend { backend, message: error.to_string(), source: None }
+            }
+        }
+    }
+}
+
+fn evaluation<T: Element>(problem: &Problem<'_, T>, evaluated: Evaluated) -> Evaluation {
+    Evaluation {
+        loss: evaluated.loss.0,
+        total_weight: evaluated.total_weight.map_or_else(|| problem.total_weight(), |weight| weight.0),
+        correct: if problem.has_labels() { evaluated.correct } else { None },
+    }
+}
+
+impl Backend for External {
+    fn descriptor(&self) -> Descriptor {
+        let known = self.hello.as_ref().ok();
+        let of_all = || std::thread::available_parallelism().map_or(1, usize::from);
+        Descriptor {
+            name: self.name.clone().into(),
+            device: known.map_or("unknown".to_owned(), |hello| hello.device.clone()).into(),
+            simd: known.map_or("unknown".to_owned(), |hello| hello.version.clone()).into(),
+            threads: self.threads.unwrap_or_else(of_all),
+            deterministic: known.is_some_and(|hello| hello.deterministic),
+        }
+    }
+
+    /// All of a process that is not there, so that a call says why.
+    fn supports(&self, feature: Feature) -> bool {
+        match (feature, &self.hello) {
+            (Feature::TwoPasses, _) => false,
+            (Feature::Accumulation, _) | (_, Err(_)) => true,
+            (_, Ok(hello)) => hello.supports.contains(&feature),
+        }
+    }
+
+    fn is_batch_invariant(&self) -> bool {
+        self.hello.as_ref().is_ok_and(|hello| hello.batch_invariant)
+    }
+
+    fn device_time(&self) -> Option<Duration> {
+        self.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+    }
+}
+
+impl<T: Element> SoftmaxBackend<T> for External {
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+        let evaluated = self.call(problem, outputs, false)?;
+        Ok(evaluation(problem, evaluated))
+    }
+}
+
+/// Ends all processes and takes all files away, for a program that is about to end without returning, as one does at a
+/// signal.
+pub fn end_all() {
+    process::end_all();
+    folder::discard_all();
+}
+
+fn lock<A>(mutex: &Mutex<A>) -> MutexGuard<'_, A> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,211 @@
+//! A process that answers, is started again where it does not, and is given up in the end.
+
+use crate::folder::Folder;
+use crate::launch::Launch;
+use crate::process::{Fault, Process, shortened};
+use crate::protocol::{Answer, Call, Evaluate, Evaluated, Hello, Reply, Request, VERSION};
+use crate::tensors;
+use serde::de::DeserializeOwned;
+use softmax_core::{Element, Feature, Outputs, Problem};
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Failures in a row after which a process is not started again.
+const PATIENCE: u32 = 3;
+
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// It is not started again.
+    #[error("{0}")]
+    Gone(String),
+    /// The process failed, and was ended.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The process says that the call failed.
+    #[error("{0}")]
+    Failed(String),
+    #[error("it does not support {0}")]
+    Unsupported(Feature),
+}
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    launch: Launch,
+    threads: Option<usize>,
+    process: Option<Process>,
+    hello: Option<Arc<Hello>>,
+    folder: Option<Folder>,
+    last_id: u64,
+    failures: u32,
+    gone: Option<String>,
+}
+
+impl Connection {
+    pub(crate) fn new(launch: Launch, threads: Option<usize>) -> Self {
+        let (process, hello, folder, gone) = (None, None, None, None);
+        Connection { launch, threads, process, hello, folder, last_id: 0, failures: 0, gone }
+    }
+
+    /// What the process says of itself, which is started if it is not there.
+    pub(crate) fn hello(&mut self) -> Result<Arc<Hello>, CallError> {
+        if let Some(hello) = &self.hello {
+            return Ok(Arc::clone(hello));
+        }
+        self.start()?;
+        self.hello.clone().ok_or_else(|| CallError::Gone("no first line".to_owned()))
+    }
+
+    /// What the process said that it is, if it did.
+    pub(crate) fn version(&self) -> Option<String> {
+        self.hello.as_ref().map(|hello| hello.version.clone())
+    }
+
+    fn start(&mut self) -> Result<(), CallError> {
+        if let Some(reason) = &self.gone {
+            return Err(CallError::Gone(reason.clone()));
+        }
+        match self.begin() {
+            Ok((process, hello)) => {
+                self.process = Some(process);
+                self.hello.get_or_insert(Arc::new(hello));
+                Ok(())
+            }
+            // What does not start will not do so the next time.
+            Err(fault) => {
+                self.gone = Some(fault.to_string());
+                Err(CallError::Gone(fault.to_string()))
+            }
+        }
+    }
+
+    fn begin(&self) -> Result<(Process, Hello), Fault> {
+        let mut process = Process::start(&self.launch.command, self.threads)?;
+        let line = process.receive(self.launch.time_limit)?;
+        let hello: Hello = parse(&line, "a first line of JSON with protocol, version and supports")?;
+        if hello.protocol != VERSION {
+            let (expected, found) = (format!("protocol {VERSION}"), hello.protocol.to_string());
+            return Err(Fault::Answer { expected, found });
+        }
+        Ok((process, hello))
+    }
+
+    /// Has the process evaluate a problem, and reads the outputs that are asked for.
+    pub(crate) fn evaluate<T: Element>(
+        &mut self,
+        problem: &Problem<'_, T>,
+        outputs: &mut Outputs<'_, T>,
+        watch_memory: bool,
+    ) -> Result<Evaluated, CallError> {
+        if self.process.is_none() {
+            self.start()?;
+        }
+        let evaluated = self.try_evaluate(problem, outputs, watch_memory);
+        self.settle(evaluated)
+    }
+
+    /// The seconds that the last evaluation takes once more.
+    pub(crate) fn repeat(&mut self) -> Result<f64, CallError> {
+        if self.process.is_none() {
+            return Err(CallError::Gone("the process has ended".to_owned()));
+        }
+        let seconds = self.call(Call::Repeat).and_then(|answer| match answer {
+            Answer::Repeated { seconds } => Ok(seconds),
+            other => Err(unexpected("seconds", &other)),
+        });
+        self.settle(seconds)
+    }
+
+    /// Ends a process that failed, and gives it up if it always does.
+    fn settle<R>(&mut self, result: Result<R, CallError>) -> Result<R, CallError> {
+        match &result {
+            Err(CallError::Fault(fault)) => {
+                self.process = None;
+                self.failures += 1;
+                if self.failures == PATIENCE {
+                    self.gone = Some(format!("{PATIENCE} failures in a row, the last: {fault}"));
+                }
+            }
+            _ => self.failures = 0,
+        }
+        result
+    }
+
+    fn try_evaluate<T: Element>(
+        &mut self,
+        problem: &Problem<'_, T>,
+        outputs: &mut Outputs<'_, T>,
+        watch_memory: bool,
+    ) -> Result<Evaluated, CallError> {
+        let arrays = tensors::of_problem(problem);
+        let most = tensors::most_bytes(problem, outputs);
+        let (file, answer) = self.files(tensors::size(&arrays).saturating_add(most))?;
+        let fault_at = |path: &PathBuf, source| Fault::File { path: path.display().to_string(), source };
+        tensors::write(arrays, &file).map_err(|error| fault_at(&file, std::io::Error::other(error)))?;
+        let _ = fs::remove_file(&answer);
+        let evaluate =
+            Evaluate { watch_memory, ..Evaluate::new(problem, outputs, (file.clone(), answer.clone())) };
+        let has_outputs = !evaluate.outputs.is_empty();
+        let evaluated = match self.call(Call::Evaluate(Box::new(evaluate)))? {
+            Answer::Evaluated(evaluated) => evaluated,
+            Answer::Unsupported { unsupported } => return Err(CallError::Unsupported(unsupported)),
+            Answer::Failed { error } => return Err(CallError::Failed(shortened(&error))),
+            other => return Err(unexpected("loss, unsupported or error", &other)),
+        };
+        if problem.has_labels() && evaluated.correct.is_none() {
+            let (expected, found) = ("correct, since there are labels", "none");
+            return Err(Fault::Answer { expected: expected.to_owned(), found: found.to_owned() }.into());
+        }
+        if has_outputs {
+            let found = fs::metadata(&answer).map_err(|source| fault_at(&answer, source))?.len();
+            if found > most as u64 {
+                let (expected, found) = (format!("a file of at most {most} bytes"), format!("{found} bytes"));
+                return Err(Fault::Answer { expected, found }.into());
+            }
+            let bytes = fs::read(&answer).map_err(|source| fault_at(&answer, source))?;
+            tensors::read_outputs(&bytes, problem.n_classes(), outputs).map_err(Fault::Arrays)?;
+        }
+        Ok(evaluated)
+    }
+
+    /// Where the arrays of a problem and of its answer go.
+    fn files(&mut self, bytes: usize) -> Result<(PathBuf, PathBuf), Fault> {
+        let folder = Folder::with_room(self.folder.take(), bytes).map_err(|source| {
+            let path = std::env::temp_dir().display().to_string();
+            Fault::File { path, source }
+        })?;
+        let folder = self.folder.insert(folder).path();
+        Ok((folder.join("problem.safetensors"), folder.join("answer.safetensors")))
+    }
+
+    fn call(&mut self, call: Call) -> Result<Answer, CallError> {
+        let Some(process) = &mut self.process else {
+            return Err(CallError::Gone("the process has ended".to_owned()));
+        };
+        self.last_id += 1;
+        let request = Request { id: self.last_id, call };
+        let line = serde_json::to_string(&request).map_err(|error| Fault::Answer {
+            expected: "names of files in UTF-8".to_owned(),
+            found: error.to_string(),
+        })?;
+        process.send(&line)?;
+        let reply: Reply = parse(&process.receive(self.launch.time_limit)?, "an answer in JSON")?;
+        if reply.id != request.id {
+            let (expected, found) =
+                (format!("an answer to call {}", request.id), format!("one to {}", reply.id));
+            return Err(Fault::Answer { expected, found }.into());
+        }
+        Ok(reply.answer)
+    }
+}
+
+fn parse<A: DeserializeOwned>(line: &str, expected: &str) -> Result<A, Fault> {
+    serde_json::from_str(line)
+        .map_err(|error| Fault::Line { expected: format!("{expected} ({error})"), found: shortened(line) })
+}
+
+fn unexpected(expected: &str, found: &Answer) -> CallError {
+    let found = serde_json::to_string(found).unwrap_or_default();
+    Fault::Line { expected: expected.to_owned(), found }.into()
+}

@@ -1,0 +1,154 @@
+//! The other side: a Rust backend that answers over standard input and output.
+
+use crate::protocol::{
+    Answer, Call, Evaluate, Evaluated, Hello, Number, OutputName, Reply, Request, VERSION,
+};
+use crate::received::Received;
+use crate::tensors;
+use softmax_core::{Dtype, Element, Error, Evaluation, Feature, OutputSet, OwnedOutputs, SoftmaxBackend};
+use std::fs;
+use std::io::{self, BufRead, Write};
+use std::time::Instant;
+
+/// Why a server ended before its input did.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Standard input or output failed.
+    #[error(transparent)]
+    Pipe(#[from] io::Error),
+    /// A line is no request.
+    #[error("expected a request: {0}")]
+    Request(#[from] serde_json::Error),
+}
+
+/// Answers the requests of standard input on standard output, until there are no more. `version` says what computes.
+///
+/// # Errors
+/// [`ServeError`]. What is wrong with a problem is an answer, and no error.
+pub fn serve(
+    mut narrow: Box<dyn SoftmaxBackend<f32>>,
+    mut wide: Box<dyn SoftmaxBackend<f64>>,
+    version: &str,
+) -> Result<(), ServeError> {
+    let (input, mut output) = (io::stdin().lock(), io::stdout().lock());
+    let descriptor = narrow.descriptor();
+    let is_own = |feature: Feature| !matches!(feature, Feature::TwoPasses | Feature::Accumulation);
+    let does = |feature: Feature| match feature {
+        Feature::F64 => wide.supports(feature),
+        other => narrow.supports(other),
+    };
+    let hello = Hello {
+        protocol: VERSION,
+        version: version.to_owned(),
+        device: descriptor.device.into_owned(),
+        deterministic: descriptor.deterministic,
+        batch_invariant: narrow.is_batch_invariant(),
+        supports: Feature::ALL.iter().copied().filter(|&feature| is_own(feature) && does(feature)).collect(),
+    };
+    writeln!(output, "{}", serde_json::to_string(&hello)?)?;
+    output.flush()?;
+    let mut last = None;
+    for line in input.lines() {
+        let Request { id, call } = serde_json::from_str(&line?)?;
+        let answer = match call {
+            Call::Evaluate(request) => match Job::read(&request) {
+                Ok(job) => {
+                    let answer = job.answer(&request, narrow.as_mut(), wide.as_mut());
+                    last = Some(job);
+                    answer
+                }
+                Err(error) => Answer::Failed { error },
+            },
+            Call::Repeat => match &last {
+                Some(job) => job.repeat(narrow.as_mut(), wide.as_mut()),
+                None => Answer::Failed { error: "no problem was evaluated before".to_owned() },
+            },
+        };
+        writeln!(output, "{}", serde_json::to_string(&Reply { id, answer })?)?;
+        output.flush()?;
+    }
+    Ok(())
+}
+
+/// A problem, and what is asked for.
+struct Job {
+    arrays: Arrays,
+    request: Evaluate,
+}
+
+enum Arrays {
+    F32(Received<f32>),
+    F64(Received<f64>),
+}
+
+impl Job {
+    fn read(request: &Evaluate) -> Result<Self, String> {
+        let path = &request.problem;
+        let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let arrays = match request.dtype {
+            Dtype::F32 => Arrays::F32(Received::read(&bytes)?),
+            Dtype::F64 => Arrays::F64(Received::read(&bytes)?),
+        };
+        Ok(Job { arrays, request: request.clone() })
+    }
+
+    fn answer(
+        &self,
+        request: &Evaluate,
+        narrow: &mut dyn SoftmaxBackend<f32>,
+        wide: &mut dyn SoftmaxBackend<f64>,
+    ) -> Answer {
+        let answered = match &self.arrays {
+            Arrays::F32(arrays) => self.write(arrays, request, narrow),
+            Arrays::F64(arrays) => self.write(arrays, request, wide),
+        };
+        answered.unwrap_or_else(refusal)
+    }
+
+    fn repeat(&self, narrow: &mut dyn SoftmaxBackend<f32>, wide: &mut dyn SoftmaxBackend<f64>) -> Answer {
+        let seconds = match &self.arrays {
+            Arrays::F32(arrays) => self.run(arrays, narrow).map(|(.., seconds)| seconds),
+            Arrays::F64(arrays) => self.run(arrays, wide).map(|(.., seconds)| seconds),
+        };
+        seconds.map_or_else(refusal, |seconds| Answer::Repeated { seconds })
+    }
+
+    fn write<T: Element>(
+        &self,
+        arrays: &Received<T>,
+        request: &Evaluate,
+        backend: &mut dyn SoftmaxBackend<T>,
+    ) -> Result<Answer, Error> {
+        let (evaluation, outputs, seconds) = self.run(arrays, backend)?;
+        if let Err(error) = tensors::write(tensors::of_outputs(&outputs), &request.answer) {
+            return Ok(Answer::Failed { error: format!("{}: {error}", request.answer.display()) });
+        }
+        Ok(Answer::Evaluated(Evaluated {
+            loss: Number(evaluation.loss),
+            total_weight: Some(Number(evaluation.total_weight)),
+            correct: evaluation.correct,
+            seconds: Some(seconds),
+            extra_bytes: None,
+        }))
+    }
+
+    fn run<T: Element>(
+        &self,
+        arrays: &Received<T>,
+        backend: &mut dyn SoftmaxBackend<T>,
+    ) -> Result<(Evaluation, OwnedOutputs<T>, f64), Error> {
+        let problem = arrays.problem(self.request.options.into())?;
+        let set: OutputSet = self.request.outputs.iter().map(|&OutputName(kind)| kind).collect();
+        let mut outputs = OwnedOutputs::zeros_with_top(&problem, set, self.request.top);
+        let start = Instant::now();
+        let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
+        Ok((evaluation, outputs, start.elapsed().as_secs_f64()))
+    }
+}
+
+fn refusal(error: Error) -> Answer {
+    match error {
+        Error::Unsupported { feature, .. } => Answer::Unsupported { unsupported: feature },
+        error => Answer::Failed { error: error.to_string() },
+    }
+}
