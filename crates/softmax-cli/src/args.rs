@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use softmax::{Dtype, Level, Objective, Reduction};
 use softmax_data::{Format as DataFormat, Storage};
+use softmax_external::Launch;
 use softmax_record::Shape;
 use std::path::PathBuf;
 
@@ -75,6 +76,14 @@ pub(crate) enum WorkbenchCommand {
     Repeat(RepeatArgs),
     /// Evaluate random problems in a row, and watch memory
     Soak(SoakArgs),
+    /// Answer requests of the protocol of external backends
+    Serve(ServeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: String,
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +134,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, alias = "backend", value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backends: Vec<String>,
     #[command(flatten)]
+    pub(crate) external: ExternalArgs,
+    #[command(flatten)]
     pub(crate) problem: ProblemArgs,
     #[command(flatten)]
     pub(crate) objective: ObjectiveArgs,
@@ -153,6 +164,21 @@ pub(crate) struct CompareArgs {
     /// Write the result to a file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Backends that run as processes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "External backends")]
+pub(crate) struct ExternalArgs {
+    /// A backend more, which runs as a process, in any language; may be given several times
+    ///
+    /// COMMAND is split into words as a shell does, but no shell runs it. docs/EXTERNAL.md has the protocol.
+    #[arg(long, value_name = "NAME=COMMAND")]
+    pub(crate) external: Vec<Launch>,
+    /// Seconds that such a process may take to start, and for an answer
+    #[arg(long, value_name = "SECONDS", default_value_t = Launch::TIME_LIMIT.as_secs_f64(), requires = "external",
+          value_parser = parse_seconds)]
+    pub(crate) external_timeout: f64,
 }
 
 /// In how many passes a backend computes.
@@ -185,9 +211,11 @@ impl PassesArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// The backend
-    #[arg(long, value_name = "NAME")]
-    pub(crate) backend: String,
+    /// The backend [default: the external one]
+    #[arg(long, value_name = "NAME", required_unless_present = "external")]
+    pub(crate) backend: Option<String>,
+    #[command(flatten)]
+    pub(crate) external: ExternalArgs,
     /// An .npz with X (N×D), W (D×C), y (N) or Y (N×C), and optionally b, class_weight, sample_weight
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) data: PathBuf,
@@ -215,9 +243,11 @@ pub(crate) struct EvalArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Backends, separated by commas [default: all]
+    /// Backends, separated by commas [default: all, or the external ones alone]
     #[arg(long, alias = "backend", value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backends: Vec<String>,
+    #[command(flatten)]
+    pub(crate) external: ExternalArgs,
     /// Only the cases whose names contain this
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
@@ -240,9 +270,11 @@ pub(crate) struct VerifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct GradcheckArgs {
-    /// The backend
-    #[arg(long, value_name = "NAME", default_value = "fused")]
-    pub(crate) backend: String,
+    /// The backend [default: fused, or the external one]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<String>,
+    #[command(flatten)]
+    pub(crate) external: ExternalArgs,
     #[command(flatten)]
     pub(crate) problem: ProblemArgs,
     #[command(flatten)]
@@ -280,6 +312,8 @@ pub(crate) struct BenchArgs {
     /// Backends, separated by commas [default: all]
     #[arg(long, alias = "backend", value_delimiter = ',', value_name = "NAMES")]
     pub(crate) backends: Vec<String>,
+    #[command(flatten)]
+    pub(crate) external: ExternalArgs,
     /// How many threads to use, one number or several [default: all]
     #[arg(long, value_delimiter = ',', value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Vec<usize>,

@@ -2,6 +2,7 @@
 //! JSON each, written as soon as it is known.
 
 use crate::args::BenchArgs;
+use crate::externals::Externals;
 use crate::isolated::Contest;
 use crate::side_by_side::{self, Plan};
 use crate::source::Source;
@@ -21,7 +22,8 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     destinations::check_bench(args)?;
-    let entries = registry.select(&args.backends)?;
+    let (externals, registry) = Externals::add(&args.external, registry)?;
+    let entries = registry.select(&externals.beside(&args.backends))?;
     let backends: Vec<String> = entries.iter().map(|entry| entry.name().to_owned()).collect();
     // Before there is a file.
     for &shape in &args.shapes {
@@ -38,9 +40,9 @@ pub(crate) fn run(
         false => (Journal::create(&args.output)?, Vec::new()),
     };
     let is_isolated = args.isolate || args.peers.is_some() || args.sweeps;
-    let contest =
-        is_isolated.then(|| Contest::new(args.peers.as_deref(), &args.timing, &args.output)).transpose()?;
-    let bench = Bench { args, registry, kernels: sweeps::kernels(), contest };
+    let contest = || Contest::new(args.peers.as_deref(), &externals, &args.timing, &args.output);
+    let contest = is_isolated.then(contest).transpose()?;
+    let bench = Bench { args, registry: &registry, kernels: sweeps::kernels(), contest };
     let simd = Fused::new().descriptor().simd.into_owned();
     let this_machine = Machine::this(simd, args.rustc.clone(), args.commit.clone());
 
@@ -53,12 +55,16 @@ pub(crate) fn run(
             continue;
         }
         let has_floor = task.isolated && task.sweep.is_none();
+        let mut comparison = match task.dtype {
+            Dtype::F32 => bench.compare::<f32>(&task)?,
+            Dtype::F64 => bench.compare::<f64>(&task)?,
+        };
+        if !task.isolated {
+            externals.describe(&mut comparison);
+        }
         let record = Record {
             roofline: has_floor.then(|| roofline(&task)),
-            comparison: match task.dtype {
-                Dtype::F32 => bench.compare::<f32>(&task)?,
-                Dtype::F64 => bench.compare::<f64>(&task)?,
-            },
+            comparison,
             asked: task,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: Some(args.command.clone().unwrap_or_else(|| command(words))),

@@ -1,6 +1,7 @@
 //! `softmax compare`: every backend is checked against the oracle, then all are timed side by side.
 
 use crate::args::{CompareArgs, CompareFormat};
+use crate::externals::Externals;
 use crate::json::write_json;
 use crate::side_by_side::{self, Plan};
 use crate::source::Source;
@@ -19,7 +20,8 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     destinations::check_compare(args)?;
-    let entries = registry.select(&args.backends)?;
+    let (externals, registry) = Externals::add(&args.external, registry)?;
+    let entries = registry.select(&externals.beside(&args.backends))?;
     if let Some(name) = args.baseline.as_deref().filter(|name| !entries.iter().any(|e| e.name() == *name)) {
         let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
         anyhow::bail!(
@@ -28,10 +30,11 @@ pub(crate) fn run(
         );
     }
     flags::check_simd(args.simd, &entries)?;
-    let comparison = match args.problem.dtype {
+    let mut comparison = match args.problem.dtype {
         Dtype::F32 => load_and_compare::<f32>(args, &entries)?,
         Dtype::F64 => load_and_compare::<f64>(args, &entries)?,
     };
+    externals.describe(&mut comparison);
     if let Some(path) = &args.plot {
         let picture = plot::comparison(&comparison).context("--plot")?;
         write_atomically(path, |file| file.write_all(picture.as_bytes()))?;

@@ -1,6 +1,7 @@
 //! `softmax eval`: one backend, one problem, all outputs.
 
 use crate::args::EvalArgs;
+use crate::externals::Externals;
 use crate::flags::{check_simd, in_words_of_flags};
 use crate::memory::require_call;
 use crate::source::{lacking_storage, read_npz};
@@ -36,7 +37,9 @@ fn run_as<T: BackendElement>(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
-    let entry = registry.find(&args.backend)?;
+    let (externals, registry) = Externals::add(&args.external, registry)?;
+    let name = externals.one(args.backend.as_deref(), "")?;
+    let entry = registry.find(&name)?;
     let objective = args.objective.objective()?;
     let mut dataset = read_npz::<T>(&args.data, args.storage).map_err(in_words_of_flags)?;
     let threads = Some(machine::set_threads(args.threads)?);
@@ -45,7 +48,7 @@ fn run_as<T: BackendElement>(
     if let Some(feature) =
         lacking_storage(backend.as_ref(), &dataset.problem(objective).map_err(in_words_of_flags)?)
     {
-        writeln!(err, "softmax: {} does not support {feature}: widened to {}", args.backend, T::DTYPE)?;
+        writeln!(err, "softmax: {} does not support {feature}: widened to {}", entry.name(), T::DTYPE)?;
         dataset = dataset.widened();
     }
     let problem = dataset.problem(objective).map_err(in_words_of_flags)?;
@@ -53,7 +56,7 @@ fn run_as<T: BackendElement>(
     let missing: Vec<&str> =
         asked(args.top).iter().filter(|&kind| !set.contains(kind)).map(OutputKind::symbol).collect();
     if !missing.is_empty() {
-        writeln!(err, "softmax: {} does not give {}: left out", args.backend, missing.join(", "))?;
+        writeln!(err, "softmax: {} does not give {}: left out", entry.name(), missing.join(", "))?;
     }
     let top = args.top.map_or(0, |top| top as usize);
     if top > problem.n_classes() {

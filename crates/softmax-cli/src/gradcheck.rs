@@ -1,6 +1,7 @@
 //! `softmax gradcheck`: entries of a backend's gradients beside differences of the loss.
 
 use crate::args::{Format, GradcheckArgs};
+use crate::externals::Externals;
 use crate::json::write_json;
 use crate::memory::require_call;
 use crate::progress::Progress;
@@ -20,6 +21,9 @@ use std::io::Write;
 /// An entry is held against itself, or against this share of its gradient's largest one where it is smaller: what is
 /// small by cancellation has no digits of its own.
 const SMALLEST: f64 = 0.01;
+
+/// The backend where none is named.
+const DEFAULT: &str = "fused";
 
 #[derive(Debug, Serialize)]
 struct Gradcheck {
@@ -67,7 +71,9 @@ fn check<T: BackendElement>(
     registry: &Registry,
     tolerance: f64,
 ) -> anyhow::Result<Gradcheck> {
-    let entry = registry.find(&args.backend)?;
+    let (externals, registry) = Externals::add(&args.external, registry)?;
+    let name = externals.one(args.backend.as_deref(), DEFAULT)?;
+    let entry = registry.find(&name)?;
     let tolerance = args.tolerance.unwrap_or(tolerance);
     let mut source = Source::<T>::load(&args.problem, &args.objective)?;
     let threads = Some(machine::set_threads(None)?);

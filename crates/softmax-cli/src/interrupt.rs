@@ -31,6 +31,7 @@ pub(crate) fn requested() -> bool {
 
 fn end() {
     discard_unfinished();
+    softmax_external::end_all();
     std::process::exit(i32::from(EXIT_CODE));
 }
 

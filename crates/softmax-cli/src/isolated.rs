@@ -1,36 +1,41 @@
 //! Backends and other libraries on one problem, each in a process of its own, in turns.
 
 use crate::args::TimingArgs;
+use crate::externals::Externals;
 use crate::interrupt;
 use crate::judge::{judge, problem_record, reference_record};
-use crate::measure;
+use crate::measure::{self, PATIENCE};
 use crate::memory::require_reference;
 use crate::progress::Progress;
 use crate::source::{self, Source};
 use crate::worker::{FirstLine, Ready, Worker};
 use anyhow::Context;
-use softmax::{BackendElement, Evaluation, Quantity};
+use softmax::{
+    BackendElement, Error, Evaluation, OutputSet, OwnedOutputs, Problem, Quantity, SoftmaxBackend,
+};
 use softmax_conformance::{Reference, reference};
 use softmax_data::{read_evaluation_npz, write_dataset_npz};
-use softmax_record::{Comparison, Measured, Skipped, Task, Time};
+use softmax_external::{ADAPTERS, External, Launch, Launcher, write_adapters};
+use softmax_record::{Comparison, Measured, Skipped, Task, Time, units};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Instant;
 use tempfile::TempDir;
 
 /// Rounds without which there is no median.
 const FEWEST_ROUNDS: usize = 3;
 
-/// The other libraries' side, and what it knows.
-const PEERS: &str = include_str!("../../../benches/peers/worker.py");
-const LIBRARIES: [&str; 6] =
-    ["numpy", "scikit-learn", "torch-eager", "torch-compile", "torch-linear-cross-entropy", "jax"];
+/// How long one process goes on before it is another's turn, and how often at most.
+const TURN_S: f64 = 0.1;
+const MOST_OF_A_TURN: usize = 50;
 
 /// Where each contender runs in a process of its own.
 #[derive(Debug)]
 pub(crate) struct Contest<'a> {
     program: PathBuf,
-    /// A Python that has the other libraries, if they are to take part.
-    python: Option<&'a Path>,
+    externals: &'a Externals,
+    /// The other libraries, if they are to take part.
+    peers: Vec<Launcher>,
     timing: &'a TimingArgs,
     /// Where problems and answers lie meanwhile.
     folder: TempDir,
@@ -38,20 +43,68 @@ pub(crate) struct Contest<'a> {
 
 /// One that has computed its answer, and waits for its turn.
 #[derive(Debug)]
-struct Contender {
+struct Contender<T> {
     name: String,
-    /// Whether it is another library.
+    /// Whether it is another library, which promises no bound.
     is_peer: bool,
-    ready: Ready,
-    worker: Worker,
+    version: String,
+    extra_bytes: Option<u64>,
+    loss: f64,
+    outputs: OwnedOutputs<T>,
+    process: Process,
     seconds: Vec<f64>,
-    answer: PathBuf,
+    /// Why it has no more turns.
+    error: Option<String>,
+}
+
+#[derive(Debug)]
+enum Process {
+    /// This program, with one of its own backends.
+    Own(Worker),
+    External(Box<External>),
+}
+
+impl Process {
+    /// The seconds of one more evaluation.
+    fn time(&mut self) -> anyhow::Result<f64> {
+        match self {
+            Process::Own(worker) => worker.time(),
+            Process::External(external) => Ok(external.repeat()?),
+        }
+    }
+
+    /// As many evaluations as a turn has time for, one at least, and no more than `most`: their seconds. Where there is
+    /// time for more, the first, with what another process left of the caches, does not count.
+    fn take_turn(&mut self, most: Option<usize>, seconds: &mut Vec<f64>) -> anyhow::Result<()> {
+        let most = most.unwrap_or(MOST_OF_A_TURN).min(MOST_OF_A_TURN);
+        let first = self.time()?;
+        if first > TURN_S {
+            seconds.push(first);
+            return Ok(());
+        }
+        let start = Instant::now();
+        for _ in 0..most {
+            seconds.push(self.time()?);
+            if start.elapsed().as_secs_f64() > TURN_S {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why one does not take part: it will not do this, or it failed.
+enum Absence {
+    Skipped(Skipped),
+    Failed(Error),
 }
 
 impl<'a> Contest<'a> {
-    /// With its files in a folder beside `output`, which is gone in the end.
+    /// With its files in a folder beside `output`, which is gone in the end. `python` has the other libraries, if they are to
+    /// take part.
     pub(crate) fn new(
-        python: Option<&'a Path>,
+        python: Option<&Path>,
+        externals: &'a Externals,
         timing: &'a TimingArgs,
         output: &Path,
     ) -> anyhow::Result<Self> {
@@ -59,43 +112,106 @@ impl<'a> Contest<'a> {
         let beside = beside.unwrap_or(Path::new("."));
         let folder = TempDir::with_prefix_in(".softmax-bench-", beside)
             .with_context(|| beside.display().to_string())?;
-        if python.is_some() {
-            std::fs::write(folder.path().join("worker.py"), PEERS)?;
+        let mut peers = Vec::new();
+        if let Some(python) = python {
+            write_adapters(folder.path())?;
+            peers.extend(ADAPTERS.map(|adapter| {
+                let (name, command) = (adapter.name.to_owned(), adapter.command(python, folder.path()));
+                Launcher::new(Launch { name, command, time_limit: Launch::TIME_LIMIT })
+            }));
         }
-        Ok(Contest { program: std::env::current_exe()?, python, timing, folder })
+        Ok(Contest { program: std::env::current_exe()?, externals, peers, timing, folder })
     }
 
     /// The other libraries, if they take part.
     pub(crate) fn peers(&self) -> Vec<String> {
-        let libraries = if self.python.is_some() { &LIBRARIES[..] } else { &[] };
-        libraries.iter().map(|&name| name.to_owned()).collect()
+        self.peers.iter().map(|peer| peer.name().to_owned()).collect()
     }
 
     /// Starts a backend or another library, and has it compute its answer.
-    fn start(&self, name: &str, problem: &Path, task: &Task) -> Result<Contender, Skipped> {
+    fn start<T: BackendElement>(
+        &self,
+        name: &str,
+        (file, problem, set): (&Path, &Problem<'_, T>, OutputSet),
+        task: &Task,
+    ) -> Result<Contender<T>, Absence> {
+        let peer = self.peers.iter().find(|peer| peer.name() == name);
+        if let Some(launcher) = peer.or_else(|| self.externals.find(name)) {
+            return self.start_external(launcher, peer.is_some(), (problem, set), task.threads);
+        }
+        self.start_own(name, file, task).map_err(Absence::Skipped)
+    }
+
+    fn start_external<T: BackendElement>(
+        &self,
+        launcher: &Launcher,
+        is_peer: bool,
+        (problem, set): (&Problem<'_, T>, OutputSet),
+        threads: usize,
+    ) -> Result<Contender<T>, Absence> {
+        let (name, mut external) = (launcher.name(), launcher.alone(Some(threads)));
+        // A library that is not installed, or can't do this, is only missing.
+        let absent = |error: Error| match error {
+            Error::Unsupported { .. } => Absence::Skipped(Skipped::new(name, error.to_string())),
+            error if is_peer => Absence::Skipped(Skipped::new(name, error.to_string())),
+            error => Absence::Failed(error),
+        };
+        let mut outputs = OwnedOutputs::zeros(problem, set);
+        let start = Instant::now();
+        // Once for all that the first call does, and once for its memory.
+        external.evaluate(problem, &mut outputs.as_outputs()).map_err(absent)?;
+        let (seconds, budget) = (start.elapsed().as_secs_f64(), self.timing.time_budget);
+        if seconds > 2.0 * PATIENCE * budget {
+            let (call, budget) = (units::seconds(seconds), units::seconds(budget));
+            let reason = format!("its first call took {call}, with a time budget of {budget}");
+            let skipped = Skipped { estimate_s: Some(seconds), ..Skipped::new(name, reason) };
+            return Err(Absence::Skipped(skipped));
+        }
+        let watched = external.evaluate_watched(problem, &mut outputs.as_outputs());
+        let (evaluation, extra_bytes) = watched.map_err(absent)?;
+        Ok(Contender {
+            name: name.to_owned(),
+            is_peer,
+            version: external.version().unwrap_or_default().to_owned(),
+            extra_bytes,
+            loss: evaluation.loss,
+            outputs,
+            process: Process::External(Box::new(external)),
+            seconds: Vec::new(),
+            error: None,
+        })
+    }
+
+    fn start_own<T: BackendElement>(
+        &self,
+        name: &str,
+        file: &Path,
+        task: &Task,
+    ) -> Result<Contender<T>, Skipped> {
         let answer = self.folder.path().join(format!("{name}.npz"));
-        let threads = task.threads.to_string();
-        let python = self.python.filter(|_| LIBRARIES.contains(&name));
-        let mut command;
-        if let Some(python) = python {
-            command = Command::new(python);
-            command.arg(self.folder.path().join("worker.py")).arg(name);
-            command.arg(problem).arg(&answer).arg(&threads);
-        } else {
-            command = Command::new(&self.program);
-            command.args(["workbench", "worker", "--backend", name, "--threads", &threads]);
-            command.args(["--time-budget", &self.timing.time_budget.to_string()]);
-            command.arg("--data").arg(problem).arg("--answer").arg(&answer);
-        }
-        command.args(task.dx.then_some("--dx"));
-        match Worker::start(command) {
-            Ok((worker, FirstLine::Ready(ready))) => {
-                let (name, is_peer) = (name.to_owned(), python.is_some());
-                Ok(Contender { name, is_peer, ready, worker, seconds: Vec::new(), answer })
-            }
-            Ok((_, FirstLine::Refused(refused))) => Err(refused),
-            Err(error) => Err(Skipped::new(name, format!("{error:#}"))),
-        }
+        let mut command = Command::new(&self.program);
+        command.args(["workbench", "worker", "--backend", name, "--threads", &task.threads.to_string()]);
+        command.args(["--time-budget", &self.timing.time_budget.to_string()]);
+        command.arg("--data").arg(file).arg("--answer").arg(&answer).args(task.dx.then_some("--dx"));
+        let begin = || -> anyhow::Result<Result<Contender<T>, Skipped>> {
+            let (worker, Ready { version, extra_bytes }) = match Worker::start(command)? {
+                (worker, FirstLine::Ready(ready)) => (worker, ready),
+                (_, FirstLine::Refused(refused)) => return Ok(Err(refused)),
+            };
+            let (loss, outputs) = read_evaluation_npz::<T>(&answer)?;
+            Ok(Ok(Contender {
+                name: name.to_owned(),
+                is_peer: false,
+                version,
+                extra_bytes,
+                loss,
+                outputs,
+                process: Process::Own(worker),
+                seconds: Vec::new(),
+                error: None,
+            }))
+        };
+        begin().unwrap_or_else(|error| Err(Skipped::new(name, format!("{error:#}"))))
     }
 
     /// All contenders on one problem: judged, and then those that agree timed, in turns.
@@ -110,7 +226,7 @@ impl<'a> Contest<'a> {
         let file = self.folder.path().join("problem.npz");
         write_dataset_npz(&file, &source.dataset)?;
         let progress = Progress::new(task.backends.len());
-        let (mut contenders, mut skipped) = (Vec::new(), Vec::new());
+        let (mut contenders, mut failed, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
         for (k, name) in task.backends.iter().enumerate() {
             if interrupt::requested() {
                 skipped.push(Skipped::new(name, "interrupted"));
@@ -118,43 +234,49 @@ impl<'a> Contest<'a> {
             }
             progress.doing(format!("starting {name}"));
             progress.at(k, task.backends.len());
-            match self.start(name, &file, task) {
+            match self.start(name, (&file, &problem, set), task) {
                 Ok(contender) => contenders.push(contender),
-                Err(reason) => skipped.push(reason),
+                Err(Absence::Skipped(reason)) => skipped.push(reason),
+                Err(Absence::Failed(error)) => failed.push(Measured::failed(name, error.to_string())),
             }
         }
         progress.doing("oracle");
         let reference = reference(&problem, set);
-        let judged = contenders.iter().map(|contender| contender.judge::<T>(&reference));
-        let mut measured: Vec<Measured> = judged.collect::<Result<_, _>>()?;
+        let mut measured: Vec<Measured> = contenders.iter().map(|one| one.judge(&reference)).collect();
         let agreeing = contenders.iter_mut().zip(&mut measured).filter(|(_, one)| one.agrees());
-        let (mut contenders, timed): (Vec<&mut Contender>, Vec<&mut Measured>) = agreeing.unzip();
+        let (mut contenders, timed): (Vec<&mut Contender<T>>, Vec<&mut Measured>) = agreeing.unzip();
         let most = self.timing.repeat.map(|_| 1);
         measure::rounds(self.timing, FEWEST_ROUNDS, contenders.len(), &progress, |k| {
-            let Contender { worker, seconds, .. } = &mut *contenders[k];
-            worker.take_turn(most, seconds)
+            let Contender { process, seconds, error, .. } = &mut *contenders[k];
+            if error.is_none() {
+                *error = process.take_turn(most, seconds).err().map(|error| format!("{error:#}"));
+            }
+            Ok(())
         })?;
         for (contender, one) in contenders.into_iter().zip(timed) {
-            one.time = Time::of(std::mem::take(&mut contender.seconds));
+            match contender.error.take() {
+                None => one.time = Time::of(std::mem::take(&mut contender.seconds)),
+                Some(error) => *one = Measured { peer: one.peer, ..Measured::failed(&one.name, error) },
+            }
         }
+        measured.extend(failed);
         let record = problem_record(&problem, source, set, task.threads, None);
         Ok(Comparison::new(record, reference_record(&reference), measured, skipped, None))
     }
 }
 
-impl Contender {
+impl<T: BackendElement> Contender<T> {
     /// Its loss and gradients, held against the oracle's. Another library promises no bound.
-    fn judge<T: BackendElement>(&self, reference: &Reference) -> anyhow::Result<Measured> {
-        let (loss, outputs) = read_evaluation_npz::<T>(&self.answer)?;
-        let evaluation = Evaluation { loss, total_weight: f64::NAN, correct: None };
+    fn judge(&self, reference: &Reference) -> Measured {
+        let evaluation = Evaluation { loss: self.loss, total_weight: f64::NAN, correct: None };
         let is_known = |quantity: Quantity| quantity == Quantity::Loss || quantity.is_gradient();
-        let mut measured = judge(&self.name, &evaluation, &outputs, reference, is_known);
-        measured.version = Some(self.ready.version.clone());
-        measured.extra_bytes = self.ready.extra_bytes;
+        let mut measured = judge(&self.name, &evaluation, &self.outputs, reference, is_known);
+        measured.version = Some(self.version.clone());
+        measured.extra_bytes = self.extra_bytes;
         if self.is_peer {
             measured.peer = true;
             measured.failures.clear();
         }
-        Ok(measured)
+        measured
     }
 }

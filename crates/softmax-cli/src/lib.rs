@@ -9,6 +9,7 @@ mod bench;
 mod compare;
 mod destinations;
 mod eval;
+mod externals;
 mod flags;
 mod gradcheck;
 mod interrupt;
@@ -45,7 +46,7 @@ use verdict::Verdict;
 
 /// Runs the program: results to `out`, everything else to `err`.
 ///
-/// The exit code is 0 when all agree, 1 when a backend disagrees, a case fails or nothing ran, and 2 for bad usage or bad
+/// The exit code is 0 when all agree, 1 when a backend disagrees or fails, a case fails or nothing ran, and 2 for bad usage or bad
 /// input, with one line on `err`; 130 after an interruption.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
@@ -88,6 +89,10 @@ fn finish(done: anyhow::Result<Verdict>, out: &mut dyn Write, err: &mut dyn Writ
         Ok(Verdict::Disagreement) => ExitCode::from(1),
         Ok(Verdict::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_of_backend(&error) => {
+            refuse(&explain(&error), err);
+            ExitCode::from(1)
+        }
         Err(error) => refuse(&explain(&error), err),
     }
 }
@@ -110,6 +115,12 @@ fn explain(error: &anyhow::Error) -> String {
         }
     }
     causes.join(": ")
+}
+
+/// Whether it is a backend that failed, and not what it was given.
+fn is_of_backend(error: &anyhow::Error) -> bool {
+    use softmax::Error::{Backend, Gone};
+    matches!(error.downcast_ref::<softmax::Error>(), Some(Backend { .. } | Gone { .. }))
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.

@@ -10,7 +10,7 @@ use softmax_record::{Skipped, Time, median, units};
 use std::time::{Duration, Instant};
 
 /// How many time budgets a single call may take before its backend is left out.
-const PATIENCE: f64 = 4.0;
+pub(crate) const PATIENCE: f64 = 4.0;
 
 /// Rounds that are enough for a median, however fast a call is.
 const MOST_ROUNDS: usize = 1000;
@@ -37,6 +37,14 @@ pub(crate) struct Timed {
     pub(crate) device_s: Option<f64>,
 }
 
+/// What was seen of a backend's turns: seconds, seconds of its device, and the error with which they ended.
+#[derive(Debug, Default)]
+struct Turns {
+    seconds: Vec<f64>,
+    on_device: Vec<f64>,
+    error: Option<softmax::Error>,
+}
+
 /// Runs `call`, and gives the peak of heap that it held beyond what was held before. Zero in a program whose
 /// allocator does not count.
 pub(crate) fn extra_bytes<R>(call: impl FnOnce() -> R) -> (R, u64) {
@@ -60,10 +68,12 @@ pub(crate) fn worth_running<T: BackendElement>(
     // One of its own, since what a trial allocates the first call would not.
     let mut backend = entry.make::<T>(setup);
     let limit = PATIENCE * budget;
-    let estimate = estimate(backend.as_mut(), problem, set, limit)
-        .map_err(|error| Skipped::new(name, error.to_string()))?;
+    let estimate = estimate(backend.as_mut(), problem, set, limit);
     match estimate {
-        Some(seconds) if seconds > limit => {
+        Err(error @ softmax::Error::Unsupported { .. }) => Err(Skipped::new(name, error.to_string())),
+        // The call that follows will fail, too, and that is to be known.
+        Err(_) => Ok(()),
+        Ok(Some(seconds)) if seconds > limit => {
             let (call, budget) = (units::seconds(seconds), units::seconds(budget));
             let reason = format!("one call would take about {call}, with a time budget of {budget}");
             Err(Skipped { estimate_s: Some(seconds), ..Skipped::new(name, reason) })
@@ -124,30 +134,35 @@ fn estimate<T: BackendElement>(
 }
 
 /// Times the backends in turn, round by round, so that a drift of the machine's speed hits all alike. After an
-/// interruption there is what was measured by then, which may be nothing.
+/// interruption there is what was measured by then, which may be nothing. One that fails has no more turns.
 pub(crate) fn interleave<T: BackendElement>(
     contenders: &mut [&mut Contender<'_, T>],
     problem: &Problem<'_, T>,
     set: OutputSet,
     timing: &TimingArgs,
     progress: &Progress,
-) -> anyhow::Result<Vec<Timed>> {
+) -> anyhow::Result<Vec<Result<Timed, softmax::Error>>> {
     let mut outputs = OwnedOutputs::zeros(problem, set);
-    let mut seconds = vec![(Vec::new(), Vec::new()); contenders.len()];
+    let mut turns: Vec<Turns> = contenders.iter().map(|_| Turns::default()).collect();
     rounds(timing, 1, contenders.len(), progress, |k| {
+        if turns[k].error.is_some() {
+            return Ok(());
+        }
         let mut views = outputs.as_outputs();
         let start = Instant::now();
         let Contender { backend, problem } = &mut *contenders[k];
-        backend.evaluate(problem, &mut views)?;
-        seconds[k].0.push(start.elapsed().as_secs_f64());
-        seconds[k].1.extend(backend.device_time().map(|time| time.as_secs_f64()));
+        match backend.evaluate(problem, &mut views) {
+            Ok(_) => turns[k].seconds.push(start.elapsed().as_secs_f64()),
+            Err(error) => turns[k].error = Some(error),
+        }
+        turns[k].on_device.extend(backend.device_time().map(|time| time.as_secs_f64()));
         Ok(())
     })?;
-    let timed = |(seconds, mut on_device): (Vec<f64>, Vec<f64>)| Timed {
-        time: Time::of(seconds),
-        device_s: median(&mut on_device),
+    let timed = |Turns { seconds, mut on_device, error }| match error {
+        None => Ok(Timed { time: Time::of(seconds), device_s: median(&mut on_device) }),
+        Some(error) => Err(error),
     };
-    Ok(seconds.into_iter().map(timed).collect())
+    Ok(turns.into_iter().map(timed).collect())
 }
 
 /// Rounds, in each of which each of `count` has its turn: as many as are asked for, or else `fewest`, and more as the

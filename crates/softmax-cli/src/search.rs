@@ -112,39 +112,52 @@ fn search(entry: &Entry, setup: Setup, extent: Extent, first_seed: u64) -> Searc
             break;
         }
         let problem = RandomProblem::new(seed);
-        if search.judge(&problem, seed, single.as_mut()) {
-            single = entry.make(setup);
+        match search.judge(&problem, seed, single.as_mut()) {
+            Judged::Right => {}
+            Judged::Wrong => single = entry.make(setup),
+            Judged::Gone => break,
         }
-        if search.judge(&problem, seed, double.as_mut()) {
-            double = entry.make(setup);
+        match search.judge(&problem, seed, double.as_mut()) {
+            Judged::Right => {}
+            Judged::Wrong => double = entry.make(setup),
+            Judged::Gone => break,
         }
     }
     search
 }
 
+/// How an answer is.
+enum Judged {
+    /// Right, or of something that the backend does not support.
+    Right,
+    Wrong,
+    /// There is none, and there won't be another.
+    Gone,
+}
+
 impl Search {
-    /// Whether the answer is wrong.
     fn judge<T: BackendElement>(
         &mut self,
         problem: &RandomProblem,
         seed: u64,
         backend: &mut dyn SoftmaxBackend<T>,
-    ) -> bool {
-        let messages = match problem.judge(backend) {
+    ) -> Judged {
+        let (messages, judged) = match problem.judge(backend) {
             Err(Error::Unsupported { .. }) => {
                 self.unsupported += 1;
-                return false;
+                return Judged::Right;
             }
-            Err(error) => vec![error.to_string()],
-            Ok(messages) => messages,
+            Err(error @ Error::Gone { .. }) => (vec![error.to_string()], Judged::Gone),
+            Err(error) => (vec![error.to_string()], Judged::Wrong),
+            Ok(messages) => (messages, Judged::Wrong),
         };
         self.problems += 1;
         if messages.is_empty() {
-            return false;
+            return Judged::Right;
         }
         let (dtype, problem) = (T::DTYPE.name(), problem.to_string());
         self.findings.push(Finding { seed, dtype, problem, messages });
-        true
+        judged
     }
 }
 

@@ -48,7 +48,8 @@ pub(crate) fn compare<T: BackendElement>(
     let widened = lacking.contains(&true).then(|| source.widened());
     let widened_problem = widened.as_ref().map(Source::problem).transpose()?;
 
-    let (mut checked, mut skipped) = (Vec::new(), Vec::new());
+    // Those that failed stand before as many of the checked ones.
+    let (mut checked, mut failed, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     for (k, (entry, lacks)) in entries.iter().zip(lacking).enumerate() {
         if interrupt::requested() {
             skipped.push(Skipped::new(entry.name(), "interrupted"));
@@ -71,6 +72,9 @@ pub(crate) fn compare<T: BackendElement>(
             Err(error @ Error::Unsupported { .. }) => {
                 skipped.push(Skipped::new(entry.name(), error.to_string()));
             }
+            Err(error @ (Error::Backend { .. } | Error::Gone { .. })) => {
+                failed.push((checked.len(), Measured::failed(entry.name(), error.to_string())));
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -79,10 +83,16 @@ pub(crate) fn compare<T: BackendElement>(
     let (timed, mut contenders): (Vec<&mut Measured>, Vec<_>) =
         agreeing.map(|(measured, contender)| (measured, contender)).unzip();
     let times = measure::interleave(&mut contenders, &problem, set, plan.timing, &progress)?;
-    for (measured, Timed { time, device_s }) in timed.into_iter().zip(times) {
-        (measured.time, measured.device_s) = (time, device_s);
+    for (measured, timed) in timed.into_iter().zip(times) {
+        match timed {
+            Ok(Timed { time, device_s }) => (measured.time, measured.device_s) = (time, device_s),
+            Err(error) => *measured = Measured::failed(&measured.name, error.to_string()),
+        }
     }
-    let measured = checked.into_iter().map(|(measured, _)| measured).collect();
+    let mut measured: Vec<Measured> = checked.into_iter().map(|(measured, _)| measured).collect();
+    for (k, failed) in failed.into_iter().rev() {
+        measured.insert(k, failed);
+    }
     let record = problem_record(&problem, source, set, plan.threads, plan.shards);
     Ok(Comparison::new(record, reference_record(&reference), measured, skipped, plan.baseline))
 }

@@ -1,11 +1,12 @@
 //! `softmax verify`: backends are put to the conformance suite.
 
 use crate::args::{Format, VerifyArgs};
+use crate::externals::Externals;
 use crate::json::write_json;
-use crate::machine;
 use crate::progress::Progress;
 use crate::search::{self, Extent};
 use crate::verdict::Verdict;
+use crate::{interrupt, machine};
 use softmax::{BackendElement, Dtype, Entry, Feature, Registry, Setup};
 use softmax_conformance::{Kind, Report, Runner, Skipped, Suite};
 use softmax_record::{Palette, Table};
@@ -20,7 +21,8 @@ pub(crate) fn run(
     palette: Palette,
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
-    let entries = registry.select(&args.backends)?;
+    let (externals, registry) = Externals::add(&args.external, registry)?;
+    let entries = registry.select(&externals.or_beside(&args.backends))?;
     let setup = Setup { threads: Some(machine::set_threads(None)?), ..Setup::default() };
     let runner = match &args.filter {
         None => Runner::new(),
@@ -29,6 +31,7 @@ pub(crate) fn run(
     if let Some(extent) = Extent::of(args) {
         return search::run(args, extent, &entries, setup, palette, out);
     }
+    interrupt::end_cleanly();
     let (narrow, wide) = if args.thorough {
         (Suite::<f32>::thorough(), Suite::<f64>::thorough())
     } else {
@@ -132,8 +135,8 @@ fn write_table(reports: &[Report], palette: Palette, out: &mut dyn Write) -> any
             writeln!(out, "{whose} skipped {}{more}: {reason}", names[0])?;
         }
         for failure in report.failures.iter().take(SHOWN) {
-            for message in &failure.messages {
-                writeln!(out, "{whose} FAILED {}: {message}", failure.name)?;
+            for fault in &failure.faults {
+                writeln!(out, "{whose} FAILED {}: {fault}", failure.name)?;
             }
         }
         if report.failures.len() > SHOWN {

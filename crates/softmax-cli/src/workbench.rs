@@ -7,6 +7,7 @@ use crate::worker::{FirstLine, Ready};
 use crate::{machine, measure, soak};
 use softmax::{BackendElement, Dtype, Objective, OwnedOutputs, Registry, Setup};
 use softmax_data::{Storage, float_type_of_npz, write_evaluation_npz};
+use softmax_external::serve;
 use std::io::{BufRead, Write, stdin};
 use std::time::Instant;
 
@@ -21,6 +22,11 @@ pub(crate) fn run(
             Dtype::F64 => worker::<f64>(args, registry, out)?,
         },
         WorkbenchCommand::Soak(args) => return soak::run(args, registry, out),
+        WorkbenchCommand::Serve(args) => {
+            let (entry, threads) = (registry.find(&args.backend)?, Some(machine::set_threads(None)?));
+            let setup = Setup { threads, ..Setup::default() };
+            serve(entry.make(setup), entry.make(setup), concat!("softmax ", env!("CARGO_PKG_VERSION")))?;
+        }
         WorkbenchCommand::Repeat(args) => match args.dtype {
             Dtype::F32 => repeat::<f32>(args, registry)?,
             Dtype::F64 => repeat::<f64>(args, registry)?,

@@ -1,16 +1,11 @@
-//! A process that evaluates once for each line it is sent, and answers with the seconds that took. `softmax workbench
-//! worker` is one, and so is `benches/peers/worker.py`.
+//! A process that evaluates once for each line it is sent, and answers with the seconds that took: `softmax workbench
+//! worker`.
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use softmax_record::Skipped;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Instant;
-
-/// How long one process goes on before it is another's turn, and how often at most.
-const TURN_S: f64 = 0.1;
-const MOST_OF_A_TURN: usize = 50;
 
 /// The first line that it prints: its answer is in the file, or it will not do this.
 #[derive(Debug, Deserialize, Serialize)]
@@ -64,27 +59,8 @@ impl Worker {
         Ok((worker, first))
     }
 
-    /// As many evaluations as a turn has time for, one at least, and no more than `most`: their seconds. Where there is
-    /// time for more, the first, with what another process left of the caches, does not count.
-    pub(crate) fn take_turn(&mut self, most: Option<usize>, seconds: &mut Vec<f64>) -> anyhow::Result<()> {
-        let most = most.unwrap_or(MOST_OF_A_TURN).min(MOST_OF_A_TURN);
-        let first = self.time()?;
-        if first > TURN_S {
-            seconds.push(first);
-            return Ok(());
-        }
-        let start = Instant::now();
-        for _ in 0..most {
-            seconds.push(self.time()?);
-            if start.elapsed().as_secs_f64() > TURN_S {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// The seconds of one more evaluation.
-    fn time(&mut self) -> anyhow::Result<f64> {
+    pub(crate) fn time(&mut self) -> anyhow::Result<f64> {
         self.input.write_all(b"\n")?;
         self.input.flush()?;
         let mut line = String::new();

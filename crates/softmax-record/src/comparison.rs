@@ -163,6 +163,27 @@ impl ProblemRecord {
 }
 
 impl Measured {
+    /// One that failed, and has no answer.
+    pub fn failed(name: impl Into<String>, message: impl Into<String>) -> Self {
+        let failure = Failure { output: "evaluation".to_owned(), index: Vec::new(), message: message.into() };
+        Measured {
+            name: name.into(),
+            peer: false,
+            version: None,
+            loss: f64::NAN,
+            loss_error: f64::NAN,
+            gradient_error: f64::NAN,
+            errors: BTreeMap::new(),
+            time: None,
+            device_s: None,
+            speedup: None,
+            extra_bytes: None,
+            gflops: None,
+            widened: false,
+            failures: vec![failure],
+        }
+    }
+
     /// Whether every output is within its bound.
     pub fn agrees(&self) -> bool {
         self.failures.is_empty()

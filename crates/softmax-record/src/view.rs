@@ -123,8 +123,8 @@ impl Comparison {
     fn remarks(&self) -> impl Iterator<Item = String> {
         let on_device = |b: &Measured| Some(format!("{} {}", b.name, units::seconds(b.device_s?)));
         let on_device: Vec<String> = self.backends.iter().filter_map(on_device).collect();
-        let devices = (!on_device.is_empty())
-            .then(|| format!("On the device, without transfers: {}.", on_device.join(", ")));
+        let devices =
+            (!on_device.is_empty()).then(|| format!("Without transfers: {}.", on_device.join(", ")));
         let widened: Vec<&str> =
             self.backends.iter().filter(|b| b.widened).map(|b| b.name.as_str()).collect();
         let widened = (!widened.is_empty())

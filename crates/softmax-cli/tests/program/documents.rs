@@ -2,6 +2,7 @@
 
 use super::{arrays, save_all, success, words};
 use flate2::{Compression, write::GzEncoder};
+use softmax_external::write_adapters;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
@@ -9,8 +10,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-const DOCUMENTS: [&str; 5] =
-    ["README.md", "CONTRIBUTING.md", "docs/DERIVATION.md", "benches/METHODOLOGY.md", "ARCHITECTURE.md"];
+const DOCUMENTS: [&str; 6] = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/DERIVATION.md",
+    "docs/EXTERNAL.md",
+    "benches/METHODOLOGY.md",
+    "ARCHITECTURE.md",
+];
 
 /// What runs these tests, or what they are part of; and what needs a program or a network that is not everywhere.
 const RUN_ELSEWHERE: [&str; 5] = [
@@ -54,7 +61,19 @@ fn folder() -> TempDir {
     let labels: Vec<u8> = (0..40).map(|k| k % 10).collect();
     gzip("train-images-idx3-ubyte.gz", &[0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 3, 0, 0, 0, 3], &images);
     gzip("train-labels-idx1-ubyte.gz", &[0, 0, 8, 1, 0, 0, 0, 40], &labels);
+    // The backend in ten lines of Python, as its document has it.
+    write_adapters(folder.path()).unwrap();
+    let document = fs::read_to_string(root().join("docs/EXTERNAL.md")).unwrap();
+    let backend = document.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    fs::write(folder.path().join("my_backend.py"), backend).unwrap();
     folder
+}
+
+/// A Python with NumPy: the one that `SOFTMAX_PYTHON` names, or `python3`.
+fn numpy_python() -> Option<String> {
+    let python = std::env::var("SOFTMAX_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let output = Command::new(&python).args(["-c", "import numpy"]).output();
+    output.is_ok_and(|output| output.status.success()).then_some(python)
 }
 
 /// The arguments, where the command runs the program.
@@ -65,10 +84,15 @@ fn of_the_program(command: &str) -> Option<&str> {
 
 #[test]
 fn every_command_runs() {
-    let folder = folder();
+    let (folder, python) = (folder(), numpy_python());
     let mut count = 0;
     for command in commands() {
-        if let Some(args) = of_the_program(&command) {
+        if command.contains("python3") {
+            // Where there is none, `cargo xtask test` says that it was left out.
+            let Some(python) = &python else { continue };
+            let args = of_the_program(&command).unwrap().replace("python3", python);
+            run(Command::new("sh").args(["-c", &format!("\"$SOFTMAX\" {args}")]).current_dir(folder.path()));
+        } else if let Some(args) = of_the_program(&command) {
             run(Command::new("sh").args(["-c", &format!("\"$SOFTMAX\" {args}")]).current_dir(folder.path()));
         } else if command.starts_with("cargo xtask ") {
             // Its arguments are understood; some of what it does takes an hour.

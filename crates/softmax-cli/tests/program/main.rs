@@ -3,6 +3,7 @@
 mod bits;
 mod destinations;
 mod documents;
+mod external;
 mod formats;
 mod malformed;
 mod memory;
