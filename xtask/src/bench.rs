@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: runs the release program's `bench` on this project's problems.
 
 use crate::cargo::{Extra, build_program, output_of};
-use crate::peers;
+use crate::python;
 use crate::report::RECORDS;
 use anyhow::Context;
 use clap::Args;
@@ -26,7 +26,7 @@ pub(crate) struct BenchArgs {
     /// Three small problems and little time for each: under two minutes, once the program is built
     #[arg(long)]
     quick: bool,
-    /// Other libraries too: NumPy, scikit-learn, PyTorch, JAX
+    /// Other libraries too: NumPy, scikit-learn, PyTorch, JAX, Keras
     #[arg(long)]
     peers: bool,
     /// A Python that has the peers [default: a virtual environment under target/, made if need be]
@@ -64,7 +64,7 @@ pub(crate) struct BenchArgs {
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let baseline = args.baseline.as_deref().map(read).transpose()?;
     let program = build_program()?;
-    let python = args.peers.then(|| peers::python(args.python.as_deref()));
+    let python = args.peers.then(|| python::with_libraries(args.python.as_deref()));
     let commit = output_of("git", &["describe", "--always", "--dirty"]);
     if let Some(folder) = args.output.parent() {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

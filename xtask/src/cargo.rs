@@ -13,15 +13,18 @@ pub(crate) enum Extra {
     Openblas,
     /// A Vulkan driver, if only in software, for Burn's graphics devices
     Vulkan,
+    /// Python with NumPy, for external backends
+    Numpy,
 }
 
 impl Extra {
-    pub(crate) const ALL: [Extra; 2] = [Extra::Openblas, Extra::Vulkan];
+    pub(crate) const ALL: [Extra; 3] = [Extra::Openblas, Extra::Vulkan, Extra::Numpy];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Extra::Openblas => "openblas",
             Extra::Vulkan => "vulkan",
+            Extra::Numpy => "numpy",
         }
     }
 
@@ -30,6 +33,7 @@ impl Extra {
         match self {
             Extra::Openblas => "the openblas backend",
             Extra::Vulkan => "burn-wgpu",
+            Extra::Numpy => "external backends in Python",
         }
     }
 
@@ -38,6 +42,7 @@ impl Extra {
         match self {
             Extra::Openblas => "libopenblas-dev pkg-config",
             Extra::Vulkan => "mesa-vulkan-drivers",
+            Extra::Numpy => "python3-numpy",
         }
     }
 
@@ -47,22 +52,29 @@ impl Extra {
             Extra::Vulkan => ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"]
                 .iter()
                 .any(|folder| fs::read_dir(folder).is_ok_and(|mut drivers| drivers.next().is_some())),
+            Extra::Numpy => numpy_python().is_some(),
         }
     }
 
     /// The feature of the workspace's packages that needs it.
-    fn feature(self) -> &'static str {
+    fn feature(self) -> Option<&'static str> {
         match self {
-            Extra::Openblas => "softmax-cli/openblas",
-            Extra::Vulkan => "softmax-cli/wgpu",
+            Extra::Openblas => Some("softmax-cli/openblas"),
+            Extra::Vulkan => Some("softmax-cli/wgpu"),
+            Extra::Numpy => None,
         }
     }
 }
 
 /// The features of a build of everything that this machine can build: one, so that burn is compiled once.
 pub(crate) fn features() -> String {
-    let here = Extra::ALL.into_iter().filter(|extra| extra.is_here()).map(Extra::feature);
+    let here = Extra::ALL.into_iter().filter(|extra| extra.is_here()).filter_map(Extra::feature);
     here.chain(["softmax-burn/fused"]).collect::<Vec<_>>().join(",")
+}
+
+/// A Python that has NumPy: the first of the path, or that of the system.
+pub(crate) fn numpy_python() -> Option<&'static str> {
+    ["python3", "/usr/bin/python3"].into_iter().find(|python| succeeds(python, &["-c", "import numpy"]))
 }
 
 /// Refuses to go on without what is required.

@@ -8,10 +8,11 @@ mod doc;
 mod documents;
 mod features;
 mod fuzz;
+mod libraries;
 mod lint;
 mod memcheck;
 mod mutants;
-mod peers;
+mod python;
 mod regress;
 mod report;
 mod soak;
@@ -39,6 +40,8 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Make a page of what bench measured
     Report(report::ReportArgs),
+    /// Put other libraries to the conformance suite, and write docs/LIBRARIES.md
+    Libraries(libraries::LibrariesArgs),
     /// Count the instructions of the kernels, and fail where they have risen
     Regress(regress::RegressArgs),
     /// Evaluate random problems in a row, and watch memory
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Doc(args) => doc::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Libraries(args) => libraries::run(&args),
         Command::Regress(args) => regress::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Memcheck(args) => memcheck::run(&args),

@@ -4,29 +4,29 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const REQUIREMENTS: &str = "benches/peers/requirements.txt";
+const REQUIREMENTS: &str = "crates/softmax-external/python/requirements.txt";
 
 /// A Python that has them: the one given, or that of the virtual environment, which is made if it is not there. What can't
-/// be installed is said here, and missed where it is to be timed.
-pub(crate) fn python(given: Option<&Path>) -> PathBuf {
+/// be installed is said here, and missed where it is to be used.
+pub(crate) fn with_libraries(given: Option<&Path>) -> PathBuf {
     if let Some(python) = given {
         return python.to_owned();
     }
     if let Err(error) = install() {
         eprintln!("xtask: other libraries: {error:#}");
     }
-    PathBuf::from("target/peers/bin/python")
+    PathBuf::from("target/libraries/bin/python")
 }
 
 fn install() -> anyhow::Result<()> {
-    let installed = Path::new("target/peers/installed.txt");
+    let installed = Path::new("target/libraries/installed.txt");
     let wanted = std::fs::read_to_string(REQUIREMENTS).context(REQUIREMENTS)?;
     if std::fs::read_to_string(installed).is_ok_and(|text| text == wanted) {
         return Ok(());
     }
-    run("python3", &["-m", "venv", "target/peers"])?;
+    run("python3", &["-m", "venv", "target/libraries"])?;
     let pip = |args: &[&str]| {
-        run("target/peers/bin/python", &[&["-m", "pip", "install", "--quiet"], args].concat())
+        run("target/libraries/bin/python", &[&["-m", "pip", "install", "--quiet"], args].concat())
     };
     if let Err(error) = pip(&["-r", REQUIREMENTS]) {
         // One by one, for those that can be had.

@@ -1,7 +1,9 @@
 //! `cargo xtask report`: records as a page that a person reads.
 
+use crate::libraries;
 use anyhow::Context;
 use clap::Args;
+use softmax_record::report::Block;
 use softmax_record::{read, report};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,7 +31,8 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     let records = read(&args.records).context("run cargo xtask bench first")?;
     anyhow::ensure!(!records.is_empty(), "{}: expected records", args.records.display());
     let baseline = args.baseline.as_deref().map(read).transpose()?;
-    let page = report::page(&records, baseline.as_deref())?;
+    let libraries = libraries::known()?;
+    let page = report::page(&records, baseline.as_deref(), libraries.as_ref())?;
 
     let folder = args.output.as_deref().or(args.records.parent()).unwrap_or(Path::new(""));
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
@@ -41,7 +44,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     if let Some(path) = &args.splice {
         let this = format!("cargo xtask report --splice {}", path.display());
         let block = report::performance(&records, &this).unwrap_or_default();
-        report::splice_file(path, &block).with_context(|| path.display().to_string())?;
+        report::splice_file(path, Block::Performance, &block).with_context(|| path.display().to_string())?;
     }
     Ok(())
 }

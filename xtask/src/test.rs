@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 
-use crate::cargo::{Extra, cargo, features, require};
+use crate::cargo::{Extra, cargo, features, numpy_python, require};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -18,7 +18,9 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
     if !Extra::Openblas.is_here() {
         all.extend(["--exclude", "softmax-openblas"]);
     }
-    cargo(&all, &[])?;
+    let python = numpy_python();
+    let variables: Vec<(&str, &str)> = python.iter().map(|&python| ("SOFTMAX_PYTHON", python)).collect();
+    cargo(&all, &variables)?;
     for extra in Extra::ALL.into_iter().filter(|extra| !extra.is_here()) {
         println!("left out: {} (apt-get install {})", extra.brings(), extra.packages());
     }

@@ -8,6 +8,7 @@
 
 mod comparison;
 mod journal;
+mod library;
 mod machine;
 mod palette;
 pub mod plot;
@@ -21,6 +22,7 @@ mod view;
 
 pub use comparison::{Comparison, Failure, Measured, ProblemRecord, ReferenceRecord, Skipped};
 pub use journal::{Journal, JournalError, read};
+pub use library::{Finding, Libraries, Library, LibraryRun};
 pub use machine::{Machine, cpu};
 pub use palette::Palette;
 pub use record::{Record, Roofline, SUBJECT, Sweep, Task};

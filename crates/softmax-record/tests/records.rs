@@ -153,7 +153,7 @@ fn a_record_of_bench_needs_no_machine_and_no_floor() {
     assert!(line["asked"].as_object_mut().unwrap().remove("isolated").is_some());
     let read: Record = serde_json::from_value(line).unwrap();
     assert!(!read.asked.isolated);
-    assert!(report::page(&[read], None).unwrap().html().contains("fused"));
+    assert!(report::page(&[read], None, None).unwrap().html().contains("fused"));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn peers_are_shown_and_do_not_decide_whether_all_agree() {
 
 #[test]
 fn a_report_has_every_section_and_figure() {
-    let page = report::page(&records(), Some(&records())).unwrap();
+    let page = report::page(&records(), Some(&records()), None).unwrap();
     let (html, markdown) = (page.html(), page.markdown());
     for title in ["Time", "Side by side", "Accuracy", "Memory against samples", "Threads, 40×12×5"] {
         assert!(html.contains(title) && markdown.contains(&format!("\n## {title}\n")), "{title}");

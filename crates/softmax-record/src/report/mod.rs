@@ -2,6 +2,7 @@
 
 mod change;
 mod html;
+mod libraries;
 mod markdown;
 mod page;
 mod provenance;
@@ -12,8 +13,9 @@ mod summary;
 mod tables;
 
 pub use change::changes;
+pub use libraries::{libraries_page, libraries_summary};
 pub use page::Page;
 pub use provenance::performance;
 pub use sections::page;
-pub use splice::{SpliceError, splice, splice_file};
+pub use splice::{Block, SpliceError, splice, splice_file};
 pub use tables::summary as summary_table;

@@ -4,16 +4,21 @@ use super::page::{Figure, Page, Section};
 use super::provenance::{commands, versions};
 use super::series::{Series, series};
 use super::tables::{names, problems};
-use super::{change, summary, tables};
+use super::{change, libraries, summary, tables};
+use crate::library::Libraries;
 use crate::plot::{self, Axis, Line, PlotError, Row};
 use crate::record::{Record, Sweep};
 use crate::units;
 
-/// The report of records, and of what has changed since a baseline.
+/// The report of records, of what has changed since a baseline, and of other libraries.
 ///
 /// # Errors
 /// If a picture can't be drawn.
-pub fn page(records: &[Record], baseline: Option<&[Record]>) -> Result<Page, PlotError> {
+pub fn page(
+    records: &[Record],
+    baseline: Option<&[Record]>,
+    libraries: Option<&Libraries>,
+) -> Result<Page, PlotError> {
     let of_problems = commands(problems(records));
     let mut sections = Vec::new();
     if problems(records).next().is_some() {
@@ -56,6 +61,7 @@ pub fn page(records: &[Record], baseline: Option<&[Record]>) -> Result<Page, Plo
             ..Section::default()
         });
     }
+    sections.extend(libraries.map_or_else(Vec::new, libraries::sections));
     sections.push(Section {
         title: "Where and how".to_owned(),
         text: "benches/METHODOLOGY.md says how this was measured, what it does not measure, and where it is biased.".to_owned(),

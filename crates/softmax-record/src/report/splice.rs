@@ -3,32 +3,55 @@
 use std::path::Path;
 use std::{fs, io};
 
-const BEGIN: &str = "<!-- performance: written by `cargo xtask report --splice` -->";
-const END: &str = "<!-- end of performance -->";
+/// A part, by the command that writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// The table of problems.
+    Performance,
+    /// The table of libraries.
+    Libraries,
+}
+
+impl Block {
+    fn begin(self) -> &'static str {
+        match self {
+            Block::Performance => "<!-- performance: written by `cargo xtask report --splice` -->",
+            Block::Libraries => "<!-- libraries: written by `cargo xtask libraries` -->",
+        }
+    }
+
+    fn end(self) -> &'static str {
+        match self {
+            Block::Performance => "<!-- end of performance -->",
+            Block::Libraries => "<!-- end of libraries -->",
+        }
+    }
+}
 
 /// Why nothing can be put between markers.
 #[derive(Debug, thiserror::Error)]
 pub enum SpliceError {
     /// The text has not one of each, in this order.
-    #[error("expected a line {BEGIN}, and after it a line {END}, once each")]
-    Markers,
+    #[error("expected a line {}, and after it a line {}, once each", .0.begin(), .0.end())]
+    Markers(Block),
     /// The file can't be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// The text with `block` between its two markers.
+/// The text with `contents` between the two markers of a block.
 ///
 /// # Errors
 /// If there is not one of each marker, in this order.
-pub fn splice(text: &str, block: &str) -> Result<String, SpliceError> {
+pub fn splice(text: &str, block: Block, contents: &str) -> Result<String, SpliceError> {
+    let (begin, end) = (block.begin(), block.end());
     let is_once = |marker: &str| text.matches(marker).count() == 1;
-    let parts = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+    let parts = text.split_once(begin).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
     match parts {
-        Some((before, after)) if is_once(BEGIN) && is_once(END) => {
-            Ok(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", block.trim()))
+        Some((before, after)) if is_once(begin) && is_once(end) => {
+            Ok(format!("{before}{begin}\n\n{}\n\n{end}{after}", contents.trim()))
         }
-        _ => Err(SpliceError::Markers),
+        _ => Err(SpliceError::Markers(block)),
     }
 }
 
@@ -36,8 +59,8 @@ pub fn splice(text: &str, block: &str) -> Result<String, SpliceError> {
 ///
 /// # Errors
 /// As [`splice`], and the system's; the file is as it was then.
-pub fn splice_file(path: &Path, block: &str) -> Result<(), SpliceError> {
-    let spliced = splice(&fs::read_to_string(path)?, block)?;
+pub fn splice_file(path: &Path, block: Block, contents: &str) -> Result<(), SpliceError> {
+    let spliced = splice(&fs::read_to_string(path)?, block, contents)?;
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
     fs::write(&aside, spliced)?;
@@ -48,24 +71,31 @@ pub fn splice_file(path: &Path, block: &str) -> Result<(), SpliceError> {
 mod tests {
     use super::*;
 
+    const BLOCK: Block = Block::Libraries;
+
     #[test]
     fn what_is_between_the_markers_is_replaced_and_nothing_else() {
-        let text = format!("a\n{BEGIN}\nold\n{END}\nb\n");
-        let once = splice(&text, "new").unwrap();
-        assert_eq!(once, format!("a\n{BEGIN}\n\nnew\n\n{END}\nb\n"));
-        assert_eq!(splice(&once, "new").unwrap(), once);
+        let (begin, end) = (BLOCK.begin(), BLOCK.end());
+        let text = format!("a\n{begin}\nold\n{end}\nb\n");
+        let once = splice(&text, BLOCK, "new").unwrap();
+        assert_eq!(once, format!("a\n{begin}\n\nnew\n\n{end}\nb\n"));
+        assert_eq!(splice(&once, BLOCK, "new").unwrap(), once);
     }
 
     #[test]
     fn a_missing_marker_is_an_error() {
-        for text in ["", BEGIN, END, &format!("{END}{BEGIN}"), &format!("{BEGIN}{END}{BEGIN}{END}")] {
-            assert!(splice(text, "new").is_err(), "{text}");
+        let (begin, end) = (BLOCK.begin(), BLOCK.end());
+        for text in ["", begin, end, &format!("{end}{begin}"), &format!("{begin}{end}{begin}{end}")] {
+            assert!(splice(text, BLOCK, "new").is_err(), "{text}");
         }
     }
 
     #[test]
     fn the_readme_has_its_markers() {
         let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-        splice(&fs::read_to_string(readme).unwrap(), "new").unwrap();
+        let readme = fs::read_to_string(readme).unwrap();
+        for block in [Block::Performance, Block::Libraries] {
+            splice(&readme, block, "new").unwrap();
+        }
     }
 }

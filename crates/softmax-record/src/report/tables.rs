@@ -48,6 +48,18 @@ pub(super) fn side_by_side(records: &[Record]) -> Table {
     table
 }
 
+/// The memory of all, a column per library.
+pub(super) fn memory(records: &[Record]) -> Table {
+    let names = names(records);
+    let mut table = Table::new().words(["problem"]).numbers(&names);
+    for record in problems(records) {
+        let of = |name: &String| record.comparison.backends.iter().find(|one| one.name == *name);
+        let cell = |name: &String| Cell::optional(of(name).and_then(|one| one.extra_bytes), units::bytes);
+        table.row([record.asked.title().into()].into_iter().chain(names.iter().map(cell)));
+    }
+    table
+}
+
 /// The worst errors of each library over all problems, by element type.
 pub(super) fn accuracy(records: &[Record]) -> Table {
     const OUTPUTS: [Quantity; 3] = [
