@@ -12,6 +12,7 @@ use softmax_burn::{
 };
 use softmax_external::serve;
 use std::error::Error as StdError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The loss of a linear layer's scores, with gradients by autodiff.
 struct BurnLoss {
@@ -30,7 +31,7 @@ impl BurnLoss {
     }
 
     /// The loss as the problem's options configure it.
-    fn loss(&self, problem: &Problem<'_, f32>) -> CrossEntropyLoss {
+    fn criterion(&self, problem: &Problem<'_, f32>) -> CrossEntropyLoss {
         let objective = problem.objective();
         let smoothing = objective.label_smoothing as f32;
         CrossEntropyLossConfig::new()
@@ -112,7 +113,12 @@ impl SoftmaxBackend<f32> for BurnLoss {
         let targets = Tensor::<1, Int>::from_data(TensorData::new(classes, [n]), &self.device);
 
         let scores = x.clone().matmul(w.clone()) + b.clone();
-        let loss = self.loss(problem).forward(scores.clone(), targets);
+        // It panics at what it does not take.
+        let forward = || self.criterion(problem).forward(scores.clone(), targets);
+        let loss = catch_unwind(AssertUnwindSafe(forward)).map_err(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            failure(&text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked"))
+        })?;
         if outputs.wants_gradient() {
             let gradients = loss.backward();
             write(&mut outputs.weights_gradient, w.grad(&gradients))?;

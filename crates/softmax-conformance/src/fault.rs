@@ -26,7 +26,7 @@ pub enum Symptom {
     NotFinite,
     /// A number where NaN or an infinity is expected.
     Finite,
-    /// Right but for its last digits: off by less than √u of the value, or of 1 where the value is smaller.
+    /// Right but for its last digits: off by less than √u of the value, or of 1 if that is more.
     Digits,
     /// Wrong by more than that.
     Wrong,
@@ -39,7 +39,7 @@ softmax_core::names!(Symptom, "symptom",
     NotFinite => "not finite",
     Finite => "finite",
     Digits => "digits",
-    Wrong => "wrong",
+    Wrong => "value",
     Behaviour => "behaviour",
 );
 
@@ -51,9 +51,9 @@ impl Symptom {
             Symptom::NotFinite => "NaN or an infinity where a number is expected",
             Symptom::Finite => "a number where NaN or an infinity is expected",
             Symptom::Digits => {
-                "off by more than the bound, and by less than √u of the value, or of 1 where the value is smaller, as a small loss is that is rounded to 0"
+                "off by less than √u of the value, or of 1 if that is more, as a small loss is that is rounded to 0"
             }
-            Symptom::Wrong => "off by more than that",
+            Symptom::Wrong => "off by more than √u of the value, or of 1 if that is more",
             Symptom::Behaviour => "answers that are wrong together, one by one or in a sequence of calls",
         }
     }

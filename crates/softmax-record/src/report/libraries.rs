@@ -57,7 +57,8 @@ pub(super) fn sections(libraries: &Libraries) -> Vec<Section> {
     let mut sections = vec![Section {
         title: "Libraries".to_owned(),
         text: format!(
-            "How many cases of the suite ran, and how many were wrong, in f32 and f64 together. {}.",
+            "How many cases of the suite ran, how many were wrong, and in which way, in f32 and f64 together; u is the unit \
+             roundoff, 2⁻²⁴ or 2⁻⁵³. {}.",
             meanings.join("; ")
         ),
         table: Some(table(libraries)),
