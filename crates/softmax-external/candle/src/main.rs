@@ -5,7 +5,8 @@
 use candle_core::{D, DType, Device, Tensor, Var, WithDType};
 use softmax_core::ndarray::{ArrayView, ArrayView2, ArrayViewMut, Dimension};
 use softmax_core::{
-    Backend, Descriptor, Element, Error, Evaluation, Feature, Labels, Outputs, Problem, Result, SoftmaxBackend, Targets,
+    Backend, Descriptor, Element, Error, Evaluation, Feature, Labels, Outputs, Problem, Result,
+    SoftmaxBackend, Targets,
 };
 use softmax_external::serve;
 use std::error::Error as StdError;
