@@ -72,12 +72,12 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
         let size =
             format!("{n}x{d}x{c}{}{}", choices.describe(), if has_targets { "" } else { "-no-targets" });
         let name = format!("two-pass/upstream/{k:02}-{size}-{}-{}", cut.name(), asked.name());
-        let case = Case::new(name, problem);
-        tests.push(Test::new(case.name.clone(), move |subject: &Subject<'_, T>| {
-            where_there_are(subject, || {
-                judge_upstream(subject, &case, cut, asked).unwrap_or_else(Outcome::from)
-            })
-        }));
+        tests.push(of_upstream(Case::new(name, problem), cut, asked));
+    }
+    for (k, case) in hard_cases().into_iter().enumerate() {
+        let (cut, asked) = (CUTS[k % CUTS.len()], Asked { entropy: true, ..Asked::of(k) });
+        let name = format!("two-pass/upstream/{}-{}-{}", case.name, cut.name(), asked.name());
+        tests.push(of_upstream(Case { name, ..case }, cut, asked));
     }
     for (n, d, c, has_options) in [(37, 50, 1031, false), (205, 17, 700, true), (400, 9, 300, false)] {
         let options = if has_options { "-options" } else { "" };
@@ -100,6 +100,13 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
         tests.extend((0..CUTS.len()).map(|k| in_shards(k, case.clone(), Arc::clone(&expected))));
     }
     tests
+}
+
+/// A case with coefficients of its losses, entropies and lse.
+fn of_upstream<T: Element>(case: Case, cut: Cut, asked: Asked) -> Test<T> {
+    Test::new(case.name.clone(), move |subject: &Subject<'_, T>| {
+        where_there_are(subject, || judge_upstream(subject, &case, cut, asked).unwrap_or_else(Outcome::from))
+    })
 }
 
 /// Whether a case is worth its time in shards too: large ones are there for the kernels' sizes.
