@@ -80,10 +80,8 @@ fn asked(top: Option<u32>) -> OutputSet {
     OutputSet::ALL.iter().filter(|&kind| top.is_some() || !of_top(kind)).collect()
 }
 
-/// Of these, all but the facts of rows that the backend does not give; the best classes, which were asked for, among them.
+/// Of these, those that the backend gives, and the best classes, which were asked for.
 fn set<T: BackendElement>(backend: &dyn SoftmaxBackend<T>, top: Option<u32>) -> OutputSet {
-    let gives = |feature: Feature| {
-        !feature.is_row_fact() || feature == Feature::TopClasses || backend.supports(feature)
-    };
+    let gives = |feature: Feature| feature == Feature::TopClasses || backend.supports(feature);
     asked(top).iter().filter(|kind| kind.feature().is_none_or(gives)).collect()
 }

@@ -52,8 +52,12 @@ pub(crate) fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     let gradcheck = match args.problem.dtype {
-        Dtype::F32 => check::<f32>(args, registry, 1e-3)?,
-        Dtype::F64 => check::<f64>(args, registry, 1e-9)?,
+        Dtype::F32 => check::<f32>(args, registry, 1e-3),
+        Dtype::F64 => check::<f64>(args, registry, 1e-9),
+    };
+    let gradcheck = match gradcheck {
+        Err(_) if interrupt::requested() => return Ok(Verdict::Interrupted),
+        gradcheck => gradcheck?,
     };
     match args.format {
         Format::Table => write_table(&gradcheck, palette, out)?,

@@ -16,6 +16,8 @@ pub(crate) fn listen() {
         if REQUESTED.swap(true, Ordering::Relaxed) {
             end();
         }
+        // Nobody is to wait for a process that may take minutes.
+        softmax_external::end_calls();
     });
 }
 

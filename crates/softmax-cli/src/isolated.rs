@@ -154,6 +154,7 @@ impl<'a> Contest<'a> {
         let absent = |error: Error| match error {
             Error::Unsupported { .. } => Absence::Skipped(Skipped::new(name, error.to_string())),
             error if is_peer => Absence::Skipped(Skipped::new(name, error.to_string())),
+            _ if interrupt::requested() => Absence::Skipped(Skipped::new(name, "interrupted")),
             error => Absence::Failed(error),
         };
         let mut outputs = OwnedOutputs::zeros(problem, set);
@@ -249,7 +250,8 @@ impl<'a> Contest<'a> {
         measure::rounds(self.timing, FEWEST_ROUNDS, contenders.len(), &progress, |k| {
             let Contender { process, seconds, error, .. } = &mut *contenders[k];
             if error.is_none() {
-                *error = process.take_turn(most, seconds).err().map(|error| format!("{error:#}"));
+                let failed = process.take_turn(most, seconds).err().filter(|_| !interrupt::requested());
+                *error = failed.map(|error| format!("{error:#}"));
             }
             Ok(())
         })?;

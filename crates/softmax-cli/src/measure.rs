@@ -153,6 +153,8 @@ pub(crate) fn interleave<T: BackendElement>(
         let Contender { backend, problem } = &mut *contenders[k];
         match backend.evaluate(problem, &mut views) {
             Ok(_) => turns[k].seconds.push(start.elapsed().as_secs_f64()),
+            // What was interrupted has not failed.
+            Err(_) if interrupt::requested() => {}
             Err(error) => turns[k].error = Some(error),
         }
         turns[k].on_device.extend(backend.device_time().map(|time| time.as_secs_f64()));

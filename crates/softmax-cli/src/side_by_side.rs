@@ -72,6 +72,9 @@ pub(crate) fn compare<T: BackendElement>(
             Err(error @ Error::Unsupported { .. }) => {
                 skipped.push(Skipped::new(entry.name(), error.to_string()));
             }
+            Err(Error::Backend { .. } | Error::Gone { .. }) if interrupt::requested() => {
+                skipped.push(Skipped::new(entry.name(), "interrupted"));
+            }
             Err(error @ (Error::Backend { .. } | Error::Gone { .. })) => {
                 failed.push((checked.len(), Measured::failed(entry.name(), error.to_string())));
             }

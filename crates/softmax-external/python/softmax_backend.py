@@ -7,14 +7,12 @@ Copy this file beside your own. It needs Python 3.9 and NumPy, nothing else. The
 
     def evaluate(p):
         S = p.X @ p.W
-        S -= S.max(1, keepdims=True)
-        P = np.exp(S)
+        P = np.exp(S - S.max(1, keepdims=True))
         P /= P.sum(1, keepdims=True)
-        rows = np.arange(len(p.y))
+        rows, predicted = np.arange(p.samples), P.argmax(1)
         loss = -np.log(P[rows, p.y]).mean()
-        predicted = P.argmax(1)
         P[rows, p.y] -= 1
-        return {"loss": loss, "dW": p.X.T @ P / len(p.y), "predicted": predicted}
+        return {"loss": loss, "dW": p.X.T @ P / p.samples, "predicted": predicted}
 
     serve(evaluate, version="mine 1.0", supports=["f32", "f64", "predicted"])
 """
@@ -87,8 +85,14 @@ def serve(evaluate, *, version, supports, device="cpu", deterministic=False, bat
             reply = {"unsupported": str(what)}
         except Exception as error:  # Whatever it is, the program is to hear of it.
             traceback.print_exc()
-            reply = {"error": f"{type(error).__name__}: {error}"}
+            reply = {"error": _where(error)}
         _send(replies, {"id": request["id"], **reply})
+
+
+def _where(error):
+    """What went wrong and in which line, for a message of one line."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {str(error)[:1000]} ({os.path.basename(place.filename)}:{place.lineno})"
 
 
 def _send(replies, message):
@@ -127,6 +131,8 @@ def _evaluate(evaluate, request):
 def _correct(problem, result):
     if "correct" in result:
         return int(result["correct"])
+    if "predicted" not in result:
+        raise KeyError("with labels an answer has correct, or predicted")
     counted = problem.y != problem.ignore_index if problem.ignore_index is not None else True
     return int(np.count_nonzero((np.asarray(result["predicted"]) == problem.y) & counted))
 

@@ -1,6 +1,5 @@
-use crate::connection::{CallError, Connection};
+use crate::connection::{CallError, Connection, Evaluated, Known};
 use crate::launch::Launch;
-use crate::protocol::{Evaluated, Hello};
 use crate::{folder, process};
 use softmax_core::SoftmaxBackend;
 use softmax_core::{Backend, Descriptor, Element, Error, Evaluation, Feature, Outputs, Problem, Result};
@@ -64,7 +63,7 @@ pub struct External {
     connection: Arc<Mutex<Connection>>,
     threads: Option<usize>,
     /// What the process says of itself, or why it says nothing.
-    hello: Result<Arc<Hello>, String>,
+    hello: Result<Arc<Known>, String>,
     seconds: Option<f64>,
 }
 
@@ -131,8 +130,8 @@ impl External {
 
 fn evaluation<T: Element>(problem: &Problem<'_, T>, evaluated: Evaluated) -> Evaluation {
     Evaluation {
-        loss: evaluated.loss.0,
-        total_weight: evaluated.total_weight.map_or_else(|| problem.total_weight(), |weight| weight.0),
+        loss: evaluated.loss,
+        total_weight: evaluated.total_weight.unwrap_or_else(|| problem.total_weight()),
         correct: if problem.has_labels() { evaluated.correct } else { None },
     }
 }
@@ -173,6 +172,11 @@ impl<T: Element> SoftmaxBackend<T> for External {
         let evaluated = self.call(problem, outputs, false)?;
         Ok(evaluation(problem, evaluated))
     }
+}
+
+/// Ends all processes that are at work, for a program that is asked to end soon: what waits for one fails, and may go on.
+pub fn end_calls() {
+    process::end_running();
 }
 
 /// Ends all processes and takes all files away, for a program that is about to end without returning, as one does at a

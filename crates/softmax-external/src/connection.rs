@@ -3,7 +3,7 @@
 use crate::folder::Folder;
 use crate::launch::Launch;
 use crate::process::{Fault, Process, shortened};
-use crate::protocol::{Answer, Call, Evaluate, Evaluated, Hello, Reply, Request, VERSION};
+use crate::protocol::{Call, Evaluate, Hello, Number, Reply, Request, VERSION, feature};
 use crate::tensors;
 use serde::de::DeserializeOwned;
 use softmax_core::{Element, Feature, Outputs, Problem};
@@ -30,12 +30,32 @@ pub(crate) enum CallError {
     Unsupported(Feature),
 }
 
+/// What a process says of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) version: String,
+    pub(crate) device: String,
+    pub(crate) deterministic: bool,
+    pub(crate) batch_invariant: bool,
+    pub(crate) supports: Vec<Feature>,
+}
+
+/// An evaluation, as a process answers it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Evaluated {
+    pub(crate) loss: f64,
+    pub(crate) total_weight: Option<f64>,
+    pub(crate) correct: Option<usize>,
+    pub(crate) seconds: Option<f64>,
+    pub(crate) extra_bytes: Option<u64>,
+}
+
 #[derive(Debug)]
 pub(crate) struct Connection {
     launch: Launch,
     threads: Option<usize>,
     process: Option<Process>,
-    hello: Option<Arc<Hello>>,
+    hello: Option<Arc<Known>>,
     folder: Option<Folder>,
     last_id: u64,
     failures: u32,
@@ -49,7 +69,7 @@ impl Connection {
     }
 
     /// What the process says of itself, which is started if it is not there.
-    pub(crate) fn hello(&mut self) -> Result<Arc<Hello>, CallError> {
+    pub(crate) fn hello(&mut self) -> Result<Arc<Known>, CallError> {
         if let Some(hello) = &self.hello {
             return Ok(Arc::clone(hello));
         }
@@ -80,15 +100,22 @@ impl Connection {
         }
     }
 
-    fn begin(&self) -> Result<(Process, Hello), Fault> {
+    fn begin(&self) -> Result<(Process, Known), Fault> {
         let mut process = Process::start(&self.launch.command, self.threads)?;
         let line = process.receive(self.launch.time_limit)?;
         let hello: Hello = parse(&line, "a first line of JSON with protocol, version and supports")?;
         if hello.protocol != VERSION {
-            let (expected, found) = (format!("protocol {VERSION}"), hello.protocol.to_string());
-            return Err(Fault::Answer { expected, found });
+            return Err(refuse(&format!("protocol {VERSION}"), &hello.protocol.to_string()));
         }
-        Ok((process, hello))
+        let known = |name: &String| {
+            feature(name).ok_or_else(|| refuse("names of features in supports", &format!("{name:?}")))
+        };
+        let supports: Vec<Feature> = hello.supports.iter().map(known).collect::<Result<_, _>>()?;
+        if !supports.iter().any(|feature| matches!(feature, Feature::F32 | Feature::F64)) {
+            return Err(refuse("f32 or f64 in supports", "neither"));
+        }
+        let Hello { version, device, deterministic, batch_invariant, .. } = hello;
+        Ok((process, Known { version, device, deterministic, batch_invariant, supports }))
     }
 
     /// Has the process evaluate a problem, and reads the outputs that are asked for.
@@ -110,9 +137,8 @@ impl Connection {
         if self.process.is_none() {
             return Err(CallError::Gone("the process has ended".to_owned()));
         }
-        let seconds = self.call(Call::Repeat).and_then(|answer| match answer {
-            Answer::Repeated { seconds } => Ok(seconds),
-            other => Err(unexpected("seconds", &other)),
+        let seconds = self.call(Call::Repeat).and_then(|reply| {
+            Ok(reply.seconds.ok_or_else(|| refuse("seconds, unsupported or error", "none of them"))?)
         });
         self.settle(seconds)
     }
@@ -147,26 +173,32 @@ impl Connection {
         let evaluate =
             Evaluate { watch_memory, ..Evaluate::new(problem, outputs, (file.clone(), answer.clone())) };
         let has_outputs = !evaluate.outputs.is_empty();
-        let evaluated = match self.call(Call::Evaluate(Box::new(evaluate)))? {
-            Answer::Evaluated(evaluated) => evaluated,
-            Answer::Unsupported { unsupported } => return Err(CallError::Unsupported(unsupported)),
-            Answer::Failed { error } => return Err(CallError::Failed(shortened(&error))),
-            other => return Err(unexpected("loss, unsupported or error", &other)),
+        let reply = self.call(Call::Evaluate(Box::new(evaluate)))?;
+        let Some(Number(loss)) = reply.loss else {
+            return Err(refuse("loss, unsupported or error", "none of them").into());
         };
-        if problem.has_labels() && evaluated.correct.is_none() {
-            let (expected, found) = ("correct, since there are labels", "none");
-            return Err(Fault::Answer { expected: expected.to_owned(), found: found.to_owned() }.into());
+        if problem.has_labels() && reply.correct.is_none() {
+            return Err(refuse("correct, since there are labels", "none").into());
         }
         if has_outputs {
-            let found = fs::metadata(&answer).map_err(|source| fault_at(&answer, source))?.len();
-            if found > most as u64 {
-                let (expected, found) = (format!("a file of at most {most} bytes"), format!("{found} bytes"));
-                return Err(Fault::Answer { expected, found }.into());
+            let Ok(found) = fs::metadata(&answer) else {
+                return Err(refuse("outputs in the file that the request names as answer", "no file").into());
+            };
+            if found.len() > most as u64 {
+                let (expected, found) =
+                    (format!("a file of at most {most} bytes"), format!("{} bytes", found.len()));
+                return Err(refuse(&expected, &found).into());
             }
             let bytes = fs::read(&answer).map_err(|source| fault_at(&answer, source))?;
             tensors::read_outputs(&bytes, problem.n_classes(), outputs).map_err(Fault::Arrays)?;
         }
-        Ok(evaluated)
+        Ok(Evaluated {
+            loss,
+            total_weight: reply.total_weight.map(|Number(weight)| weight),
+            correct: reply.correct,
+            seconds: reply.seconds,
+            extra_bytes: reply.extra_bytes,
+        })
     }
 
     /// Where the arrays of a problem and of its answer go.
@@ -179,7 +211,8 @@ impl Connection {
         Ok((folder.join("problem.safetensors"), folder.join("answer.safetensors")))
     }
 
-    fn call(&mut self, call: Call) -> Result<Answer, CallError> {
+    /// The reply, if it is no refusal.
+    fn call(&mut self, call: Call) -> Result<Reply, CallError> {
         let Some(process) = &mut self.process else {
             return Err(CallError::Gone("the process has ended".to_owned()));
         };
@@ -192,20 +225,30 @@ impl Connection {
         process.send(&line)?;
         let reply: Reply = parse(&process.receive(self.launch.time_limit)?, "an answer in JSON")?;
         if reply.id != request.id {
-            let (expected, found) =
-                (format!("an answer to call {}", request.id), format!("one to {}", reply.id));
-            return Err(Fault::Answer { expected, found }.into());
+            return Err(refuse(
+                &format!("an answer to call {}", request.id),
+                &format!("one to {}", reply.id),
+            )
+            .into());
         }
-        Ok(reply.answer)
+        match reply {
+            Reply { unsupported: Some(name), .. } => Err(match feature(&name) {
+                Some(feature) => CallError::Unsupported(feature),
+                None => {
+                    refuse("the name of a feature in unsupported", &format!("{:?}", shortened(&name))).into()
+                }
+            }),
+            Reply { error: Some(error), .. } => Err(CallError::Failed(shortened(&error))),
+            reply => Ok(reply),
+        }
     }
+}
+
+fn refuse(expected: &str, found: &str) -> Fault {
+    Fault::Answer { expected: expected.to_owned(), found: found.to_owned() }
 }
 
 fn parse<A: DeserializeOwned>(line: &str, expected: &str) -> Result<A, Fault> {
     serde_json::from_str(line)
         .map_err(|error| Fault::Line { expected: format!("{expected} ({error})"), found: shortened(line) })
-}
-
-fn unexpected(expected: &str, found: &Answer) -> CallError {
-    let found = serde_json::to_string(found).unwrap_or_default();
-    Fault::Line { expected: expected.to_owned(), found }.into()
 }

@@ -15,7 +15,7 @@ pub struct Launch {
 
 /// A text that is not `NAME=COMMAND`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected NAME=COMMAND, {0}")]
+#[error("expected NAME=COMMAND{0}")]
 pub struct LaunchError(&'static str);
 
 impl Launch {
@@ -27,14 +27,14 @@ impl FromStr for Launch {
     type Err = LaunchError;
 
     fn from_str(text: &str) -> Result<Self, LaunchError> {
-        let (name, command) = text.split_once('=').ok_or(LaunchError("found no ="))?;
+        let (name, command) = text.split_once('=').ok_or(LaunchError(""))?;
         let is_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
         if name.is_empty() || !name.chars().all(is_name) {
-            return Err(LaunchError("with a name of letters, digits, - _ and ."));
+            return Err(LaunchError(" with a name of letters, digits, - _ and ."));
         }
-        let command = shlex::split(command).ok_or(LaunchError("found a quote that is not closed"))?;
+        let command = shlex::split(command).ok_or(LaunchError(" with closed quotes"))?;
         if command.first().is_none_or(String::is_empty) {
-            return Err(LaunchError("found no command"));
+            return Err(LaunchError(" with a command"));
         }
         Ok(Launch { name: name.to_owned(), command, time_limit: Launch::TIME_LIMIT })
     }
@@ -49,9 +49,13 @@ mod tests {
         let launch: Launch = "mine=python3 'my backend.py' --fast=yes".parse().unwrap();
         assert_eq!((launch.name.as_str(), launch.command.len()), ("mine", 3));
         assert_eq!(launch.command[1..], ["my backend.py", "--fast=yes"]);
-        for (text, part) in
-            [("mine", "no ="), ("=x", "name"), ("a b=x", "name"), ("a=", "no command"), ("a='x", "quote")]
-        {
+        for (text, part) in [
+            ("mine", "NAME=COMMAND"),
+            ("=x", "name"),
+            ("a b=x", "name"),
+            ("a=", "a command"),
+            ("a='x", "quotes"),
+        ] {
             let error = text.parse::<Launch>().unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }

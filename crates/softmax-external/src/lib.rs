@@ -10,7 +10,7 @@
 //! use softmax_external::{Launch, Launcher};
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let launcher = Launcher::new("mine=python3 my_backend.py".parse::<Launch>()?);
-//! # let (x, w) = (softmax_core::ndarray::Array2::<f32>::zeros((2, 3)), softmax_core::ndarray::Array2::zeros((3, 4)));
+//! # let (x, w) = (softmax_core::ndarray::Array2::<f32>::zeros((2, 3)), softmax_core::ndarray::Array2::<f32>::zeros((3, 4)));
 //! # let problem = softmax_core::Problem::builder(x.view(), w.view(), &[0usize, 1][..]).build()?;
 //! let loss = launcher.backend(None).loss(&problem)?;
 //! # Ok(())
@@ -33,6 +33,6 @@ mod serve;
 mod tensors;
 
 pub use adapters::{ADAPTERS, Adapter, write_adapters};
-pub use backend::{External, Launcher, end_all};
+pub use backend::{External, Launcher, end_all, end_calls};
 pub use launch::{Launch, LaunchError};
 pub use serve::{ServeError, serve};

@@ -6,7 +6,7 @@ use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bytes of the longest line that is read.
 const LONGEST_LINE: u64 = 1 << 16;
@@ -113,6 +113,8 @@ impl Process {
     }
 
     pub(crate) fn send(&mut self, line: &str) -> Result<(), Fault> {
+        // What was said of earlier calls does not explain this one's end.
+        self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let sent = writeln!(self.input, "{line}").and_then(|()| self.input.flush());
         sent.map_err(|_| self.ended())
     }
@@ -135,7 +137,13 @@ impl Process {
     /// How it ended, and the last that it wrote to standard error.
     fn ended(&mut self) -> Fault {
         let _ = self.errors_end.recv_timeout(LAST_WORDS);
-        let status = self.child.try_wait().ok().flatten();
+        // Its output may end a little before it does.
+        let until = Instant::now() + LAST_WORDS;
+        let mut status = self.child.try_wait().ok().flatten();
+        while status.is_none() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+            status = self.child.try_wait().ok().flatten();
+        }
         let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
         Fault::Ended { status, last_words: words.clone() }
     }
@@ -158,6 +166,11 @@ fn end_group(id: u32) {
     }
     #[cfg(not(unix))]
     let _ = id;
+}
+
+/// Ends the processes that are there.
+pub(crate) fn end_running() {
+    running().iter().for_each(|&id| end_group(id));
 }
 
 /// Ends all processes, for a program that is about to end.

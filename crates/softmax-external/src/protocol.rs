@@ -22,8 +22,8 @@ pub(crate) struct Hello {
     pub(crate) deterministic: bool,
     #[serde(default)]
     pub(crate) batch_invariant: bool,
-    /// What it does beyond the loss of plain labels and dW: at least an element type.
-    pub(crate) supports: Vec<Feature>,
+    /// The names of the features that it has beyond the loss of plain labels and dW: at least an element type.
+    pub(crate) supports: Vec<String>,
 }
 
 fn cpu() -> String {
@@ -168,44 +168,36 @@ impl Evaluate {
     }
 }
 
-/// A line that a process answers with.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// A line that a process answers with. Which keys it has says how the call ended.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Reply {
     pub(crate) id: u64,
-    #[serde(flatten)]
-    pub(crate) answer: Answer,
-}
-
-/// How a call ended: the first of these whose keys the line has.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Answer {
-    /// It does not do this, beyond what its first line says.
-    Unsupported { unsupported: Feature },
+    /// A feature: it does not do this, beyond what its first line says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unsupported: Option<String>,
     /// It failed, and can go on.
-    Failed { error: String },
-    /// The outputs are in their file.
-    Evaluated(Evaluated),
-    /// Of a repetition: the seconds.
-    Repeated { seconds: f64 },
-}
-
-/// The numbers of an evaluation.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub(crate) struct Evaluated {
-    pub(crate) loss: Number,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// Of an evaluation, whose outputs are in their file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) loss: Option<Number>,
     /// Ω. By default what the formula says.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) total_weight: Option<Number>,
     /// How many samples are predicted right; where there are labels.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) correct: Option<usize>,
     /// What the evaluation took, without what it took to read the problem and to write the answer.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seconds: Option<f64>,
     /// The peak of memory beyond inputs and outputs, where it is known.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) extra_bytes: Option<u64>,
+}
+
+/// The name of a feature, as this protocol has it.
+pub(crate) fn feature(name: &str) -> Option<Feature> {
+    serde_json::from_value(name.into()).ok()
 }
 
 /// A number, of which JSON has no NaN and no infinity: these are the strings `NaN`, `Infinity` and `-Infinity`.
@@ -266,14 +258,9 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_known_by_its_keys() {
-        let answer = |json: &str| serde_json::from_str::<Reply>(json).unwrap().answer;
-        assert!(matches!(
-            answer(r#"{"id": 1, "unsupported": "label_smoothing"}"#),
-            Answer::Unsupported { unsupported: Feature::LabelSmoothing }
-        ));
-        assert!(matches!(answer(r#"{"id": 1, "error": "no"}"#), Answer::Failed { .. }));
-        assert!(matches!(answer(r#"{"id": 1, "loss": 2, "seconds": 1e-3}"#), Answer::Evaluated(_)));
-        assert!(matches!(answer(r#"{"id": 1, "seconds": 1e-3}"#), Answer::Repeated { .. }));
+    fn features_have_names() {
+        assert_eq!(feature("label_smoothing"), Some(Feature::LabelSmoothing));
+        assert_eq!(feature("f16_features"), Some(Feature::F16Features));
+        assert_eq!(feature("my_feature"), None);
     }
 }

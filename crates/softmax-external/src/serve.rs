@@ -1,8 +1,6 @@
 //! The other side: a Rust backend that answers over standard input and output.
 
-use crate::protocol::{
-    Answer, Call, Evaluate, Evaluated, Hello, Number, OutputName, Reply, Request, VERSION,
-};
+use crate::protocol::{Call, Evaluate, Hello, Number, OutputName, Reply, Request, VERSION};
 use crate::received::Received;
 use crate::tensors;
 use softmax_core::{Dtype, Element, Error, Evaluation, Feature, OutputSet, OwnedOutputs, SoftmaxBackend};
@@ -43,28 +41,33 @@ pub fn serve(
         device: descriptor.device.into_owned(),
         deterministic: descriptor.deterministic,
         batch_invariant: narrow.is_batch_invariant(),
-        supports: Feature::ALL.iter().copied().filter(|&feature| is_own(feature) && does(feature)).collect(),
+        supports: Feature::ALL
+            .iter()
+            .copied()
+            .filter(|&feature| is_own(feature) && does(feature))
+            .map(name_of)
+            .collect(),
     };
     writeln!(output, "{}", serde_json::to_string(&hello)?)?;
     output.flush()?;
     let mut last = None;
     for line in input.lines() {
         let Request { id, call } = serde_json::from_str(&line?)?;
-        let answer = match call {
+        let reply = match call {
             Call::Evaluate(request) => match Job::read(&request) {
                 Ok(job) => {
                     let answer = job.answer(&request, narrow.as_mut(), wide.as_mut());
                     last = Some(job);
                     answer
                 }
-                Err(error) => Answer::Failed { error },
+                Err(error) => failed(error),
             },
             Call::Repeat => match &last {
                 Some(job) => job.repeat(narrow.as_mut(), wide.as_mut()),
-                None => Answer::Failed { error: "no problem was evaluated before".to_owned() },
+                None => failed("no problem was evaluated before".to_owned()),
             },
         };
-        writeln!(output, "{}", serde_json::to_string(&Reply { id, answer })?)?;
+        writeln!(output, "{}", serde_json::to_string(&Reply { id, ..reply })?)?;
         output.flush()?;
     }
     Ok(())
@@ -97,7 +100,7 @@ impl Job {
         request: &Evaluate,
         narrow: &mut dyn SoftmaxBackend<f32>,
         wide: &mut dyn SoftmaxBackend<f64>,
-    ) -> Answer {
+    ) -> Reply {
         let answered = match &self.arrays {
             Arrays::F32(arrays) => self.write(arrays, request, narrow),
             Arrays::F64(arrays) => self.write(arrays, request, wide),
@@ -105,12 +108,12 @@ impl Job {
         answered.unwrap_or_else(refusal)
     }
 
-    fn repeat(&self, narrow: &mut dyn SoftmaxBackend<f32>, wide: &mut dyn SoftmaxBackend<f64>) -> Answer {
+    fn repeat(&self, narrow: &mut dyn SoftmaxBackend<f32>, wide: &mut dyn SoftmaxBackend<f64>) -> Reply {
         let seconds = match &self.arrays {
             Arrays::F32(arrays) => self.run(arrays, narrow).map(|(.., seconds)| seconds),
             Arrays::F64(arrays) => self.run(arrays, wide).map(|(.., seconds)| seconds),
         };
-        seconds.map_or_else(refusal, |seconds| Answer::Repeated { seconds })
+        seconds.map_or_else(refusal, |seconds| Reply { seconds: Some(seconds), ..Reply::default() })
     }
 
     fn write<T: Element>(
@@ -118,18 +121,18 @@ impl Job {
         arrays: &Received<T>,
         request: &Evaluate,
         backend: &mut dyn SoftmaxBackend<T>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Reply, Error> {
         let (evaluation, outputs, seconds) = self.run(arrays, backend)?;
         if let Err(error) = tensors::write(tensors::of_outputs(&outputs), &request.answer) {
-            return Ok(Answer::Failed { error: format!("{}: {error}", request.answer.display()) });
+            return Ok(failed(format!("{}: {error}", request.answer.display())));
         }
-        Ok(Answer::Evaluated(Evaluated {
-            loss: Number(evaluation.loss),
+        Ok(Reply {
+            loss: Some(Number(evaluation.loss)),
             total_weight: Some(Number(evaluation.total_weight)),
             correct: evaluation.correct,
             seconds: Some(seconds),
-            extra_bytes: None,
-        }))
+            ..Reply::default()
+        })
     }
 
     fn run<T: Element>(
@@ -146,9 +149,22 @@ impl Job {
     }
 }
 
-fn refusal(error: Error) -> Answer {
+fn failed(error: String) -> Reply {
+    Reply { error: Some(error), ..Reply::default() }
+}
+
+fn refusal(error: Error) -> Reply {
     match error {
-        Error::Unsupported { feature, .. } => Answer::Unsupported { unsupported: feature },
-        error => Answer::Failed { error: error.to_string() },
+        Error::Unsupported { feature, .. } => {
+            Reply { unsupported: Some(name_of(feature)), ..Reply::default() }
+        }
+        // Whose failure it is, the other side says.
+        Error::Backend { message, .. } => failed(message),
+        error => failed(error.to_string()),
     }
+}
+
+/// As this protocol has it.
+fn name_of(feature: Feature) -> String {
+    serde_json::to_value(feature).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -44,13 +44,15 @@ fn trials() -> Vec<Trial> {
         ("binary", "expected a line of JSON, found no text"),
         ("other-id", "expected an answer to call 1, found one to 7"),
         ("no-correct", "expected correct, since there are labels, found none"),
-        ("no-file", "answer.safetensors: No such file"),
+        ("no-file", "expected outputs in the file that the request names as answer, found no file"),
         ("no-arrays", "expected a file of safetensors"),
         ("large-file", "expected a file of at most"),
         ("other-shape", "dW: expected F64 of shape [3, 4], found F64 of shape [4, 3]"),
         ("other-type", "dW: expected F64 of shape [3, 4], found F32 of shape [3, 4]"),
         ("no-dw", "dW: expected F64 of shape [3, 4], found no such array"),
         ("error", "the answer is no"),
+        ("nothing", "expected loss, unsupported or error, found none of them"),
+        ("refuse-speed", "expected the name of a feature in unsupported, found \"speed\""),
     ];
     trials.extend(faults.map(|(how, message)| {
         Trial::test(format!("{how}_is_an_error_of_one_line"), move || fault(how, message))
@@ -60,6 +62,8 @@ fn trials() -> Vec<Trial> {
         ("start-garbage", "expected a first line of JSON"),
         ("start-protocol", "expected protocol 1, found 2"),
         ("start-hang", "gave no answer within 0.5 s"),
+        ("start-feature", "expected names of features in supports, found \"speed\""),
+        ("start-no-type", "expected f32 or f64 in supports, found neither"),
     ];
     trials.extend(
         false_starts
@@ -249,6 +253,8 @@ fn misbehave(how: &str) {
         "start-silent" => return,
         "start-garbage" => return println!("Welcome to the library!"),
         "start-protocol" => return println!(r#"{{"protocol": 2, "version": "mine", "supports": []}}"#),
+        "start-feature" => return println!(r#"{{"protocol": 1, "version": "mine", "supports": ["speed"]}}"#),
+        "start-no-type" => return println!(r#"{{"protocol": 1, "version": "mine", "supports": ["bias"]}}"#),
         "start-hang" => std::thread::sleep(Duration::from_secs(1000)),
         _ => {}
     }
@@ -273,6 +279,8 @@ fn misbehave(how: &str) {
             "other-id" => println!(r#"{{"id": 7, "loss": 1, "correct": 1}}"#),
             "no-correct" => println!(r#"{{"id": {id}, "loss": 1}}"#),
             "error" => println!(r#"{{"id": {id}, "error": "the answer\nis no"}}"#),
+            "nothing" => println!(r#"{{"id": {id}}}"#),
+            "refuse-speed" => println!(r#"{{"id": {id}, "unsupported": "speed"}}"#),
             "refuse" => println!(r#"{{"id": {id}, "unsupported": "softcap"}}"#),
             _ => {
                 write_answer(how, Path::new(path), &line);

@@ -114,7 +114,7 @@ fn a_name_that_is_taken_and_a_command_that_is_none_are_refused() {
         ("fused=true", "--external fused: expected a name that no other backend has"),
         ("mine", "--external"),
         ("=true", "--external"),
-        ("mine=", "expected NAME=COMMAND, found no command"),
+        ("mine=", "expected NAME=COMMAND with a command"),
     ] {
         let line = refusal(&with("compare --synthetic 5x4x3", external), folder.path());
         assert!(line.contains(message), "{line}");
