@@ -41,6 +41,9 @@ pub(crate) struct LibrariesArgs {
     /// Seconds of timing for each problem; 0 leaves times out
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     seconds: f64,
+    /// Keep what an earlier run found of libraries in the same versions, and its times, and add what is missing
+    #[arg(long)]
+    resume: bool,
     /// Where the page goes
     #[arg(long, value_name = "FILE", default_value = "docs/LIBRARIES.md")]
     output: PathBuf,
@@ -99,10 +102,18 @@ pub(crate) fn run(args: &LibrariesArgs) -> anyhow::Result<()> {
         .filter(|one| args.only.is_empty() || args.only.contains(&one.name))
         .collect();
     anyhow::ensure!(!candidates.is_empty(), "--only: expected names of libraries");
-    let mut libraries = Vec::new();
-    for one in &candidates {
-        libraries.push(judge(one, &program).with_context(|| one.name.clone())?);
+    let earlier = if args.resume { known()? } else { None };
+    let mut libraries = earlier.map_or_else(Vec::new, |earlier| earlier.libraries);
+    for (k, one) in candidates.iter().enumerate() {
+        let started = start(one).with_context(|| one.name.clone())?;
+        let is_it = |known: &Library| known.name == one.name && known.version == started.version;
+        let library = match libraries.iter().position(is_it) {
+            Some(place) => libraries.remove(place),
+            None => judge(one, started, &program).with_context(|| one.name.clone())?,
+        };
+        libraries.insert(k.min(libraries.len()), library);
     }
+    libraries.truncate(candidates.len());
     let digits = [Dtype::F32, Dtype::F64];
     let libraries = Libraries {
         libraries,
@@ -114,7 +125,7 @@ pub(crate) fn run(args: &LibrariesArgs) -> anyhow::Result<()> {
     };
     fs::write(RESULTS, serde_json::to_string_pretty(&libraries)?).context(RESULTS)?;
     if args.seconds > 0.0 {
-        time(&candidates, &program, &python, args.seconds)?;
+        time(&candidates, &program, &python, args)?;
     }
     let records = if args.seconds > 0.0 { read(Path::new(RECORDS))? } else { Vec::new() };
     let page = libraries_page(&libraries, &records);
@@ -173,16 +184,24 @@ impl Candidate {
     }
 }
 
-/// A library through the suite.
-fn judge(one: &Candidate, program: &Path) -> anyhow::Result<Library> {
+/// What a library says of itself.
+struct Started {
+    version: String,
+    lacks: Vec<Feature>,
+}
+
+fn start(one: &Candidate) -> anyhow::Result<Started> {
     let (name, command) = (one.name.clone(), one.command.clone());
-    let launcher = Launcher::new(Launch { name: name.clone(), command, time_limit: TIME_LIMIT });
+    let launcher = Launcher::new(Launch { name, command, time_limit: TIME_LIMIT });
     let backend = launcher.backend(None);
     let version = backend.version().context("it does not start: see what its command prints")?.to_owned();
-    let lacks: Vec<Feature> =
-        Feature::ALL.iter().copied().filter(|&feature| !backend.supports(feature)).collect();
-    drop((backend, launcher));
+    let lacks = Feature::ALL.iter().copied().filter(|&feature| !backend.supports(feature)).collect();
+    Ok(Started { version, lacks })
+}
 
+/// A library through the suite.
+fn judge(one: &Candidate, Started { version, lacks }: Started, program: &Path) -> anyhow::Result<Library> {
+    let name = one.name.clone();
     let is_limited = name == COMPILES;
     let timeout = TIME_LIMIT.as_secs().to_string();
     let mut arguments = vec!["verify", "--external-timeout", &timeout, "--format", "json"];
@@ -255,11 +274,14 @@ fn on_digits(candidates: &[Candidate], program: &Path, dtype: Dtype) -> anyhow::
 }
 
 /// Times of all of them, into [`RECORDS`].
-fn time(candidates: &[Candidate], program: &Path, python: &Path, seconds: f64) -> anyhow::Result<()> {
-    let _ = fs::remove_file(RECORDS);
+fn time(candidates: &[Candidate], program: &Path, python: &Path, args: &LibrariesArgs) -> anyhow::Result<()> {
+    if !args.resume {
+        let _ = fs::remove_file(RECORDS);
+    }
     let mut command = Command::new(program);
     command.args(["bench", "--backends", "fused", "--shapes", SHAPES, "--output", RECORDS]);
-    command.arg(format!("--time-budget={seconds}")).arg("--peers").arg(python);
+    command.args(args.resume.then_some("--resume")).args(["--command", "cargo xtask libraries"]);
+    command.arg(format!("--time-budget={}", args.seconds)).arg("--peers").arg(python);
     let is_peer = |name: &str| ADAPTERS.iter().any(|adapter| adapter.name == name);
     for one in candidates.iter().filter(|one| !is_peer(&one.name)) {
         command.args(["--external", &one.external()]);

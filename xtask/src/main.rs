@@ -40,7 +40,7 @@ enum Command {
     Bench(bench::BenchArgs),
     /// Make a page of what bench measured
     Report(report::ReportArgs),
-    /// Put other libraries to the conformance suite, and write docs/LIBRARIES.md
+    /// Put other libraries to the conformance suite, which takes half an hour and more, and write docs/LIBRARIES.md
     Libraries(libraries::LibrariesArgs),
     /// Count the instructions of the kernels, and fail where they have risen
     Regress(regress::RegressArgs),

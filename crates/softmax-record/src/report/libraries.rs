@@ -29,10 +29,14 @@ pub fn libraries_page(libraries: &Libraries, records: &[Record]) -> Page {
             .to_owned(),
     ];
     let mut sections = sections(libraries);
-    if !records.is_empty() {
+    if let Some(first) = records.first() {
+        let cpu = &first.comparison.problem.cpu;
         sections.push(Section {
-            title: "Time and memory".to_owned(),
-            text: "Loss and dW, medians of calls that took turns, without the transfer of arrays.".to_owned(),
+            title: "Time".to_owned(),
+            text: format!(
+                "Loss and dW on {cpu}: medians of calls that took turns, and median absolute deviations, without the transfer of \
+                 arrays."
+            ),
             table: Some(tables::side_by_side(records)),
             commands: vec![COMMAND.to_owned()],
             ..Section::default()
