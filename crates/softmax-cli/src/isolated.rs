@@ -153,7 +153,9 @@ impl<'a> Contest<'a> {
         // A library that is not installed, or can't do this, is only missing.
         let absent = |error: Error| match error {
             Error::Unsupported { .. } => Absence::Skipped(Skipped::new(name, error.to_string())),
-            error if is_peer => Absence::Skipped(Skipped::new(name, error.to_string())),
+            Error::Gone { message, .. } | Error::Backend { message, .. } if is_peer => {
+                Absence::Skipped(Skipped::new(name, message))
+            }
             _ if interrupt::requested() => Absence::Skipped(Skipped::new(name, "interrupted")),
             error => Absence::Failed(error),
         };

@@ -153,7 +153,10 @@ fn isolated_backends_are_judged_and_timed_and_a_missing_library_is_skipped() {
     let args = "bench --shapes 20x6x4 --backends naive,fused --threads 1 --dx --repeat 2 --peers no/such/python \
                 --output r.jsonl";
     let table = success(&words(args), folder.path());
-    assert!(table.contains("\nfloor: ") && table.contains("numpy was skipped: no/such/python"), "{table}");
+    assert!(
+        table.contains("\nfloor: ") && table.contains("numpy was skipped: could not start no/such/python"),
+        "{table}"
+    );
     let text = fs::read_to_string(folder.path().join("r.jsonl")).unwrap();
     let record: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&record["agree"], &record["asked"]["isolated"]), (&true.into(), &true.into()));
