@@ -81,12 +81,13 @@ fn check<T: BackendElement>(
     let tolerance = args.tolerance.unwrap_or(tolerance);
     let mut source = Source::<T>::load(&args.problem, &args.objective)?;
     let threads = Some(machine::set_threads(None)?);
+    // Before a backend is made, which may wait for a process.
+    interrupt::listen();
     let mut backend = entry.make::<T>(Setup { threads, shards: args.passes.shards()?, ..Setup::default() });
     if lacking_storage(backend.as_ref(), &source.problem()?).is_some() {
         source = source.widened();
     }
     let problem = source.problem()?;
-    interrupt::listen();
 
     let set = source::gradients(&problem, args.dx);
     require_call(&source.dataset.origin, entry, &problem, (set, 0))?;
