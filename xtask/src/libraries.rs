@@ -4,15 +4,17 @@ use crate::cargo::{build_program, cargo};
 use crate::python;
 use anyhow::Context;
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use softmax_conformance::Symptom;
 use softmax_core::{Backend, Dtype, Feature};
 use softmax_external::{ADAPTERS, Launch, Launcher, write_adapters};
 use softmax_record::report::{Block, libraries_page, libraries_summary, splice_file};
 use softmax_record::{Comparison, Finding, Libraries, Library, LibraryRun, read};
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 /// Where results are kept, for the report.
@@ -73,7 +75,8 @@ struct Failure {
 #[derive(Debug, Deserialize)]
 struct Fault {
     message: String,
-    symptom: String,
+    #[serde(deserialize_with = "by_name")]
+    symptom: Symptom,
     problem: Option<Problem>,
 }
 
@@ -82,7 +85,16 @@ struct Problem {
     n: usize,
     d: usize,
     c: usize,
-    needs: Vec<String>,
+    needs: Vec<Need>,
+}
+
+/// A feature that a problem needs.
+#[derive(Debug, Deserialize)]
+struct Need(#[serde(deserialize_with = "by_name")] Feature);
+
+/// What has a name, by it.
+fn by_name<'de, D: Deserializer<'de>, A: FromStr<Err: Display>>(json: D) -> Result<A, D::Error> {
+    String::deserialize(json)?.parse().map_err(serde::de::Error::custom)
 }
 
 /// What an earlier run found, if there was one.
@@ -234,22 +246,23 @@ fn judge(one: &Candidate, Started { version, lacks }: Started, program: &Path) -
     })
 }
 
+/// The fault of a case that weighs most.
+fn worst(failure: &Failure) -> Option<&Fault> {
+    by_weight().find_map(|symptom| failure.faults.iter().find(|fault| fault.symptom == symptom))
+}
+
 /// The cases whose worst symptom this is, and the smallest of them.
 fn finding(symptom: Symptom, reports: &[Report]) -> Option<Finding> {
-    let fault = |failure: &'_ Failure| {
-        let worst = by_weight().find(|one| failure.faults.iter().any(|fault| fault.symptom == one.name()))?;
-        (worst == symptom).then(|| failure.faults.iter().position(|fault| fault.symptom == symptom.name()))?
-    };
-    let all =
-        reports.iter().flat_map(|report| report.failures.iter().map(move |failure| (report.dtype, failure)));
-    let cases: Vec<(Dtype, &Failure, &Fault)> =
-        all.filter_map(|(dtype, failure)| Some((dtype, failure, &failure.faults[fault(failure)?]))).collect();
+    let all = reports.iter().flat_map(|report| {
+        report.failures.iter().filter_map(|failure| Some((report.dtype, failure, worst(failure)?)))
+    });
+    let cases: Vec<(Dtype, &Failure, &Fault)> = all.filter(|(.., fault)| fault.symptom == symptom).collect();
     let size = |problem: &Problem| problem.n.max(1) * problem.d.max(1) * problem.c + problem.needs.len();
     let (dtype, failure, fault) =
         cases.iter().min_by_key(|(.., fault)| fault.problem.as_ref().map_or(usize::MAX, size))?;
     let problem = fault.problem.as_ref().map(|Problem { n, d, c, needs }| {
-        let options = needs.iter().filter(|need| need.parse::<Dtype>().is_err());
-        let options = options.map(String::as_str).collect::<Vec<_>>().join(", ");
+        let options = needs.iter().filter(|Need(feature)| !matches!(feature, Feature::F32 | Feature::F64));
+        let options = options.map(|Need(feature)| feature.name()).collect::<Vec<_>>().join(", ");
         if options.is_empty() { format!("{n}×{d}×{c}") } else { format!("{n}×{d}×{c}, {options}") }
     });
     Some(Finding {

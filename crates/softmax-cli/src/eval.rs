@@ -7,6 +7,7 @@ use crate::memory::require_call;
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
+use anyhow::Context;
 use softmax::{
     BackendElement, Dtype, Feature, OutputKind, OutputSet, OwnedOutputs, Registry, Setup, SoftmaxBackend,
 };
@@ -38,7 +39,7 @@ fn run_as<T: BackendElement>(
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     let (externals, registry) = Externals::add(&args.external, registry)?;
-    let name = externals.one(args.backend.as_deref(), "")?;
+    let name = externals.one(args.backend.as_deref())?.context("--backend: expected a name, found none")?;
     let entry = registry.find(&name)?;
     let objective = args.objective.objective()?;
     let mut dataset = read_npz::<T>(&args.data, args.storage).map_err(in_words_of_flags)?;

@@ -52,16 +52,13 @@ impl Externals {
         chosen.iter().cloned().chain(self.names()).collect()
     }
 
-    /// The chosen name, or the one of these, or `otherwise`.
-    pub(crate) fn one(&self, chosen: Option<&str>, otherwise: &str) -> anyhow::Result<String> {
-        let mut names = self.names();
-        match (chosen, names.next(), names.next()) {
-            (Some(chosen), _, _) => Ok(chosen.to_owned()),
-            (None, Some(_), Some(_)) => {
-                bail!("--external: expected one, or --backend with one of their names")
-            }
-            (None, Some(name), None) => Ok(name),
-            (None, None, _) => Ok(otherwise.to_owned()),
+    /// The chosen name, or the one of these, if there is any.
+    pub(crate) fn one(&self, chosen: Option<&str>) -> anyhow::Result<Option<String>> {
+        match (chosen, self.launchers.as_slice()) {
+            (Some(chosen), _) => Ok(Some(chosen.to_owned())),
+            (None, []) => Ok(None),
+            (None, [launcher]) => Ok(Some(launcher.name().to_owned())),
+            (None, _) => bail!("--external: expected one, or --backend with one of their names"),
         }
     }
 

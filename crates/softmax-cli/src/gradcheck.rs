@@ -76,8 +76,8 @@ fn check<T: BackendElement>(
     tolerance: f64,
 ) -> anyhow::Result<Gradcheck> {
     let (externals, registry) = Externals::add(&args.external, registry)?;
-    let name = externals.one(args.backend.as_deref(), DEFAULT)?;
-    let entry = registry.find(&name)?;
+    let name = externals.one(args.backend.as_deref())?;
+    let entry = registry.find(name.as_deref().unwrap_or(DEFAULT))?;
     let tolerance = args.tolerance.unwrap_or(tolerance);
     let mut source = Source::<T>::load(&args.problem, &args.objective)?;
     let threads = Some(machine::set_threads(None)?);

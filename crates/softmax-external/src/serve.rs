@@ -54,9 +54,9 @@ pub fn serve(
     for line in input.lines() {
         let Request { id, call } = serde_json::from_str(&line?)?;
         let reply = match call {
-            Call::Evaluate(request) => match Job::read(&request) {
+            Call::Evaluate(request) => match Job::read(*request) {
                 Ok(job) => {
-                    let answer = job.answer(&request, narrow.as_mut(), wide.as_mut());
+                    let answer = job.answer(narrow.as_mut(), wide.as_mut());
                     last = Some(job);
                     answer
                 }
@@ -85,25 +85,20 @@ enum Arrays {
 }
 
 impl Job {
-    fn read(request: &Evaluate) -> Result<Self, String> {
+    fn read(request: Evaluate) -> Result<Self, String> {
         let path = &request.problem;
         let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let arrays = match request.dtype {
             Dtype::F32 => Arrays::F32(Received::read(&bytes)?),
             Dtype::F64 => Arrays::F64(Received::read(&bytes)?),
         };
-        Ok(Job { arrays, request: request.clone() })
+        Ok(Job { arrays, request })
     }
 
-    fn answer(
-        &self,
-        request: &Evaluate,
-        narrow: &mut dyn SoftmaxBackend<f32>,
-        wide: &mut dyn SoftmaxBackend<f64>,
-    ) -> Reply {
+    fn answer(&self, narrow: &mut dyn SoftmaxBackend<f32>, wide: &mut dyn SoftmaxBackend<f64>) -> Reply {
         let answered = match &self.arrays {
-            Arrays::F32(arrays) => self.write(arrays, request, narrow),
-            Arrays::F64(arrays) => self.write(arrays, request, wide),
+            Arrays::F32(arrays) => self.write(arrays, narrow),
+            Arrays::F64(arrays) => self.write(arrays, wide),
         };
         answered.unwrap_or_else(refusal)
     }
@@ -119,12 +114,12 @@ impl Job {
     fn write<T: Element>(
         &self,
         arrays: &Received<T>,
-        request: &Evaluate,
         backend: &mut dyn SoftmaxBackend<T>,
     ) -> Result<Reply, Error> {
         let (evaluation, outputs, seconds) = self.run(arrays, backend)?;
-        if let Err(error) = tensors::write(tensors::of_outputs(&outputs), &request.answer) {
-            return Ok(failed(format!("{}: {error}", request.answer.display())));
+        let path = &self.request.answer;
+        if let Err(error) = tensors::write(tensors::of_outputs(&outputs), path) {
+            return Ok(failed(format!("{}: {error}", path.display())));
         }
         Ok(Reply {
             loss: Some(Number(evaluation.loss)),
