@@ -5,7 +5,7 @@ use crate::parts::ArrayName;
 use crate::problem::Problem;
 use crate::statistics::{RowStatistics, Upstream, check_samples};
 use crate::support::{Feature, FeatureSet};
-use ndarray::{Array1, Array2, ArrayView2, ArrayViewMut2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -201,6 +201,21 @@ pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
         direction: ArrayView2<'_, T>,
         product: ArrayViewMut2<'_, T>,
     ) -> Result<()>;
+
+    /// The same of W and b together: the derivatives of dW and db along V (D×C) and v (C). Overwrites both products. By default
+    /// there is none.
+    ///
+    /// # Errors
+    /// As [`hessian_vector_product`](Self::hessian_vector_product), and [`Error::Unsupported`] with [`Feature::Bias`] where there is none.
+    fn hessian_vector_product_with_bias(
+        &mut self,
+        problem: &Problem<'_, T>,
+        (weights, bias): (ArrayView2<'_, T>, ArrayView1<'_, T>),
+        (of_weights, of_bias): (ArrayViewMut2<'_, T>, ArrayViewMut1<'_, T>),
+    ) -> Result<()> {
+        let _ = (problem, weights, bias, of_weights, of_bias);
+        Err(Error::Unsupported { backend: self.descriptor().name.into_owned(), feature: Feature::Bias })
+    }
 }
 
 /// Two passes over the scores, where one is not enough: the coefficients of the gradients depend on the losses, as those of a

@@ -141,6 +141,12 @@ impl<T> OwnedCsr<T> {
         self
     }
 
+    /// The same matrix among more columns, which have no entries; no fewer than it has.
+    #[must_use]
+    pub fn with_columns(self, columns: usize) -> Self {
+        OwnedCsr { n_columns: self.n_columns.max(columns), ..self }
+    }
+
     /// The matrix, borrowed.
     pub fn view(&self) -> Csr<'_, T> {
         let OwnedCsr { n_columns, row_pointers, columns, values } = self;

@@ -2,6 +2,7 @@ use crate::csr::Csr;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::support::Feature;
+use crate::views::View2;
 use half::{bf16, f16};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2, Slice};
 use std::ops::Range;
@@ -14,11 +15,11 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub enum Features<'a, T> {
     /// Numbers of the element type, in any memory order.
-    Dense(ArrayView2<'a, T>),
+    Dense(View2<'a, T>),
     /// IEEE 754 binary16.
-    F16(ArrayView2<'a, f16>),
+    F16(View2<'a, f16>),
     /// bfloat16: the upper half of a binary32.
-    Bf16(ArrayView2<'a, bf16>),
+    Bf16(View2<'a, bf16>),
     /// Compressed sparse rows.
     Csr(Csr<'a, T>),
 }

@@ -1,3 +1,4 @@
+use crate::views::View1;
 use ndarray::{ArrayView1, Axis, Slice};
 use std::ops::Range;
 
@@ -6,15 +7,15 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub enum Labels<'a> {
     /// Rust's index type.
-    Usize(ArrayView1<'a, usize>),
+    Usize(View1<'a, usize>),
     /// Unsigned bytes.
-    U8(ArrayView1<'a, u8>),
+    U8(View1<'a, u8>),
     /// Unsigned 32-bit integers.
-    U32(ArrayView1<'a, u32>),
+    U32(View1<'a, u32>),
     /// Signed 32-bit integers.
-    I32(ArrayView1<'a, i32>),
+    I32(View1<'a, i32>),
     /// Signed 64-bit integers, as PyTorch has them.
-    I64(ArrayView1<'a, i64>),
+    I64(View1<'a, i64>),
 }
 
 /// Runs `$body` on the view of whichever type the labels have.

@@ -83,6 +83,7 @@
 
 mod backend;
 mod csr;
+mod direction;
 mod element;
 mod error;
 mod features;
@@ -98,6 +99,7 @@ mod statistics;
 mod support;
 mod targets;
 mod units;
+mod views;
 mod weights;
 
 pub use backend::{

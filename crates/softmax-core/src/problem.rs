@@ -5,8 +5,9 @@ use crate::objective::{Objective, Reduction};
 use crate::parts::{ArrayName, AxisName, OptionName};
 use crate::support::{Feature, FeatureSet};
 use crate::targets::Targets;
+use crate::views::View1;
 use crate::weights::Weights;
-use ndarray::{ArrayView, ArrayView1, ArrayView2, Axis, Dimension, Slice};
+use ndarray::{ArrayView, ArrayView1, Axis, Dimension, Slice};
 use std::ops::Range;
 
 /// One evaluation's inputs, checked: shapes agree, labels are classes or the ignored value; class weights and sample
@@ -20,9 +21,9 @@ pub struct Problem<'a, T> {
     features: Features<'a, T>,
     weights: Weights<'a, T>,
     targets: Targets<'a, T>,
-    bias: Option<ArrayView1<'a, T>>,
-    class_weights: Option<ArrayView1<'a, T>>,
-    sample_weights: Option<ArrayView1<'a, T>>,
+    bias: Option<View1<'a, T>>,
+    class_weights: Option<View1<'a, T>>,
+    sample_weights: Option<View1<'a, T>>,
     objective: Objective,
     /// Of a shard, the first of its classes among all, and how many these are.
     shard: Option<(usize, usize)>,
@@ -310,6 +311,31 @@ impl<'a, T: Element> Problem<'a, T> {
             .with_if(objective.temperature != 1.0, Feature::Temperature)
     }
 
+    /// The same samples and options under other weights (D×C) and another bias (C): a step of training. Targets and
+    /// weights of samples and classes were checked once, and are not checked again.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there are other numbers of features or classes.
+    pub fn with_parameters<'b>(
+        &self,
+        weights: impl Into<Weights<'b, T>>,
+        bias: impl Into<Option<ArrayView1<'b, T>>>,
+    ) -> Result<Problem<'b, T>>
+    where
+        'a: 'b,
+    {
+        let classes = self.n_classes();
+        let mut moved: Problem<'b, T> = self.clone();
+        moved.weights = weights.into();
+        moved.bias = bias.into();
+        moved.check_shapes()?;
+        let found = moved.n_classes();
+        if found == classes {
+            return Ok(moved);
+        }
+        Err(Error::Shape { array: ArrayName::Weights, axis: AxisName::Classes, expected: classes, found })
+    }
+
     /// The problem of some of the samples, under the same options: a micro-batch. Under the mean its total weight is its
     /// own.
     ///
@@ -354,37 +380,6 @@ impl<'a, T: Element> Problem<'a, T> {
         };
         part.total_weight = part.sum_weights(|i| part.label_weight(i));
         part
-    }
-
-    /// Checks the shapes of a direction in the space of W and of a Hessian-vector product; a backend calls this
-    /// first.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] where either is not D×C; [`Error::Classes`] for a shard.
-    pub fn check_direction(&self, direction: ArrayView2<'_, T>, product: ArrayView2<'_, T>) -> Result<()> {
-        self.check_whole()?;
-        for (array, found) in
-            [(ArrayName::Direction, direction.dim()), (ArrayName::HessianVectorProduct, product.dim())]
-        {
-            let (expected, found) = ((self.n_features(), self.n_classes()), found);
-            if expected.0 != found.0 {
-                return Err(Error::Shape {
-                    array,
-                    axis: AxisName::Features,
-                    expected: expected.0,
-                    found: found.0,
-                });
-            }
-            if expected.1 != found.1 {
-                return Err(Error::Shape {
-                    array,
-                    axis: AxisName::Classes,
-                    expected: expected.1,
-                    found: found.1,
-                });
-            }
-        }
-        Ok(())
     }
 
     fn check_shapes(&self) -> Result<()> {

@@ -1,4 +1,5 @@
 use crate::labels::Labels;
+use crate::views::View2;
 use ndarray::{ArrayView1, ArrayView2};
 
 /// What each sample should be classified as.
@@ -7,7 +8,7 @@ pub enum Targets<'a, T> {
     /// One class per sample (N), or the ignored value.
     Labels(Labels<'a>),
     /// A mass for every class (N×C), finite and not negative. Rows need not sum to one.
-    Soft(ArrayView2<'a, T>),
+    Soft(View2<'a, T>),
     /// None: scores alone, for prediction. Loss, total weight and gradients are zero, whatever the options.
     None,
 }

@@ -1,6 +1,7 @@
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::support::Feature;
+use crate::views::View2;
 use half::{bf16, f16};
 use ndarray::{ArrayView2, Axis, CowArray, Ix2, Slice};
 use std::ops::Range;
@@ -10,11 +11,11 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug)]
 pub enum Weights<'a, T> {
     /// Numbers of the element type.
-    Dense(ArrayView2<'a, T>),
+    Dense(View2<'a, T>),
     /// IEEE 754 binary16.
-    F16(ArrayView2<'a, f16>),
+    F16(View2<'a, f16>),
     /// bfloat16: the upper half of a binary32.
-    Bf16(ArrayView2<'a, bf16>),
+    Bf16(View2<'a, bf16>),
 }
 
 impl<'a, T: Element> From<ArrayView2<'a, T>> for Weights<'a, T> {
