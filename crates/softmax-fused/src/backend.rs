@@ -8,8 +8,8 @@ use crate::wide::Means;
 use crate::{narrow, wide};
 use rayon::ThreadPool;
 use softmax_core::{
-    Backend, Descriptor, Element, Error, Evaluation, Feature, Outputs, Problem, Result, Setting,
-    SoftmaxBackend, TwoPass, Variant,
+    Backend, Descriptor, Element, Error, Evaluation, Feature, HessianVectorProduct, Outputs, Problem, Result,
+    Setting, SoftmaxBackend, TwoPass, Variant,
 };
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -212,6 +212,10 @@ impl SoftmaxBackend<f32> for Fused {
         self.evaluate_with(|fused| &mut fused.single, problem, outputs)
     }
 
+    fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<f32>> {
+        Some(self)
+    }
+
     fn two_pass(&mut self) -> Option<&mut dyn TwoPass<f32>> {
         Some(self)
     }
@@ -225,6 +229,10 @@ impl SoftmaxBackend<f64> for Fused {
     fn evaluate(&mut self, problem: &Problem<'_, f64>, outputs: &mut Outputs<'_, f64>) -> Result<Evaluation> {
         self.check(problem, outputs)?;
         self.evaluate_with(|fused| &mut fused.double, problem, outputs)
+    }
+
+    fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<f64>> {
+        Some(self)
     }
 
     fn two_pass(&mut self) -> Option<&mut dyn TwoPass<f64>> {

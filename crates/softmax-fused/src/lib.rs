@@ -83,6 +83,7 @@ mod backend;
 mod buffer;
 mod columns;
 mod facts;
+mod hessian;
 mod kernel;
 mod narrow;
 mod orders;

@@ -354,6 +354,11 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         (first..first + classes).map(|c| self.mass(i, c)).sum()
     }
 
+    /// τ.
+    pub(crate) fn temperature(&self) -> f64 {
+        self.objective.temperature
+    }
+
     /// What masses are measured in.
     pub(crate) fn unit(&self) -> f64 {
         self.unit

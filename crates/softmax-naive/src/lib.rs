@@ -31,15 +31,14 @@
 #![forbid(unsafe_code)]
 
 mod gradients;
+mod hessian;
 mod sample;
 mod sums;
 mod two_pass;
 
 use gradients::{ParameterGradients, features_gradient, squared_norm};
 use sample::Sample;
-use softmax_core::ndarray::{ArrayView2, ArrayViewMut2};
 pub use softmax_core::*;
-use sums::Sums;
 
 /// The backend `naive`.
 #[derive(Clone, Debug, Default)]
@@ -144,45 +143,6 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
 
     fn two_pass(&mut self) -> Option<&mut dyn TwoPass<T>> {
         Some(self)
-    }
-}
-
-impl<T: Element> HessianVectorProduct<T> for Naive {
-    fn hessian_vector_product(
-        &mut self,
-        problem: &Problem<'_, T>,
-        direction: ArrayView2<'_, T>,
-        mut product: ArrayViewMut2<'_, T>,
-    ) -> Result<()> {
-        problem.check_direction(direction, product.view())?;
-        let features = problem.features();
-        let (n, c) = (problem.n_samples(), problem.n_classes());
-        let mut sums = Sums::zeros(product.dim());
-
-        let total_weight = total_weight(problem, |i| label_weight(problem, i));
-        let mut sample = Sample::new(c);
-        let mut score_direction = vec![T::zero(); c];
-        for i in (0..n).filter(|&i| problem.counts(i)) {
-            sample.score(problem, i);
-            sample.loss(problem, i);
-            for (j, change) in score_direction.iter_mut().enumerate() {
-                *change = features.row(i).map(|(k, x)| x * direction[[k, j]]).sum();
-            }
-            let change = sample.score_gradient_change(problem, i, &score_direction, total_weight);
-            sums.sample(|sums| {
-                for (k, x) in features.row(i) {
-                    for j in 0..c {
-                        sums[[k, j]] += change[j] * x;
-                    }
-                }
-            });
-        }
-        let l2 = T::narrow(problem.objective().l2).widen();
-        if l2 != 0.0 && problem.has_targets() {
-            sums.add(&direction.mapv(|v| l2 * v.widen()));
-        }
-        sums.write(&mut product, false);
-        Ok(())
     }
 }
 

@@ -7,8 +7,10 @@ use crate::hessian::derivative_along;
 use crate::layout::{LAYOUTS, Layout, Placed};
 use crate::oracle::reference;
 use crate::test::{Outcome, Subject, Test};
-use softmax_core::ndarray::Array2;
-use softmax_core::{Dtype, Element, Error, OutputKind, OutputSet, OwnedProblem, OwnedTargets};
+use softmax_core::ndarray::{Array1, Array2, Axis};
+use softmax_core::{
+    Dtype, Element, Error, Feature, HessianVectorProduct, OutputKind, OutputSet, OwnedProblem, OwnedTargets,
+};
 
 /// Every so many of the cases of all options crossed.
 const EVERY: usize = 6;
@@ -109,21 +111,70 @@ fn judge<T: Element>(subject: &Subject<'_, T>, case: &Case, direction: Layout, p
         if !found.is_intact(sentinel) {
             messages.push("something was written outside the view of the product".to_owned());
         }
-        let expected = derivative_along(&converted(&owned, T::widen), &v.mapv(T::widen), oracle_gradient)?;
-        let largest = expected.iter().fold(1e-3, |max: f64, h| max.max(h.abs()));
-        let admissible = tolerance(T::DTYPE) * largest;
-        let entries = expected.indexed_iter().zip(found.view().mapv(T::widen));
-        let error = |expected: f64, found: f64| (expected - found).abs();
-        // A NaN is no error where one is expected.
-        let wrong = entries.filter(|&((_, &expected), found)| {
-            error(expected, found) > admissible || expected.is_nan() != found.is_nan()
-        });
-        let worst = wrong.max_by(|a, b| error(*a.0.1, a.1).total_cmp(&error(*b.0.1, b.1)));
-        messages.extend(worst.map(|(((k, c), expected), found)| {
-            format!("H·V at [{k}, {c}]: expected {expected:e}, found {found:e}, with a tolerance of {admissible:.1e}")
-        }));
+        let widened = converted(&owned, T::widen);
+        let expected = derivative_along(&widened, (&v.mapv(T::widen), None), oracle_gradient)?;
+        messages.extend(worst::<T>(&expected, &found.view().mapv(T::widen)));
+        messages.extend(judge_with_bias(hessian, &owned)?);
         Ok(messages)
     })
+}
+
+/// H·(V, v), v in a last row, of a backend that has it: what is wrong there, if anything is.
+fn judge_with_bias<T: Element>(
+    hessian: &mut dyn HessianVectorProduct<T>,
+    owned: &OwnedProblem<T>,
+) -> Result<Option<String>, Error> {
+    let (d, c) = owned.weights.dim();
+    let mut g = Generator::new((d + c) as u64);
+    let v = g.matrix(d, c, -1.0, 1.0).mapv(T::narrow);
+    let bias = g.matrix(1, c, -1.0, 1.0).mapv(T::narrow).remove_axis(Axis(0));
+    let (mut of_weights, mut of_bias) = (Array2::from_elem((d, c), T::nan()), Array1::from_elem(c, T::nan()));
+    let product = hessian.hessian_vector_product_with_bias(
+        &owned.problem()?,
+        (v.view(), bias.view()),
+        (of_weights.view_mut(), of_bias.view_mut()),
+    );
+    match product {
+        Err(Error::Unsupported { feature: Feature::Bias, .. }) => return Ok(None),
+        other => other?,
+    }
+    let widened = converted(owned, T::widen);
+    let direction = (&v.mapv(T::widen), Some(&bias.mapv(T::widen)));
+    let expected = derivative_along(&widened, direction, |moved| {
+        Ok(stacked(oracle_gradient(moved)?, oracle_bias_gradient(moved)?))
+    })?;
+    let found = stacked(of_weights.mapv(T::widen), of_bias.mapv(T::widen));
+    Ok(worst::<T>(&expected, &found).map(|message| format!("with a bias: {message}")))
+}
+
+fn stacked(mut weights: Array2<f64>, bias: Array1<f64>) -> Array2<f64> {
+    weights.push_row(bias.view()).expect("a number for each class");
+    weights
+}
+
+/// The entry that is furthest from what is expected, if it is too far.
+fn worst<T: Element>(expected: &Array2<f64>, found: &Array2<f64>) -> Option<String> {
+    let largest = expected.iter().fold(1e-3, |max: f64, h| max.max(h.abs()));
+    let admissible = tolerance(T::DTYPE) * largest;
+    let error = |expected: f64, found: f64| (expected - found).abs();
+    // A NaN is no error where one is expected.
+    let wrong = expected.indexed_iter().zip(found).filter(|&((_, &expected), &found)| {
+        error(expected, found) > admissible || expected.is_nan() != found.is_nan()
+    });
+    let worst = wrong.max_by(|a, b| error(*a.0.1, *a.1).total_cmp(&error(*b.0.1, *b.1)));
+    worst.map(|(((k, c), expected), found)| {
+        format!(
+            "H·V at [{k}, {c}]: expected {expected:e}, found {found:e}, with a tolerance of {admissible:.1e}"
+        )
+    })
+}
+
+/// The oracle's db.
+fn oracle_bias_gradient(owned: &OwnedProblem<f64>) -> Result<Array1<f64>, Error> {
+    let set = OutputSet::NONE.with(OutputKind::BiasGradient);
+    let mut outputs = reference(&owned.problem()?, set).outputs;
+    let (_, gradient) = outputs.pop().expect("it was asked for");
+    Ok(gradient.values.into_dimensionality().expect("a vector"))
 }
 
 /// The oracle's dW.

@@ -35,4 +35,20 @@ pub(crate) const MISTAKES: &[Mistake] = &[
             }
         }),
     },
+    Mistake {
+        name: "the second derivative takes no notice of the bias's direction",
+        kind: SECOND,
+        caught_by: "hessian/",
+        made: Made::HessianOfBias(|direction, _| direction.fill(0.0)),
+    },
+    Mistake {
+        name: "the second derivative of the bias's last class is not written",
+        kind: SECOND,
+        caught_by: "hessian/",
+        made: Made::HessianOfBias(|_, product| {
+            if let Some(last) = product.last_mut() {
+                *last = 0.0;
+            }
+        }),
+    },
 ];

@@ -1,6 +1,6 @@
 //! A right backend with one mistake.
 
-use softmax_core::ndarray::{Array2, ArrayView2, ArrayViewMut2};
+use softmax_core::ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use softmax_core::{
     Backend, Descriptor, Evaluation, Feature, Gradients, HessianVectorProduct, Objective, Outputs, Problem,
     Result, SoftmaxBackend,
@@ -32,6 +32,8 @@ pub(crate) enum Made {
     Gradients(fn(&Problem<'_, f64>, &mut Gradients<f64>)),
     /// In H·V.
     Hessian(fn(&Problem<'_, f64>, ArrayView2<'_, f64>, &mut ArrayViewMut2<'_, f64>)),
+    /// In the bias's part of H·(V, v), or of the direction.
+    HessianOfBias(fn(&mut Array1<f64>, &mut ArrayViewMut1<'_, f64>)),
 }
 
 /// Naive, with a mistake.
@@ -93,7 +95,9 @@ impl SoftmaxBackend<f64> for Wrong {
                 misread(problem, &mut objective);
                 self.inner.evaluate(&under(problem, objective)?, outputs)
             }
-            Made::Loss(_) | Made::Gradients(_) | Made::Hessian(_) => self.inner.evaluate(problem, outputs),
+            Made::Loss(_) | Made::Gradients(_) | Made::Hessian(_) | Made::HessianOfBias(_) => {
+                self.inner.evaluate(problem, outputs)
+            }
         }
     }
 
@@ -129,6 +133,25 @@ impl HessianVectorProduct<f64> for Wrong {
         if let Made::Hessian(spoil) = self.mistake.made {
             spoil(problem, direction, &mut product);
         }
+        Ok(())
+    }
+
+    fn hessian_vector_product_with_bias(
+        &mut self,
+        problem: &Problem<'_, f64>,
+        (weights, bias): (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
+        (of_weights, mut of_bias): (ArrayViewMut2<'_, f64>, ArrayViewMut1<'_, f64>),
+    ) -> Result<()> {
+        let Made::HessianOfBias(spoil) = self.mistake.made else {
+            let products = (of_weights, of_bias);
+            return self.inner.hessian_vector_product_with_bias(problem, (weights, bias), products);
+        };
+        // Of the direction before, and of the product afterwards.
+        let (mut bias, mut nothing) = (bias.to_owned(), Array1::zeros(bias.len()));
+        spoil(&mut bias, &mut nothing.view_mut());
+        let products = (of_weights, of_bias.view_mut());
+        self.inner.hessian_vector_product_with_bias(problem, (weights, bias.view()), products)?;
+        spoil(&mut bias, &mut of_bias);
         Ok(())
     }
 }

@@ -22,6 +22,15 @@ use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 /// Chains in which db is summed, every eighth row in each; then the chains by halves.
 const CHAINS: usize = 8;
 
+/// What regions hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Held {
+    /// Exponentials, which are still to become G.
+    Exponentials,
+    /// G.
+    Gradient,
+}
+
 /// Exponentials to G, and G to dW and db.
 ///
 /// ```text
@@ -36,8 +45,7 @@ pub(super) fn gradient_block<T: FusedElement>(
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
     problem: &Stored<'_, T>,
-    plan: Plan,
-    block: Block,
+    (plan, block, held): (Plan, Block, Held),
     outputs: &mut Outputs<'_, T>,
     crew: Crew<'_>,
 ) {
@@ -69,7 +77,7 @@ pub(super) fn gradient_block<T: FusedElement>(
     };
     let (strips, of_group) = (plan.strips(), plan.strips() * plan.region());
     let mut db = scratch.db.chunks_mut(GROUP * plan.width);
-    if plan.has_groups_for(crew.threads()) {
+    if held == Held::Exponentials && plan.has_groups_for(crew.threads()) {
         let groups = scratch.regions.chunks_mut(of_group).zip(&mut dw);
         let tasks = groups.enumerate().map(|(group, (regions, dw))| Task {
             group,
@@ -81,11 +89,13 @@ pub(super) fn gradient_block<T: FusedElement>(
         crew.for_each(tasks, |_, task| T::run(crew.level, (&context, task)));
         return;
     }
-    let pieces = scratch.regions.chunks_mut(plan.region()).enumerate().map(|(piece, regions)| {
-        let regions = Regions::Exponentials { first: piece % strips, regions };
-        Task { group: piece / strips, regions, db: None, first_part: 0, dw: &mut [] }
-    });
-    crew.for_each(pieces, |_, task| T::run(crew.level, (&context, task)));
+    if held == Held::Exponentials {
+        let pieces = scratch.regions.chunks_mut(plan.region()).enumerate().map(|(piece, regions)| {
+            let regions = Regions::Exponentials { first: piece % strips, regions };
+            Task { group: piece / strips, regions, db: None, first_part: 0, dw: &mut [] }
+        });
+        crew.for_each(pieces, |_, task| T::run(crew.level, (&context, task)));
+    }
     let groups = scratch.regions.chunks(of_group).zip(&mut dw).enumerate();
     let tasks = groups.flat_map(|(group, (regions, dw))| {
         let of =

@@ -6,6 +6,7 @@ mod epilogue;
 mod facts;
 mod features;
 mod gradient;
+mod hessian;
 mod pack;
 mod plan;
 mod scores;
@@ -22,7 +23,8 @@ use crate::stored::Stored;
 use crate::sums::{Sum, write_sums};
 use crate::terms::Terms;
 use features::features_gradient;
-use gradient::gradient_block;
+use gradient::{Held, gradient_block};
+pub(crate) use hessian::{Direction, hessian_product};
 use plan::{Block, Plan};
 use scores::score_block;
 pub(crate) use scratch::Scratch;
@@ -75,7 +77,7 @@ pub(crate) fn evaluate<T: FusedElement>(
             }
         }
         if outputs.wants_gradient() {
-            gradient_block(scratch, terms, problem, plan, block, outputs, crew);
+            gradient_block(scratch, terms, problem, (plan, block, Held::Exponentials), outputs, crew);
         }
         if let Some(dx) = &mut outputs.features_gradient {
             features_gradient(scratch, problem, plan, block, dx, false, crew);

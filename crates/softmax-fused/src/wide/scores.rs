@@ -14,7 +14,7 @@ use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{TILE, Want, pairs, pairs_mut, product};
 use crate::orders::CHUNK;
 use crate::rounds::Crew;
-use crate::stored::{Samples, Stored, with_numbers};
+use crate::stored::{Matrix, Samples, Stored, with_numbers};
 use crate::terms::Terms;
 use softmax_core::Csr;
 use softmax_core::ndarray::{ArrayView2, Axis};
@@ -93,7 +93,8 @@ pub(super) fn score_groups<T: FusedElement>(
     let by_groups = packs && plan.has_groups_for(crew.threads()) && plan.keeps_weights();
     let together = if by_groups { strips } else { 1 };
     let (label_scores, top) = (&*scratch.label_scores, &scratch.top);
-    let context = Context { features, problem, spare, terms, plan, block, wanted, label_scores, top };
+    let products = Products { features, weights: problem.weights, plan, block };
+    let context = Context { products, spare, terms, plan, block, wanted, label_scores, top };
     let regions = scratch.regions.chunks_mut(together * plan.region());
     let facts = scratch.facts.pieces(together * plan.strip);
     crew.for_each(regions.zip(facts), |task, (regions, facts)| {
@@ -215,7 +216,7 @@ pub(super) fn shares<T: FusedElement>(group: &[T], all: &[T], shares: &mut [T; R
 
 /// X, as the products read it.
 #[derive(Clone, Copy)]
-enum Features<'t, T> {
+pub(super) enum Features<'t, T> {
     /// As `pack_rows` packs it.
     Tiles(&'t [T]),
     /// Sparse, and the rows of W.
@@ -225,8 +226,7 @@ enum Features<'t, T> {
 /// What all tasks of a block share.
 #[derive(Clone, Copy)]
 struct Context<'t, 'p, 'q, T> {
-    features: Features<'t, T>,
-    problem: &'t Stored<'q, T>,
+    products: Products<'t, 'q, T>,
     spare: &'t Spare<T>,
     terms: &'t Terms<'t, 'p, T>,
     plan: Plan,
@@ -253,20 +253,14 @@ impl<T: FusedElement> Kernel<T> for (Context<'_, '_, '_, T>, Strips<'_, T>) {
         let Context { plan, block, .. } = context;
         // What is packed for the first strip stays for the others.
         let kept = if regions.len() > plan.region() { plan.d } else { CHUNK };
-        let mut packed = context.spare.take(match context.features {
-            Features::Tiles(_) => kept * plan.panels_of(group) * plan.width,
-            Features::Rows(..) => 0,
-        });
+        let mut packed = context.spare.take(context.products.room(group, kept));
         for (k, region) in regions.chunks_mut(plan.region()).enumerate() {
             let place = Place::new(plan, block, group, first + k);
             if place.rows == 0 {
                 break;
             }
             let (scores, slopes, distances) = plan.parts(region);
-            match context.features {
-                Features::Tiles(x) => context.products(lanes, x, place, (&mut packed, kept, k == 0), scores),
-                Features::Rows(x, weights) => sparse::scores(lanes, x, &weights, place, scores),
-            }
+            context.products.of_strip(lanes, place, (&mut packed, kept, k == 0), scores);
             bend(context.terms, place, scores, slopes);
             let facts = facts.part(k * plan.strip..(k + 1) * plan.strip);
             exponentials(lanes, context.terms, place, (scores, distances), context.asked(place), facts);
@@ -282,11 +276,45 @@ impl<T: FusedElement> Context<'_, '_, '_, T> {
         let top = (self.wanted.top > 0).then_some(self.top);
         Asked { entropy: self.wanted.entropy, label_scores, top, first_row }
     }
+}
+
+/// X·W, of a group of classes and a strip of rows at a time.
+#[derive(Clone, Copy)]
+pub(super) struct Products<'t, 'q, T> {
+    pub(super) features: Features<'t, T>,
+    pub(super) weights: Matrix<'q, T>,
+    pub(super) plan: Plan,
+    pub(super) block: Block,
+}
+
+impl<T: FusedElement> Products<'_, '_, T> {
+    /// Numbers that a group's part of W takes, of `kept` features at a time.
+    pub(super) fn room(&self, group: usize, kept: usize) -> usize {
+        match self.features {
+            Features::Tiles(_) => kept * self.plan.panels_of(group) * self.plan.width,
+            Features::Rows(..) => 0,
+        }
+    }
 
     /// X·W of a strip and a group. `packed` has room for the group's part of W, of `kept` features at a time; whether it
     /// is still to be packed.
     #[inline(always)]
-    fn products<L: Lanes<T>>(
+    pub(super) fn of_strip<L: Lanes<T>>(
+        &self,
+        lanes: L,
+        place: Place,
+        packing: (&mut [T], usize, bool),
+        scores: &mut [T],
+    ) {
+        match self.features {
+            Features::Tiles(x) => self.of_tiles(lanes, x, place, packing, scores),
+            Features::Rows(x, weights) => sparse::scores(lanes, x, &weights, place, scores),
+        }
+    }
+
+    /// The same of dense features.
+    #[inline(always)]
+    fn of_tiles<L: Lanes<T>>(
         &self,
         lanes: L,
         x: &[T],
@@ -294,7 +322,7 @@ impl<T: FusedElement> Context<'_, '_, '_, T> {
         (packed, kept, packs): (&mut [T], usize, bool),
         scores: &mut [T],
     ) {
-        let Context { plan, block, .. } = *self;
+        let Products { plan, block, .. } = *self;
         let Place { rows, width, .. } = place;
         let (panels, tiles) = (place.classes.div_ceil(width), rows.div_ceil(TILE));
         let (layout, first_tile) = (PackedRows::new(plan, block), (place.first_sample - block.first) / TILE);
@@ -307,7 +335,7 @@ impl<T: FusedElement> Context<'_, '_, '_, T> {
             let at = if kept == plan.d { first } else { 0 };
             let packed = &mut packed[at * panels * width..][..length * panels * width];
             if packs {
-                with_numbers!(self.problem.weights, weights => {
+                with_numbers!(self.weights, weights => {
                     pack_panels(lanes, &weights, first..first + length, classes.clone(), width, packed);
                 });
             }
@@ -318,7 +346,7 @@ impl<T: FusedElement> Context<'_, '_, '_, T> {
                 for (p, w) in packed.chunks_exact(length * width).enumerate() {
                     let mut soon = Ahead::of(w);
                     if packs {
-                        with_numbers!(self.problem.weights, weights => {
+                        with_numbers!(self.weights, weights => {
                             let next = weights.slice_axis(Axis(0), next.clone().into());
                             let next = next.slice_axis(Axis(1), classes.clone().into());
                             soon = ahead(&next, tile * panels + p, soon);

@@ -4,7 +4,7 @@
 //! A shard that begins with a group has the groups of the whole problem, so that both passes give the same bits.
 
 use super::features::features_gradient;
-use super::gradient::gradient_block;
+use super::gradient::{Held, gradient_block};
 use super::plan::{Block, Plan};
 use super::scores::{merge, score_groups};
 use super::scratch::{Facts, Scratch};
@@ -134,7 +134,7 @@ pub(crate) fn backward<T: FusedElement>(
             columns.losses(terms);
             columns.slopes(terms);
         });
-        gradient_block(scratch, terms, problem, plan, block, outputs, crew);
+        gradient_block(scratch, terms, problem, (plan, block, Held::Exponentials), outputs, crew);
         if let Some(dx) = &mut outputs.features_gradient {
             features_gradient(scratch, problem, plan, block, dx, first_class > 0, crew);
         }

@@ -1,0 +1,69 @@
+//! The second derivative of [`Fused`], by the kernel for many classes.
+
+use crate::backend::{Fused, Scratch};
+use crate::kernel::level::FusedElement;
+use crate::stored::Stored;
+use crate::terms::Terms;
+use crate::wide::{Direction, hessian_product};
+use softmax_core::ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
+use softmax_core::{Error, Feature, HessianVectorProduct, Outputs, Problem, Result, SoftmaxBackend};
+
+impl Fused {
+    fn hessian_with<T: FusedElement>(
+        &mut self,
+        scratch: fn(&mut Self) -> &mut Scratch<T>,
+        problem: &Problem<'_, T>,
+        direction: Direction<'_, T>,
+        mut outputs: Outputs<'_, T>,
+    ) -> Result<()> {
+        if problem.objective().softcap.is_some() {
+            return Err(Error::Unsupported { backend: "fused".to_owned(), feature: Feature::Softcap });
+        }
+        let pool = self.pool()?;
+        let means = self.means(problem, pool.as_deref());
+        let stored = Stored::new(problem);
+        let terms = Terms::new(problem, &stored);
+        hessian_product(&mut scratch(self).wide, &terms, &stored, direction, &mut outputs, means);
+        Ok(())
+    }
+}
+
+macro_rules! impl_hessian {
+    ($($T:ty: $scratch:ident),*) => {$(
+        /// Refuses a softcap, whose second derivative is not here.
+        impl HessianVectorProduct<$T> for Fused {
+            fn hessian_vector_product(
+                &mut self,
+                problem: &Problem<'_, $T>,
+                direction: ArrayView2<'_, $T>,
+                product: ArrayViewMut2<'_, $T>,
+            ) -> Result<()> {
+                problem.check_direction(direction, product.view())?;
+                SoftmaxBackend::<$T>::check_support(self, problem.needs())?;
+                let outputs = Outputs { weights_gradient: Some(product), ..Outputs::default() };
+                let direction = Direction { weights: direction, bias: None };
+                self.hessian_with(|fused| &mut fused.$scratch, problem, direction, outputs)
+            }
+
+            fn hessian_vector_product_with_bias(
+                &mut self,
+                problem: &Problem<'_, $T>,
+                (weights, bias): (ArrayView2<'_, $T>, ArrayView1<'_, $T>),
+                (of_weights, of_bias): (ArrayViewMut2<'_, $T>, ArrayViewMut1<'_, $T>),
+            ) -> Result<()> {
+                problem.check_direction(weights, of_weights.view())?;
+                problem.check_bias_direction(bias, of_bias.view())?;
+                SoftmaxBackend::<$T>::check_support(self, problem.needs())?;
+                let outputs = Outputs {
+                    weights_gradient: Some(of_weights),
+                    bias_gradient: Some(of_bias),
+                    ..Outputs::default()
+                };
+                let direction = Direction { weights, bias: Some(bias) };
+                self.hessian_with(|fused| &mut fused.$scratch, problem, direction, outputs)
+            }
+        }
+    )*};
+}
+
+impl_hessian!(f32: single, f64: double);

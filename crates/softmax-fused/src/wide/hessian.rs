@@ -1,0 +1,222 @@
+//! H·V: the derivative of G along a direction of the weights, and its products with X.
+//!
+//! With t = (X·V + v)/τ, the derivative of the scores, and t̄_i = Σ_c p_ic·t_ic, that of lse, the derivative of (8) without a
+//! softcap is (u_i/Ω)·((A_i + 2ζ·lse_i)·p_ic·(t_ic − t̄_i) + 2ζ·t̄_i·p_ic)/τ.
+
+use super::Means;
+use super::epilogue::Place;
+use super::gradient::{Held, gradient_block};
+use super::plan::{Block, Plan};
+use super::scores::{Features, Products, score_block, shares};
+use super::scratch::{Facts, Scratch, Spare};
+use super::sparse::weights_rows;
+use crate::columns::{Columns, ROWS};
+use crate::facts::Wanted;
+use crate::kernel::lanes::{Kernel, Lanes};
+use crate::kernel::level::FusedElement;
+use crate::kernel::tile::{pairs, pairs_mut};
+use crate::orders::CHUNK;
+use crate::stored::{Matrix, Samples, Stored};
+use crate::sums::{Sum, write_sums};
+use crate::terms::Terms;
+use softmax_core::Outputs;
+use softmax_core::ndarray::{Array2, ArrayView1, ArrayView2};
+
+/// V (D×C) and v (C).
+#[derive(Clone, Copy)]
+pub(crate) struct Direction<'v, T> {
+    pub(crate) weights: ArrayView2<'v, T>,
+    pub(crate) bias: Option<ArrayView1<'v, T>>,
+}
+
+/// H·V, in place of dW and db, of a problem without a softcap.
+///
+/// ```text
+/// for each block of rows
+///     scores of each group to exponentials and sums, as in one pass        scores.rs
+///     for each group of classes, for each strip of rows                    a task
+///         t from X·V, where the distances would be; Σ exp·t of each row
+///     t̄ of each row, from all groups
+///     for each group of classes, for each strip of rows                    a task
+///         the derivative of G from the exponentials and t
+///     H·V as dW and db                                                     gradient.rs
+/// ```
+pub(crate) fn hessian_product<T: FusedElement>(
+    scratch: &mut Scratch<T>,
+    terms: &Terms<'_, '_, T>,
+    problem: &Stored<'_, T>,
+    direction: Direction<'_, T>,
+    outputs: &mut Outputs<'_, T>,
+    Means { memory, params, crew }: Means<'_>,
+) {
+    let plan = Plan::new(problem, outputs, (false, true), memory, crew.threads(), params);
+    let n = problem.n_samples();
+    let wanted = Wanted { entropy: false, label: false, rank: false, top: 0 };
+    scratch.db.clear();
+    scratch.db.resize(if outputs.bias_gradient.is_some() { plan.c } else { 0 }, Sum::default());
+    let weights = Matrix::Plain(direction.weights);
+    let mut room = Array2::zeros((0, 0));
+    for first in (0..n).step_by(plan.block) {
+        let block = Block { first, rows: plan.block.min(n - first) };
+        score_block(scratch, terms, problem, plan, block, wanted, crew);
+        for columns in &mut scratch.columns[..block.rows.div_ceil(ROWS)] {
+            columns.losses(terms);
+            columns.slopes(terms);
+        }
+        let features = match &problem.features {
+            Samples::Dense(_) => Features::Tiles(&scratch.rows),
+            Samples::Csr(features) => Features::Rows(features, weights_rows(&weights, &mut room, block)),
+        };
+        let products = Products { features, weights, plan, block };
+        let spare = &scratch.spare;
+        let pieces =
+            scratch.regions.chunks_mut(plan.region()).zip(scratch.facts.cross.chunks_mut(plan.strip));
+        crew.for_each(pieces, |piece, (region, sums)| {
+            let (group, strip) = (piece / plan.strips(), piece % plan.strips());
+            let place = Place::new(plan, block, group, strip);
+            let bias = direction.bias;
+            T::run(crew.level, Changes { products, spare, terms, bias, place, group, region, sums });
+        });
+        let context = Context {
+            columns: &scratch.columns[..block.rows.div_ceil(ROWS)],
+            means: &mean_changes(&scratch.columns, &scratch.facts, plan, block),
+            facts: &scratch.facts,
+            terms,
+            plan,
+            block,
+        };
+        crew.for_each(scratch.regions.chunks_mut(plan.region()), |piece, region| {
+            T::run(crew.level, (&context, piece, region));
+        });
+        gradient_block(scratch, terms, problem, (plan, block, Held::Gradient), outputs, crew);
+    }
+    if let Some(product) = &mut outputs.weights_gradient {
+        if n == 0 {
+            product.fill(T::zero());
+        }
+        if let Some((lambda, _)) = terms.penalty_gradient() {
+            product.scaled_add(lambda, &direction.weights);
+        }
+    }
+    if let Some(product) = &mut outputs.bias_gradient {
+        write_sums(product, &scratch.db, false);
+    }
+}
+
+/// t̄ of the block's rows.
+fn mean_changes<T: FusedElement>(
+    columns: &[Columns<T>],
+    facts: &Facts<T>,
+    plan: Plan,
+    block: Block,
+) -> Vec<T> {
+    let mut means = vec![T::zero(); block.rows];
+    for (means, columns) in means.chunks_mut(ROWS).zip(columns) {
+        let first = columns.first_sample - block.first;
+        for group in 0..plan.groups() {
+            let at = group * plan.strips() * plan.strip + first;
+            let mut share = [T::zero(); ROWS];
+            shares(&facts.max[at..at + columns.rows], &columns.max[..columns.rows], &mut share);
+            for (k, mean) in means.iter_mut().enumerate() {
+                *mean += share[k] * facts.cross[at + k];
+            }
+        }
+        means.iter_mut().zip(&columns.rest).for_each(|(mean, &rest)| *mean /= T::one() + rest);
+    }
+    means
+}
+
+/// t of a strip and a group, and Σ exp·t of its rows.
+struct Changes<'t, 'p, 'q, T> {
+    products: Products<'t, 'q, T>,
+    spare: &'t Spare<T>,
+    terms: &'t Terms<'t, 'p, T>,
+    bias: Option<ArrayView1<'t, T>>,
+    place: Place,
+    group: usize,
+    region: &'t mut [T],
+    sums: &'t mut [T],
+}
+
+impl<T: FusedElement> Kernel<T> for Changes<'_, '_, '_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes<T>>(self, lanes: L) {
+        let Changes { products, spare, terms, bias, place, group, region, sums } = self;
+        if place.rows == 0 {
+            return;
+        }
+        let (exponentials, _, changes) = products.plan.parts(region);
+        let mut packed = spare.take(products.room(group, CHUNK));
+        products.of_strip(lanes, place, (&mut packed, CHUNK, true), changes);
+        sums.fill(T::zero());
+        let per_temperature = lanes.splat(T::narrow(1.0 / terms.temperature()));
+        for (at, class, classes) in place.panels() {
+            let part = at..at + place.rows * place.width;
+            if let Some(bias) = bias {
+                for row in changes[part.clone()].chunks_exact_mut(place.width) {
+                    let first = place.first_class + class;
+                    row[..classes].iter_mut().zip(first..).for_each(|(t, c)| *t += bias[c]);
+                }
+            }
+            let of_rows = pairs_mut::<T, L>(&mut changes[part.clone()]).iter_mut();
+            for ((changes, e), sum) in of_rows.zip(pairs::<T, L>(&exponentials[part])).zip(&mut *sums) {
+                *changes = changes.map(|t| lanes.mul(t, per_temperature));
+                let products = lanes.mul_add(e[0], changes[0], lanes.mul(e[1], changes[1]));
+                *sum += lanes.sum(products);
+            }
+        }
+    }
+}
+
+/// What all tasks of a block share.
+struct Context<'t, 'p, T> {
+    columns: &'t [Columns<T>],
+    means: &'t [T],
+    facts: &'t Facts<T>,
+    terms: &'t Terms<'t, 'p, T>,
+    plan: Plan,
+    block: Block,
+}
+
+impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, &mut [T]) {
+    type Output = ();
+
+    /// Exponentials of a strip and a group to the derivative of G.
+    #[inline(always)]
+    fn run<L: Lanes<T>>(self, lanes: L) {
+        let (context, piece, region) = self;
+        let Context { plan, block, terms, .. } = *context;
+        let (group, strip) = (piece / plan.strips(), piece % plan.strips());
+        let (place, first_row) = (Place::new(plan, block, group, strip), strip * plan.strip);
+        let (exponentials, _, changes) = plan.parts(region);
+        let twice_z = terms.z_loss() + terms.z_loss();
+        for first in (0..place.rows).step_by(ROWS) {
+            let row = first_row + first;
+            let columns = &context.columns[row / ROWS];
+            let at = group * plan.strips() * plan.strip + row;
+            let mut share = [T::zero(); ROWS];
+            shares(&context.facts.max[at..at + columns.rows], &columns.max[..columns.rows], &mut share);
+            for k in 0..columns.rows {
+                let mean = context.means[row + k];
+                let swing = lanes.splat(share[k] * columns.factor[k]);
+                let bend = share[k] * columns.scale[k] * twice_z * mean / (T::one() + columns.rest[k]);
+                let (mean, bend) = (lanes.splat(mean), lanes.splat(bend));
+                let is_ignored = terms.is_ignored(columns.first_sample + k);
+                for (at, _, _) in place.panels() {
+                    let at = at + (first + k) * place.width;
+                    let e = &mut exponentials[at..at + place.width];
+                    if is_ignored {
+                        e.fill(T::zero());
+                        continue;
+                    }
+                    let t = &pairs::<T, L>(&changes[at..at + place.width])[0];
+                    for (e, &t) in pairs_mut::<T, L>(e)[0].iter_mut().zip(t) {
+                        *e = lanes.mul(*e, lanes.mul_add(swing, lanes.sub(t, mean), bend));
+                    }
+                }
+            }
+        }
+    }
+}
