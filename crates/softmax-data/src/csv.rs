@@ -3,6 +3,7 @@
 use crate::dataset::Dataset;
 use crate::error::{DataError, Place, Result};
 use crate::labels::Labels;
+use crate::options::ReadOptions;
 use crate::source::{cut_short, open, reserve};
 use crate::stores::TargetStore;
 use crate::watched::{Fault, Watched};
@@ -17,14 +18,14 @@ const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
 
 /// Reads a table of numbers. Its first line is a header if no field of it is a number; the label's column is `column`,
 /// by name, or by place from 0, or from the end if negative; else one that is named `label`, `class`, `target`, `y` or
-/// `species`; else the last. Labels that are no integers are names, and their classes go by the alphabet. Where there are
+/// `species`; else the last, unless the table has as many columns as `options` say of one without labels. Labels that are no integers are names, and their classes go by the alphabet. Where there are
 /// `labels` from elsewhere, they are the ones, and the last column is one of features.
 pub(crate) fn read_csv<T: Element>(
     path: &Path,
-    column: Option<&str>,
     labels: Option<Array1<i64>>,
-    limit: Option<usize>,
+    options: &ReadOptions,
 ) -> Result<Dataset<T>> {
+    let (column, limit) = (options.label_column.as_deref(), options.limit);
     let origin = path.display().to_string();
     let refuse_at =
         |place: Place, expected: &str, found: &str| DataError::part(&origin, place, expected, found);
@@ -62,8 +63,10 @@ pub(crate) fn read_csv<T: Element>(
     }
     let name = |k: usize| header.as_ref().and_then(|h| h.get(k)).map_or(k.to_string(), str::to_owned);
     let width = header.as_ref().map_or(record.len(), StringRecord::len);
+    let has_labels = column.is_some() || options.unlabelled != Some(width);
     let last = width.checked_sub(1).filter(|_| labels.is_none());
-    let label = label_column(column, header.as_ref(), width, last).map_err(|()| DataError::LabelColumn {
+    let label = if has_labels { label_column(column, header.as_ref(), width, last) } else { Ok(None) };
+    let label = label.map_err(|()| DataError::LabelColumn {
         origin: origin.clone(),
         columns: width,
         names: header.iter().flat_map(StringRecord::iter).map(str::to_owned).collect(),
@@ -116,16 +119,17 @@ pub(crate) fn read_csv<T: Element>(
             found: "found none".to_owned(),
         });
     }
-    let (labels, class_names) = match labels {
-        Some(labels) => (labels, None),
-        None => {
+    let (targets, class_names) = match (labels, label) {
+        (Some(labels), _) => (TargetStore::Labels(labels), None),
+        (None, Some(_)) => {
             let (labels, names) = own_labels.finish();
-            (labels.into(), names)
+            (TargetStore::Labels(labels.into()), names)
         }
+        (None, None) => (TargetStore::None, None),
     };
     let features = Array2::from_shape_vec((rows, width - usize::from(label.is_some())), features);
     let features = features.map_err(|error| refuse_table("rows of one length", &error.to_string()))?;
-    let dataset = Dataset::new(origin, features, TargetStore::Labels(labels));
+    let dataset = Dataset::new(origin, features, targets);
     Ok(Dataset { class_names, ..dataset })
 }
 

@@ -1,8 +1,9 @@
 use crate::error::{DataError, Result};
 use crate::random::random_weights;
+use crate::standardization::Standardization;
 use crate::stores::{FeatureStore, TargetStore, WeightStore};
-use ndarray::{Array, Array1, Array2, Axis, RemoveAxis, Slice};
-use softmax_core::{ArrayName, AxisName, Element, Error, Objective, Problem, ndarray};
+use ndarray::{Array, Array1, Array2, ArrayView1, Axis, RemoveAxis, Slice};
+use softmax_core::{ArrayName, AxisName, Element, Error, Objective, Problem, Weights, ndarray};
 
 /// Data as it comes from a source, finite: features, targets, and what else of a problem there is. What does not fit
 /// together is refused when a [`problem`](Self::problem) is made of it.
@@ -12,7 +13,7 @@ pub struct Dataset<T> {
     pub origin: String,
     /// X (N×D).
     pub features: FeatureStore<T>,
-    /// y (N) or Y (N×C).
+    /// y (N) or Y (N×C), or none.
     pub targets: TargetStore<T>,
     /// W (D×C).
     pub weights: Option<WeightStore<T>>,
@@ -68,6 +69,7 @@ impl<T: Element> Dataset<T> {
         match (given.into_iter().flatten().next(), &self.targets) {
             (Some(classes), _) => classes,
             (None, TargetStore::Soft(soft)) => soft.ncols(),
+            (None, TargetStore::None) => 0,
             (None, TargetStore::Labels(labels)) => {
                 let largest = labels.iter().filter(|&&y| Some(y) != ignored).max();
                 largest.map_or(0, |&y| usize::try_from(y).map_or(0, |y| y.saturating_add(1)))
@@ -80,12 +82,13 @@ impl<T: Element> Dataset<T> {
     /// # Errors
     /// [`DataError::Part`] naming those that are too few or too many.
     pub(crate) fn of_samples(self, samples: usize) -> Result<Self> {
-        let (targets, found) = match &self.targets {
-            TargetStore::Labels(labels) => ("y", labels.len()),
-            TargetStore::Soft(soft) => ("Y", soft.nrows()),
+        let targets = match &self.targets {
+            TargetStore::Labels(labels) => Some(("y", labels.len())),
+            TargetStore::Soft(soft) => Some(("Y", soft.nrows())),
+            TargetStore::None => None,
         };
         let weights = self.sample_weights.as_ref().map(|u| ("sample_weight", u.len()));
-        match [Some((targets, found)), weights].into_iter().flatten().find(|&(_, found)| found != samples) {
+        match [targets, weights].into_iter().flatten().find(|&(_, found)| found != samples) {
             None => Ok(self),
             Some((name, found)) => Err(self.not_for_each(name, samples, found)),
         }
@@ -113,6 +116,7 @@ impl<T: Element> Dataset<T> {
         self.targets = match self.targets {
             TargetStore::Labels(labels) => TargetStore::Labels(first(labels, limit)),
             TargetStore::Soft(soft) => TargetStore::Soft(first(soft, limit)),
+            TargetStore::None => TargetStore::None,
         };
         self.sample_weights = self.sample_weights.map(|u| first(u, limit));
         self
@@ -133,9 +137,29 @@ impl<T: Element> Dataset<T> {
             features = wider;
         }
         if preparation.standardize {
-            standardize(&mut features, d);
+            let of_features = Standardization::of(features.columns().into_iter().take(d), |_| true);
+            of_features.apply(&mut features);
         }
         self.features = FeatureStore::Dense(features);
+        self
+    }
+
+    /// With its features standardised by means and deviations of the chosen samples, and what was done to them.
+    #[must_use]
+    pub fn standardized(mut self, is_chosen: impl Fn(usize) -> bool) -> (Self, Standardization) {
+        let mut features = self.features.into_dense();
+        let standardization = Standardization::of(features.columns(), is_chosen);
+        standardization.apply(&mut features);
+        self.features = FeatureStore::Dense(features);
+        (self, standardization)
+    }
+
+    /// With so many features at least, of which a sparse file names no more than its samples have.
+    #[must_use]
+    pub fn with_features(mut self, features: usize) -> Self {
+        if let FeatureStore::Csr(x) = self.features {
+            self.features = FeatureStore::Csr(x.with_columns(features));
+        }
         self
     }
 
@@ -197,13 +221,27 @@ impl<T: Element> Dataset<T> {
             let (expected, found) = ("a matrix of D rows and C columns", "no array of that name");
             return Err(DataError::field(&self.origin, "W", expected, found));
         };
-        Problem::builder(self.features.view(), weights.view(), self.targets.view())
-            .bias(self.bias.as_ref().map(|b| b.view()))
+        self.problem_at(weights.view(), self.bias.as_ref().map(|b| b.view()), objective)
+    }
+
+    /// The problem of this data at other weights (D×C) and another bias (C).
+    ///
+    /// # Errors
+    /// As [`problem`](Self::problem).
+    pub fn problem_at<'a>(
+        &'a self,
+        weights: impl Into<Weights<'a, T>>,
+        bias: Option<ArrayView1<'a, T>>,
+        objective: Objective,
+    ) -> Result<Problem<'a, T>> {
+        let weights = weights.into();
+        Problem::builder(self.features.view(), weights, self.targets.view())
+            .bias(bias)
             .class_weights(self.class_weights.as_ref().map(|w| w.view()))
             .sample_weights(self.sample_weights.as_ref().map(|u| u.view()))
             .objective(objective)
             .build()
-            .map_err(|error| self.in_words_of_files(error, weights.view().dim()))
+            .map_err(|error| self.in_words_of_files(error, weights.dim()))
     }
 
     /// Whether the labels are 1 to C where they should be 0 to C − 1.
@@ -243,54 +281,6 @@ impl<T: Element> Dataset<T> {
                 from_one: self.counts_from_one(classes, ignore_index),
             },
             source => DataError::Problem { origin: self.origin.clone(), source },
-        }
-    }
-}
-
-/// The first columns less their means, over their standard deviations, in f64.
-fn standardize<T: Element>(features: &mut Array2<T>, columns: usize) {
-    let count = features.nrows() as f64;
-    for mut column in features.columns_mut().into_iter().take(columns) {
-        // Of a constant column the mean may be off by a rounding, which its deviation would make 1.
-        let first = column.first().copied().unwrap_or_default();
-        if column.iter().all(|&x| x == first) {
-            column.fill(T::zero());
-            continue;
-        }
-        // Their squares, and their sum, may be numbers that f64 does not have.
-        let largest = column.iter().fold(0.0, |largest: f64, x| largest.max(x.widen().abs()));
-        let scale = power_of_two(largest);
-        let scaled = |x: T| x.widen() / scale;
-        let mean = column.iter().map(|&x| scaled(x)).sum::<f64>() / count;
-        let variance = column.iter().map(|&x| (scaled(x) - mean).powi(2)).sum::<f64>() / count;
-        let deviation = variance.sqrt();
-        column.mapv_inplace(|x| T::narrow((scaled(x) - mean) / deviation));
-    }
-}
-
-/// The power of two at or below a number above 0, by which numbers are divided without rounding; at least the least normal
-/// one.
-fn power_of_two(number: f64) -> f64 {
-    const EXPONENT: u64 = 0x7ff0_0000_0000_0000;
-    f64::from_bits(number.to_bits() & EXPONENT).max(f64::MIN_POSITIVE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::array;
-
-    #[test]
-    fn a_feature_of_any_size_is_standardized() {
-        let preparation = Preparation { standardize: true, bias_column: false };
-        let expected = [-1.0, 1.0, 1.0, -1.0];
-        for size in [1.0, 1e200, 1e-200, 5e307, 5e-324, -1e250] {
-            let features = array![[1.0], [3.0], [3.0], [1.0]].mapv(|x: f64| x * size);
-            let labels = TargetStore::Labels(array![0, 1, 0, 1]);
-            let prepared = Dataset::new("", features, labels).prepare(preparation).features.into_dense();
-            for (x, expected) in prepared.iter().zip(expected) {
-                assert!((x * size.signum() - expected).abs() < 1e-14, "{size:e}: {x}");
-            }
         }
     }
 }

@@ -13,7 +13,7 @@ use softmax_core::{Dtype, Element, Evaluation, OutputKind, OwnedOutputs, ndarray
 use std::io;
 use std::path::Path;
 
-type Npz<'w> = NpzWriter<&'w mut dyn WriteSeek>;
+pub(crate) type Npz<'w> = NpzWriter<&'w mut dyn WriteSeek>;
 
 /// Writes an evaluation: loss (0-d float64), and those of dW, dX, db, sample_loss, lse, predicted (int64), entropy,
 /// label_log_prob, label_rank (int64), top_classes (int64) and top_log_prob that there are. The file appears whole or not at all.
@@ -57,6 +57,7 @@ pub fn write_dataset_npz<T: Element>(path: &Path, dataset: &Dataset<T>) -> Resul
         match &dataset.targets {
             TargetStore::Labels(labels) => npz.add_array("y", labels),
             TargetStore::Soft(soft) => add(npz, "Y", Some(soft)),
+            TargetStore::None => Ok(()),
         }
     })
 }
@@ -76,7 +77,10 @@ pub fn read_evaluation_npz<T: Element>(path: &Path) -> Result<(f64, OwnedOutputs
     Ok((loss.into_scalar(), outputs))
 }
 
-fn write_npz(path: &Path, fill: impl FnOnce(&mut Npz<'_>) -> Result<(), WriteNpzError>) -> Result<()> {
+pub(crate) fn write_npz(
+    path: &Path,
+    fill: impl FnOnce(&mut Npz<'_>) -> Result<(), WriteNpzError>,
+) -> Result<()> {
     write_atomically(path, |file| {
         let mut npz = NpzWriter::new(file);
         fill(&mut npz).map_err(io::Error::other)?;
@@ -93,7 +97,7 @@ fn add_counts<D: Dimension>(
     array.map_or(Ok(()), |array| npz.add_array(name, &array.mapv(|count| count as i64)))
 }
 
-fn add<T: Element, D: Dimension>(
+pub(crate) fn add<T: Element, D: Dimension>(
     npz: &mut Npz<'_>,
     name: &str,
     array: Option<&ArrayBase<impl Data<Elem = T>, D>>,

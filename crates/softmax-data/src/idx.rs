@@ -4,6 +4,7 @@
 use crate::dataset::Dataset;
 use crate::elements::{Admit, ElementType, Order, ReadError, read_integers, read_numbers};
 use crate::error::{DataError, Place, Result};
+use crate::options::ReadOptions;
 use crate::source::{Source, cut_short, open};
 use crate::stores::TargetStore;
 use ndarray::{Array1, Array2};
@@ -18,7 +19,7 @@ const EXPECTED: &str = "an IDX file, as MNIST has them";
 pub(crate) fn read_idx<T: Element>(
     path: &Path,
     labels: Option<Array1<i64>>,
-    limit: Option<usize>,
+    options: &ReadOptions,
 ) -> Result<Dataset<T>> {
     let mut file = IdxFile::open(path)?;
     let [n, sizes @ ..] = file.sizes.as_slice() else { return Err(file.refuse("has no sizes")) };
@@ -27,7 +28,7 @@ pub(crate) fn read_idx<T: Element>(
     }
     let d = sizes.iter().product();
     let samples = *n;
-    let n = limit.map_or(samples, |limit| limit.min(samples));
+    let n = options.limit.map_or(samples, |limit| limit.min(samples));
     let entries = read_numbers(&mut file.reader, file.element, Order::Big, n * d, Admit::Finite);
     let entries = entries.map_err(|error| match error {
         ReadError::Entry { position, value } if value.is_finite() => DataError::Range {
@@ -44,15 +45,16 @@ pub(crate) fn read_idx<T: Element>(
     })?;
     let features = Array2::from_shape_vec((n, d), entries).map_err(|_| file.refuse("found other sizes"))?;
 
-    let labels = match (labels, labels_beside(path)) {
-        (Some(labels), _) => labels,
-        (None, Some(beside)) => read_idx_labels(&beside)?,
+    let targets = match (labels, labels_beside(path)) {
+        (Some(labels), _) => TargetStore::Labels(labels),
+        (None, Some(beside)) => TargetStore::Labels(read_idx_labels(&beside)?),
+        (None, None) if options.unlabelled.is_some() => TargetStore::None,
         (None, None) => {
             let origin = path.display().to_string();
             return Err(DataError::NoLabels { origin, beside: Some("labels-idx1".to_owned()) });
         }
     };
-    Dataset::new(path.display().to_string(), features, TargetStore::Labels(labels)).of_samples(samples)
+    Dataset::new(path.display().to_string(), features, targets).of_samples(samples)
 }
 
 /// Labels alone.

@@ -5,6 +5,7 @@ use crate::array::{FileArray, axes_of};
 use crate::dataset::Dataset;
 use crate::elements::Admit;
 use crate::error::{DataError, Result};
+use crate::options::ReadOptions;
 use crate::storage::Storage;
 use crate::stores::{TargetStore, WeightStore};
 use ndarray::{Array, Array1, Dimension, Ix1, Ix2};
@@ -61,24 +62,24 @@ pub(crate) trait NamedArrays {
 pub(crate) fn dataset<T: Element>(
     file: &mut impl NamedArrays,
     labels: Option<Array1<i64>>,
-    storage: Storage,
-    limit: Option<usize>,
+    options: &ReadOptions,
 ) -> Result<Dataset<T>> {
     let features = file.require("X", &axes_of::<Ix2>())?;
     let samples = features.rows();
-    let features = features.features(storage, limit)?;
+    let features = features.features(options.storage, options.limit)?;
     let targets = match (labels, file.has("y"), file.has("Y")) {
         (Some(labels), _, _) => TargetStore::Labels(labels),
         (None, true, true) => return Err(file.refuse("y and Y", "one of the two", "both")),
         (None, true, false) => TargetStore::Labels(file.open("y")?.integers()?),
         (None, false, true) => TargetStore::Soft(file.numbers::<T, Ix2>("Y", Admit::Finite)?),
+        (None, false, false) if options.unlabelled.is_some() => TargetStore::None,
         (None, false, false) => {
             return Err(file.refuse("y or Y", "labels or soft targets", &file.inventory()));
         }
     };
     let mut dataset = Dataset::new(file.origin(), features, targets);
     if file.has("W") {
-        dataset.weights = Some(file.open("W")?.weights(storage)?);
+        dataset.weights = Some(file.open("W")?.weights(options.storage)?);
     }
     dataset.bias = file.optional::<T, Ix1>("b", Admit::FiniteOrMask)?;
     dataset.class_weights = file.optional::<T, Ix1>("class_weight", Admit::Finite)?;

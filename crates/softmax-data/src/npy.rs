@@ -6,7 +6,7 @@ use crate::dataset::Dataset;
 use crate::elements::{ElementType, Order};
 use crate::error::{DataError, Result};
 use crate::mapped::MappedFile;
-use crate::storage::Storage;
+use crate::options::ReadOptions;
 use crate::stores::TargetStore;
 use ndarray::Array1;
 use softmax_core::{Element, ndarray};
@@ -21,15 +21,18 @@ const LONGEST_HEADER: usize = 4096;
 pub(crate) fn read_npy<T: Element>(
     path: &Path,
     labels: Option<Array1<i64>>,
-    storage: Storage,
-    limit: Option<usize>,
+    options: &ReadOptions,
 ) -> Result<Dataset<T>> {
     let features = open(path)?;
     let samples = features.rows();
-    let features = features.features(storage, limit)?;
+    let features = features.features(options.storage, options.limit)?;
     let origin = path.display().to_string();
-    let Some(labels) = labels else { return Err(DataError::NoLabels { origin, beside: None }) };
-    Dataset::new(origin, features, TargetStore::Labels(labels)).of_samples(samples)
+    let targets = match labels {
+        Some(labels) => TargetStore::Labels(labels),
+        None if options.unlabelled.is_some() => TargetStore::None,
+        None => return Err(DataError::NoLabels { origin, beside: None }),
+    };
+    Dataset::new(origin, features, targets).of_samples(samples)
 }
 
 /// y (N).

@@ -71,6 +71,18 @@ impl NpzFile {
     }
 }
 
+impl NpzFile {
+    /// The bytes of a small array's file, header and all.
+    pub(crate) fn bytes(&mut self, name: &str) -> Result<Vec<u8>> {
+        const MOST: u64 = 4096;
+        let path = self.path.clone();
+        let mut bytes = Vec::new();
+        let read = self.entry(name)?.take(MOST).read_to_end(&mut bytes);
+        read.map_err(|source| DataError::Io { path, source })?;
+        Ok(bytes)
+    }
+}
+
 impl NamedArrays for NpzFile {
     fn origin(&self) -> String {
         self.path.display().to_string()

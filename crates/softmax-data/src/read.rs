@@ -9,28 +9,15 @@ use crate::idx::{labels_beside, read_idx, read_idx_labels};
 use crate::named::{dataset, weights};
 use crate::npy::{read_npy, read_npy_labels};
 use crate::npz::NpzFile;
+use crate::options::ReadOptions;
 use crate::safetensors::SafetensorsFile;
+use crate::scipy::{self, is_scipy};
 use crate::storage::Storage;
 use crate::stores::{TargetStore, WeightStore};
 use crate::svmlight::read_svmlight;
 use ndarray::Array1;
 use softmax_core::{Element, ndarray};
 use std::path::{Path, PathBuf};
-
-/// How a file is to be read.
-#[derive(Clone, Debug, Default)]
-pub struct ReadOptions {
-    /// The format, where the file's name does not tell.
-    pub format: Option<Format>,
-    /// Where the labels are, if they are in another file: `.npy`, or IDX.
-    pub labels: Option<PathBuf>,
-    /// A table's column of labels: its name, or its place from 0, or from the end if negative.
-    pub label_column: Option<String>,
-    /// The first so many samples.
-    pub limit: Option<usize>,
-    /// Whether numbers of half precision stay what they are.
-    pub storage: Storage,
-}
 
 /// Reads a data set.
 ///
@@ -47,16 +34,16 @@ pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>
     let format = options.format.or_else(|| Format::of_name(path));
     let format = format.ok_or_else(|| DataError::UnknownFormat { path: path.to_owned() })?;
     let labels = options.labels.as_deref().map(read_labels).transpose()?;
-    let ReadOptions { storage, limit, .. } = *options;
+    let limit = options.limit;
     // Labels in another file stand in for those that this one has, or need not have.
     let dataset = match format {
-        Format::Npz => dataset(&mut NpzFile::open(path)?, labels, storage, limit)?,
-        Format::Npy => read_npy(path, labels, storage, limit)?,
-        Format::Csv => read_csv(path, options.label_column.as_deref(), labels, limit)?,
-        Format::Idx => read_idx(path, labels, limit)?,
+        Format::Npz => read_npz(path, labels, options)?,
+        Format::Npy => read_npy(path, labels, options)?,
+        Format::Csv => read_csv(path, labels, options)?,
+        Format::Idx => read_idx(path, labels, options)?,
         Format::Cifar10 => with_labels(read_cifar(path, limit)?, labels),
         Format::Svmlight => with_labels(read_svmlight(path, limit)?, labels),
-        Format::Safetensors => dataset(&mut SafetensorsFile::open(path)?, labels, storage, limit)?,
+        Format::Safetensors => dataset(&mut SafetensorsFile::open(path)?, labels, options)?,
     };
     Ok(match limit {
         None => dataset,
@@ -77,6 +64,20 @@ pub fn files(path: &Path, options: &ReadOptions) -> Vec<PathBuf> {
         _ => {}
     }
     files
+}
+
+/// An archive of a data set, or SciPy's of a sparse matrix.
+fn read_npz<T: Element>(
+    path: &Path,
+    labels: Option<Array1<i64>>,
+    options: &ReadOptions,
+) -> Result<Dataset<T>> {
+    let mut file = NpzFile::open(path)?;
+    if is_scipy(&file) {
+        scipy::dataset(&mut file, labels, options)
+    } else {
+        dataset(&mut file, labels, options)
+    }
 }
 
 fn with_labels<T>(dataset: Dataset<T>, labels: Option<Array1<i64>>) -> Dataset<T> {

@@ -2,8 +2,7 @@
 
 use crate::error::{DataError, Result};
 use flate2::read::MultiGzDecoder;
-use ndarray::Array2;
-use softmax_core::{Element, ndarray};
+
 use std::collections::TryReserveError;
 use std::fs::{File, Metadata};
 #[cfg(unix)]
@@ -109,18 +108,6 @@ impl<R: Read> Read for Bounded<R> {
 pub(crate) fn reserve<E>(path: &Path, entries: &mut Vec<E>, more: usize) -> Result<()> {
     let io = |error: TryReserveError| DataError::Io { path: path.to_owned(), source: error.into() };
     entries.try_reserve(more).map_err(io)
-}
-
-/// So many zeros, as the dense form of what a file has few entries of.
-pub(crate) fn zeros<T: Element>(path: &Path, rows: usize, columns: usize) -> Result<Array2<T>> {
-    let mut entries = Vec::new();
-    reserve(path, &mut entries, rows.saturating_mul(columns))?;
-    entries.resize(rows.saturating_mul(columns), T::zero());
-    Array2::from_shape_vec((rows, columns), entries).map_err(|error| DataError::File {
-        path: path.to_owned(),
-        expected: "a matrix",
-        found: error.to_string(),
-    })
 }
 
 /// The error of a file that ended, or could not be read, before what was expected of it.

@@ -104,6 +104,8 @@ pub enum TargetStore<T> {
     Labels(Array1<i64>),
     /// Target masses (N×C).
     Soft(Array2<T>),
+    /// None: samples that are to be classified.
+    None,
 }
 
 impl<T: Element> TargetStore<T> {
@@ -112,6 +114,7 @@ impl<T: Element> TargetStore<T> {
         match self {
             TargetStore::Labels(labels) => labels.view().into(),
             TargetStore::Soft(soft) => soft.view().into(),
+            TargetStore::None => Targets::None,
         }
     }
 }

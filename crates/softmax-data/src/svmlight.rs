@@ -1,19 +1,15 @@
-//! svmlight, which libsvm shares: `label index:value …`, the indices from 1, what is absent 0.
+//! svmlight, which libsvm shares: `label index:value …`, the indices from 1, what is absent 0. The features stay sparse.
 //! <https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/>
 
 use crate::dataset::Dataset;
 use crate::elements::whole;
 use crate::error::{DataError, Place, Result};
-use crate::source::{cut_short, open, reserve, zeros};
-use crate::stores::TargetStore;
+use crate::source::{cut_short, open, reserve};
+use crate::stores::{FeatureStore, TargetStore};
 use ndarray::Array1;
-use softmax_core::{Element, ndarray};
+use softmax_core::{Element, OwnedCsr, ndarray};
 use std::io::{BufRead, Read};
 use std::path::Path;
-
-/// The dense matrix may take this many times the bytes of the file, and 64 MiB in any case.
-const MOST_EXPANSION: u64 = 500;
-const ALWAYS_FREE: u64 = 64 << 20;
 
 /// An index that a row has more than once.
 fn repeated<T>(row: &[(u32, u32, T)]) -> Option<u32> {
@@ -29,12 +25,12 @@ fn repeated<T>(row: &[(u32, u32, T)]) -> Option<u32> {
 /// A line of so many bytes has millions of entries.
 const LONGEST_LINE: u64 = 32 << 20;
 
-/// Where no index is 0 they begin with 1. Labels −1 and 1, and no others, are the classes 0 and 1.
+/// Where no index is 0 they begin with 1. Labels −1 and 1, and no others, are the classes 0 and 1, and keep their names.
 pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Result<Dataset<T>> {
     let mut entries: Vec<(u32, u32, T)> = Vec::new();
     let mut labels: Vec<i64> = Vec::new();
     let mut reader = open(path)?.reader;
-    let (mut line, mut number, mut bytes) = (String::new(), 0, 0u64);
+    let (mut line, mut number) = (String::new(), 0);
     while limit.is_none_or(|limit| labels.len() < limit) {
         line.clear();
         number += 1;
@@ -46,7 +42,6 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
         if length == 0 {
             break;
         }
-        bytes += length as u64;
         if length as u64 == LONGEST_LINE && !line.ends_with('\n') {
             let (origin, place) = (path.display().to_string(), Place::Line(number));
             let expected = format!("lines of less than {LONGEST_LINE} bytes");
@@ -94,20 +89,20 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
     }
     let base = if entries.iter().any(|&(_, index, _)| index == 0) { 0 } else { 1 };
     let (n, d) = (labels.len(), entries.iter().map(|e| e.1 as usize + 1 - base).max().unwrap_or(0));
-    let dense = (n as u64).saturating_mul(d as u64).saturating_mul(size_of::<T>() as u64);
-    if dense > ALWAYS_FREE.max(bytes.saturating_mul(MOST_EXPANSION)) {
-        return Err(DataError::File {
-            path: path.to_owned(),
-            expected: "a matrix that is not too sparse to be held dense",
-            found: format!("found {n} rows of {d} features in {bytes} bytes"),
-        });
-    }
-    let mut features = zeros(path, n, d)?;
-    for (row, index, value) in entries {
-        features[[row as usize, index as usize - base]] = value;
-    }
+    entries.sort_by_key(|&(row, index, _)| (row, index));
+    let mut pointers = vec![0; n + 1];
+    entries.iter().for_each(|&(row, ..)| pointers[row as usize + 1] += 1);
+    (0..n).for_each(|row| pointers[row + 1] += pointers[row]);
+    let columns = entries.iter().map(|&(_, index, _)| index - base as u32).collect();
+    let values = entries.iter().map(|&(.., value)| value).collect();
+    let origin = path.display().to_string();
+    let features = OwnedCsr::new((n, d), pointers, columns, values)
+        .map_err(|source| DataError::Problem { origin: origin.clone(), source })?;
+    let mut class_names = None;
     if labels.contains(&-1) && labels.iter().all(|&label| matches!(label, -1 | 1)) {
         labels.iter_mut().for_each(|label| *label = i64::from(*label > 0));
+        class_names = Some(vec!["-1".to_owned(), "1".to_owned()]);
     }
-    Ok(Dataset::new(path.display().to_string(), features, TargetStore::Labels(Array1::from(labels))))
+    let targets = TargetStore::Labels(Array1::from(labels));
+    Ok(Dataset { class_names, ..Dataset::new(origin, FeatureStore::Csr(features), targets) })
 }
