@@ -1,0 +1,161 @@
+//! The loss as a function of the parameters alone: W and b in one array, b as a last row.
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice};
+use softmax::{Element, Outputs, Problem, Result, SoftmaxBackend, ndarray};
+
+/// What the loss is a function of: parameters ((D+1)×C with a bias, else D×C) of one problem.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a, T> {
+    pub(crate) problem: &'a Problem<'a, T>,
+    pub(crate) has_bias: bool,
+}
+
+impl<'a, T: Element> Ground<'a, T> {
+    /// The problem's samples under these parameters.
+    pub(crate) fn problem_at<'b>(&self, parameters: &'b Array2<T>) -> Result<Problem<'b, T>>
+    where
+        'a: 'b,
+    {
+        let (weights, bias) = split(parameters, self.has_bias);
+        self.problem.with_parameters(weights, bias)
+    }
+
+    /// Rows and columns of parameters.
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        (self.problem.n_features() + usize::from(self.has_bias), self.problem.n_classes())
+    }
+
+    /// λ, as it is for a row of the parameters.
+    pub(crate) fn penalty(&self, row: usize) -> f64 {
+        if row < self.problem.n_features() { self.problem.objective().l2 } else { 0.0 }
+    }
+}
+
+/// The loss over parameters, by one backend.
+pub(crate) struct Landscape<'a, T: Element> {
+    backend: &'a mut dyn SoftmaxBackend<T>,
+    ground: Ground<'a, T>,
+    /// How often loss and gradient were computed, and products with the Hessian.
+    pub(crate) evaluations: usize,
+}
+
+/// Parameters, and what is known there.
+#[derive(Clone, Debug)]
+pub(crate) struct Point<T> {
+    pub(crate) parameters: Array2<T>,
+    pub(crate) loss: f64,
+    pub(crate) gradient: Array2<T>,
+}
+
+impl<T: Element> Point<T> {
+    /// Whether loss and gradient are numbers.
+    pub(crate) fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.gradient_max().is_finite()
+    }
+
+    pub(crate) fn gradient_max(&self) -> f64 {
+        crate::vectors::largest(entries(&self.gradient))
+    }
+}
+
+/// The entries of an array that is made here, which is contiguous.
+pub(crate) fn entries<T>(array: &Array2<T>) -> &[T] {
+    array.as_slice().expect("an array in standard order")
+}
+
+/// The same, to change them.
+pub(crate) fn entries_mut<T>(array: &mut Array2<T>) -> &mut [T] {
+    array.as_slice_mut().expect("an array in standard order")
+}
+
+impl<'a, T: Element> Landscape<'a, T> {
+    pub(crate) fn new(
+        backend: &'a mut dyn SoftmaxBackend<T>,
+        problem: &'a Problem<'a, T>,
+        has_bias: bool,
+    ) -> Self {
+        Landscape { backend, ground: Ground { problem, has_bias }, evaluations: 0 }
+    }
+
+    pub(crate) fn ground(&self) -> Ground<'a, T> {
+        self.ground
+    }
+
+    pub(crate) fn backend(&mut self) -> &mut dyn SoftmaxBackend<T> {
+        self.backend
+    }
+
+    /// The problem's own W and b, b as zeros where it has none.
+    pub(crate) fn start(&self) -> Array2<T> {
+        let mut start = Array2::zeros(self.ground.shape());
+        let d = self.ground.problem.n_features();
+        start.slice_axis_mut(Axis(0), Slice::from(..d)).assign(&self.ground.problem.weights().to_dense());
+        if let Some(bias) = self.ground.problem.bias().filter(|_| self.ground.has_bias) {
+            start.row_mut(d).assign(&bias);
+        }
+        start
+    }
+
+    /// A point at these parameters, where nothing is known yet.
+    pub(crate) fn point(&self, parameters: Array2<T>) -> Point<T> {
+        Point { gradient: Array2::zeros(parameters.dim()), parameters, loss: f64::NAN }
+    }
+
+    /// Loss and gradient at the point's parameters.
+    pub(crate) fn evaluate(&mut self, point: &mut Point<T>) -> Result<()> {
+        self.evaluations += 1;
+        let (weights, bias) = split(&point.parameters, self.ground.has_bias);
+        let problem = self.ground.problem.with_parameters(weights, bias)?;
+        let (dw, db) = point.gradient.view_mut().split_at(Axis(0), self.ground.problem.n_features());
+        let mut outputs = Outputs {
+            weights_gradient: Some(dw),
+            bias_gradient: db.into_shape_with_order(self.ground.problem.n_classes()).ok(),
+            ..Outputs::default()
+        };
+        point.loss = self.backend.evaluate(&problem, &mut outputs)?.loss;
+        Ok(())
+    }
+}
+
+impl<T: Element> Landscape<'_, T> {
+    /// Whether the backend has second derivatives.
+    pub(crate) fn has_hessian(&mut self) -> bool {
+        self.backend.hessian().is_some()
+    }
+
+    /// H·direction at these parameters. Zeros of a backend without second derivatives.
+    pub(crate) fn hessian_product(
+        &mut self,
+        parameters: &Array2<T>,
+        direction: &Array2<T>,
+        product: &mut Array2<T>,
+    ) -> Result<()> {
+        self.evaluations += 1;
+        let (weights, bias) = split(parameters, self.ground.has_bias);
+        let problem = self.ground.problem.with_parameters(weights, bias)?;
+        let Some(hessian) = self.backend.hessian() else {
+            product.fill(T::zero());
+            return Ok(());
+        };
+        let (of_weights, of_bias) = product.view_mut().split_at(Axis(0), self.ground.problem.n_features());
+        match (
+            split(direction, self.ground.has_bias),
+            of_bias.into_shape_with_order(self.ground.problem.n_classes()),
+        ) {
+            ((weights, Some(bias)), Ok(of_bias)) => {
+                hessian.hessian_vector_product_with_bias(&problem, (weights, bias), (of_weights, of_bias))
+            }
+            ((weights, _), _) => hessian.hessian_vector_product(&problem, weights, of_weights),
+        }
+    }
+}
+
+/// W and b.
+pub(crate) fn split<T>(
+    parameters: &Array2<T>,
+    has_bias: bool,
+) -> (ArrayView2<'_, T>, Option<ArrayView1<'_, T>>) {
+    let features = parameters.nrows() - usize::from(has_bias);
+    let bias = has_bias.then(|| parameters.row(features));
+    (parameters.slice_axis(Axis(0), Slice::from(..features)), bias)
+}

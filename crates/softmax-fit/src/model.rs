@@ -1,0 +1,168 @@
+use crate::error::{FitError, Result};
+use crate::probabilities::log_probabilities;
+use ndarray::{Array1, Array2};
+use softmax::{BackendElement, Features, Objective, Outputs, Problem, SoftmaxBackend, Targets, ndarray};
+use softmax_data::{Dataset, FeatureStore, Standardization, TargetStore};
+
+/// A trained classifier: a sample's class is the one with the largest X·W + b.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model<T> {
+    /// W (D×C).
+    pub weights: Array2<T>,
+    /// b (C).
+    pub bias: Option<Array1<T>>,
+    /// The options that it was trained with; of them temperature and softcap are part of its probabilities.
+    pub objective: Objective,
+    /// What the classes are called, if not by their numbers.
+    pub class_names: Option<Vec<String>>,
+    /// What is done to features first.
+    pub standardization: Option<Standardization>,
+}
+
+/// The best classes of each sample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Top<T> {
+    /// The classes (N×K), the most probable first.
+    pub classes: Array2<usize>,
+    /// Their log p (N×K).
+    pub log_probabilities: Array2<T>,
+}
+
+impl<T: BackendElement> Model<T> {
+    /// The class of each sample (N).
+    ///
+    /// # Errors
+    /// [`FitError::Features`] where there are other features than the model has, and [`FitError::Scores`] where scores
+    /// are past what the element type holds.
+    pub fn predict(&self, dataset: &Dataset<T>) -> Result<Array1<usize>> {
+        self.evaluate(dataset, |backend, problem| {
+            let mut predicted = Array1::zeros(problem.n_samples());
+            let outputs = Outputs { predicted: Some(predicted.view_mut()), ..Outputs::default() };
+            scored(backend, problem, outputs, &dataset.origin)?;
+            Ok(predicted)
+        })
+    }
+
+    /// The K most probable classes of each sample, K being at most C.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and for a K above C.
+    pub fn top(&self, dataset: &Dataset<T>, k: usize) -> Result<Top<T>> {
+        self.evaluate(dataset, |backend, problem| {
+            let shape = (problem.n_samples(), k);
+            let (mut classes, mut log_probabilities) = (Array2::zeros(shape), Array2::zeros(shape));
+            let outputs = Outputs {
+                top_classes: Some(classes.view_mut()),
+                top_log_prob: Some(log_probabilities.view_mut()),
+                ..Outputs::default()
+            };
+            scored(backend, problem, outputs, &dataset.origin)?;
+            Ok(Top { classes, log_probabilities })
+        })
+    }
+
+    /// log p of every class (N×C).
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn log_probabilities(&self, dataset: &Dataset<T>) -> Result<Array2<T>> {
+        self.evaluate(dataset, |backend, problem| {
+            scored(backend, problem, Outputs::default(), &dataset.origin)?;
+            Ok(log_probabilities(backend, problem)?)
+        })
+    }
+
+    /// The accuracy: which part of the labelled samples has its label as predicted class. NaN where there are none.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and [`FitError::Class`] for a label that is no class of the model.
+    pub fn score(&self, dataset: &Dataset<T>) -> Result<f64> {
+        let labels = self.labels(dataset)?;
+        let predicted = self.predict(dataset)?;
+        let known =
+            labels.iter().zip(&predicted).filter_map(|(label, predicted)| Some((*label)?.eq(predicted)));
+        let (mut right, mut all) = (0, 0);
+        known.for_each(|is_right| {
+            right += usize::from(is_right);
+            all += 1;
+        });
+        Ok(f64::from(right as u32) / f64::from(all))
+    }
+
+    /// What a class is called.
+    pub fn class_name(&self, class: usize) -> String {
+        let name = self.class_names.as_ref().and_then(|names| names.get(class));
+        name.cloned().unwrap_or_else(|| class.to_string())
+    }
+
+    /// The labels of a data set as the model's classes, by their names where there are names. `None` of a sample that is
+    /// ignored; no labels at all where targets are none.
+    ///
+    /// # Errors
+    /// [`FitError::Class`].
+    pub fn labels(&self, dataset: &Dataset<T>) -> Result<Vec<Option<usize>>> {
+        let TargetStore::Labels(labels) = &dataset.targets else { return Ok(Vec::new()) };
+        let ignored = self.objective.ignore_index;
+        let class_of = |label: i64| -> Result<usize> {
+            let theirs = usize::try_from(label).ok();
+            let name = theirs.and_then(|y| dataset.class_names.as_ref()?.get(y));
+            let found = match (&self.class_names, name) {
+                (Some(ours), Some(name)) => ours.iter().position(|class| class == name),
+                (Some(ours), None) => ours.iter().position(|class| *class == label.to_string()),
+                (None, Some(_)) => None,
+                (None, None) => theirs.filter(|&y| y < self.weights.ncols()),
+            };
+            found.ok_or_else(|| FitError::Class {
+                whose: dataset.origin.clone(),
+                found: name.cloned().unwrap_or_else(|| label.to_string()),
+            })
+        };
+        let label = |&y: &i64| if Some(y) == ignored { Ok(None) } else { class_of(y).map(Some) };
+        labels.iter().map(label).collect()
+    }
+
+    /// Makes the problem of the data without targets, and hands it to `fused`, with the storage that the data has.
+    fn evaluate<R>(
+        &self,
+        dataset: &Dataset<T>,
+        ask: impl FnOnce(&mut dyn SoftmaxBackend<T>, &Problem<'_, T>) -> Result<R>,
+    ) -> Result<R> {
+        let standardized = self.standardization.as_ref().map(|standardization| {
+            let mut features = dataset.features.view().to_dense().into_owned();
+            standardization.apply(&mut features);
+            FeatureStore::Dense(features)
+        });
+        let (expected, (_, found)) = (self.weights.nrows(), dataset.features.dim());
+        if expected != found {
+            return Err(FitError::Features { whose: dataset.origin.clone(), expected, found });
+        }
+        let features: Features<'_, T> = standardized.as_ref().unwrap_or(&dataset.features).view();
+        let Objective { temperature, softcap, .. } = self.objective;
+        let problem = Problem::builder(features, self.weights.view(), Targets::None)
+            .bias(self.bias.as_ref().map(|bias| bias.view()))
+            .objective(Objective { temperature, softcap, ..Objective::default() })
+            .build()?;
+        ask(&mut *fused(), &problem)
+    }
+}
+
+/// Computes the outputs, and refuses samples whose scores are not finite.
+fn scored<T: BackendElement>(
+    backend: &mut dyn SoftmaxBackend<T>,
+    problem: &Problem<'_, T>,
+    outputs: Outputs<'_, T>,
+    whose: &str,
+) -> Result<()> {
+    let mut lse = Array1::zeros(problem.n_samples());
+    let mut outputs = Outputs { log_sum_exp: Some(lse.view_mut()), ..outputs };
+    backend.evaluate(problem, &mut outputs)?;
+    match lse.iter().position(|lse: &T| !lse.is_finite()) {
+        None => Ok(()),
+        Some(sample) => Err(FitError::Scores { whose: whose.to_owned(), dtype: T::DTYPE, sample }),
+    }
+}
+
+/// The backend that models are trained and used with by default.
+pub(crate) fn fused<T: BackendElement>() -> Box<dyn SoftmaxBackend<T>> {
+    softmax::backend("fused").expect("the feature of this backend is on")
+}

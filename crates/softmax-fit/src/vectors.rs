@@ -1,0 +1,68 @@
+//! Sums over long vectors. Each is of chunks of a fixed length, and of their sums in order: its bits do not depend on the
+//! number of threads.
+
+use rayon::prelude::*;
+use softmax::Element;
+
+/// Elements of a chunk; a vector of one chunk stays with its thread.
+const CHUNK: usize = 1 << 14;
+/// Sums that go on side by side within a chunk, so that they fill vector registers.
+const LANES: usize = 16;
+
+/// Σ a·b in f64.
+pub(crate) fn dot<A: Element, B: Element>(a: &[A], b: &[B]) -> f64 {
+    debug_assert_eq!(a.len(), b.len());
+    if a.len() <= CHUNK {
+        return dot_of_chunk(a, b);
+    }
+    let parts: Vec<f64> =
+        a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK)).map(|(a, b)| dot_of_chunk(a, b)).collect();
+    parts.iter().sum()
+}
+
+fn dot_of_chunk<A: Element, B: Element>(a: &[A], b: &[B]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let (mut a, mut b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    for (a, b) in a.by_ref().zip(b.by_ref()) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane].widen() * b[lane].widen();
+        }
+    }
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a.widen() * b.widen()).sum();
+    sums.iter().sum::<f64>() + rest
+}
+
+/// to += factor·from.
+pub(crate) fn add_scaled<A: Element, B: Element>(to: &mut [A], factor: f64, from: &[B]) {
+    combine(to, from, |to, from| A::narrow(to.widen() + factor * from.widen()));
+}
+
+/// to = f(to, from), entry by entry.
+pub(crate) fn combine<A: Element, B: Element>(to: &mut [A], from: &[B], f: impl Fn(A, B) -> A + Sync) {
+    debug_assert_eq!(to.len(), from.len());
+    let of_chunk =
+        |to: &mut [A], from: &[B]| to.iter_mut().zip(from).for_each(|(to, &from)| *to = f(*to, from));
+    if to.len() <= CHUNK {
+        return of_chunk(to, from);
+    }
+    to.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK)).for_each(|(to, from)| of_chunk(to, from));
+}
+
+/// The largest |a|; NaN where there is one.
+pub(crate) fn largest<A: Element>(a: &[A]) -> f64 {
+    let of_chunk = |a: &[A]| {
+        a.iter().fold(0.0, |most: f64, x| {
+            let x = x.widen().abs();
+            if x > most || x.is_nan() { x } else { most }
+        })
+    };
+    if a.len() <= CHUNK {
+        return of_chunk(a);
+    }
+    let parts: Vec<f64> = a.par_chunks(CHUNK).map(of_chunk).collect();
+    of_chunk_of(&parts)
+}
+
+fn of_chunk_of(parts: &[f64]) -> f64 {
+    parts.iter().fold(0.0, |most: f64, &x| if x > most || x.is_nan() { x } else { most })
+}
