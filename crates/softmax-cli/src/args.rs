@@ -1,12 +1,14 @@
 //! The command line, as the contract has it.
 
+use crate::data_args::DataArgs;
+use crate::fit_args::{FitArgs, PredictArgs};
 use crate::flags::of_option;
 use crate::style::Color;
 use crate::values::{self, parse_count, parse_minutes, parse_seconds, parse_threads, parse_tolerance};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use softmax::{Dtype, Level, Objective, Reduction};
-use softmax_data::{Format as DataFormat, Storage};
+use softmax_data::Storage;
 use softmax_external::Launch;
 use softmax_record::Shape;
 use std::path::PathBuf;
@@ -44,6 +46,20 @@ pub(crate) enum Command {
     /// difference of the loss in double-double arithmetic. Exit code 1 if an entry is past the tolerance.
     #[command(after_help = "Example: softmax gradcheck --backend ndarray --samples 10 --dtype f64")]
     Gradcheck(GradcheckArgs),
+    /// Train a classifier: minimise the loss over W and b, and write the model.
+    ///
+    /// Without data it takes the embedded digits. Ctrl-C ends it with the model that it has by then.
+    #[command(
+        after_help = "Example: softmax fit --data train.csv --l2 1e-3 --validation 0.1 --out model.safetensors"
+    )]
+    Fit(FitArgs),
+    /// Classify samples by a model.
+    ///
+    /// The samples may have labels or none; with labels it says how many are right.
+    #[command(
+        after_help = "Example: softmax predict --model model.safetensors --data new.csv --out classes.csv"
+    )]
+    Predict(PredictArgs),
     /// List what this build and this machine can run.
     #[command(after_help = "Example: softmax backends --format json")]
     Backends(BackendsArgs),
@@ -374,25 +390,8 @@ pub(crate) struct BackendsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Problem")]
 pub(crate) struct ProblemArgs {
-    /// Samples: .npz, .npy, .csv, IDX (MNIST), CIFAR-10 batches, svmlight or .safetensors
-    ///
-    /// An .npz or .safetensors has X (N×D) and y (N) or Y (N×C), and optionally W (D×C), b, class_weight and
-    /// sample_weight. A table, an IDX file or svmlight text may be gzipped.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) data: Option<PathBuf>,
-    /// The format, where the file's name does not tell
-    #[arg(long, value_parser = values::format(), value_name = "FORMAT", requires = "data")]
-    pub(crate) data_format: Option<DataFormat>,
-    /// Labels, if they are in another file: .npy or IDX
-    #[arg(long, value_name = "FILE", requires = "data")]
-    pub(crate) labels: Option<PathBuf>,
-    /// A table's column of labels: its name, or its place from 0, or from the end if negative
-    /// [default: one named label, class, target, y or species, else the last]
-    #[arg(long, value_name = "COLUMN", requires = "data", allow_negative_numbers = true)]
-    pub(crate) label_column: Option<String>,
-    /// The first samples only
-    #[arg(long, value_name = "N", value_parser = parse_count)]
-    pub(crate) limit: Option<usize>,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
     /// Give each feature mean 0 and standard deviation 1
     #[arg(long)]
     pub(crate) standardize: bool,
@@ -411,9 +410,6 @@ pub(crate) struct ProblemArgs {
     /// The element type [default: f32]
     #[arg(long, value_parser = values::dtype(), default_value = "f32", hide_default_value = true)]
     pub(crate) dtype: Dtype,
-    /// Whether f16 and bf16 of .npz, .npy and .safetensors stay what they are, for backends that take them
-    #[arg(long, value_parser = values::storage(), default_value = "keep", requires = "data")]
-    pub(crate) storage: Storage,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,8 @@
 //! Files that are written: each in a folder that is there, none of them one that is read, and no two of them one.
 
-use crate::args::{BenchArgs, CompareArgs, EvalArgs, ProblemArgs};
+use crate::args::{BenchArgs, CompareArgs, EvalArgs};
+use crate::data_args::DataArgs;
+use crate::fit_args::{FitArgs, PredictArgs, Validation};
 use anyhow::Context;
 use softmax_data::{ReadOptions, check_destination, files, is_same_file};
 use std::path::{Path, PathBuf};
@@ -12,7 +14,25 @@ pub(crate) fn check_compare(args: &CompareArgs) -> anyhow::Result<()> {
     let outputs = [("--output", &args.output), ("--plot", &args.plot)];
     let outputs: Vec<Named<'_>> =
         outputs.into_iter().filter_map(|(flag, path)| Some((flag, path.as_deref()?))).collect();
-    check(&inputs(&args.problem), &outputs)
+    let mut inputs = inputs(&args.problem.data);
+    inputs.extend(args.problem.weights.iter().map(|path| ("--weights", path.clone())));
+    check(&inputs, &outputs)
+}
+
+pub(crate) fn check_fit(args: &FitArgs) -> anyhow::Result<()> {
+    let mut inputs = inputs(&args.data);
+    if let Some(Validation::File(path)) = &args.validation {
+        inputs.push(("--validation", path.clone()));
+    }
+    let plot = args.plot.as_deref().map(|path| ("--plot", path));
+    let outputs: Vec<Named<'_>> = [("--out", args.out.as_path())].into_iter().chain(plot).collect();
+    check(&inputs, &outputs)
+}
+
+pub(crate) fn check_predict(args: &PredictArgs) -> anyhow::Result<()> {
+    let mut inputs = inputs(&args.data);
+    inputs.push(("--model", args.model.clone()));
+    check(&inputs, &[("--out", &args.out)])
 }
 
 pub(crate) fn check_eval(args: &EvalArgs) -> anyhow::Result<()> {
@@ -23,15 +43,14 @@ pub(crate) fn check_bench(args: &BenchArgs) -> anyhow::Result<()> {
     check(&[], &[("--output", &args.output)])
 }
 
-/// The files that a problem is read from.
-fn inputs(args: &ProblemArgs) -> Vec<(&'static str, PathBuf)> {
+/// The files that samples are read from.
+fn inputs(args: &DataArgs) -> Vec<(&'static str, PathBuf)> {
     let mut inputs = Vec::new();
     if let Some(path) = &args.data {
         let options = ReadOptions { format: args.data_format, ..ReadOptions::default() };
         inputs.extend(files(path, &options).into_iter().map(|path| ("--data", path)));
     }
     inputs.extend(args.labels.iter().map(|path| ("--labels", path.clone())));
-    inputs.extend(args.weights.iter().map(|path| ("--weights", path.clone())));
     inputs
 }
 

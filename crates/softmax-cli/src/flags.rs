@@ -3,6 +3,7 @@
 use anyhow::anyhow;
 use softmax::{Dtype, Entry, Level, OptionName};
 use softmax_data::{DataError, Format, ReadOptions, printable, shown};
+use softmax_fit::FitError;
 use std::path::Path;
 
 /// Refuses `--simd` where no backend takes it.
@@ -37,6 +38,16 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
             )
         }
         DataError::Range { dtype: Dtype::F32, .. } => anyhow!("{error}; --dtype f64 holds it"),
+        other => other.into(),
+    }
+}
+
+/// What keeps a fit or a prediction from being made.
+pub(crate) fn of_fit(error: FitError) -> anyhow::Error {
+    match error {
+        FitError::Loss(error) => of_option(error),
+        FitError::Data(error) => in_words_of_flags(error),
+        FitError::Solver { .. } => anyhow!("--solver {error}"),
         other => other.into(),
     }
 }

@@ -85,7 +85,7 @@ fn check<T: BackendElement>(
     interrupt::listen();
     let mut backend = entry.make::<T>(Setup { threads, shards: args.passes.shards()?, ..Setup::default() });
     if lacking_storage(backend.as_ref(), &source.problem()?).is_some() {
-        source = source.widened();
+        source = source.widened()?;
     }
     let problem = source.problem()?;
 

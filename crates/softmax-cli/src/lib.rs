@@ -7,11 +7,15 @@ mod args;
 mod backends;
 mod bench;
 mod compare;
+mod data_args;
 mod destinations;
 mod eval;
 mod externals;
+mod fit;
+mod fit_args;
 mod flags;
 mod gradcheck;
+mod held_out;
 mod interrupt;
 mod isolated;
 mod json;
@@ -20,6 +24,7 @@ mod machine;
 mod manual;
 mod measure;
 mod memory;
+mod predict;
 mod progress;
 mod search;
 mod side_by_side;
@@ -69,6 +74,8 @@ pub fn run(
         Command::Eval(args) => eval::run(args, registry, out, err),
         Command::Verify(args) => verify::run(args, registry, palette, out),
         Command::Gradcheck(args) => gradcheck::run(args, registry, palette, out),
+        Command::Fit(args) => fit::run(args, registry, out, err),
+        Command::Predict(args) => predict::run(args, out, err),
         Command::Backends(args) => backends::run(args, registry, palette, out),
         Command::Bench(args) => bench::run(args, &words, registry, palette, out),
         Command::Completions(args) => manual::completions(args, out),

@@ -18,6 +18,17 @@ pub(crate) fn check_problem<T>(whose: &str, shape: Shape) -> anyhow::Result<()> 
     })
 }
 
+/// Refuses a fit whose parameters, in as many arrays as a solver has of them, this machine has no memory for.
+pub(crate) fn check_fit<T>(whose: &str, d: usize, c: usize) -> anyhow::Result<()> {
+    // Ten pairs of steps and changes, points, directions, and some of them in f64.
+    const ARRAYS: f64 = 32.0;
+    check(ARRAYS * product(d.saturating_add(1), c) * size_of::<T>() as f64).map_err(|room| {
+        anyhow::anyhow!(
+            "{whose}: expected a model that can be fitted in memory, but {d}×{c} weights take {room}"
+        )
+    })
+}
+
 /// Refuses a call whose outputs, with so many of the best classes, or what the backend holds beside them, this machine has no
 /// memory for; with the reason.
 pub(crate) fn check_call<T: BackendElement>(

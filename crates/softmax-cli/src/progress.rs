@@ -27,6 +27,28 @@ impl Progress {
     }
 }
 
+/// What is going on where nobody knows how much is left.
+#[derive(Debug)]
+pub(crate) struct Spinner(ProgressBar);
+
+impl Spinner {
+    pub(crate) fn new() -> Self {
+        Spinner(ProgressBar::new_spinner())
+    }
+
+    /// What is being done.
+    pub(crate) fn say(&self, what: String) {
+        self.0.set_message(what);
+        self.0.tick();
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();

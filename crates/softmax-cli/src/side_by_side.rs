@@ -45,7 +45,7 @@ pub(crate) fn compare<T: BackendElement>(
         let (n, d) = source.dataset.features.dim();
         check_problem::<T>(&source.dataset.origin, Shape { n, d, c: 0 })?;
     }
-    let widened = lacking.contains(&true).then(|| source.widened());
+    let widened = lacking.contains(&true).then(|| source.widened()).transpose()?;
     let widened_problem = widened.as_ref().map(Source::problem).transpose()?;
 
     // Those that failed stand before as many of the checked ones.

@@ -1,6 +1,7 @@
 //! Where a command's problem comes from, and what is asked of it.
 
 use crate::args::{ObjectiveArgs, ProblemArgs};
+use crate::data_args::DataArgs;
 use crate::flags::{in_words_of_flags, of_reading};
 use crate::memory::check_problem;
 use softmax::{Backend, BackendElement, Feature, Objective, OutputKind, OutputSet, Problem};
@@ -30,39 +31,29 @@ impl<T: BackendElement> Source<T> {
     /// What the command line says, or the digits.
     pub(crate) fn load(args: &ProblemArgs, objective: &ObjectiveArgs) -> anyhow::Result<Self> {
         let objective = objective.objective()?;
-        let mut dataset = match (&args.data, args.synthetic) {
-            (Some(path), _) => {
-                let options = ReadOptions {
-                    format: args.data_format,
-                    labels: args.labels.clone(),
-                    label_column: args.label_column.clone(),
-                    limit: args.limit,
-                    storage: args.storage,
-                };
-                read(path, &options).map_err(|error| of_reading(error, path, &options))?
-            }
-            (None, Some(shape)) => {
+        let mut dataset = match args.synthetic {
+            Some(shape) => {
                 check_problem::<T>("--synthetic", shape)?;
-                synthetic(shape.n, shape.d, shape.c, args.seed)
+                let dataset = synthetic(shape.n, shape.d, shape.c, args.seed);
+                match args.data.limit {
+                    Some(limit) => dataset.limit(limit),
+                    None => dataset,
+                }
             }
-            (None, None) => digits(),
+            None => samples(&args.data, args.data.options())?,
         };
-        if let (None, Some(limit)) = (&args.data, args.limit) {
-            dataset = dataset.limit(limit);
-        }
-        if args.bias_column {
-            let (n, d) = dataset.features.dim();
-            check_problem::<T>(&dataset.origin, Shape { n, d: d.saturating_add(1), c: 0 })?;
+        if args.bias_column || args.standardize {
+            check_dense(&dataset)?;
         }
         dataset =
             dataset.prepare(Preparation { standardize: args.standardize, bias_column: args.bias_column });
         if let Some(path) = &args.weights {
-            let (weights, bias) = read_weights(path, args.storage).map_err(in_words_of_flags)?;
+            let (weights, bias) = read_weights(path, args.data.storage).map_err(in_words_of_flags)?;
             dataset.weights = Some(weights);
             dataset.weights_origin = Some(path.display().to_string());
             dataset.bias = bias.or(dataset.bias);
         }
-        let is_counted = args.data.is_some()
+        let is_counted = args.data.data.is_some()
             && dataset.weights.is_none()
             && dataset.bias.is_none()
             && dataset.class_weights.is_none();
@@ -88,10 +79,28 @@ impl<T: BackendElement> Source<T> {
         self.dataset.problem(self.objective).map_err(in_words_of_flags)
     }
 
-    /// The same problem in dense arrays of the element type.
-    pub(crate) fn widened(&self) -> Self {
-        Source { dataset: self.dataset.clone().widened(), ..self.clone() }
+    /// The same problem in dense arrays of the element type, if there is memory for them.
+    pub(crate) fn widened(&self) -> anyhow::Result<Self> {
+        check_dense(&self.dataset)?;
+        Ok(Source { dataset: self.dataset.clone().widened(), ..self.clone() })
     }
+}
+
+/// The file that the command line names, or the digits.
+pub(crate) fn samples<T: BackendElement>(
+    args: &DataArgs,
+    options: ReadOptions,
+) -> anyhow::Result<Dataset<T>> {
+    match &args.data {
+        Some(path) => read(path, &options).map_err(|error| of_reading(error, path, &options)),
+        None => Ok(options.limit.map_or_else(digits, |limit| digits().limit(limit))),
+    }
+}
+
+/// Refuses to make a dense array of features that this machine has no memory for.
+pub(crate) fn check_dense<T: BackendElement>(dataset: &Dataset<T>) -> anyhow::Result<()> {
+    let (n, d) = dataset.features.dim();
+    check_problem::<T>(&dataset.origin, Shape { n, d: d.saturating_add(1), c: 0 })
 }
 
 /// Half-precision or sparse storage of the problem that a backend does not take.
@@ -113,7 +122,7 @@ fn classes_without_samples<T: BackendElement>(dataset: &Dataset<T>, classes: usi
             let found = labels.iter().filter_map(|&y| usize::try_from(y).ok()).filter(|&y| y < classes);
             classes - found.collect::<HashSet<usize>>().len()
         }
-        TargetStore::Soft(_) => 0,
+        TargetStore::Soft(_) | TargetStore::None => 0,
     }
 }
 

@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use softmax::{Dtype, Reduction};
 use softmax_data::{Format, Storage};
+use softmax_fit::Solver;
 use std::error::Error;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -32,6 +33,10 @@ pub(crate) fn storage() -> impl TypedValueParser<Value = Storage> {
     one_of(Storage::ALL.iter().map(|storage| storage.name()))
 }
 
+pub(crate) fn solver() -> impl TypedValueParser<Value = Solver> {
+    one_of(Solver::ALL.iter().map(|solver| solver.name()))
+}
+
 pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|&s| s > 0.0 && Duration::try_from_secs_f64(s).is_ok());
     seconds.ok_or_else(|| "expected a number of seconds above 0, and of a length that ends".to_owned())
@@ -45,6 +50,13 @@ pub(crate) fn parse_minutes(text: &str) -> Result<f64, String> {
 pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|&count: &usize| count > 0);
     count.ok_or_else(|| "expected a number from 1 on".to_owned())
+}
+
+/// A name of a file of predictions, which says what it is by how it ends.
+pub(crate) fn parse_predictions(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is = |wanted: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted));
+    if is("csv") || is("npz") { Ok(path) } else { Err("expected a name in .csv or .npz".to_owned()) }
 }
 
 /// A name of a picture, which is SVG whatever it is called; `/dev/stdout` will do.

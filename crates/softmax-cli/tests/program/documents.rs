@@ -2,6 +2,7 @@
 
 use super::{arrays, save_all, success, words};
 use flate2::{Compression, write::GzEncoder};
+use safetensors::tensor::{Dtype, TensorView, serialize};
 use softmax_external::write_adapters;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -57,6 +58,15 @@ fn folder() -> TempDir {
         file.write_all(&[header, data].concat()).unwrap();
         file.finish().unwrap();
     };
+    fs::write(folder.path().join("flowers.csv"), table(30)).unwrap();
+    fs::write(folder.path().join("words.svm"), "2 1:1 3:0.5\n0 2:1\n1 1:0.25 9:2\n2 3:1\n").unwrap();
+    let halves: Vec<u8> = (0..24).flat_map(|k| half::bf16::from_f32(k as f32 / 8.0).to_le_bytes()).collect();
+    let classes: Vec<u8> = (0..8i64).flat_map(|i| (i % 2).to_le_bytes()).collect();
+    let tensors = [
+        ("X", TensorView::new(Dtype::BF16, vec![8, 3], &halves).unwrap()),
+        ("y", TensorView::new(Dtype::I64, vec![8], &classes).unwrap()),
+    ];
+    fs::write(folder.path().join("embeddings.safetensors"), serialize(tensors, None).unwrap()).unwrap();
     let images: Vec<u8> = (0..40 * 9).map(|k| (k * k % 251) as u8).collect();
     let labels: Vec<u8> = (0..40).map(|k| k % 10).collect();
     gzip("train-images-idx3-ubyte.gz", &[0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 3, 0, 0, 0, 3], &images);
@@ -67,6 +77,13 @@ fn folder() -> TempDir {
     let backend = document.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     fs::write(folder.path().join("my_backend.py"), backend).unwrap();
     folder
+}
+
+/// Rows of two features and the name of a flower.
+fn table(rows: usize) -> String {
+    let flower = |i: usize| ["iris", "rose", "tulip"][i % 3];
+    let row = |i: usize| format!("{},{},{}\n", i % 3 * 2, i % 5, flower(i));
+    "width,length,species\n".to_owned() + &(0..rows).map(row).collect::<String>()
 }
 
 /// A Python with NumPy: the one that `SOFTMAX_PYTHON` names, or `python3`.

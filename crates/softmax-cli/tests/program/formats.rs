@@ -43,7 +43,7 @@ fn problem_of(dtype: &str, args: &str, folder: &Path) -> (u64, u64, u64, f64) {
 }
 
 /// Bytes of IDX: entries are unsigned bytes.
-fn idx(sizes: &[u32], entries: impl IntoIterator<Item = u8>) -> Vec<u8> {
+pub(super) fn idx(sizes: &[u32], entries: impl IntoIterator<Item = u8>) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, sizes.len() as u8];
     sizes.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
     bytes.extend(entries);

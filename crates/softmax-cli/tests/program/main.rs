@@ -4,6 +4,7 @@ mod bits;
 mod destinations;
 mod documents;
 mod external;
+mod fit;
 mod formats;
 mod malformed;
 mod memory;

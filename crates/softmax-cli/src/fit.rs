@@ -1,0 +1,211 @@
+//! `softmax fit`: from samples to a model.
+
+use crate::fit_args::{FitArgs, FitFormat, Validation};
+use crate::flags::{check_simd, in_words_of_flags, of_fit};
+use crate::held_out::HeldOut;
+use crate::json::write_json;
+use crate::memory::check_fit;
+use crate::progress::Spinner;
+use crate::source::{check_dense, lacking_storage, samples};
+use crate::verdict::Verdict;
+use crate::{destinations, interrupt, machine};
+use anyhow::Context;
+use serde::Serialize;
+use softmax::ndarray::Array2;
+use softmax::{BackendElement, Dtype, Registry, Setup, SoftmaxBackend};
+use softmax_data::{Dataset, printable, write_atomically};
+use softmax_fit::{Fit, Fitted, Report, Stop};
+use softmax_record::plot::{self, Axis, Line};
+use softmax_record::{Shape, units};
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+/// What is printed. The keys of the JSON.
+#[derive(Debug, Serialize)]
+struct Summary {
+    loss: f64,
+    gradient_max: f64,
+    iterations: usize,
+    evaluations: usize,
+    seconds: f64,
+    converged: bool,
+    /// Why it stopped, in words.
+    stopped: String,
+    solver: String,
+    /// Of hard labels.
+    train_accuracy: Option<f64>,
+    validation_accuracy: Option<f64>,
+}
+
+pub(crate) fn run(
+    args: &FitArgs,
+    registry: &Registry,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
+    destinations::check_fit(args)?;
+    interrupt::listen();
+    match args.dtype {
+        Dtype::F32 => run_as::<f32>(args, registry, out, err),
+        Dtype::F64 => run_as::<f64>(args, registry, out, err),
+    }
+}
+
+fn run_as<T: BackendElement>(
+    args: &FitArgs,
+    registry: &Registry,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
+    let objective = args.objective.objective()?;
+    let entry = registry.find(&args.backend)?;
+    check_simd(args.simd, &[entry])?;
+    let threads = Some(machine::set_threads(args.threads)?);
+    let mut dataset = samples::<T>(&args.data, args.data.options())?;
+    let held_out = match &args.validation {
+        Some(Validation::Fraction(fraction)) => Some(HeldOut::draw(&mut dataset, *fraction, args.seed)?),
+        _ => None,
+    };
+    let standardization = if args.standardize {
+        check_dense(&dataset)?;
+        let is_trained_on = |i: usize| held_out.as_ref().is_none_or(|held_out| !held_out.contains(i));
+        let (standardized, standardization) = dataset.standardized(is_trained_on);
+        dataset = standardized;
+        Some(standardization)
+    } else {
+        None
+    };
+    let mut backend = entry.make::<T>(Setup { threads, level: args.simd, shards: None });
+    dataset.check_classes(objective.ignore_index).map_err(in_words_of_flags)?;
+    let (d, c) = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
+    check_fit::<T>(&dataset.origin, d, c)?;
+    dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
+
+    let spinner = Spinner::new();
+    let fit = Fit::new(objective)
+        .solver(args.solver)
+        .bias(!args.no_bias)
+        .tolerance(args.tolerance)
+        .max_iterations(args.max_iterations);
+    let fitted = fit.fit_with(&dataset, None, &mut *backend, &mut |step| {
+        let (loss, gradient) = (units::loss(step.loss), units::error(step.gradient_max));
+        let time = units::seconds(step.seconds);
+        spinner
+            .say(format!("iteration {}: loss {loss}, largest |gradient| {gradient}, {time}", step.iteration));
+        if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    drop(spinner);
+    let Fitted { mut model, report } = fitted.map_err(of_fit)?;
+    // The data is standardised already.
+    let accuracy = |wanted: bool| match &held_out {
+        Some(held_out) => held_out.accuracy(&model, &dataset, wanted),
+        None if wanted => Ok(None),
+        None => model.score(&dataset).map(|accuracy| Some(accuracy).filter(|a| !a.is_nan())),
+    };
+    let train_accuracy = accuracy(false).map_err(of_fit)?;
+    let mut validation_accuracy = accuracy(true).map_err(of_fit)?;
+    model.standardization = standardization;
+    if let Some(Validation::File(path)) = &args.validation {
+        let mut options = args.data.options();
+        (options.labels, options.limit) = (None, None);
+        let validation = softmax_data::read::<T>(path, &options)
+            .map_err(in_words_of_flags)
+            .context("--validation")?
+            .with_features(model.weights.nrows());
+        let accuracy = model.score(&validation).map_err(of_fit).context("--validation")?;
+        validation_accuracy = Some(accuracy).filter(|accuracy| !accuracy.is_nan());
+    }
+    // Before the model, so that there is none where this fails.
+    if let Some(path) = &args.plot {
+        write_curve(&report, &dataset.origin, path)?;
+    }
+    model.save(&args.out).map_err(of_fit)?;
+    let last = report.last();
+    let summary = Summary {
+        loss: last.loss,
+        gradient_max: last.gradient_max,
+        iterations: last.iteration,
+        evaluations: last.evaluations,
+        seconds: report.seconds,
+        converged: report.converged(),
+        stopped: report.stop.to_string(),
+        solver: report.solver.to_string(),
+        train_accuracy,
+        validation_accuracy,
+    };
+    match args.format {
+        FitFormat::Json => write_json(&summary, out)?,
+        FitFormat::Text => write_text(&summary, &dataset, model.weights.ncols(), &args.out, out)?,
+    }
+    Ok(if report.stop == Stop::Interrupted { Verdict::Interrupted } else { Verdict::AllAgree })
+}
+
+/// The data in a storage that the backend takes, and a word about it where it is another one.
+fn in_storage_of<T: BackendElement>(
+    backend: &dyn SoftmaxBackend<T>,
+    dataset: Dataset<T>,
+    name: &str,
+    args: &FitArgs,
+    err: &mut dyn Write,
+) -> anyhow::Result<Dataset<T>> {
+    let objective = args.objective.objective()?;
+    let zeros =
+        Array2::<T>::zeros((dataset.features.dim().1, dataset.n_classes(objective.ignore_index).max(1)));
+    let problem = dataset.problem_at(zeros.view(), None, objective).map_err(in_words_of_flags)?;
+    match lacking_storage(backend, &problem) {
+        None => Ok(dataset),
+        Some(feature) => {
+            writeln!(err, "softmax: {name} does not support {feature}: widened to {}", T::DTYPE)?;
+            check_dense(&dataset)?;
+            Ok(dataset.widened())
+        }
+    }
+}
+
+fn write_text<T: BackendElement>(
+    summary: &Summary,
+    dataset: &Dataset<T>,
+    classes: usize,
+    path: &Path,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let (n, d) = dataset.features.dim();
+    let title = Shape { n, d, c: classes }.title();
+    writeln!(out, "{}: {title}, {}", printable(&dataset.origin), T::DTYPE)?;
+    let Summary { solver, iterations, evaluations, stopped, .. } = summary;
+    let (loss, gradient) = (units::loss(summary.loss), units::error(summary.gradient_max));
+    let time = units::seconds(summary.seconds);
+    writeln!(out, "{solver}: {iterations} iterations, {evaluations} evaluations, {time}")?;
+    writeln!(out, "loss {loss}, largest |gradient| {gradient}: {stopped}")?;
+    for (name, accuracy) in
+        [("training", summary.train_accuracy), ("validation", summary.validation_accuracy)]
+    {
+        if let Some(accuracy) = accuracy {
+            writeln!(out, "accuracy in {name}: {:.2}%", 100.0 * accuracy)?;
+        }
+    }
+    writeln!(out, "{}: the model", printable(&path.to_string_lossy()))?;
+    Ok(())
+}
+
+/// Points that a line has at most.
+const MOST_POINTS: usize = 60;
+
+/// Loss and largest |gradient| against evaluations.
+fn write_curve(report: &Report, origin: &str, path: &Path) -> anyhow::Result<()> {
+    let thinned = report.curve.len().div_ceil(MOST_POINTS);
+    let steps = || report.curve.iter().step_by(thinned).chain(report.curve.last());
+    let line = |name: &str, value: fn(&softmax_fit::Step) -> f64| {
+        let points = steps().map(|step| (step.evaluations as f64, value(step)));
+        Line { name: name.to_owned(), points: points.filter(|point| point.1 > 0.0).collect() }
+    };
+    let lines = [line("loss", |step| step.loss), line("largest |gradient|", |step| step.gradient_max)];
+    let evaluations = Axis { label: "evaluations", format: |x| format!("{x}"), is_binary: false };
+    let values =
+        Axis { label: "loss, and largest |gradient|", format: |y| format!("{y:e}"), is_binary: false };
+    let title = format!("{}: {} on {}", report.solver, "loss and gradient", printable(origin));
+    let picture = plot::lines(&title, &lines, evaluations, values).context("--plot")?;
+    write_atomically(path, |file| file.write_all(picture.as_bytes()))?;
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! Samples that are not trained on.
+
+use rand::SeedableRng;
+use rand::seq::index;
+use rand_chacha::ChaCha8Rng;
+use softmax::ndarray::Array1;
+use softmax::{BackendElement, Element};
+use softmax_data::{Dataset, TargetStore};
+use softmax_fit::{Model, Result};
+
+/// A part of a data set that weighs nothing in it: nothing is copied.
+#[derive(Debug)]
+pub(crate) struct HeldOut(Vec<bool>);
+
+impl HeldOut {
+    /// Draws a fraction of the samples, and gives them weights of 0.
+    pub(crate) fn draw<T: Element>(
+        dataset: &mut Dataset<T>,
+        fraction: f64,
+        seed: u64,
+    ) -> anyhow::Result<Self> {
+        let n = dataset.features.dim().0;
+        let count = (fraction * n as f64).round() as usize;
+        if count == 0 || count >= n {
+            anyhow::bail!(
+                "--validation {fraction}: expected a part of the {n} samples, found {count} of them"
+            );
+        }
+        let mut is_held_out = vec![false; n];
+        for i in index::sample(&mut ChaCha8Rng::seed_from_u64(seed), n, count) {
+            is_held_out[i] = true;
+        }
+        let mut weights = dataset.sample_weights.take().unwrap_or_else(|| Array1::ones(n));
+        for (weight, _) in weights.iter_mut().zip(&is_held_out).filter(|(_, is_held_out)| **is_held_out) {
+            *weight = T::zero();
+        }
+        dataset.sample_weights = Some(weights);
+        Ok(HeldOut(is_held_out))
+    }
+
+    pub(crate) fn contains(&self, i: usize) -> bool {
+        self.0[i]
+    }
+
+    /// The accuracy of these samples, or of the others. `None` without hard labels.
+    pub(crate) fn accuracy<T: BackendElement>(
+        &self,
+        model: &Model<T>,
+        dataset: &Dataset<T>,
+        of_held_out: bool,
+    ) -> Result<Option<f64>> {
+        if !matches!(dataset.targets, TargetStore::Labels(_)) {
+            return Ok(None);
+        }
+        let (labels, predicted) = (model.labels(dataset)?, model.predict(dataset)?);
+        let of_part = self.0.iter().zip(labels.iter().zip(&predicted));
+        let of_part = of_part.filter(|(is_held_out, _)| **is_held_out == of_held_out);
+        let known: Vec<bool> =
+            of_part.filter_map(|(_, (label, &predicted))| Some((*label)? == predicted)).collect();
+        let right = known.iter().filter(|&&is_right| is_right).count();
+        Ok((!known.is_empty()).then(|| right as f64 / known.len() as f64))
+    }
+}

@@ -1,0 +1,65 @@
+//! `softmax predict`: classes of samples, by a model.
+
+use crate::fit_args::PredictArgs;
+use crate::flags::of_fit;
+use crate::source::{check_dense, samples};
+use crate::verdict::Verdict;
+use crate::{destinations, interrupt, machine};
+use softmax::{BackendElement, Dtype};
+use softmax_data::{Predictions, ReadOptions, TargetStore, printable, write_predictions};
+use softmax_fit::{Model, dtype_of_model};
+use std::io::Write;
+
+pub(crate) fn run(args: &PredictArgs, out: &mut dyn Write, err: &mut dyn Write) -> anyhow::Result<Verdict> {
+    destinations::check_predict(args)?;
+    interrupt::end_cleanly();
+    machine::set_threads(args.threads)?;
+    match dtype_of_model(&args.model).map_err(of_fit)? {
+        Dtype::F32 => run_as::<f32>(args, out, err),
+        Dtype::F64 => run_as::<f64>(args, out, err),
+    }
+}
+
+fn run_as<T: BackendElement>(
+    args: &PredictArgs,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
+    let model = Model::<T>::load(&args.model).map_err(of_fit)?;
+    let (features, classes) = model.weights.dim();
+    let top = args.top.map_or(0, |top| top as usize);
+    if top > classes {
+        anyhow::bail!("--top {top}: expected at most {classes}, the number of classes");
+    }
+    let options = ReadOptions { unlabelled: Some(features), ..args.data.options() };
+    let dataset = samples::<T>(&args.data, options)?.with_features(features);
+    if model.standardization.is_some() {
+        check_dense(&dataset)?;
+    }
+    let predicted = model.predict(&dataset).map_err(of_fit)?;
+    let best = (top > 0).then(|| model.top(&dataset, top)).transpose().map_err(of_fit)?;
+    let names: Vec<String> = (0..classes).map(|class| model.class_name(class)).collect();
+    let predictions = Predictions {
+        predicted: predicted.view(),
+        top_classes: best.as_ref().map(|best| best.classes.view()),
+        top_log_prob: best.as_ref().map(|best| best.log_probabilities.view()),
+    };
+    write_predictions(&args.out, &predictions, &names)?;
+    if matches!(dataset.targets, TargetStore::Labels(_)) {
+        match model.labels(&dataset) {
+            Ok(labels) => {
+                let known =
+                    labels.iter().zip(&predicted).filter_map(|(label, &found)| Some((*label)? == found));
+                let known: Vec<bool> = known.collect();
+                let (right, all) = (known.iter().filter(|&&is_right| is_right).count(), known.len());
+                let percent = 100.0 * right as f64 / all.max(1) as f64;
+                writeln!(out, "{}: {right} of {all} right, {percent:.2}%", printable(&dataset.origin))?;
+            }
+            Err(error) => writeln!(err, "softmax: {}; no accuracy", printable(&error.to_string()))?,
+        }
+    }
+    if args.out.is_file() {
+        writeln!(out, "{}: {} predictions", printable(&args.out.to_string_lossy()), predicted.len())?;
+    }
+    Ok(Verdict::AllAgree)
+}

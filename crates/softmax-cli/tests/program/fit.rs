@@ -1,0 +1,284 @@
+//! From a file to a classifier, and from the classifier to classes.
+
+use super::formats::idx;
+use super::{refusal, save, softmax, success, words};
+use ndarray::{Array1, Array2, Ix1, Ix2, OwnedRepr};
+use ndarray_npy::NpzReader;
+use safetensors::tensor::{Dtype, TensorView, serialize};
+use serde_json::Value;
+use softmax_data::TargetStore;
+use std::fs::{self, File};
+use std::path::Path;
+use tempfile::TempDir;
+
+/// The digits, with their intensities from 0 to 16.
+fn digits() -> (Array2<u8>, Array1<i64>) {
+    let dataset = softmax_data::digits::<f64>();
+    let TargetStore::Labels(labels) = dataset.targets else { panic!("the digits have a label each") };
+    (dataset.features.into_dense().mapv(|x| (x * 16.0) as u8), labels)
+}
+
+const NAMES: [&str; 10] =
+    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine, the last"];
+
+fn table(x: &Array2<u8>, label: impl Fn(usize) -> Option<String>) -> String {
+    let row =
+        |i: usize| x.row(i).iter().map(u8::to_string).chain(label(i)).collect::<Vec<_>>().join(",") + "\n";
+    (0..x.nrows()).map(row).collect()
+}
+
+/// Writes the digits in some formats.
+fn write_digits(folder: &Path) {
+    let at = |name: &str| folder.join(name);
+    let (x, y) = digits();
+    let n = x.nrows();
+    fs::write(at("train.csv"), table(&x, |i| Some(format!("\"{}\"", NAMES[y[i] as usize])))).unwrap();
+    fs::write(at("new.csv"), table(&x, |_| None)).unwrap();
+    fs::write(at("t-images-idx3-ubyte"), idx(&[n as u32, 8, 8], x.iter().copied())).unwrap();
+    fs::write(at("t-labels-idx1-ubyte"), idx(&[n as u32], y.iter().map(|&y| y as u8))).unwrap();
+    let line = |i: usize| {
+        let entries = x.row(i).into_iter().enumerate().filter(|(_, x)| **x > 0);
+        let entries: Vec<String> = entries.map(|(k, x)| format!("{}:{x}", k + 1)).collect();
+        format!("{} {}\n", y[i], entries.join(" "))
+    };
+    fs::write(at("d.svm"), (0..n).map(line).collect::<String>()).unwrap();
+    let brains: Vec<u8> = x.iter().flat_map(|&x| half::bf16::from_f64(f64::from(x)).to_le_bytes()).collect();
+    let labels: Vec<u8> = y.iter().flat_map(|y| y.to_le_bytes()).collect();
+    let tensors = [
+        ("X", TensorView::new(Dtype::BF16, vec![n, 64], &brains).unwrap()),
+        ("y", TensorView::new(Dtype::I64, vec![n], &labels).unwrap()),
+    ];
+    fs::write(at("bf16.safetensors"), serialize(tensors, None).unwrap()).unwrap();
+}
+
+fn json(args: &str, folder: &Path) -> Value {
+    serde_json::from_str(&success(&words(args), folder)).unwrap()
+}
+
+#[test]
+fn each_format_gives_a_model_that_predicts() {
+    let folder = TempDir::new().unwrap();
+    write_digits(folder.path());
+    for data in ["train.csv", "t-images-idx3-ubyte", "d.svm", "bf16.safetensors"] {
+        let fitted =
+            json(&format!("fit --data {data} --l2 1e-2 --format json --out m.safetensors"), folder.path());
+        assert_eq!(
+            (&fitted["converged"], &fitted["solver"]),
+            (&Value::Bool(true), &"lbfgs".into()),
+            "{data}"
+        );
+        assert!(fitted["gradient_max"].as_f64().unwrap() <= 1e-4, "{data}");
+        let accuracy = fitted["train_accuracy"].as_f64().unwrap();
+        assert!(accuracy > 0.99, "{data}: {accuracy}");
+        for key in ["loss", "iterations", "evaluations", "seconds"] {
+            assert!(fitted[key].is_number(), "{key}");
+        }
+        assert!(fitted["validation_accuracy"].is_null());
+        let args = format!("predict --model m.safetensors --data {data} --top 3 --out p.csv");
+        let said = success(&words(&args), folder.path());
+        let right = (accuracy * 1797.0).round();
+        assert!(said.starts_with(&format!("{data}: {right} of 1797 right")), "{said}");
+        let mut reader = csv::Reader::from_path(folder.path().join("p.csv")).unwrap();
+        let header = reader.headers().unwrap().iter().collect::<Vec<_>>().join(" ");
+        assert_eq!(header, "predicted class_1 log_prob_1 class_2 log_prob_2 class_3 log_prob_3");
+        let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+        assert_eq!(rows.len(), 1797);
+        // The first of the digits are 0, 1, 2, 3 and 4.
+        let expected =
+            if data == "train.csv" { NAMES } else { ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] };
+        assert!(
+            rows.iter().zip(expected).take(5).all(|(row, name)| &row[0] == name && &row[1] == name),
+            "{data}"
+        );
+    }
+}
+
+#[test]
+fn samples_without_labels_are_classified() {
+    let folder = TempDir::new().unwrap();
+    write_digits(folder.path());
+    success(&words("fit --data train.csv --l2 1e-2 --standardize --out m.safetensors"), folder.path());
+    success(&words("predict --model m.safetensors --data train.csv --out a.csv"), folder.path());
+    let said = success(&words("predict --model m.safetensors --data new.csv --out b.csv"), folder.path());
+    assert_eq!(said, "b.csv: 1797 predictions\n");
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert_eq!(read("a.csv"), read("b.csv"));
+    save(&folder.path().join("new.npz"), |npz| npz.add_array("X", &digits().0).unwrap());
+    let args = words("predict --model m.safetensors --data new.npz --top 2 --out p.npz");
+    success(&args, folder.path());
+    let mut npz = NpzReader::new(File::open(folder.path().join("p.npz")).unwrap()).unwrap();
+    let predicted: Array1<i64> = npz.by_name::<OwnedRepr<i64>, Ix1>("predicted").unwrap();
+    let top: Array2<i64> = npz.by_name::<OwnedRepr<i64>, Ix2>("top_classes").unwrap();
+    let log_prob: Array2<f32> = npz.by_name::<OwnedRepr<f32>, Ix2>("top_log_prob").unwrap();
+    assert_eq!((top.dim(), log_prob.dim()), ((1797, 2), (1797, 2)));
+    assert_eq!(predicted, top.column(0));
+}
+
+#[test]
+fn labels_of_minus_and_plus_one_keep_their_names() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("two.svm"), "-1 1:1 2:2\n+1 1:2\n-1 2:1\n").unwrap();
+    fs::write(folder.path().join("one.svm"), "1 1:2\n").unwrap();
+    success(&words("fit --data two.svm --l2 1e-3 --out m.safetensors"), folder.path());
+    success(&words("predict --model m.safetensors --data two.svm --out p.csv"), folder.path());
+    assert_eq!(fs::read_to_string(folder.path().join("p.csv")).unwrap(), "predicted\n-1\n1\n-1\n");
+    let said = success(&words("predict --model m.safetensors --data one.svm --out p.csv"), folder.path());
+    assert!(said.starts_with("one.svm: 1 of 1 right"), "{said}");
+}
+
+#[test]
+fn a_fraction_that_is_held_out_is_not_trained_on() {
+    let folder = TempDir::new().unwrap();
+    let fit =
+        |more: &str| json(&format!("fit --l2 1e-4 --format json --out m.safetensors {more}"), folder.path());
+    let (whole, part) = (fit(""), fit("--validation 0.3"));
+    assert_ne!(whole["loss"], part["loss"]);
+    let accuracy = part["validation_accuracy"].as_f64().unwrap();
+    assert!(accuracy > 0.9 && accuracy < part["train_accuracy"].as_f64().unwrap(), "{part}");
+    assert_eq!(part["loss"], fit("--validation 0.3 --seed 0")["loss"]);
+    assert_ne!(part["loss"], fit("--validation 0.3 --seed 1")["loss"]);
+    write_digits(folder.path());
+    let of_file = fit("--data train.csv --validation train.csv");
+    assert_eq!(of_file["train_accuracy"], of_file["validation_accuracy"]);
+    assert!(
+        refusal(&words("fit --validation 0.0001 --out m2"), folder.path()).contains("--validation 0.0001")
+    );
+    assert!(
+        refusal(&words("fit --validation 1.5 --out m2"), folder.path())
+            .contains("a fraction between 0 and 1")
+    );
+}
+
+#[test]
+fn a_model_is_written_only_where_nothing_else_is() {
+    let folder = TempDir::new().unwrap();
+    write_digits(folder.path());
+    let before = fs::read(folder.path().join("train.csv")).unwrap();
+    for args in [
+        "fit --data train.csv --out train.csv",
+        "fit --validation train.csv --out train.csv",
+        "fit --out m --plot m",
+        "predict --model train.csv --out train.csv",
+    ] {
+        assert!(refusal(&words(args), folder.path()).contains("expected a file of its own"), "{args}");
+    }
+    assert_eq!(fs::read(folder.path().join("train.csv")).unwrap(), before);
+}
+
+#[test]
+fn mistakes_are_told_in_one_line() {
+    let folder = TempDir::new().unwrap();
+    write_digits(folder.path());
+    success(&words("fit --out m.safetensors"), folder.path());
+    fs::write(folder.path().join("three.csv"), "1,2,0\n3,4,1\n").unwrap();
+    fs::write(folder.path().join("far.svm"), "1 2000000000:1\n0 2:1\n").unwrap();
+    for (args, expected) in [
+        ("fit --out m2 --solver sgd", "one of auto, lbfgs, newton-cg, newton-cholesky"),
+        ("fit --out m2 --tolerance -1", "--tolerance"),
+        ("fit --out m2 --max-iterations 0", "--max-iterations"),
+        ("fit --out m2 --l2 -1", "--l2"),
+        ("fit --out m2 --backend none", "expected one of"),
+        (
+            "fit --out m2 --softcap 3 --solver newton-cholesky",
+            "--solver newton-cholesky: expected a loss that is convex",
+        ),
+        ("fit --out nowhere/m2", "nowhere"),
+        ("fit", "--out"),
+        ("fit --data far.svm --out m2", "far.svm: expected a model that can be fitted in memory"),
+        ("fit --out m2 --plot nowhere/curve.svg", "nowhere"),
+        ("predict --model three.csv --out p.csv", "three.csv: expected a model as softmax fit writes it"),
+        ("predict --model m.safetensors --data bf16.safetensors --out p.txt", ".csv or .npz"),
+        (
+            "predict --model m.safetensors --data three.csv --out p.csv",
+            "expected 64 features, as the model has, found 2",
+        ),
+        ("predict --model m.safetensors --top 11 --out p.csv", "at most 10, the number of classes"),
+        ("predict --model none.safetensors --out p.csv", "none.safetensors"),
+    ] {
+        let line = refusal(&words(args), folder.path());
+        assert!(line.contains(expected), "{args}: {line}");
+    }
+    assert!(!folder.path().join("m2").exists() && !folder.path().join("p.csv").exists());
+}
+
+#[test]
+fn a_solver_and_its_limits_are_chosen() {
+    let folder = TempDir::new().unwrap();
+    let fit =
+        |more: &str| json(&format!("fit --l2 1e-3 --dtype f64 --format json --out m {more}"), folder.path());
+    let losses: Vec<f64> = ["lbfgs", "newton-cg", "newton-cholesky"]
+        .into_iter()
+        .map(|solver| {
+            let fitted = fit(&format!("--solver {solver} --tolerance 1e-8"));
+            assert_eq!((&fitted["solver"], &fitted["converged"]), (&solver.into(), &true.into()));
+            fitted["loss"].as_f64().unwrap()
+        })
+        .collect();
+    assert!(losses.iter().all(|loss| (loss - losses[0]).abs() < 1e-11), "{losses:?}");
+    let stopped = fit("--max-iterations 2");
+    assert_eq!((&stopped["converged"], &stopped["iterations"]), (&false.into(), &2.into()));
+    assert_eq!(stopped["stopped"], "the limit of iterations is reached");
+    fit("--no-bias --plot curve.svg");
+    let plot = fs::read_to_string(folder.path().join("curve.svg")).unwrap();
+    assert!(plot.contains("<svg") && plot.contains("gradient"));
+}
+
+#[test]
+fn a_table_of_scipy_stays_sparse() {
+    let folder = TempDir::new().unwrap();
+    // [[0, 2, 0, 0], [1, 0, 0, 3], [0, 0, 0, 0]], a row of which is not in the order of its columns.
+    let matrix = |format: &[u8]| {
+        let format = Array1::from(format.to_vec());
+        save(&folder.path().join("s.npz"), |npz| {
+            npz.add_array("indices", &Array1::from(vec![1i32, 3, 0])).unwrap();
+            npz.add_array("indptr", &Array1::from(vec![0i32, 1, 3, 3])).unwrap();
+            npz.add_array("data", &Array1::from(vec![2.0, 3.0, 1.0])).unwrap();
+            npz.add_array("shape", &Array1::from(vec![3i64, 4])).unwrap();
+            npz.add_array("format", &format).unwrap();
+        });
+    };
+    matrix(b"csr");
+    save(&folder.path().join("dense.npz"), |npz| {
+        let x = ndarray::array![[0.0, 2.0, 0.0, 0.0], [1.0, 0.0, 0.0, 3.0], [0.0, 0.0, 0.0, 0.0]];
+        npz.add_array("X", &x).unwrap();
+        npz.add_array("y", &Array1::from(vec![0i64, 1, 0])).unwrap();
+    });
+    ndarray_npy::write_npy(folder.path().join("y.npy"), &Array1::from(vec![0i64, 1, 0])).unwrap();
+    let loss = |data: &str| {
+        let args = format!("fit --data {data} --l2 0.1 --dtype f64 --tolerance 1e-10 --format json --out m");
+        json(&args, folder.path())["loss"].as_f64().unwrap()
+    };
+    assert!((loss("s.npz --labels y.npy") - loss("dense.npz")).abs() < 1e-14);
+    assert!(refusal(&words("fit --data s.npz --out m2"), folder.path()).contains("--labels"));
+    matrix(b"csc");
+    let line = refusal(&words("fit --data s.npz --labels y.npy --out m2"), folder.path());
+    assert!(line.contains("expected compressed sparse rows (csr)"), "{line}");
+}
+
+#[test]
+fn an_interruption_leaves_the_model_of_that_moment() {
+    let folder = TempDir::new().unwrap();
+    let mut x = Array2::<f32>::zeros((4000, 600));
+    x.indexed_iter_mut().for_each(|((i, k), x)| *x = ((i * 31 + k * 17 + i * k) % 101) as f32 - 50.0);
+    save(&folder.path().join("d.npz"), |npz| {
+        npz.add_array("X", &x).unwrap();
+        npz.add_array("y", &Array1::from_shape_fn(4000, |i| (i * i % 97) as i64)).unwrap();
+    });
+    let mut command = super::program();
+    let args = "fit --data d.npz --tolerance 0 --max-iterations 1000000 --format json --out m.safetensors";
+    let child = command
+        .args(words(args))
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let id = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&printed["converged"], &printed["stopped"]), (&false.into(), &"interrupted".into()));
+    let run = softmax(&words("predict --model m.safetensors --data d.npz --out p.csv"), folder.path());
+    assert_eq!(run.code, Some(0), "{}", run.err);
+}
