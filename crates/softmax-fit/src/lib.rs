@@ -18,7 +18,7 @@
 //! | solver | for what | an iteration costs |
 //! |---|---|---|
 //! | [`Lbfgs`](Solver::Lbfgs) | any problem, any backend; what [`Auto`](Solver::Auto) takes | an evaluation of loss and gradient, and some 40 passes over D·C numbers |
-//! | [`NewtonCg`](Solver::NewtonCg) | small tolerances in f64, by backends with [second derivatives](softmax::HessianVectorProduct); `fused` has none with a softcap | up to 200 products with the Hessian, each of the time of 1.5 evaluations where the classes are many, and more where they are few |
+//! | [`NewtonCg`](Solver::NewtonCg) | small tolerances in f64, by backends with [second derivatives](softmax::HessianVectorProduct) | up to 200 products with the Hessian |
 //! | [`NewtonCholesky`](Solver::NewtonCholesky) | small tolerances in f64, up to 5000 parameters and 200 classes, without a softcap | a matrix of all second derivatives: N·(D·C)² multiply-adds |
 //!
 //! On the digits and on 200,000 samples of 10 features `Lbfgs` was several times faster than the others to a gradient of 1e-4: its

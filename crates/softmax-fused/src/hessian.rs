@@ -6,7 +6,7 @@ use crate::stored::Stored;
 use crate::terms::Terms;
 use crate::wide::{Direction, hessian_product};
 use softmax_core::ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
-use softmax_core::{Error, Feature, HessianVectorProduct, Outputs, Problem, Result, SoftmaxBackend};
+use softmax_core::{HessianVectorProduct, Outputs, Problem, Result, SoftmaxBackend};
 
 impl Fused {
     fn hessian_with<T: FusedElement>(
@@ -16,9 +16,6 @@ impl Fused {
         direction: Direction<'_, T>,
         mut outputs: Outputs<'_, T>,
     ) -> Result<()> {
-        if problem.objective().softcap.is_some() {
-            return Err(Error::Unsupported { backend: "fused".to_owned(), feature: Feature::Softcap });
-        }
         let pool = self.pool()?;
         let means = self.means(problem, pool.as_deref());
         let stored = Stored::new(problem);
@@ -30,7 +27,6 @@ impl Fused {
 
 macro_rules! impl_hessian {
     ($($T:ty: $scratch:ident),*) => {$(
-        /// Refuses a softcap, whose second derivative is not here.
         impl HessianVectorProduct<$T> for Fused {
             fn hessian_vector_product(
                 &mut self,

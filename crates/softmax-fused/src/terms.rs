@@ -354,6 +354,11 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         (first..first + classes).map(|c| self.mass(i, c)).sum()
     }
 
+    /// κ.
+    pub(crate) fn softcap(&self) -> Option<T> {
+        self.objective.softcap.map(T::narrow)
+    }
+
     /// τ.
     pub(crate) fn temperature(&self) -> f64 {
         self.objective.temperature

@@ -1,7 +1,8 @@
 //! H·V: the derivative of G along a direction of the weights, and its products with X.
 //!
-//! With t = (X·V + v)/τ, the derivative of the scores, and t̄_i = Σ_c p_ic·t_ic, that of lse, the derivative of (8) without a
-//! softcap is (u_i/Ω)·((A_i + 2ζ·lse_i)·p_ic·(t_ic − t̄_i) + 2ζ·t̄_i·p_ic)/τ.
+//! With t = (X·V + v)/τ·(∂s/∂raw), the derivative of the scores, and t̄_i = Σ_c p_ic·t_ic, that of lse, the derivative of (8) is
+//! (u_i/Ω)·[((A_i + 2ζ·lse_i)·p_ic·(t_ic − t̄_i) + 2ζ·t̄_i·p_ic)·(∂s_ic/∂raw_ic) + ((A_i + 2ζ·lse_i)·p_ic − a_ic)·q_ic]/τ, where
+//! q_ic = −2·s_ic·t_ic/κ² is the derivative of ∂s/∂raw = 1 − (s/κ)², and 0 without a softcap.
 
 use super::Means;
 use super::epilogue::Place;
@@ -29,13 +30,13 @@ pub(crate) struct Direction<'v, T> {
     pub(crate) bias: Option<ArrayView1<'v, T>>,
 }
 
-/// H·V, in place of dW and db, of a problem without a softcap.
+/// H·V, in place of dW and db.
 ///
 /// ```text
 /// for each block of rows
 ///     scores of each group to exponentials and sums, as in one pass        scores.rs
 ///     for each group of classes, for each strip of rows                    a task
-///         t from X·V, where the distances would be; Σ exp·t of each row
+///         t from X·V, where the distances were; Σ exp·t of each row; with a softcap s, where the slopes were
 ///     t̄ of each row, from all groups
 ///     for each group of classes, for each strip of rows                    a task
 ///         the derivative of G from the exponentials and t
@@ -49,7 +50,7 @@ pub(crate) fn hessian_product<T: FusedElement>(
     outputs: &mut Outputs<'_, T>,
     Means { memory, params, crew }: Means<'_>,
 ) {
-    let plan = Plan::new(problem, outputs, (false, true), memory, crew.threads(), params);
+    let plan = Plan::new(problem, outputs, (terms.has_slopes(), true), memory, crew.threads(), params);
     let n = problem.n_samples();
     let wanted = Wanted { entropy: false, label: false, rank: false, top: 0 };
     scratch.db.clear();
@@ -69,13 +70,13 @@ pub(crate) fn hessian_product<T: FusedElement>(
         };
         let products = Products { features, weights, plan, block };
         let spare = &scratch.spare;
-        let pieces =
-            scratch.regions.chunks_mut(plan.region()).zip(scratch.facts.cross.chunks_mut(plan.strip));
-        crew.for_each(pieces, |piece, (region, sums)| {
+        let of_rows = scratch.facts.cross.chunks_mut(plan.strip).zip(scratch.facts.max.chunks(plan.strip));
+        let pieces = scratch.regions.chunks_mut(plan.region()).zip(of_rows);
+        crew.for_each(pieces, |piece, (region, (sums, max))| {
             let (group, strip) = (piece / plan.strips(), piece % plan.strips());
             let place = Place::new(plan, block, group, strip);
             let bias = direction.bias;
-            T::run(crew.level, Changes { products, spare, terms, bias, place, group, region, sums });
+            T::run(crew.level, Changes { products, spare, terms, bias, place, group, region, sums, max });
         });
         let context = Context {
             columns: &scratch.columns[..block.rows.div_ceil(ROWS)],
@@ -136,6 +137,7 @@ struct Changes<'t, 'p, 'q, T> {
     group: usize,
     region: &'t mut [T],
     sums: &'t mut [T],
+    max: &'t [T],
 }
 
 impl<T: FusedElement> Kernel<T> for Changes<'_, '_, '_, T> {
@@ -143,11 +145,15 @@ impl<T: FusedElement> Kernel<T> for Changes<'_, '_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Changes { products, spare, terms, bias, place, group, region, sums } = self;
+        let Changes { products, spare, terms, bias, place, group, region, sums, max } = self;
         if place.rows == 0 {
             return;
         }
-        let (exponentials, _, changes) = products.plan.parts(region);
+        let (exponentials, scores, changes) = products.plan.parts(region);
+        let cap = terms.softcap();
+        if cap.is_some() {
+            scores_of_distances(place, max, changes, scores);
+        }
         let mut packed = spare.take(products.room(group, CHUNK));
         products.of_strip(lanes, place, (&mut packed, CHUNK, true), changes);
         sums.fill(T::zero());
@@ -160,14 +166,37 @@ impl<T: FusedElement> Kernel<T> for Changes<'_, '_, '_, T> {
                     row[..classes].iter_mut().zip(first..).for_each(|(t, c)| *t += bias[c]);
                 }
             }
-            let of_rows = pairs_mut::<T, L>(&mut changes[part.clone()]).iter_mut();
-            for ((changes, e), sum) in of_rows.zip(pairs::<T, L>(&exponentials[part])).zip(&mut *sums) {
+            for changes in pairs_mut::<T, L>(&mut changes[part.clone()]) {
                 *changes = changes.map(|t| lanes.mul(t, per_temperature));
+            }
+            if let Some(cap) = cap {
+                let scores = &scores[part.clone()];
+                changes[part.clone()].iter_mut().zip(scores).for_each(|(t, &s)| *t *= slope(s, cap));
+            }
+            let of_rows = pairs::<T, L>(&changes[part.clone()]).iter();
+            for ((changes, e), sum) in of_rows.zip(pairs::<T, L>(&exponentials[part])).zip(&mut *sums) {
                 let products = lanes.mul_add(e[0], changes[0], lanes.mul(e[1], changes[1]));
                 *sum += lanes.sum(products);
             }
         }
     }
+}
+
+/// s from m − s, and 0 where there is no class.
+fn scores_of_distances<T: FusedElement>(place: Place, max: &[T], distances: &[T], scores: &mut [T]) {
+    for (at, _, classes) in place.panels() {
+        for (row, &max) in max.iter().enumerate().take(place.rows) {
+            let at = at + row * place.width;
+            let (scores, distances) = (&mut scores[at..at + place.width], &distances[at..]);
+            scores.iter_mut().zip(distances).for_each(|(s, &distance)| *s = max - distance);
+            scores[classes..].fill(T::zero());
+        }
+    }
+}
+
+/// ∂s/∂raw of a score under a softcap.
+fn slope<T: FusedElement>(s: T, cap: T) -> T {
+    T::one() - (s / cap) * (s / cap)
 }
 
 /// What all tasks of a block share.
@@ -190,7 +219,7 @@ impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, &mut [T]) {
         let Context { plan, block, terms, .. } = *context;
         let (group, strip) = (piece / plan.strips(), piece % plan.strips());
         let (place, first_row) = (Place::new(plan, block, group, strip), strip * plan.strip);
-        let (exponentials, _, changes) = plan.parts(region);
+        let (exponentials, scores, changes) = plan.parts(region);
         let twice_z = terms.z_loss() + terms.z_loss();
         for first in (0..place.rows).step_by(ROWS) {
             let row = first_row + first;
@@ -200,17 +229,27 @@ impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, &mut [T]) {
             shares(&context.facts.max[at..at + columns.rows], &columns.max[..columns.rows], &mut share);
             for k in 0..columns.rows {
                 let mean = context.means[row + k];
-                let swing = lanes.splat(share[k] * columns.factor[k]);
+                let swing = share[k] * columns.factor[k];
                 let bend = share[k] * columns.scale[k] * twice_z * mean / (T::one() + columns.rest[k]);
-                let (mean, bend) = (lanes.splat(mean), lanes.splat(bend));
-                let is_ignored = terms.is_ignored(columns.first_sample + k);
-                for (at, _, _) in place.panels() {
+                let sample = columns.first_sample + k;
+                for (at, class, classes) in place.panels() {
                     let at = at + (first + k) * place.width;
                     let e = &mut exponentials[at..at + place.width];
-                    if is_ignored {
+                    if terms.is_ignored(sample) {
                         e.fill(T::zero());
                         continue;
                     }
+                    if let Some(cap) = terms.softcap() {
+                        let two = T::one() + T::one();
+                        for j in 0..classes {
+                            let (s, t) = (scores[at + j], changes[at + j]);
+                            let mass = columns.scale[k] * terms.mass(sample, place.first_class + class + j);
+                            let unbent = e[j] * (swing * (t - mean) + bend) * slope(s, cap);
+                            e[j] = unbent - (e[j] * swing - mass) * two * (s / cap) * (t / cap);
+                        }
+                        continue;
+                    }
+                    let (swing, mean, bend) = (lanes.splat(swing), lanes.splat(mean), lanes.splat(bend));
                     let t = &pairs::<T, L>(&changes[at..at + place.width])[0];
                     for (e, &t) in pairs_mut::<T, L>(e)[0].iter_mut().zip(t) {
                         *e = lanes.mul(*e, lanes.mul_add(swing, lanes.sub(t, mean), bend));
