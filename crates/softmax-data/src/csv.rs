@@ -18,8 +18,9 @@ const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
 
 /// Reads a table of numbers. Its first line is a header if no field of it is a number; the label's column is `column`,
 /// by name, or by place from 0, or from the end if negative; else one that is named `label`, `class`, `target`, `y` or
-/// `species`; else the last, unless the table has as many columns as `options` say of one without labels. Labels that are no integers are names, and their classes go by the alphabet. Where there are
-/// `labels` from elsewhere, they are the ones, and the last column is one of features.
+/// `species`; else the last, unless the table has as many columns as `options` say of one without labels. Labels that are
+/// no integers are names, and their classes go by the alphabet. Where there are `labels` from elsewhere, they are the ones, and
+/// the last column is one of features.
 pub(crate) fn read_csv<T: Element>(
     path: &Path,
     labels: Option<Array1<i64>>,

@@ -122,7 +122,7 @@ impl Fit {
         Ok(Fitted { model, report })
     }
 
-    /// Minimises a problem from its own W and b. Its objective stands in place of this one's. Errors name `whose` it is.
+    /// Minimises a problem from its own W and b, under the problem's own objective. Errors name `whose` it is.
     ///
     /// # Errors
     /// As [`fit_with`](Self::fit_with).

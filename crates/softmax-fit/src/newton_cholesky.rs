@@ -83,7 +83,7 @@ fn newton_direction<T: Element>(
 /// Samples that are multiplied at a time.
 const BLOCK: usize = 1024;
 
-/// The lower half of the Hessian, for parameters in the order of their array: feature by feature, and classes within.
+/// The Hessian, for parameters in the order of their array: feature by feature, and classes within.
 fn hessian<T: Element>(landscape: &mut Landscape<'_, T>, parameters: &Array2<T>) -> Result<Mat<f64>> {
     let (rows, classes) = parameters.dim();
     let problem = landscape.ground().problem_at(parameters)?;
@@ -142,13 +142,9 @@ impl<T: Element> Curvatures<T> {
             let mut outputs = Outputs { log_sum_exp: Some(lse.view_mut()), ..Outputs::default() };
             backend.evaluate(part, &mut outputs)?;
         }
-        let omega = match objective.reduction {
-            softmax::Reduction::Mean => total_weight,
-            softmax::Reduction::Sum => 1.0,
-        };
         let unit = |i: usize| {
             let u = part.sample_weights().map_or(1.0, |u| u[i].widen());
-            if part.counts(i) { u / (omega * objective.temperature * objective.temperature) } else { 0.0 }
+            if part.counts(i) { u / (total_weight * objective.temperature.powi(2)) } else { 0.0 }
         };
         let mass = |i: usize| target_mass(part, i);
         let n = part.n_samples();

@@ -105,7 +105,9 @@ impl Preconditioner {
                     Share { sample, weight: weight / of_all * curvatures[[sample, block]] }
                 })
                 .collect();
-            self.inverse_of(ground, &shares, diagonals.column(block), RIDGE)
+            let terms = self.weights.iter().zip(curvatures.column(block));
+            let unit: f64 = terms.map(|(weight, h)| weight * h).sum();
+            self.inverse_of(ground, &shares, diagonals.column(block), RIDGE * unit)
         };
         let inverses: Option<Vec<Mat<f64>>> = (0..curvatures.ncols()).into_par_iter().map(of_block).collect();
         if let Some(inverses) = inverses {
@@ -151,16 +153,13 @@ impl Preconditioner {
         let square = problem.objective().temperature.powi(2);
         let scales = self.moments.scales();
         let mut hessian = gram(problem, shares, &scales, ground.has_bias);
-        // Of the samples' mean curvature.
-        let unit =
-            diagonal[diagonal.len() - 1] / self.moments.squares[diagonal.len() - 1] * self.moments.total;
         for column in 0..hessian.ncols() {
             for row in column + 1..hessian.nrows() {
                 hessian[(row, column)] /= square;
             }
             let scale = scales[column] * scales[column];
             // Of a feature that the drawn samples lack.
-            let entry = hessian[(column, column)].max(diagonal[column] * scale) + ridge * unit;
+            let entry = hessian[(column, column)].max(diagonal[column] * scale) + ridge;
             hessian[(column, column)] = entry / square + ground.penalty(column) * scale;
         }
         inverse(hessian)

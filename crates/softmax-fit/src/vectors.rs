@@ -50,19 +50,17 @@ pub(crate) fn combine<A: Element, B: Element>(to: &mut [A], from: &[B], f: impl 
 
 /// The largest |a|; NaN where there is one.
 pub(crate) fn largest<A: Element>(a: &[A]) -> f64 {
-    let of_chunk = |a: &[A]| {
-        a.iter().fold(0.0, |most: f64, x| {
-            let x = x.widen().abs();
-            if x > most || x.is_nan() { x } else { most }
-        })
-    };
     if a.len() <= CHUNK {
-        return of_chunk(a);
+        return largest_of_chunk(a);
     }
-    let parts: Vec<f64> = a.par_chunks(CHUNK).map(of_chunk).collect();
-    of_chunk_of(&parts)
+    let parts: Vec<f64> = a.par_chunks(CHUNK).map(largest_of_chunk).collect();
+    largest_of_chunk(&parts)
 }
 
-fn of_chunk_of(parts: &[f64]) -> f64 {
-    parts.iter().fold(0.0, |most: f64, &x| if x > most || x.is_nan() { x } else { most })
+fn largest_of_chunk<A: Element>(a: &[A]) -> f64 {
+    a.iter().fold(0.0, |most: f64, x| {
+        let x = x.widen().abs();
+        // A NaN stays: nothing is larger.
+        if x > most || x.is_nan() { x } else { most }
+    })
 }
