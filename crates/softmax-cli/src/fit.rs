@@ -98,13 +98,11 @@ fn run_as<T: BackendElement>(
     drop(spinner);
     let Fitted { mut model, report } = fitted.map_err(of_fit)?;
     // The data is standardised already.
-    let accuracy = |wanted: bool| match &held_out {
-        Some(held_out) => held_out.accuracy(&model, &dataset, wanted),
-        None if wanted => Ok(None),
-        None => model.score(&dataset).map(|accuracy| Some(accuracy).filter(|a| !a.is_nan())),
+    let accuracies = match &held_out {
+        Some(held_out) => held_out.accuracies(&model, &dataset),
+        None => model.score(&dataset).map(|accuracy| (Some(accuracy).filter(|a| !a.is_nan()), None)),
     };
-    let train_accuracy = accuracy(false).map_err(of_fit)?;
-    let mut validation_accuracy = accuracy(true).map_err(of_fit)?;
+    let (train_accuracy, mut validation_accuracy) = accuracies.map_err(of_fit)?;
     model.standardization = standardization;
     if let Some(Validation::File(path)) = &args.validation {
         let mut options = args.data.options();
@@ -204,7 +202,7 @@ fn write_curve(report: &Report, origin: &str, path: &Path) -> anyhow::Result<()>
     let evaluations = Axis { label: "evaluations", format: |x| format!("{x}"), is_binary: false };
     let values =
         Axis { label: "loss, and largest |gradient|", format: |y| format!("{y:e}"), is_binary: false };
-    let title = format!("{}: {} on {}", report.solver, "loss and gradient", printable(origin));
+    let title = format!("{}: loss and gradient on {}", report.solver, printable(origin));
     let picture = plot::lines(&title, &lines, evaluations, values).context("--plot")?;
     write_atomically(path, |file| file.write_all(picture.as_bytes()))?;
     Ok(())

@@ -5,7 +5,7 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 use softmax::ndarray::Array1;
 use softmax::{BackendElement, Element};
-use softmax_data::{Dataset, TargetStore};
+use softmax_data::Dataset;
 use softmax_fit::{Model, Result};
 
 /// A part of a data set that weighs nothing in it: nothing is copied.
@@ -42,22 +42,19 @@ impl HeldOut {
         self.0[i]
     }
 
-    /// The accuracy of these samples, or of the others. `None` without hard labels.
-    pub(crate) fn accuracy<T: BackendElement>(
+    /// The accuracy of the other samples, and of these. `None` without hard labels.
+    pub(crate) fn accuracies<T: BackendElement>(
         &self,
         model: &Model<T>,
         dataset: &Dataset<T>,
-        of_held_out: bool,
-    ) -> Result<Option<f64>> {
-        if !matches!(dataset.targets, TargetStore::Labels(_)) {
-            return Ok(None);
-        }
-        let (labels, predicted) = (model.labels(dataset)?, model.predict(dataset)?);
-        let of_part = self.0.iter().zip(labels.iter().zip(&predicted));
-        let of_part = of_part.filter(|(is_held_out, _)| **is_held_out == of_held_out);
-        let known: Vec<bool> =
-            of_part.filter_map(|(_, (label, &predicted))| Some((*label)? == predicted)).collect();
-        let right = known.iter().filter(|&&is_right| is_right).count();
-        Ok((!known.is_empty()).then(|| right as f64 / known.len() as f64))
+    ) -> Result<(Option<f64>, Option<f64>)> {
+        let hits = model.hits(dataset, &model.predict(dataset)?)?;
+        let accuracy = |of_held_out: bool| {
+            let of_part = self.0.iter().zip(&hits).filter(|(is_held_out, _)| **is_held_out == of_held_out);
+            let known: Vec<bool> = of_part.filter_map(|(_, &hit)| hit).collect();
+            let right = known.iter().filter(|&&is_hit| is_hit).count();
+            (!known.is_empty()).then(|| right as f64 / known.len() as f64)
+        };
+        Ok((accuracy(false), accuracy(true)))
     }
 }

@@ -46,12 +46,10 @@ fn run_as<T: BackendElement>(
     };
     write_predictions(&args.out, &predictions, &names)?;
     if matches!(dataset.targets, TargetStore::Labels(_)) {
-        match model.labels(&dataset) {
-            Ok(labels) => {
-                let known =
-                    labels.iter().zip(&predicted).filter_map(|(label, &found)| Some((*label)? == found));
-                let known: Vec<bool> = known.collect();
-                let (right, all) = (known.iter().filter(|&&is_right| is_right).count(), known.len());
+        match model.hits(&dataset, &predicted) {
+            Ok(hits) => {
+                let known: Vec<bool> = hits.into_iter().flatten().collect();
+                let (right, all) = (known.iter().filter(|&&is_hit| is_hit).count(), known.len());
                 let percent = 100.0 * right as f64 / all.max(1) as f64;
                 writeln!(out, "{}: {right} of {all} right, {percent:.2}%", printable(&dataset.origin))?;
             }

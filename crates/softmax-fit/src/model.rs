@@ -77,16 +77,18 @@ impl<T: BackendElement> Model<T> {
     /// # Errors
     /// As [`predict`](Self::predict), and [`FitError::Class`] for a label that is no class of the model.
     pub fn score(&self, dataset: &Dataset<T>) -> Result<f64> {
-        let labels = self.labels(dataset)?;
-        let predicted = self.predict(dataset)?;
-        let known =
-            labels.iter().zip(&predicted).filter_map(|(label, predicted)| Some((*label)?.eq(predicted)));
-        let (mut right, mut all) = (0, 0);
-        known.for_each(|is_right| {
-            right += usize::from(is_right);
-            all += 1;
-        });
-        Ok(f64::from(right as u32) / f64::from(all))
+        let hits = self.hits(dataset, &self.predict(dataset)?)?;
+        let known: Vec<bool> = hits.into_iter().flatten().collect();
+        Ok(known.iter().filter(|&&is_hit| is_hit).count() as f64 / known.len() as f64)
+    }
+
+    /// Whether each sample has its label as predicted class (N); `None` of a sample that is ignored. Empty without labels.
+    ///
+    /// # Errors
+    /// [`FitError::Class`].
+    pub fn hits(&self, dataset: &Dataset<T>, predicted: &Array1<usize>) -> Result<Vec<Option<bool>>> {
+        let labels = self.labels(dataset)?.into_iter().zip(predicted);
+        Ok(labels.map(|(label, &predicted)| Some(label? == predicted)).collect())
     }
 
     /// What a class is called.
@@ -100,7 +102,7 @@ impl<T: BackendElement> Model<T> {
     ///
     /// # Errors
     /// [`FitError::Class`].
-    pub fn labels(&self, dataset: &Dataset<T>) -> Result<Vec<Option<usize>>> {
+    fn labels(&self, dataset: &Dataset<T>) -> Result<Vec<Option<usize>>> {
         let TargetStore::Labels(labels) = &dataset.targets else { return Ok(Vec::new()) };
         let ignored = self.objective.ignore_index;
         let class_of = |label: i64| -> Result<usize> {
