@@ -106,9 +106,14 @@ pub(crate) struct Share {
 }
 
 /// So many samples, in proportion to their attention and evenly through the data, such that the sum over them of
-/// attention/probability is as good as the sum over all. What they weigh is what their attention of 1 stands for.
+/// attention/probability is as good as the sum over all. What they weigh is what their attention of 1 stands for. Where that
+/// is as many as there are, each stands for itself: a sample of weight 2 is then the same as the sample twice.
 pub(crate) fn draw(attention: &[f64], count: usize) -> Vec<Share> {
     let is_drawn = |&attention: &f64| attention > 0.0 && attention.is_finite();
+    if count >= attention.len() {
+        let drawn = attention.iter().enumerate().filter(|(_, attention)| is_drawn(attention));
+        return drawn.map(|(sample, &weight)| Share { sample, weight }).collect();
+    }
     let total: f64 = attention.iter().copied().filter(is_drawn).sum();
     let step = total / count.max(1) as f64;
     let (mut passed, mut shares) = (0.0, Vec::with_capacity(count));

@@ -213,7 +213,8 @@ fn evaluations_for<T: Element>(ground: Ground<'_, T>, blocks: usize) -> f64 {
         return f64::INFINITY;
     }
     let (samples, rows) = (samples(ground) as f64, rows as f64);
-    let evaluation = 4.0 * problem.n_samples() as f64 * rows * classes as f64;
+    // One of fewer samples than features takes the time of its W.
+    let evaluation = 4.0 * (problem.n_samples() as f64).max(rows) * rows * classes as f64;
     blocks as f64 * (samples * rows * rows + rows.powi(3)) / evaluation
 }
 
