@@ -1,7 +1,7 @@
 //! `cargo xtask bench`: runs the release program's `bench` on this project's problems.
 
 use crate::cargo::{Extra, build_program, output_of};
-use crate::python;
+use crate::environment;
 use crate::report::RECORDS;
 use anyhow::Context;
 use clap::Args;
@@ -64,7 +64,7 @@ pub(crate) struct BenchArgs {
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     let baseline = args.baseline.as_deref().map(read).transpose()?;
     let program = build_program()?;
-    let python = args.peers.then(|| python::with_libraries(args.python.as_deref()));
+    let python = args.peers.then(|| environment::with_libraries(args.python.as_deref()));
     let commit = output_of("git", &["describe", "--always", "--dirty"]);
     if let Some(folder) = args.output.parent() {
         fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

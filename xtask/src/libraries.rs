@@ -1,7 +1,7 @@
 //! `cargo xtask libraries`: other libraries are put to the conformance suite, and to some problems for their time.
 
 use crate::cargo::{build_program, cargo};
-use crate::python;
+use crate::environment;
 use anyhow::Context;
 use clap::Args;
 use serde::{Deserialize, Deserializer};
@@ -107,7 +107,7 @@ pub(crate) fn known() -> anyhow::Result<Option<Libraries>> {
 
 pub(crate) fn run(args: &LibrariesArgs) -> anyhow::Result<()> {
     let program = build_program()?;
-    let python = python::with_libraries(args.python.as_deref());
+    let python = environment::with_libraries(args.python.as_deref());
     fs::create_dir_all(FOLDER).context(FOLDER)?;
     let candidates: Vec<Candidate> = candidates(&python)?
         .into_iter()

@@ -6,6 +6,7 @@ mod bench;
 mod cargo;
 mod doc;
 mod documents;
+mod environment;
 mod features;
 mod fuzz;
 mod libraries;
@@ -42,6 +43,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Put other libraries to the conformance suite, which takes half an hour and more, and write docs/LIBRARIES.md
     Libraries(libraries::LibrariesArgs),
+    /// Build the Python package, install it in a virtual environment, and run its tests there
+    Python(python::PythonArgs),
     /// Count the instructions of the kernels, and fail where they have risen
     Regress(regress::RegressArgs),
     /// Evaluate random problems in a row, and watch memory
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Libraries(args) => libraries::run(&args),
+        Command::Python(args) => python::run_tests(&args),
         Command::Regress(args) => regress::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Memcheck(args) => memcheck::run(&args),

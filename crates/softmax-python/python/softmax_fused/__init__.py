@@ -1,0 +1,28 @@
+"""The linear softmax loss and its gradients on CPUs, without the N×C scores in memory.
+
+    loss = (1/Ω)·Σ_i ℓ_i + (λ/2)·‖W‖²,    ℓ_i = −log softmax(X_i·W + b)[y_i]    for the plain objective
+
+`evaluate` computes it over NumPy arrays, with every option and output. `SoftmaxRegression` is a scikit-learn classifier that
+minimises it. `softmax_fused.torch` has the loss as a function and a module for PyTorch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from softmax_fused._core import backends, release_memory
+from softmax_fused._evaluate import Evaluation, evaluate
+
+if TYPE_CHECKING:
+    from softmax_fused._regression import SoftmaxRegression
+
+__all__ = ["Evaluation", "SoftmaxRegression", "backends", "evaluate", "release_memory"]
+
+
+def __getattr__(name: str) -> Any:
+    # scikit-learn is needed for this alone, and takes a second to import.
+    if name == "SoftmaxRegression":
+        from softmax_fused._regression import SoftmaxRegression
+
+        return SoftmaxRegression
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

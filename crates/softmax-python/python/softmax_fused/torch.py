@@ -1,0 +1,370 @@
+"""The loss as a function and a module for PyTorch, on CPU tensors.
+
+`linear_cross_entropy` has the arguments and the meaning of `torch.nn.functional.linear_cross_entropy`, and options that it
+lacks. The N×C logits are never stored; input and weight are read where they lie. bfloat16 and float16 are computed with in
+float32, and so are their losses.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from softmax_fused import _core
+
+__all__ = ["LinearCrossEntropyLoss", "RowFacts", "linear_cross_entropy", "row_facts"]
+
+
+@torch.compiler.disable
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = -100,
+    label_smoothing: float = 0.0,
+    z_loss: float = 0.0,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    return_z_loss: bool = False,
+) -> Any:
+    """cross_entropy(linear(input, linear_weight, linear_bias), target), without the logits.
+
+    Gradients for input, weight and bias are computed where they are required, in the forward call: `backward` scales them. With
+    the reduction "none" it computes them, by a second pass over the scores. Under `torch.compile` the graph breaks here. A second
+    derivative, and gradients for target and weight, are refused.
+
+    Parameters
+    ----------
+    input : (N, D) or (D), float32, float64, bfloat16 or float16
+    linear_weight : (C, D)
+    target : (N) or () class indices, or (N, C) or (C) probabilities in the type of the loss
+    linear_bias : (C)
+    weight : (C), of the classes
+    reduction : "mean", "sum" or "none"
+    ignore_index : a class index that counts for nothing, or None
+    label_smoothing : from 0 to 1
+    z_loss : at least 0
+        Adds z_loss·lse² to each sample's loss.
+    softcap : above 0
+        Logits become softcap·tanh(logits/softcap).
+    temperature : above 0
+        Logits are divided by it.
+    return_z_loss : whether the part of the loss that z_loss adds comes back too, without a gradient
+
+    Returns
+    -------
+    The loss, of float32 where input and linear_weight are of half precision; with `return_z_loss` a pair.
+
+    Raises
+    ------
+    TypeError, ValueError
+        One line that names the argument.
+    """
+    tensors = (input, linear_weight, target, linear_bias, weight)
+    _check_tensors(input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias, weight=weight)
+    if input.dim() not in (1, 2):
+        raise ValueError(f"input: expected 1 or 2 axes, found {input.dim()}")
+    if (target.requires_grad or (weight is not None and weight.requires_grad)) and torch.is_grad_enabled():
+        raise ValueError("target, weight: expected tensors that require no gradient, found one that does")
+    is_single = input.dim() == 1
+    if is_single:
+        tensors = (input.unsqueeze(0), linear_weight, target.unsqueeze(0), linear_bias, weight)
+    options = {
+        "label_smoothing": label_smoothing,
+        "ignore_index": ignore_index,
+        "reduction": "mean" if reduction == "none" else reduction,
+        "l2": 0.0,
+        "z_loss": z_loss,
+        "softcap": softcap,
+        "temperature": temperature,
+    }
+    function = _Unreduced if reduction == "none" else _Reduced
+    loss, of_z = function.apply(*tensors, options, return_z_loss)
+    if is_single and reduction == "none":
+        loss, of_z = loss.squeeze(0), of_z.squeeze(0)
+    return (loss, of_z) if return_z_loss else loss
+
+
+class LinearCrossEntropyLoss(torch.nn.Module):
+    """A linear layer and the loss of its logits: `linear_cross_entropy` as a module, with the names of its parameters as in
+    `torch.nn.LinearCrossEntropyLoss`.
+
+    Parameters
+    ----------
+    in_features, num_classes : int
+        D and C.
+    bias : bool, default False
+    device, dtype : of the parameters
+    weight : (C), of the classes
+    reduction, ignore_index, label_smoothing, z_loss, softcap, temperature : as in `linear_cross_entropy`
+
+    Shape: input (N, D) or (D), target (N) or () of class indices, or (N, C) or (C) of probabilities.
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        bias: bool = False,
+        device: Any = None,
+        dtype: torch.dtype | None = None,
+        weight: Tensor | None = None,
+        reduction: str = "mean",
+        ignore_index: int | None = -100,
+        label_smoothing: float = 0.0,
+        z_loss: float = 0.0,
+        softcap: float | None = None,
+        temperature: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(in_features, num_classes, bias=bias, device=device, dtype=dtype)
+        self.register_buffer("weight", weight)
+        self.reduction = reduction
+        self.ignore_index = ignore_index
+        self.label_smoothing = label_smoothing
+        self.z_loss = z_loss
+        self.softcap = softcap
+        self.temperature = temperature
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return linear_cross_entropy(
+            input,
+            self.linear.weight,
+            target,
+            linear_bias=self.linear.bias,
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            z_loss=self.z_loss,
+            softcap=self.softcap,
+            temperature=self.temperature,
+        )
+
+    def extra_repr(self) -> str:
+        options = ("reduction", "ignore_index", "label_smoothing", "z_loss", "softcap", "temperature")
+        return ", ".join(f"{option}={getattr(self, option)!r}" for option in options)
+
+
+class RowFacts(NamedTuple):
+    """What is known of each row (N): without a gradient."""
+
+    log_sum_exp: Tensor
+    """log Σ_c exp(logits)."""
+    predicted: Tensor
+    """The class with the largest logit, the first of equals."""
+    entropy: Tensor
+    """−Σ p·log p, in nats."""
+    label_log_prob: Tensor | None
+    """log p of the target; NaN where it is no class."""
+    label_rank: Tensor | None
+    """How many classes have a larger logit than the target: 0 for the best."""
+    top_classes: Tensor | None
+    """The best classes (N×top), the best first."""
+    top_log_prob: Tensor | None
+    """log p of these (N×top)."""
+
+
+@torch.compiler.disable
+def row_facts(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor | None = None,
+    *,
+    linear_bias: Tensor | None = None,
+    ignore_index: int | None = -100,
+    softcap: float | None = None,
+    temperature: float = 1.0,
+    top: int | None = None,
+) -> RowFacts:
+    """Facts of the rows of linear(input, linear_weight, linear_bias), without the logits and without gradients.
+
+    Parameters
+    ----------
+    input : (N, D); linear_weight : (C, D); linear_bias : (C)
+    target : (N) class indices, for the facts of the target
+    ignore_index : an index of target that need not be a class
+    softcap, temperature : as in `linear_cross_entropy`
+    top : how many of the best classes, from 0 to C
+    """
+    _check_tensors(input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias)
+    options = {
+        "label_smoothing": 0.0,
+        "ignore_index": ignore_index,
+        "reduction": "mean",
+        "l2": 0.0,
+        "z_loss": 0.0,
+        "softcap": softcap,
+        "temperature": temperature,
+    }
+    problem = _problem(input, linear_weight, target, linear_bias, None, options)
+    outputs = ["lse", "predicted", "entropy"]
+    if target is not None:
+        outputs += ["label_log_prob", "label_rank"]
+    facts = _core.evaluate(problem, outputs, top, "fused", torch.get_num_threads(), None)
+    names = ("lse", "predicted", "entropy", "label_log_prob", "label_rank", "top_classes", "top_log_prob")
+    return RowFacts(*(torch.from_numpy(facts[name]) if name in facts else None for name in names))
+
+
+class _Reduced(torch.autograd.Function):
+    """Mean and sum: loss and gradients in one pass."""
+
+    @staticmethod
+    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss):  # noqa: ANN001
+        tensors = (input, linear_weight, target, linear_bias, weight)
+        ctx.options = options
+        gradients = _required(ctx, linear_bias)
+        outputs = gradients + (["lse"] if wants_z_loss else [])
+        result = _core.evaluate(_problem(*tensors, options), outputs, None, "fused", torch.get_num_threads(), None)
+        if gradients:
+            ctx.save_for_backward(*tensors)
+            ctx.gradients = {name: result[name] for name in gradients}
+        dtype = _computed_in(input, linear_weight)
+        of_z = _z_loss(result, target, options, dtype) if wants_z_loss else torch.zeros(0, dtype=dtype)
+        if wants_z_loss and options["reduction"] == "mean":
+            of_z = of_z.sum() / result["total_weight"]
+        elif wants_z_loss:
+            of_z = of_z.sum()
+        ctx.mark_non_differentiable(of_z)
+        return torch.tensor(result["loss"], dtype=dtype), of_z
+
+    @staticmethod
+    def backward(ctx: Any, of_loss: Tensor, _of_z: Tensor) -> tuple[Tensor | None, ...]:
+        _refuse_second_derivative()
+        tensors = ctx.saved_tensors
+        # They are given away, so that they need not be copied; another backward of the same graph computes them again.
+        gradients, ctx.gradients = ctx.gradients, None
+        if gradients is None:
+            problem = _problem(*tensors, ctx.options)
+            names = _required(ctx, tensors[3])
+            gradients = _core.evaluate(problem, names, None, "fused", torch.get_num_threads(), None)
+        return _in_place(gradients, tensors, of_loss.item())
+
+
+class _Unreduced(torch.autograd.Function):
+    """No reduction: the losses in a first pass, and the gradients, once their coefficients are known, in a second."""
+
+    @staticmethod
+    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss):  # noqa: ANN001
+        tensors = (input, linear_weight, target, linear_bias, weight)
+        ctx.options = options
+        outputs = ["sample_loss"] + (["lse"] if wants_z_loss else [])
+        statistics, result = _core.forward(_problem(*tensors, options), outputs, torch.get_num_threads())
+        if _required(ctx, linear_bias):
+            ctx.save_for_backward(*tensors)
+            ctx.statistics = statistics
+        dtype = _computed_in(input, linear_weight)
+        of_z = _z_loss(result, target, options, dtype) if wants_z_loss else torch.zeros(0, dtype=dtype)
+        ctx.mark_non_differentiable(of_z)
+        return torch.from_numpy(result["sample_loss"]), of_z
+
+    @staticmethod
+    def backward(ctx: Any, of_losses: Tensor, _of_z: Tensor) -> tuple[Tensor | None, ...]:
+        _refuse_second_derivative()
+        tensors = ctx.saved_tensors
+        problem = _problem(*tensors, ctx.options)
+        names = _required(ctx, tensors[3])
+        coefficients = of_losses.detach().numpy()
+        gradients = _core.backward(problem, ctx.statistics, coefficients, names, torch.get_num_threads())
+        return _in_place(gradients, tensors, 1.0)
+
+
+def _refuse_second_derivative() -> None:
+    # With create_graph=True PyTorch records what happens here: nothing that it could differentiate.
+    if torch.is_grad_enabled():
+        raise RuntimeError("linear_cross_entropy: has no second derivative, expected a backward without create_graph=True")
+
+
+def _required(ctx: Any, linear_bias: Tensor | None) -> list[str]:
+    """The gradients that are required, by the names of the outputs."""
+    needs_input, needs_weight, _, needs_bias, *_ = ctx.needs_input_grad
+    needs = {"dX": needs_input, "dW": needs_weight, "db": needs_bias and linear_bias is not None}
+    return [name for name, is_needed in needs.items() if is_needed]
+
+
+def _in_place(gradients: dict[str, Any], tensors: Any, factor: float) -> tuple[Tensor | None, ...]:
+    """Gradients times a factor, which takes no memory, in the order of the function's arguments."""
+    input, linear_weight, _, linear_bias, _ = tensors
+
+    def of(name: str, like: Tensor | None) -> Tensor | None:
+        gradient = gradients.pop(name, None)
+        if gradient is None or like is None:
+            return None
+        gradient = torch.from_numpy(gradient.T if name == "dW" else gradient)
+        return (gradient if factor == 1.0 else gradient.mul_(factor)).to(like.dtype)
+
+    return of("dX", input), of("dW", linear_weight), None, of("db", linear_bias), None, None, None
+
+
+def _z_loss(result: dict[str, Any], target: Tensor, options: dict[str, Any], dtype: torch.dtype) -> Tensor:
+    """z_loss·lse² of each sample, 0 where it is ignored."""
+    of_z = torch.from_numpy(result["lse"]).square_().mul_(options["z_loss"])
+    if not target.is_floating_point() and options["ignore_index"] is not None:
+        of_z.masked_fill_(target == options["ignore_index"], 0.0)
+    return of_z.to(dtype)
+
+
+def _problem(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor | None,
+    linear_bias: Tensor | None,
+    weight: Tensor | None,
+    options: dict[str, Any],
+) -> _core.Problem:
+    is_soft = target is not None and target.is_floating_point()
+    labels, soft = (None, target) if is_soft else (target, None)
+    if linear_weight.dim() != 2:
+        raise ValueError(f"linear_weight: expected 2 axes, found {linear_weight.dim()}")
+    return _core.Problem(
+        _array(input),
+        _array(linear_weight.t()),
+        _array(labels),
+        _small_array(soft),
+        _small_array(linear_bias),
+        _small_array(weight),
+        None,
+        options,
+    )
+
+
+def _array(tensor: Tensor | None) -> Any:
+    """A view of a tensor."""
+    if tensor is None:
+        return None
+    tensor = tensor.detach()
+    if tensor.dtype is torch.bfloat16:
+        return _core.BFloat16(tensor.view(torch.int16).numpy().view("uint16"))
+    return tensor.numpy()
+
+
+def _small_array(tensor: Tensor | None) -> Any:
+    """An array that is converted to the type that is computed in, as NumPy converts it: bfloat16 by way of float32."""
+    if tensor is not None and tensor.dtype is torch.bfloat16:
+        tensor = tensor.float()
+    return _array(tensor)
+
+
+def _computed_in(input: Tensor, linear_weight: Tensor) -> torch.dtype:
+    return torch.float64 if torch.float64 in (input.dtype, linear_weight.dtype) else torch.float32
+
+
+def _check_tensors(**tensors: Any) -> None:
+    for name, tensor in tensors.items():
+        if tensor is None and name not in ("input", "linear_weight"):
+            continue
+        if not isinstance(tensor, Tensor):
+            raise TypeError(f"{name}: expected a tensor, found {type(tensor).__name__}")
+        if tensor.device.type != "cpu":
+            raise ValueError(f"{name}: expected a tensor on the CPU, found one on {tensor.device}")
+        if tensor.layout is not torch.strided:
+            raise TypeError(f"{name}: expected a strided tensor, found {tensor.layout}")

@@ -1,0 +1,53 @@
+//! What went wrong, as Python's exceptions.
+
+use pyo3::PyErr;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use std::fmt;
+
+/// What keeps a call from its result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    /// An argument of a type that is not taken.
+    #[error("{name}: expected {expected}, found {found}")]
+    Type { name: &'static str, expected: &'static str, found: String },
+    /// An argument whose type is right.
+    #[error("{name}: expected {expected}, found {found}")]
+    Value { name: &'static str, expected: &'static str, found: String },
+    #[error(transparent)]
+    Loss(#[from] softmax::Error),
+    #[error(transparent)]
+    Fit(#[from] softmax_fit::FitError),
+    #[error(transparent)]
+    Backend(#[from] softmax::NoSuchBackend),
+    #[error("simd: {0}")]
+    Level(#[from] softmax::NoSuchLevel),
+    #[error(transparent)]
+    Name(#[from] softmax::UnknownName),
+    #[error("threads: the system does not give them ({0})")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+    /// An exception of Python's own.
+    #[error(transparent)]
+    Python(#[from] PyErr),
+}
+
+impl CallError {
+    pub(crate) fn value(name: &'static str, expected: &'static str, found: impl fmt::Display) -> Self {
+        CallError::Value { name, expected, found: found.to_string() }
+    }
+
+    pub(crate) fn of_type(name: &'static str, expected: &'static str, found: impl fmt::Display) -> Self {
+        CallError::Type { name, expected, found: found.to_string() }
+    }
+}
+
+impl From<CallError> for PyErr {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Python(error) => error,
+            CallError::Type { .. } => PyTypeError::new_err(error.to_string()),
+            _ => PyValueError::new_err(error.to_string()),
+        }
+    }
+}
+
+pub(crate) type Result<T, E = CallError> = std::result::Result<T, E>;

@@ -1,0 +1,93 @@
+//! Training, which Ctrl-C ends.
+
+use crate::crew::{self, Ask};
+use crate::error::Result;
+use crate::problem::{Problem, by_dtype};
+use numpy::IntoPyArray;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use softmax_fit::{Fit, FitError, Minimum};
+use std::ops::ControlFlow;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// How often a fit asks Python whether to end.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Minimises the problem's loss from its W and b: W, b, and how it went.
+#[pyfunction]
+pub(crate) fn minimize<'py>(
+    py: Python<'py>,
+    problem: &Problem,
+    solver: &str,
+    tol: f64,
+    max_iter: usize,
+    fit_intercept: bool,
+    threads: Option<i64>,
+) -> Result<Bound<'py, PyDict>> {
+    let fit = Fit::new(problem.objective)
+        .solver(solver.parse()?)
+        .tolerance(tol)
+        .max_iterations(max_iter)
+        .bias(fit_intercept);
+    by_dtype!(problem.dtype, T => minimize_as::<T>(py, problem, &fit, threads))
+}
+
+fn minimize_as<'py, T: crew::Number>(
+    py: Python<'py>,
+    problem: &Problem,
+    fit: &Fit,
+    threads: Option<i64>,
+) -> Result<Bound<'py, PyDict>> {
+    let read = problem.read::<T>(py)?;
+    let parts = read.parts()?;
+    let problem = read.builder(&parts)?.build()?;
+    let ask = Ask { backend: "fused", threads, simd: None };
+    let minimum = interruptible(py, |is_interrupted| {
+        crew::run(&ask, |backend| -> Result<Minimum<T>, FitError> {
+            fit.minimize("X", &problem, backend, &mut |_| {
+                if is_interrupted.load(Ordering::Relaxed) {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            })
+        })
+    })???;
+    let Minimum { weights, bias, report } = minimum;
+    let (last, dict) = (report.last(), PyDict::new(py));
+    dict.set_item("W", weights.into_pyarray(py))?;
+    dict.set_item("b", bias.map(|bias| bias.into_pyarray(py)))?;
+    dict.set_item("solver", report.solver.name())?;
+    dict.set_item("converged", report.converged())?;
+    dict.set_item("reason", report.stop.to_string())?;
+    dict.set_item("iterations", last.iteration)?;
+    dict.set_item("evaluations", last.evaluations)?;
+    dict.set_item("loss", last.loss)?;
+    dict.set_item("gradient_max", last.gradient_max)?;
+    dict.set_item("seconds", report.seconds)?;
+    Ok(dict)
+}
+
+/// Computes on another thread, while this one asks Python for signals. A signal that raises an exception tells the computation to
+/// end, and waits until it has.
+fn interruptible<R: Send>(py: Python<'_>, compute: impl FnOnce(&AtomicBool) -> R + Send) -> PyResult<R> {
+    let (is_interrupted, is_done) = (AtomicBool::new(false), AtomicBool::new(false));
+    let waiting = thread::current();
+    thread::scope(|scope| {
+        let (is_interrupted, is_done) = (&is_interrupted, &is_done);
+        let computing = scope.spawn(move || {
+            let result = compute(is_interrupted);
+            is_done.store(true, Ordering::Release);
+            waiting.unpark();
+            result
+        });
+        while !is_done.load(Ordering::Acquire) && !computing.is_finished() {
+            py.detach(|| thread::park_timeout(PATIENCE));
+            py.check_signals().inspect_err(|_| is_interrupted.store(true, Ordering::Relaxed))?;
+        }
+        Ok(computing.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}

@@ -1,0 +1,65 @@
+//! Labels of any integer type.
+
+use crate::array::{as_array, is_readable, of_numpy, untyped};
+use crate::error::{CallError, Result};
+use numpy::{Element, PyArrayDescrMethods, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use softmax::Labels;
+
+/// Labels that are being read: where they lie if the contract has their type, and if not, as a copy of int64.
+pub(crate) enum ReadLabels<'py> {
+    U8(PyReadonlyArray1<'py, u8>),
+    U32(PyReadonlyArray1<'py, u32>),
+    Usize(PyReadonlyArray1<'py, usize>),
+    I32(PyReadonlyArray1<'py, i32>),
+    I64(PyReadonlyArray1<'py, i64>),
+}
+
+impl<'py> ReadLabels<'py> {
+    /// The labels that `object` holds.
+    pub(crate) fn new(name: &'static str, object: &Bound<'py, PyAny>) -> Result<Self> {
+        let array = as_array(name, object)?;
+        let dtype = array.dtype();
+        // No labels at all have no type either.
+        if !matches!(dtype.kind(), b'i' | b'u') && !array.is_empty() {
+            return Err(CallError::of_type(name, "integers", dtype));
+        }
+        if array.ndim() != 1 {
+            return Err(CallError::value(name, "1 axis", array.ndim()));
+        }
+        if !is_readable(&array)? {
+            return Self::as_i64(name, &array);
+        }
+        if is_of::<u8>(&array) {
+            Ok(ReadLabels::U8(of_numpy(name, &array)?))
+        } else if is_of::<u32>(&array) {
+            Ok(ReadLabels::U32(of_numpy(name, &array)?))
+        } else if is_of::<usize>(&array) {
+            Ok(ReadLabels::Usize(of_numpy(name, &array)?))
+        } else if is_of::<i32>(&array) {
+            Ok(ReadLabels::I32(of_numpy(name, &array)?))
+        } else if is_of::<i64>(&array) {
+            Ok(ReadLabels::I64(of_numpy(name, &array)?))
+        } else {
+            Self::as_i64(name, &array)
+        }
+    }
+
+    fn as_i64(name: &'static str, array: &Bound<'py, PyUntypedArray>) -> Result<Self> {
+        Ok(ReadLabels::I64(of_numpy(name, &untyped(array.call_method1("astype", ("int64",))?)?)?))
+    }
+
+    pub(crate) fn view(&self) -> Labels<'_> {
+        match self {
+            ReadLabels::U8(labels) => labels.as_array().into(),
+            ReadLabels::U32(labels) => labels.as_array().into(),
+            ReadLabels::Usize(labels) => labels.as_array().into(),
+            ReadLabels::I32(labels) => labels.as_array().into(),
+            ReadLabels::I64(labels) => labels.as_array().into(),
+        }
+    }
+}
+
+fn is_of<A: Element>(array: &Bound<'_, PyUntypedArray>) -> bool {
+    array.dtype().is_equiv_to(&numpy::dtype::<A>(array.py()))
+}

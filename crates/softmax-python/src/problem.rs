@@ -1,0 +1,257 @@
+//! A problem of Python's arrays.
+
+use crate::array::{Matrix, Number, ReadMatrix, bfloat16s, matrix, vector};
+use crate::crew;
+use crate::csr::{ReadSparse, SparseMatrix, SparseParts};
+use crate::error::{CallError, Result};
+use crate::labels::ReadLabels;
+use numpy::{PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use softmax::{Dtype, Features, Objective, ProblemBuilder, Targets, Weights};
+
+/// The arrays and options of an evaluation. Its arrays are held, not copied; what they hold is checked by each call that
+/// computes with it.
+#[pyclass(frozen, module = "softmax_fused._core")]
+pub(crate) struct Problem {
+    features: Storage,
+    weights: Matrix,
+    labels: Option<Py<PyAny>>,
+    soft_targets: Option<Py<PyAny>>,
+    bias: Option<Py<PyAny>>,
+    class_weights: Option<Py<PyAny>>,
+    sample_weights: Option<Py<PyAny>>,
+    pub(crate) objective: Objective,
+    pub(crate) dtype: Dtype,
+}
+
+enum Storage {
+    Dense(Matrix),
+    Sparse(SparseMatrix),
+}
+
+/// Calls a generic method with the problem's element type.
+macro_rules! by_dtype {
+    ($dtype:expr, $T:ident => $call:expr) => {
+        match $dtype {
+            softmax::Dtype::F32 => {
+                type $T = f32;
+                $call
+            }
+            softmax::Dtype::F64 => {
+                type $T = f64;
+                $call
+            }
+        }
+    };
+}
+pub(crate) use by_dtype;
+
+#[pymethods]
+impl Problem {
+    #[new]
+    #[pyo3(signature = (X, W, y, Y, b, class_weight, sample_weight, options))]
+    #[allow(non_snake_case, reason = "the names that Python's callers use")]
+    #[allow(clippy::too_many_arguments, reason = "the arrays of a problem")]
+    fn new(
+        X: &Bound<'_, PyAny>,
+        W: &Bound<'_, PyAny>,
+        y: Option<Py<PyAny>>,
+        Y: Option<Py<PyAny>>,
+        b: Option<Py<PyAny>>,
+        class_weight: Option<Py<PyAny>>,
+        sample_weight: Option<Py<PyAny>>,
+        options: &Bound<'_, PyDict>,
+    ) -> Result<Self> {
+        if y.is_some() && Y.is_some() {
+            return Err(CallError::of_type("y, Y", "labels or soft targets", "both"));
+        }
+        let features = match SparseMatrix::new("X", X)? {
+            Some(sparse) => Storage::Sparse(sparse),
+            None => Storage::Dense(Matrix::new("X", X)?),
+        };
+        let weights = Matrix::new("W", W)?;
+        let dtype = element_type(&features, &weights)?;
+        let objective = objective(options)?;
+        let (labels, soft_targets, bias) = (y, Y, b);
+        let (class_weights, sample_weights) = (class_weight, sample_weight);
+        Ok(Problem {
+            features,
+            weights,
+            labels,
+            soft_targets,
+            bias,
+            class_weights,
+            sample_weights,
+            objective,
+            dtype,
+        })
+    }
+
+    /// The type of results: float32 or float64.
+    #[getter]
+    fn dtype(&self) -> &'static str {
+        name_of(self.dtype)
+    }
+
+    /// Where the first numbers of X and of W are read from.
+    fn addresses(&self, py: Python<'_>) -> Result<(usize, usize)> {
+        by_dtype!(self.dtype, T => {
+            let read = self.read::<T>(py)?;
+            let parts = read.parts()?;
+            let problem = read.builder(&parts)?.build()?;
+            let x = match problem.features() {
+                Features::Dense(x) => x.as_ptr() as usize,
+                Features::F16(x) => x.as_ptr() as usize,
+                Features::Bf16(x) => x.as_ptr() as usize,
+                Features::Csr(x) => x.row(0).1.as_ptr() as usize,
+            };
+            let w = match problem.weights() {
+                Weights::Dense(w) => w.as_ptr() as usize,
+                Weights::F16(w) => w.as_ptr() as usize,
+                Weights::Bf16(w) => w.as_ptr() as usize,
+            };
+            Ok((x, w))
+        })
+    }
+}
+
+impl Problem {
+    /// Begins to read its arrays, as numbers of `T`, its element type.
+    pub(crate) fn read<'py, T: crew::Number>(&self, py: Python<'py>) -> Result<ReadProblem<'py, T>> {
+        let of = |name, object: &Option<Py<PyAny>>| {
+            object.as_ref().map(|object| vector::<T>(name, object.bind(py))).transpose()
+        };
+        let targets = match (&self.labels, &self.soft_targets) {
+            (Some(labels), _) => ReadTargets::Labels(ReadLabels::new("y", labels.bind(py))?),
+            (None, Some(soft)) => ReadTargets::Soft(matrix("Y", soft.bind(py))?),
+            (None, None) => ReadTargets::None,
+        };
+        Ok(ReadProblem {
+            features: match &self.features {
+                Storage::Dense(matrix) => ReadFeatures::Dense(matrix.read(py)?),
+                Storage::Sparse(sparse) => ReadFeatures::Sparse(sparse.read(py)?),
+            },
+            weights: self.weights.read(py)?,
+            targets,
+            bias: of("b", &self.bias)?,
+            class_weights: of("class_weight", &self.class_weights)?,
+            sample_weights: of("sample_weight", &self.sample_weights)?,
+            objective: self.objective,
+        })
+    }
+}
+
+/// A problem whose arrays are being read.
+pub(crate) struct ReadProblem<'py, T: crew::Number> {
+    features: ReadFeatures<'py, T>,
+    weights: ReadMatrix<'py, T>,
+    targets: ReadTargets<'py, T>,
+    bias: Option<PyReadonlyArray1<'py, T>>,
+    class_weights: Option<PyReadonlyArray1<'py, T>>,
+    sample_weights: Option<PyReadonlyArray1<'py, T>>,
+    objective: Objective,
+}
+
+enum ReadFeatures<'py, T: crew::Number> {
+    Dense(ReadMatrix<'py, T>),
+    Sparse(ReadSparse<'py, T>),
+}
+
+enum ReadTargets<'py, T: crew::Number> {
+    Labels(ReadLabels<'py>),
+    Soft(PyReadonlyArray2<'py, T>),
+    None,
+}
+
+impl<T: crew::Number> ReadProblem<'_, T> {
+    /// What sparse features are made of, in the contract's types; `None` of dense ones.
+    pub(crate) fn parts(&self) -> Result<Option<SparseParts<'_, T>>> {
+        match &self.features {
+            ReadFeatures::Dense(_) => Ok(None),
+            ReadFeatures::Sparse(sparse) => sparse.parts().map(Some),
+        }
+    }
+
+    /// The contract's problem, but for its checks, which need Python no more.
+    pub(crate) fn builder<'a>(
+        &'a self,
+        parts: &'a Option<SparseParts<'a, T>>,
+    ) -> Result<ProblemBuilder<'a, T>> {
+        let features = match (&self.features, parts) {
+            (_, Some(parts)) => Features::Csr(parts.view()?),
+            (ReadFeatures::Dense(ReadMatrix::Dense(x)), _) => Features::Dense(x.as_array()),
+            (ReadFeatures::Dense(ReadMatrix::F16(x)), _) => Features::F16(x.as_array()),
+            (ReadFeatures::Dense(ReadMatrix::BF16(x)), _) => Features::Bf16(bfloat16s(x.as_array())),
+            (ReadFeatures::Sparse(_), None) => unreachable!("parts() has those of sparse features"),
+        };
+        let weights = match &self.weights {
+            ReadMatrix::Dense(w) => Weights::Dense(w.as_array()),
+            ReadMatrix::F16(w) => Weights::F16(w.as_array()),
+            ReadMatrix::BF16(w) => Weights::Bf16(bfloat16s(w.as_array())),
+        };
+        let targets = match &self.targets {
+            ReadTargets::Labels(labels) => Targets::Labels(labels.view()),
+            ReadTargets::Soft(soft) => Targets::Soft(soft.as_array()),
+            ReadTargets::None => Targets::None,
+        };
+        Ok(softmax::Problem::builder(features, weights, targets)
+            .bias(self.bias.as_ref().map(|b| b.as_array()))
+            .class_weights(self.class_weights.as_ref().map(|w| w.as_array()))
+            .sample_weights(self.sample_weights.as_ref().map(|u| u.as_array()))
+            .objective(self.objective))
+    }
+}
+
+/// What is computed in: the type of X or W that is not of half precision; float32 if both are.
+fn element_type(features: &Storage, weights: &Matrix) -> Result<Dtype> {
+    let of = |number: Number| match number {
+        Number::F32 => Some(Dtype::F32),
+        Number::F64 => Some(Dtype::F64),
+        Number::F16 | Number::BF16 => None,
+    };
+    let of_features = match features {
+        Storage::Dense(matrix) => of(matrix.number),
+        Storage::Sparse(sparse) => Some(sparse.dtype),
+    };
+    match (of_features, of(weights.number)) {
+        (Some(x), Some(w)) if x != w => {
+            Err(CallError::of_type("W", "numbers of X's type, or of half precision", weights.number.name()))
+        }
+        (x, w) => Ok(x.or(w).unwrap_or(Dtype::F32)),
+    }
+}
+
+fn name_of(dtype: Dtype) -> &'static str {
+    match dtype {
+        Dtype::F32 => Number::F32.name(),
+        Dtype::F64 => Number::F64.name(),
+    }
+}
+
+/// The options by their names in Python, all of which are there.
+fn objective(options: &Bound<'_, PyDict>) -> Result<Objective> {
+    let reduction: String = option(options, "reduction", "mean or sum")?;
+    Ok(Objective {
+        reduction: reduction.parse()?,
+        label_smoothing: option(options, "label_smoothing", "a number")?,
+        ignore_index: option(options, "ignore_index", "an integer or None")?,
+        l2: option(options, "l2", "a number")?,
+        z_loss: option(options, "z_loss", "a number")?,
+        softcap: option(options, "softcap", "a number or None")?,
+        temperature: option(options, "temperature", "a number")?,
+    })
+}
+
+fn option<'py, V: FromPyObjectOwned<'py>>(
+    options: &Bound<'py, PyDict>,
+    name: &'static str,
+    expected: &'static str,
+) -> Result<V> {
+    let value = options.as_any().get_item(name)?;
+    value.extract().map_err(|_| CallError::of_type(name, expected, type_name(&value)))
+}
+
+fn type_name(value: &Bound<'_, PyAny>) -> String {
+    value.get_type().name().map_or_else(|_| "another type".to_owned(), |name| name.to_string())
+}

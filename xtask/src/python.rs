@@ -1,0 +1,61 @@
+//! `cargo xtask python`: the Python package, as its users get it.
+
+use crate::environment::{Environment, run};
+use anyhow::Context;
+use clap::Args;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const PACKAGE: &str = "crates/softmax-python";
+const REQUIREMENTS: &str = "crates/softmax-python/tests/requirements.txt";
+
+#[derive(Debug, Args)]
+pub(crate) struct PythonArgs {
+    /// Fail, rather than leave out, where a library that tests need can't be installed
+    #[arg(long)]
+    require: bool,
+    /// What pytest is given
+    #[arg(last = true)]
+    pytest: Vec<String>,
+}
+
+pub(crate) fn run_tests(args: &PythonArgs) -> anyhow::Result<()> {
+    let environment = Environment { folder: Path::new("target/python") };
+    if let Err(error) = environment.install(REQUIREMENTS) {
+        anyhow::ensure!(!args.require, error);
+        println!("left out of the Python package's tests: {error:#}");
+    }
+    let has = |module: &str| {
+        let import = format!("import {module}");
+        environment.command().args(["-c", &import]).output().is_ok_and(|output| output.status.success())
+    };
+    if !(has("pip") && has("numpy") && has("pytest") && has("hypothesis")) {
+        anyhow::ensure!(!args.require, "python3 with venv, NumPy, pytest and hypothesis are needed");
+        println!("left out: the Python package (python3 with venv, NumPy, pytest and hypothesis)");
+        return Ok(());
+    }
+    let wheels = environment.folder.join("wheels");
+    if wheels.exists() {
+        fs::remove_dir_all(&wheels)?;
+    }
+    run(environment
+        .command()
+        .args(["-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"])
+        .arg(&wheels)
+        .arg(PACKAGE))?;
+    let wheel = the_wheel(&wheels)?;
+    let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall"];
+    run(environment.command().args(pip).arg(&wheel))?;
+    // Pytest says what it left out, and why.
+    run(environment.command().args(["-m", "pytest", "-q", "-rs", PACKAGE]).args(&args.pytest))
+}
+
+/// The one wheel of a folder, which must be for the stable ABI.
+fn the_wheel(folder: &Path) -> anyhow::Result<PathBuf> {
+    let wheels: Vec<PathBuf> =
+        fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
+    let [wheel] = wheels.as_slice() else { anyhow::bail!("expected one wheel, found {}", wheels.len()) };
+    let name = wheel.file_name().context("a wheel has a name")?.to_string_lossy();
+    anyhow::ensure!(name.contains("-abi3-"), "expected a wheel for the stable ABI, found {name}");
+    Ok(wheel.clone())
+}
