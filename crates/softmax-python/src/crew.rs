@@ -19,6 +19,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) backend: &'a str,
     pub(crate) threads: Option<i64>,
     pub(crate) simd: Option<&'a str>,
+    /// Bytes of working memory.
+    pub(crate) memory: Option<i64>,
 }
 
 /// The threads of one process that were asked for together, and a backend that is between two calls on them.
@@ -26,8 +28,14 @@ struct Crew {
     process: u32,
     threads: Option<usize>,
     pool: Arc<ThreadPool>,
-    /// With the level that it was asked for.
-    idle: Option<(Option<&'static str>, Fused)>,
+    idle: Option<(Settings, Fused)>,
+}
+
+/// What the backend `fused` was asked to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Settings {
+    level: Option<&'static str>,
+    memory: Option<usize>,
 }
 
 /// An element type: what NumPy, the registry and `fused` have.
@@ -55,10 +63,15 @@ pub(crate) fn run<T: Number, R: Send>(
     compute: impl FnOnce(&mut dyn SoftmaxBackend<T>) -> R + Send,
 ) -> Result<R> {
     let level: Option<Level> = ask.simd.map(str::parse).transpose()?;
+    let refuse = |found| CallError::value("memory", "a number of bytes", found);
+    let memory = ask.memory.map(|memory| usize::try_from(memory).map_err(|_| refuse(memory))).transpose()?;
     let registry = Registry::built_in();
     let entry = registry.find(ask.backend)?;
     if level.is_some() && !entry.has_levels() {
         return Err(CallError::value("simd", "None but for the backend fused", ask.backend));
+    }
+    if memory.is_some() && entry.name() != "fused" {
+        return Err(CallError::value("memory", "None but for the backend fused", ask.backend));
     }
     let pool = pool(ask.threads)?;
     if entry.name() != "fused" {
@@ -67,10 +80,13 @@ pub(crate) fn run<T: Number, R: Send>(
             compute(&mut *entry.make::<T>(Setup { threads, level, shards: None }))
         }));
     }
-    let kept = take_idle(&pool, level.map(Level::name));
-    let mut fused = kept.unwrap_or_else(|| level.map_or_else(Fused::new, |level| Fused::new().level(level)));
+    let settings = Settings { level: level.map(Level::name), memory };
+    let mut fused = take_idle(&pool, settings).unwrap_or_else(|| {
+        let fused = level.map_or_else(Fused::new, |level| Fused::new().level(level));
+        memory.map_or(fused.clone(), |memory| fused.memory(memory))
+    });
     let result = pool.install(|| compute(T::fused(&mut fused)));
-    give_back(&pool, level.map(Level::name), fused);
+    give_back(&pool, settings, fused);
     Ok(result)
 }
 
@@ -102,18 +118,18 @@ fn pool(threads: Option<i64>) -> Result<Arc<ThreadPool>> {
     Ok(pool)
 }
 
-/// The idle backend of these threads, if it has that level.
-fn take_idle(pool: &Arc<ThreadPool>, level: Option<&'static str>) -> Option<Fused> {
+/// The idle backend of these threads, if it has these settings.
+fn take_idle(pool: &Arc<ThreadPool>, settings: Settings) -> Option<Fused> {
     let mut crews = CREWS.try_lock().ok()?;
     let crew = crews.iter_mut().find(|crew| Arc::ptr_eq(&crew.pool, pool))?;
-    crew.idle.take_if(|(its, _)| *its == level).map(|(_, fused)| fused)
+    crew.idle.take_if(|(its, _)| *its == settings).map(|(_, fused)| fused)
 }
 
-fn give_back(pool: &Arc<ThreadPool>, level: Option<&'static str>, fused: Fused) {
+fn give_back(pool: &Arc<ThreadPool>, settings: Settings, fused: Fused) {
     if let Ok(mut crews) = CREWS.try_lock()
         && let Some(crew) = crews.iter_mut().find(|crew| Arc::ptr_eq(&crew.pool, pool))
     {
-        crew.idle = Some((level, fused));
+        crew.idle = Some((settings, fused));
     }
 }
 

@@ -44,7 +44,7 @@ fn minimize_as<'py, T: crew::Number>(
     let read = problem.read::<T>(py)?;
     let parts = read.parts()?;
     let problem = read.builder(&parts)?.build()?;
-    let ask = Ask { backend: "fused", threads, simd: None };
+    let ask = Ask { backend: "fused", threads, simd: None, memory: None };
     let minimum = interruptible(py, |is_interrupted| {
         crew::run(&ask, |backend| -> Result<Minimum<T>, FitError> {
             fit.minimize("X", &problem, backend, &mut |_| {

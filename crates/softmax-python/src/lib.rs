@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! array  ── a NumPy array, checked ──┐
-//! csr    ── a SciPy matrix, checked ─┼─ problem: softmax::Problem ─┬─ evaluation
-//! labels ── labels or soft targets ──┘                             ├─ two_pass
+//! csr    ── a SciPy matrix, checked ─┼─ problem: softmax::Problem ─┬─ evaluation ─ results: arrays for outputs
+//! labels ── labels ──────────────────┘                             ├─ two_pass ─── results
 //!                                                                  └─ fitting
 //! crew   ── threads and the backend, kept between calls; all of the above compute with it
 //! ```
@@ -18,6 +18,7 @@ mod evaluation;
 mod fitting;
 mod labels;
 mod problem;
+mod results;
 mod two_pass;
 
 use pyo3::prelude::*;

@@ -3,8 +3,9 @@
 use crate::array::vector;
 use crate::crew::{self, Ask};
 use crate::error::{CallError, Result};
-use crate::evaluation::{arrays, as_dict, output_set, put_outputs};
+use crate::evaluation::put_evaluation;
 use crate::problem::{Problem, by_dtype};
+use crate::results::{Results, output_set};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use softmax::{Error, Evaluation, Feature, RowStatistics, SoftmaxBackend, TwoPass, Upstream};
@@ -52,33 +53,34 @@ pub(crate) fn forward<'py>(
     problem: &Problem,
     outputs: Vec<String>,
     threads: Option<i64>,
+    memory: Option<i64>,
 ) -> Result<(Statistics, Bound<'py, PyDict>)> {
-    by_dtype!(problem.dtype, T => forward_as::<T>(py, problem, &outputs, threads))
+    by_dtype!(problem.dtype, T => forward_as::<T>(py, problem, &outputs, fused(threads, memory)))
 }
 
 fn forward_as<'py, T: Kept>(
     py: Python<'py>,
     problem: &Problem,
     outputs: &[String],
-    threads: Option<i64>,
+    ask: Ask<'_>,
 ) -> Result<(Statistics, Bound<'py, PyDict>)> {
     let set = output_set(outputs, None)?;
     let read = problem.read::<T>(py)?;
     let parts = read.parts()?;
     let builder = read.builder(&parts)?;
-    let (statistics, evaluation, outputs) = py.detach(|| -> Result<_> {
-        let problem = builder.build()?;
-        let mut outputs = arrays(&problem, set, 0)?;
-        let pass = |backend: &mut dyn SoftmaxBackend<T>| -> softmax::Result<(RowStatistics<T>, Evaluation)> {
-            let passes = two_pass(backend)?;
-            let statistics = passes.forward(&problem)?;
-            let evaluation = passes.summarize(&problem, &statistics, &mut outputs.as_outputs())?;
-            Ok((statistics, evaluation))
-        };
-        let (statistics, evaluation) = crew::run(&fused(threads), pass)??;
-        Ok((statistics, evaluation, outputs))
-    })?;
-    Ok((Statistics(T::keep(statistics)), as_dict(py, &evaluation, outputs)?))
+    let problem = py.detach(|| builder.build())?;
+    let mut results = Results::new(py, &problem, set, 0)?;
+    let mut outputs = results.as_outputs();
+    let pass = |backend: &mut dyn SoftmaxBackend<T>| -> softmax::Result<(RowStatistics<T>, Evaluation)> {
+        let passes = two_pass(backend)?;
+        let statistics = passes.forward(&problem)?;
+        let evaluation = passes.summarize(&problem, &statistics, &mut outputs)?;
+        Ok((statistics, evaluation))
+    };
+    let (statistics, evaluation) = py.detach(|| crew::run(&ask, pass))??;
+    let dict = results.into_dict()?;
+    put_evaluation(&dict, &evaluation)?;
+    Ok((Statistics(T::keep(statistics)), dict))
 }
 
 /// The second pass: of the outputs dW, dX and db, for these coefficients of the samples' losses.
@@ -90,8 +92,9 @@ pub(crate) fn backward<'py>(
     losses: &Bound<'py, PyAny>,
     outputs: Vec<String>,
     threads: Option<i64>,
+    memory: Option<i64>,
 ) -> Result<Bound<'py, PyDict>> {
-    by_dtype!(problem.dtype, T => backward_as::<T>(py, problem, statistics, losses, &outputs, threads))
+    by_dtype!(problem.dtype, T => backward_as::<T>(py, problem, statistics, losses, &outputs, fused(threads, memory)))
 }
 
 fn backward_as<'py, T: Kept>(
@@ -100,7 +103,7 @@ fn backward_as<'py, T: Kept>(
     Statistics(statistics): &Statistics,
     losses: &Bound<'py, PyAny>,
     outputs: &[String],
-    threads: Option<i64>,
+    ask: Ask<'_>,
 ) -> Result<Bound<'py, PyDict>> {
     let set = output_set(outputs, None)?;
     let statistics = T::of(statistics).ok_or_else(|| {
@@ -110,21 +113,20 @@ fn backward_as<'py, T: Kept>(
     let read = problem.read::<T>(py)?;
     let parts = read.parts()?;
     let builder = read.builder(&parts)?;
-    let coefficients = losses.as_array();
-    let outputs = py.detach(|| -> Result<_> {
-        let problem = builder.build()?;
-        let mut outputs = arrays(&problem, set, 0)?;
-        let upstream = Upstream { losses: Some(coefficients), ..Upstream::default() };
-        crew::run(&fused(threads), |backend: &mut dyn SoftmaxBackend<T>| {
-            two_pass(backend)?.backward(&problem, statistics, &upstream, &mut outputs.as_outputs())
-        })??;
-        Ok(outputs)
-    })?;
-    put_outputs(PyDict::new(py), outputs)
+    let problem = py.detach(|| builder.build())?;
+    let mut results = Results::new(py, &problem, set, 0)?;
+    let mut outputs = results.as_outputs();
+    let upstream = Upstream { losses: Some(losses.as_array()), ..Upstream::default() };
+    py.detach(|| {
+        crew::run(&ask, |backend: &mut dyn SoftmaxBackend<T>| {
+            two_pass(backend)?.backward(&problem, statistics, &upstream, &mut outputs)
+        })
+    })??;
+    results.into_dict()
 }
 
-fn fused(threads: Option<i64>) -> Ask<'static> {
-    Ask { backend: "fused", threads, simd: None }
+fn fused(threads: Option<i64>, memory: Option<i64>) -> Ask<'static> {
+    Ask { backend: "fused", threads, simd: None, memory }
 }
 
 fn two_pass<T: crew::Number>(backend: &mut dyn SoftmaxBackend<T>) -> softmax::Result<&mut dyn TwoPass<T>> {

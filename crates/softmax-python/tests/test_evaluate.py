@@ -266,6 +266,8 @@ MISTAKES = {
     "less than none": (lambda: evaluate(X, W, Y_HARD, threads=-1), ValueError, "threads: expected a number from 1"),
     "an unknown level": (lambda: evaluate(X, W, Y_HARD, simd="sse"), ValueError, "simd: expected a level"),
     "a level of naive": (lambda: evaluate(X, W, Y_HARD, simd="portable", backend="naive"), ValueError, "simd: expected"),
+    "memory below 0": (lambda: evaluate(X, W, Y_HARD, memory=-1), ValueError, "memory: expected a number of bytes"),
+    "memory of naive": (lambda: evaluate(X, W, Y_HARD, memory=1, backend="naive"), ValueError, "memory: expected"),
     "an unknown output": (lambda: evaluate(X, W, Y_HARD, outputs=["dV"]), ValueError, "outputs: expected one of dW"),
     "more than all classes": (lambda: evaluate(X, W, Y_HARD, top=9), ValueError, "top classes: expected at most 5"),
     "no number of classes": (lambda: evaluate(X, W, Y_HARD, outputs=["top_classes"]), ValueError, "top: expected"),
@@ -291,7 +293,7 @@ def test_a_packed_record_is_refused_where_a_copy_would_be_needed():
 def test_bits_do_not_depend_on_threads_levels_and_passes():
     X, W, y = problem(300, 70, 130, np.float32)
     expected = evaluate(X, W, y, outputs=OUTPUTS, threads=1)
-    for options in (dict(threads=2), dict(threads=3), dict(simd="portable"), dict()):
+    for options in (dict(threads=2), dict(threads=3), dict(simd="portable"), dict(memory=0), dict()):
         found = evaluate(X, W, y, outputs=OUTPUTS, **options)
         assert all((getattr(found, name) == getattr(expected, name)).all() for name in OUTPUTS)
 

@@ -173,6 +173,19 @@ def test_the_z_loss_comes_back_apart(reduction):
     assert not of_z.requires_grad
 
 
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_less_memory_changes_no_bit(reduction):
+    generator = torch.Generator().manual_seed(0)
+    input = torch.randn(700, D, generator=generator, requires_grad=True)
+    weight = torch.randn(300, D, generator=generator, requires_grad=True)
+    target = torch.randint(0, 300, (700,), generator=generator)
+    gradients = []
+    for memory in (None, 0):
+        loss = linear_cross_entropy(input, weight, target, reduction=reduction, memory=memory)
+        gradients.append(torch.autograd.grad(loss.sum(), (input, weight)))
+    assert all(torch.equal(a, b) for a, b in zip(*gradients))
+
+
 def test_all_ignored_is_pytorchs_nan():
     input, weight, _, target = tensors()
     loss = linear_cross_entropy(input, weight, torch.full_like(target, -100))

@@ -32,11 +32,24 @@ def release_memory() -> None:
     """Frees the working memory that is kept between calls: up to 64 MiB, or as much as the largest W."""
 
 def evaluate(
-    problem: Problem, outputs: list[str], top: int | None, backend: str, threads: int | None, simd: str | None
+    problem: Problem,
+    outputs: list[str],
+    top: int | None,
+    backend: str,
+    threads: int | None,
+    simd: str | None,
+    memory: int | None,
 ) -> dict[str, Any]: ...
-def forward(problem: Problem, outputs: list[str], threads: int | None) -> tuple[Statistics, dict[str, Any]]: ...
+def forward(
+    problem: Problem, outputs: list[str], threads: int | None, memory: int | None
+) -> tuple[Statistics, dict[str, Any]]: ...
 def backward(
-    problem: Problem, statistics: Statistics, losses: NDArray[Any], outputs: list[str], threads: int | None
+    problem: Problem,
+    statistics: Statistics,
+    losses: NDArray[Any],
+    outputs: list[str],
+    threads: int | None,
+    memory: int | None,
 ) -> dict[str, NDArray[Any]]: ...
 def minimize(
     problem: Problem, solver: str, tol: float, max_iter: int, fit_intercept: bool, threads: int | None

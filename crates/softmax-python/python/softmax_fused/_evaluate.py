@@ -67,6 +67,7 @@ def evaluate(
     backend: str = "fused",
     threads: int | None = None,
     simd: str | None = None,
+    memory: int | None = None,
 ) -> Evaluation:
     """The loss of a linear softmax classifier, and its gradients and facts of its rows as far as they are asked for.
 
@@ -106,6 +107,9 @@ def evaluate(
         By default as many as this process has processors, or RAYON_NUM_THREADS says.
     simd : "portable", "avx2", "avx512" or "neon", for the backend "fused"
         By default the widest that the machine has. All of them give the same bits on a machine with fused multiply-add.
+    memory : bytes, for the backend "fused"
+        What it may hold beyond inputs and outputs, about; by default 64 MiB, or the size of W if that is more. Less costs time and
+        changes no bit.
 
     Raises
     ------
@@ -141,4 +145,4 @@ def evaluate(
         },
     )
     names = [outputs] if isinstance(outputs, str) else list(outputs)
-    return Evaluation(**_core.evaluate(problem, names, top, backend, threads, simd))
+    return Evaluation(**_core.evaluate(problem, names, top, backend, threads, simd, memory))

@@ -32,6 +32,7 @@ def linear_cross_entropy(
     softcap: float | None = None,
     temperature: float = 1.0,
     return_z_loss: bool = False,
+    memory: int | None = None,
 ) -> Any:
     """cross_entropy(linear(input, linear_weight, linear_bias), target), without the logits.
 
@@ -56,6 +57,9 @@ def linear_cross_entropy(
     temperature : above 0
         Logits are divided by it.
     return_z_loss : whether the part of the loss that z_loss adds comes back too, without a gradient
+    memory : bytes
+        What the call may hold beyond its tensors, about; by default 64 MiB, or the size of linear_weight in float32 if that is
+        more. Less costs time.
 
     Returns
     -------
@@ -85,7 +89,7 @@ def linear_cross_entropy(
         "temperature": temperature,
     }
     function = _Unreduced if reduction == "none" else _Reduced
-    loss, of_z = function.apply(*tensors, options, return_z_loss)
+    loss, of_z = function.apply(*tensors, options, return_z_loss, memory)
     if is_single and reduction == "none":
         loss, of_z = loss.squeeze(0), of_z.squeeze(0)
     return (loss, of_z) if return_z_loss else loss
@@ -102,7 +106,7 @@ class LinearCrossEntropyLoss(torch.nn.Module):
     bias : bool, default False
     device, dtype : of the parameters
     weight : (C), of the classes
-    reduction, ignore_index, label_smoothing, z_loss, softcap, temperature : as in `linear_cross_entropy`
+    reduction, ignore_index, label_smoothing, z_loss, softcap, temperature, memory : as in `linear_cross_entropy`
 
     Shape: input (N, D) or (D), target (N) or () of class indices, or (N, C) or (C) of probabilities.
     """
@@ -124,6 +128,7 @@ class LinearCrossEntropyLoss(torch.nn.Module):
         z_loss: float = 0.0,
         softcap: float | None = None,
         temperature: float = 1.0,
+        memory: int | None = None,
     ) -> None:
         super().__init__()
         self.linear = torch.nn.Linear(in_features, num_classes, bias=bias, device=device, dtype=dtype)
@@ -134,6 +139,7 @@ class LinearCrossEntropyLoss(torch.nn.Module):
         self.z_loss = z_loss
         self.softcap = softcap
         self.temperature = temperature
+        self.memory = memory
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return linear_cross_entropy(
@@ -148,6 +154,7 @@ class LinearCrossEntropyLoss(torch.nn.Module):
             z_loss=self.z_loss,
             softcap=self.softcap,
             temperature=self.temperature,
+            memory=self.memory,
         )
 
     def extra_repr(self) -> str:
@@ -210,7 +217,7 @@ def row_facts(
     outputs = ["lse", "predicted", "entropy"]
     if target is not None:
         outputs += ["label_log_prob", "label_rank"]
-    facts = _core.evaluate(problem, outputs, top, "fused", torch.get_num_threads(), None)
+    facts = _evaluate(problem, outputs, None, top)
     names = ("lse", "predicted", "entropy", "label_log_prob", "label_rank", "top_classes", "top_log_prob")
     return RowFacts(*(torch.from_numpy(facts[name]) if name in facts else None for name in names))
 
@@ -219,12 +226,12 @@ class _Reduced(torch.autograd.Function):
     """Mean and sum: loss and gradients in one pass."""
 
     @staticmethod
-    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss):  # noqa: ANN001
+    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss, memory):  # noqa: ANN001
         tensors = (input, linear_weight, target, linear_bias, weight)
-        ctx.options = options
+        ctx.options, ctx.memory = options, memory
         gradients = _required(ctx, linear_bias)
         outputs = gradients + (["lse"] if wants_z_loss else [])
-        result = _core.evaluate(_problem(*tensors, options), outputs, None, "fused", torch.get_num_threads(), None)
+        result = _evaluate(_problem(*tensors, options), outputs, memory)
         if gradients:
             ctx.save_for_backward(*tensors)
             ctx.gradients = {name: result[name] for name in gradients}
@@ -246,7 +253,7 @@ class _Reduced(torch.autograd.Function):
         if gradients is None:
             problem = _problem(*tensors, ctx.options)
             names = _required(ctx, tensors[3])
-            gradients = _core.evaluate(problem, names, None, "fused", torch.get_num_threads(), None)
+            gradients = _evaluate(problem, names, ctx.memory)
         return _in_place(gradients, tensors, of_loss.item())
 
 
@@ -254,11 +261,11 @@ class _Unreduced(torch.autograd.Function):
     """No reduction: the losses in a first pass, and the gradients, once their coefficients are known, in a second."""
 
     @staticmethod
-    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss):  # noqa: ANN001
+    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss, memory):  # noqa: ANN001
         tensors = (input, linear_weight, target, linear_bias, weight)
-        ctx.options = options
+        ctx.options, ctx.memory = options, memory
         outputs = ["sample_loss"] + (["lse"] if wants_z_loss else [])
-        statistics, result = _core.forward(_problem(*tensors, options), outputs, torch.get_num_threads())
+        statistics, result = _core.forward(_problem(*tensors, options), outputs, torch.get_num_threads(), memory)
         if _required(ctx, linear_bias):
             ctx.save_for_backward(*tensors)
             ctx.statistics = statistics
@@ -274,7 +281,8 @@ class _Unreduced(torch.autograd.Function):
         problem = _problem(*tensors, ctx.options)
         names = _required(ctx, tensors[3])
         coefficients = of_losses.detach().numpy()
-        gradients = _core.backward(problem, ctx.statistics, coefficients, names, torch.get_num_threads())
+        threads = torch.get_num_threads()
+        gradients = _core.backward(problem, ctx.statistics, coefficients, names, threads, ctx.memory)
         return _in_place(gradients, tensors, 1.0)
 
 
@@ -302,7 +310,11 @@ def _in_place(gradients: dict[str, Any], tensors: Any, factor: float) -> tuple[T
         gradient = torch.from_numpy(gradient.T if name == "dW" else gradient)
         return (gradient if factor == 1.0 else gradient.mul_(factor)).to(like.dtype)
 
-    return of("dX", input), of("dW", linear_weight), None, of("db", linear_bias), None, None, None
+    return of("dX", input), of("dW", linear_weight), None, of("db", linear_bias), None, None, None, None
+
+
+def _evaluate(problem: _core.Problem, outputs: list[str], memory: int | None, top: int | None = None) -> dict[str, Any]:
+    return _core.evaluate(problem, outputs, top, "fused", torch.get_num_threads(), None, memory)
 
 
 def _z_loss(result: dict[str, Any], target: Tensor, options: dict[str, Any], dtype: torch.dtype) -> Tensor:
