@@ -21,11 +21,28 @@ pub(crate) fn noise<T: Element>() -> f64 {
     }
 }
 
-/// A step and the slope along the direction there.
+/// A step, with the loss and the slope along the direction there.
 #[derive(Clone, Copy)]
 struct Trial {
     step: f64,
+    loss: f64,
     slope: f64,
+}
+
+impl Trial {
+    /// Where the cubic through both losses and slopes is least (Nocedal and Wright, formula 3.59); where losses differ by
+    /// rounding alone, or there is no such place, where the slopes' secant is 0.
+    fn between(self, high: Trial, noise: f64) -> f64 {
+        let width = high.step - self.step;
+        let mean = self.slope + high.slope - 3.0 * (high.loss - self.loss) / width;
+        let root = (mean * mean - self.slope * high.slope).sqrt();
+        let cubic = high.step - width * (high.slope + root - mean) / (high.slope - self.slope + 2.0 * root);
+        if (high.loss - self.loss).abs() > noise && cubic.is_finite() {
+            cubic
+        } else {
+            self.step + width * -self.slope / (high.slope - self.slope)
+        }
+    }
 }
 
 /// Goes from a point along a direction on which the loss falls by `slope` per unit, `first` trying a step of that length. Leaves
@@ -36,7 +53,7 @@ struct Trial {
 ///     the loss is no number: high = step, and the next step is a tenth of the way
 ///     the loss rose, or rises here: high = step
 ///     it still falls steeply: low = step
-///     next step: beyond while high is open, else where the slope's secant is 0, and well inside
+///     next step: beyond while high is open, else where the cubic between them is least, and well inside
 /// ```
 pub(crate) fn search<T: Element>(
     landscape: &mut Landscape<'_, T>,
@@ -47,14 +64,13 @@ pub(crate) fn search<T: Element>(
     to: &mut Point<T>,
 ) -> Result<Option<f64>> {
     let allowance = noise::<T>() * from.loss.abs();
-    let mut low = Trial { step: 0.0, slope };
-    let mut low_loss = from.loss;
+    let mut low = Trial { step: 0.0, loss: from.loss, slope };
     let mut high: Option<Trial> = None;
     let mut step = first;
     for _ in 0..MOST_TRIALS {
         let found = try_step(landscape, from, direction, step, to)?;
         if !to.is_finite() || !found.is_finite() {
-            high = Some(Trial { step, slope: f64::NAN });
+            high = Some(Trial { step, loss: f64::NAN, slope: f64::NAN });
             step = low.step + 0.1 * (step - low.step);
             continue;
         }
@@ -64,10 +80,10 @@ pub(crate) fn search<T: Element>(
         if is_flat && (falls_enough || is_as_low) {
             return Ok(Some(step));
         }
-        let trial = Trial { step, slope: found };
+        let trial = Trial { step, loss: to.loss, slope: found };
         if found < 0.0 && to.loss <= from.loss + allowance {
             let before = low;
-            (low, low_loss) = (trial, to.loss);
+            low = trial;
             if high.is_none() {
                 let secant = trial.step + (trial.step - before.step) * found / (before.slope - found);
                 step = if secant.is_finite() { secant.clamp(2.0 * step, 10.0 * step) } else { 10.0 * step };
@@ -81,15 +97,14 @@ pub(crate) fn search<T: Element>(
         if width <= 1e-14 * high.step {
             break;
         }
-        let secant = low.step + width * -low.slope / (high.slope - low.slope);
-        let middle = low.step + 0.5 * width;
-        step = if high.slope > 0.0 && secant.is_finite() {
-            secant.clamp(low.step + 0.1 * width, high.step - 0.1 * width)
+        let inside = low.between(high, 100.0 * allowance);
+        step = if high.slope > 0.0 && inside.is_finite() {
+            inside.clamp(low.step + 0.1 * width, high.step - 0.1 * width)
         } else {
-            middle
+            low.step + 0.5 * width
         };
     }
-    if low.step > 0.0 && low_loss < from.loss {
+    if low.step > 0.0 && low.loss < from.loss {
         try_step(landscape, from, direction, low.step, to)?;
         return Ok(Some(low.step));
     }
