@@ -61,10 +61,12 @@ pub(super) fn scores<T: FusedElement, L: Lanes<T>>(
         let entries = features.row(first_sample + row);
         for p in (0..panels).step_by(TOGETHER) {
             let columns = first_class + p * width..first_class + classes.min((p + TOGETHER) * width);
-            let sums = if columns.len() == TOGETHER * width {
-                row_sums::<T, L, true>(lanes, entries, weights, columns)
-            } else {
-                row_sums::<T, L, false>(lanes, entries, weights, columns)
+            let sums = match columns.len() / L::N {
+                0 => row_sums::<T, L, 0>(lanes, entries, weights, columns),
+                1 => row_sums::<T, L, 1>(lanes, entries, weights, columns),
+                2 => row_sums::<T, L, 2>(lanes, entries, weights, columns),
+                3 => row_sums::<T, L, 3>(lanes, entries, weights, columns),
+                _ => row_sums::<T, L, 4>(lanes, entries, weights, columns),
             };
             for (k, pair) in sums.as_chunks::<PANEL>().0.iter().enumerate().take(panels - p) {
                 let out = &mut scores[(p + k) * pitch + row * width..][..width];
@@ -77,9 +79,10 @@ pub(super) fn scores<T: FusedElement, L: Lanes<T>>(
 /// The vectors of some panels.
 type Panels<T, L> = [<L as Lanes<T>>::V; TOGETHER * PANEL];
 
-/// Σ x·w over a row's entries, 256 at a time, for some columns of W: `WHOLE` panels, or fewer classes and zeros.
+/// Σ x·w over a row's entries, 256 at a time, for some columns of W: `WHOLE` vectors of them, and where there are fewer than fit,
+/// one in part. The others are zeros.
 #[inline(always)]
-fn row_sums<T: FusedElement, L: Lanes<T>, const WHOLE: bool>(
+fn row_sums<T: FusedElement, L: Lanes<T>, const WHOLE: usize>(
     lanes: L,
     (features, values): (&[u32], &[T]),
     weights: &ArrayView2<'_, T>,
@@ -90,14 +93,13 @@ fn row_sums<T: FusedElement, L: Lanes<T>, const WHOLE: bool>(
         let mut sums = [lanes.splat(T::zero()); TOGETHER * PANEL];
         for (&feature, &x) in features.iter().zip(values) {
             let row = weights.row(feature as usize).to_slice().map_or(&[][..], |row| &row[columns.clone()]);
-            let w: Panels<T, L> = if WHOLE {
-                L::split(row).0.as_chunks().0[0]
-            } else {
-                std::array::from_fn(|k| lanes.load_part(&row[(k * L::N).min(row.len())..]))
-            };
-            let x = lanes.splat(x);
-            for (sum, w) in sums.iter_mut().zip(w) {
-                *sum = lanes.mul_add(x, w, *sum);
+            let (whole, rest) = row.split_at(WHOLE * L::N);
+            let (whole, x) = (L::split(whole).0, lanes.splat(x));
+            for k in 0..WHOLE {
+                sums[k] = lanes.mul_add(x, whole[k], sums[k]);
+            }
+            if WHOLE < TOGETHER * PANEL {
+                sums[WHOLE] = lanes.mul_add(x, lanes.load_part(rest), sums[WHOLE]);
             }
         }
         for (all, sum) in all.iter_mut().zip(sums) {
@@ -115,6 +117,8 @@ pub(super) struct Turned<T> {
     /// The row of each entry, from the block's first on; they rise within a feature.
     rows: Vec<u32>,
     values: Vec<T>,
+    /// Where in each row the entries of these features begin.
+    firsts: Vec<u32>,
 }
 
 /// The block's entries, for some features after the other.
@@ -129,23 +133,30 @@ pub(super) fn turn_rows<T: FusedElement>(
     turned.resize_with(plan.d.div_ceil(plan.features), Turned::default);
     crew.for_each(turned.iter_mut(), |part, turned| {
         let range = part * plan.features..plan.d.min((part + 1) * plan.features);
-        let entries_of = |row: usize| {
+        let entries_of = |row: usize, from: usize| {
             let (columns, values) = features.row(block.first + row);
-            let from = columns.partition_point(|&column| (column as usize) < range.start);
-            let to = columns.partition_point(|&column| (column as usize) < range.end);
-            columns[from..to].iter().map(|&column| column as usize - range.start).zip(&values[from..to])
+            let of_range = |&(&column, _): &(&u32, &T)| (column as usize) < range.end;
+            let entries = columns[from..].iter().zip(&values[from..]).take_while(of_range);
+            entries.map(|(&column, x)| (column as usize - range.start, x))
         };
+        turned.firsts.clear();
+        turned.firsts.extend((0..block.rows).map(|row| {
+            let (columns, _) = features.row(block.first + row);
+            columns.partition_point(|&column| (column as usize) < range.start) as u32
+        }));
         let counting = || (0..block.rows).filter(|&row| !terms.is_ignored(block.first + row));
         // How many entries each feature has, then where they begin, and while they are written where the next goes.
         turned.starts.clear();
         turned.starts.resize(range.len() + 2, 0);
-        counting().for_each(|row| entries_of(row).for_each(|(d, _)| turned.starts[d + 2] += 1));
+        for row in counting() {
+            entries_of(row, turned.firsts[row] as usize).for_each(|(d, _)| turned.starts[d + 2] += 1);
+        }
         (2..turned.starts.len()).for_each(|d| turned.starts[d] += turned.starts[d - 1]);
         let count = turned.starts[range.len() + 1];
         turned.rows.resize(count, 0);
         turned.values.resize(count, T::zero());
         for row in counting() {
-            for (d, &x) in entries_of(row) {
+            for (d, &x) in entries_of(row, turned.firsts[row] as usize) {
                 let at = turned.starts[d + 1];
                 (turned.rows[at], turned.values[at]) = (row as u32, x);
                 turned.starts[d + 1] += 1;
@@ -188,17 +199,24 @@ pub(super) fn weights_gradient<T: FusedElement, L: Lanes<T>>(
             if !overwrites {
                 columns.clone().zip(&mut flat).for_each(|(c, to)| *to = dw[c]);
             }
+            let is_half = columns.len() <= L::N;
             let all = L::split_mut(&mut flat[..width]).0;
             let (mut rest_rows, mut rest_values) = (rows, values);
             while let Some(&row) = rest_rows.first() {
                 let end = (row as usize / SUMMED + 1) * SUMMED;
                 let count = rest_rows.partition_point(|&row| (row as usize) < end);
                 let mut sums = [lanes.splat(T::zero()); PANEL];
-                for (&row, &x) in rest_rows[..count].iter().zip(rest_values) {
+                let entries = rest_rows[..count].iter().zip(rest_values).map(|(&row, &x)| {
                     let (strip, row) = (row as usize / plan.strip, row as usize % plan.strip);
                     let at = strip * plan.region() + p * plan.tile() + row * width;
-                    let (x, g) = (lanes.splat(x), L::split(&regions[at..at + width]).0);
-                    sums = [lanes.mul_add(x, g[0], sums[0]), lanes.mul_add(x, g[1], sums[1])];
+                    (lanes.splat(x), L::split(&regions[at..at + width]).0)
+                });
+                if is_half {
+                    entries.for_each(|(x, g)| sums[0] = lanes.mul_add(x, g[0], sums[0]));
+                } else {
+                    for (x, g) in entries {
+                        sums = [lanes.mul_add(x, g[0], sums[0]), lanes.mul_add(x, g[1], sums[1])];
+                    }
                 }
                 for (all, sum) in all.iter_mut().zip(sums) {
                     *all = lanes.add(*all, sum);
