@@ -8,6 +8,7 @@ mod doc;
 mod documents;
 mod environment;
 mod features;
+mod fits;
 mod fuzz;
 mod libraries;
 mod lint;
@@ -45,6 +46,8 @@ enum Command {
     Libraries(libraries::LibrariesArgs),
     /// Build the Python package, install it in a virtual environment, and run its tests there
     Python(python::PythonArgs),
+    /// Train by each solver of softmax fit, for the figures of the report
+    Fits(fits::FitsArgs),
     /// Count the instructions of the kernels, and fail where they have risen
     Regress(regress::RegressArgs),
     /// Evaluate random problems in a row, and watch memory
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Libraries(args) => libraries::run(&args),
+        Command::Fits(args) => fits::run(&args),
         Command::Python(args) => python::run_tests(&args),
         Command::Regress(args) => regress::run(&args),
         Command::Soak(args) => soak::run(&args),

@@ -1,6 +1,6 @@
 //! `cargo xtask report`: records as a page that a person reads.
 
-use crate::libraries;
+use crate::{fits, libraries};
 use anyhow::Context;
 use clap::Args;
 use softmax_record::report::Block;
@@ -32,7 +32,7 @@ pub(crate) fn run(args: &ReportArgs) -> anyhow::Result<()> {
     anyhow::ensure!(!records.is_empty(), "{}: expected records", args.records.display());
     let baseline = args.baseline.as_deref().map(read).transpose()?;
     let libraries = libraries::known()?;
-    let page = report::page(&records, baseline.as_deref(), libraries.as_ref())?;
+    let page = report::page(&records, baseline.as_deref(), libraries.as_ref(), &fits::known()?)?;
 
     let folder = args.output.as_deref().or(args.records.parent()).unwrap_or(Path::new(""));
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;

@@ -14,9 +14,9 @@ use serde::Serialize;
 use softmax::ndarray::Array2;
 use softmax::{BackendElement, Dtype, Registry, Setup, SoftmaxBackend};
 use softmax_data::{Dataset, printable, write_atomically};
-use softmax_fit::{Fit, Fitted, Report, Stop};
+use softmax_fit::{Fit, Fitted, Report, Step, Stop};
 use softmax_record::plot::{self, Axis, Line};
-use softmax_record::{Shape, units};
+use softmax_record::{CurvePoint, Shape, units};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -36,6 +36,8 @@ struct Summary {
     /// Of hard labels.
     train_accuracy: Option<f64>,
     validation_accuracy: Option<f64>,
+    /// Each step, from the start on.
+    curve: Vec<CurvePoint>,
 }
 
 pub(crate) fn run(
@@ -131,6 +133,7 @@ fn run_as<T: BackendElement>(
         solver: report.solver.to_string(),
         train_accuracy,
         validation_accuracy,
+        curve: report.curve.iter().map(point).collect(),
     };
     match args.format {
         FitFormat::Json => write_json(&summary, out)?,
@@ -187,6 +190,11 @@ fn write_text<T: BackendElement>(
     Ok(())
 }
 
+fn point(step: &Step) -> CurvePoint {
+    let Step { iteration, evaluations, loss, gradient_max, seconds } = *step;
+    CurvePoint { iteration, evaluations, loss, gradient_max, seconds }
+}
+
 /// Points that a line has at most.
 const MOST_POINTS: usize = 60;
 
@@ -194,7 +202,7 @@ const MOST_POINTS: usize = 60;
 fn write_curve(report: &Report, origin: &str, path: &Path) -> anyhow::Result<()> {
     let thinned = report.curve.len().div_ceil(MOST_POINTS);
     let steps = || report.curve.iter().step_by(thinned).chain(report.curve.last());
-    let line = |name: &str, value: fn(&softmax_fit::Step) -> f64| {
+    let line = |name: &str, value: fn(&Step) -> f64| {
         let points = steps().map(|step| (step.evaluations as f64, value(step)));
         Line { name: name.to_owned(), points: points.filter(|point| point.1 > 0.0).collect() }
     };

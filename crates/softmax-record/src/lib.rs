@@ -17,6 +17,7 @@ pub mod report;
 mod shape;
 mod table;
 mod time;
+mod training;
 pub mod units;
 mod view;
 
@@ -29,3 +30,4 @@ pub use record::{Record, Roofline, SUBJECT, Sweep, Task};
 pub use shape::{Shape, ShapeError};
 pub use table::{Cell, Table};
 pub use time::{Time, median};
+pub use training::{CurvePoint, Training};

@@ -2,8 +2,8 @@
 
 use softmax_core::{Dtype, OutputKind, Quantity};
 use softmax_record::{
-    Comparison, Failure, Journal, JournalError, Machine, Measured, Palette, ProblemRecord, Record,
-    ReferenceRecord, Roofline, Shape, Skipped, Sweep, Task, Time, read, report,
+    Comparison, CurvePoint, Failure, Journal, JournalError, Machine, Measured, Palette, ProblemRecord,
+    Record, ReferenceRecord, Roofline, Shape, Skipped, Sweep, Task, Time, Training, read, report,
 };
 use std::fs;
 use tempfile::TempDir;
@@ -153,7 +153,7 @@ fn a_record_of_bench_needs_no_machine_and_no_floor() {
     assert!(line["asked"].as_object_mut().unwrap().remove("isolated").is_some());
     let read: Record = serde_json::from_value(line).unwrap();
     assert!(!read.asked.isolated);
-    assert!(report::page(&[read], None, None).unwrap().html().contains("fused"));
+    assert!(report::page(&[read], None, None, &[]).unwrap().html().contains("fused"));
 }
 
 #[test]
@@ -166,19 +166,41 @@ fn peers_are_shown_and_do_not_decide_whether_all_agree() {
     assert_eq!(both.backends[1].speedup, Some(1.0));
 }
 
+fn trainings() -> Vec<Training> {
+    let point = |k: usize| CurvePoint {
+        iteration: k,
+        evaluations: k + 1,
+        loss: 1.0,
+        gradient_max: 10f64.powi(-(k as i32)),
+        seconds: 0.1 * k as f64,
+    };
+    let of = |solver: &str| Training {
+        data: "digits".to_owned(),
+        machine: "a processor".to_owned(),
+        command: format!("softmax fit --solver {solver}"),
+        solver: solver.to_owned(),
+        converged: true,
+        curve: (0..9).map(point).collect(),
+    };
+    ["lbfgs", "newton-cg"].map(of).to_vec()
+}
+
 #[test]
 fn a_report_has_every_section_and_figure() {
-    let page = report::page(&records(), Some(&records()), None).unwrap();
+    let page = report::page(&records(), Some(&records()), None, &trainings()).unwrap();
     let (html, markdown) = (page.html(), page.markdown());
-    for title in ["Time", "Side by side", "Accuracy", "Memory against samples", "Threads, 40×12×5"] {
+    for title in
+        ["Time", "Side by side", "Accuracy", "Memory against samples", "Threads, 40×12×5", "Training: digits"]
+    {
         assert!(html.contains(title) && markdown.contains(&format!("\n## {title}\n")), "{title}");
     }
     let names: Vec<String> = page.files().into_iter().map(|(name, _)| name).collect();
-    let figures = ["floor.svg", "memory.svg", "threads-40x12x5.svg", "classes.svg"];
+    let figures = ["floor.svg", "memory.svg", "threads-40x12x5.svg", "classes.svg", "training-1.svg"];
     assert_eq!(names, [&["report.html", "report.md"][..], &figures].concat());
     assert!(markdown.contains("faster than the fastest of the others on 1 of 1 problems"), "{markdown}");
     assert!(markdown.contains("| 40×12×5 | f32 | dW | 500 µs | 20% | numpy | 1.00 ms | 2.00× | 2.00× |"));
     assert!(markdown.contains("within the noise"));
+    assert!(markdown.contains("| newton-cg | 8 | 9 | 800 ms | 1.000000 | 1.0e-8 | yes |"), "{markdown}");
     let block = report::performance(&records(), "the last").unwrap();
     assert!(block.ends_with("Written by `softmax bench` and `the last`."), "{block}");
 }

@@ -74,6 +74,9 @@ fn each_format_gives_a_model_that_predicts() {
             assert!(fitted[key].is_number(), "{key}");
         }
         assert!(fitted["validation_accuracy"].is_null());
+        let curve = fitted["curve"].as_array().unwrap();
+        assert_eq!(curve.last().unwrap()["gradient_max"], fitted["gradient_max"]);
+        assert_eq!((&curve[0]["iteration"], &curve[0]["evaluations"]), (&0.into(), &1.into()));
         let args = format!("predict --model m.safetensors --data {data} --top 3 --out p.csv");
         let said = success(&words(&args), folder.path());
         let right = (accuracy * 1797.0).round();

@@ -11,6 +11,7 @@ mod series;
 mod splice;
 mod summary;
 mod tables;
+mod trainings;
 
 pub use change::changes;
 pub use libraries::{libraries_page, libraries_summary};

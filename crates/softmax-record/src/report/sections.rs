@@ -4,13 +4,14 @@ use super::page::{Figure, Page, Section};
 use super::provenance::{commands, versions};
 use super::series::{Series, series};
 use super::tables::{names, problems};
-use super::{change, libraries, summary, tables};
+use super::{change, libraries, summary, tables, trainings};
 use crate::library::Libraries;
 use crate::plot::{self, Axis, Line, PlotError, Row};
 use crate::record::{Record, Sweep};
+use crate::training::Training;
 use crate::units;
 
-/// The report of records, of what has changed since a baseline, and of other libraries.
+/// The report of records, of what has changed since a baseline, of other libraries, and of solvers.
 ///
 /// # Errors
 /// If a picture can't be drawn.
@@ -18,6 +19,7 @@ pub fn page(
     records: &[Record],
     baseline: Option<&[Record]>,
     libraries: Option<&Libraries>,
+    trainings: &[Training],
 ) -> Result<Page, PlotError> {
     let of_problems = commands(problems(records));
     let mut sections = Vec::new();
@@ -61,6 +63,7 @@ pub fn page(
             ..Section::default()
         });
     }
+    sections.extend(trainings::sections(trainings)?);
     sections.extend(libraries.map_or_else(Vec::new, libraries::sections));
     sections.push(Section {
         title: "Where and how".to_owned(),
