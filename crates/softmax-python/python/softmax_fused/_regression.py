@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
     l2 : float, default 1e-4
         The penalty λ, at least 0. scikit-learn's C corresponds to l2 = 1/(C·N), with N the sum of the sample weights.
     solver : "auto", "lbfgs", "newton-cg" or "newton-cholesky", default "auto"
-        The first takes L-BFGS.
+        The first takes L-BFGS, and Newton-Cholesky where N·(D·C)² is less than half a million, in float64.
     tol : float, default 1e-4
         The largest |entry| that the gradient of the mean loss may have at the end.
     max_iter : int, default 1000
@@ -96,8 +97,8 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         if sample_weight is not None:
             sample_weight = _check_sample_weight(sample_weight, X, dtype=_computed_in(X.dtype))
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        weights, intercept = self._start(len(self.classes_), X)
+        classes, labels = np.unique(y, return_inverse=True)
+        weights, intercept = self._start(len(classes), X)
         options = {
             "label_smoothing": 0.0,
             "ignore_index": None,
@@ -107,11 +108,12 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             "softcap": None,
             "temperature": 1.0,
         }
-        class_weight = self._class_weight(y, labels, sample_weight)
+        class_weight = self._class_weight(y, classes, labels, sample_weight)
         problem = _core.Problem(X, weights, labels, None, intercept, class_weight, sample_weight, options)
         fitted = _core.minimize(
             problem, self.solver, self.tol, self.max_iter, bool(self.fit_intercept), self.threads
         )
+        self.classes_ = classes
         self.coef_ = fitted["W"].T
         self.intercept_ = np.zeros_like(self.coef_[:, 0]) if fitted["b"] is None else fitted["b"]
         self.n_iter_ = fitted["iterations"]
@@ -160,9 +162,9 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         return tags
 
     def _check_limits(self) -> None:
-        if not (isinstance(self.max_iter, (int, np.integer)) and self.max_iter >= 1):
+        if not (isinstance(self.max_iter, Integral) and self.max_iter >= 1):
             raise ValueError(f"max_iter: expected an integer, at least 1, found {self.max_iter!r}")
-        if not (np.isscalar(self.tol) and self.tol >= 0):
+        if not (isinstance(self.tol, Real) and self.tol >= 0):
             raise ValueError(f"tol: expected a number, at least 0, found {self.tol!r}")
 
     def _start(self, n_classes: int, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
@@ -173,14 +175,17 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             return weights, intercept if self.fit_intercept else None
         return np.zeros(shape, dtype), None
 
-    def _class_weight(self, y: np.ndarray, labels: np.ndarray, sample_weight: Any) -> np.ndarray | None:
+    def _class_weight(
+        self, y: np.ndarray, classes: np.ndarray, labels: np.ndarray, sample_weight: Any
+    ) -> np.ndarray | None:
         if self.class_weight is None:
             return None
+        if not isinstance(self.class_weight, (dict, str)):
+            raise ValueError(f"class_weight: expected None, a dict or 'balanced', found {self.class_weight!r}")
         if self.class_weight == "balanced":
-            counts = np.bincount(labels, sample_weight, len(self.classes_))
-            balanced = counts.sum() / (len(counts) * np.where(counts > 0, counts, np.inf))
-            return balanced
-        return compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            counts = np.bincount(labels, sample_weight, len(classes))
+            return counts.sum() / (len(counts) * np.where(counts > 0, counts, np.inf))
+        return compute_class_weight(self.class_weight, classes=classes, y=y)
 
     def _prepared(self, X: Any) -> tuple[Any, np.ndarray, np.ndarray]:
         """X, W (D×C) and b (C) in types that go together."""
