@@ -84,7 +84,11 @@ impl Matrix {
         }
         if !is_readable(&array)? {
             let expected = "an aligned array, as numpy.ascontiguousarray makes one";
-            return Err(CallError::value(name, expected, "a field of a packed record"));
+            return Err(CallError::value(
+                name,
+                expected,
+                "one whose numbers are not aligned, or not whole numbers of them apart",
+            ));
         }
         Ok(Matrix { name, array: array.unbind(), number })
     }
@@ -157,10 +161,14 @@ pub(crate) fn as_array<'py>(
     name: &'static str,
     object: &Bound<'py, PyAny>,
 ) -> Result<Bound<'py, PyUntypedArray>> {
+    let numpy = object.py().import("numpy")?;
+    if object.is_instance(&numpy.getattr("ma")?.getattr("MaskedArray")?)? {
+        return Err(CallError::of_type(name, "an array without a mask", "a masked one"));
+    }
     if let Ok(array) = object.cast::<PyUntypedArray>() {
         return Ok(array.clone());
     }
-    let array = object.py().import("numpy")?.call_method1("asarray", (object,));
+    let array = numpy.call_method1("asarray", (object,));
     untyped(array.map_err(|error| {
         let complaint = error.value(object.py()).to_string();
         CallError::of_type(name, "an array of numbers", complaint.lines().next().unwrap_or_default())

@@ -3,6 +3,8 @@
 //! A process that was forked has none of its parent's threads: what was kept there is left alone, and made anew.
 
 use crate::error::{CallError, Result};
+use pyo3::Borrowed;
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use softmax::{BackendElement, Fused, Level, Registry, Setup, SoftmaxBackend};
@@ -13,14 +15,31 @@ use std::sync::{Arc, Mutex};
 /// More threads are a mistake, and take the system minutes to start.
 const MOST_THREADS: usize = 1024;
 
+/// A whole number of Python's, however large: what is past i64 is its end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whole(pub(crate) i64);
+
+impl<'py> FromPyObject<'_, 'py> for Whole {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        object.extract().map(Whole).or_else(|error| {
+            if error.is_instance_of::<PyOverflowError>(object.py()) {
+                return Ok(Whole(if object.lt(0)? { i64::MIN } else { i64::MAX }));
+            }
+            Err(error)
+        })
+    }
+}
+
 /// Which backend is asked for, on how many threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) backend: &'a str,
-    pub(crate) threads: Option<i64>,
+    pub(crate) threads: Option<Whole>,
     pub(crate) simd: Option<&'a str>,
     /// Bytes of working memory.
-    pub(crate) memory: Option<i64>,
+    pub(crate) memory: Option<Whole>,
 }
 
 /// The threads of one process that were asked for together, and a backend that is between two calls on them.
@@ -64,7 +83,8 @@ pub(crate) fn run<T: Number, R: Send>(
 ) -> Result<R> {
     let level: Option<Level> = ask.simd.map(str::parse).transpose()?;
     let refuse = |found| CallError::value("memory", "a number of bytes", found);
-    let memory = ask.memory.map(|memory| usize::try_from(memory).map_err(|_| refuse(memory))).transpose()?;
+    let memory =
+        ask.memory.map(|Whole(memory)| usize::try_from(memory).map_err(|_| refuse(memory))).transpose()?;
     let registry = Registry::built_in();
     let entry = registry.find(ask.backend)?;
     if level.is_some() && !entry.has_levels() {
@@ -91,9 +111,9 @@ pub(crate) fn run<T: Number, R: Send>(
 }
 
 /// The threads of this process for so many, made where they are not there yet.
-fn pool(threads: Option<i64>) -> Result<Arc<ThreadPool>> {
+fn pool(threads: Option<Whole>) -> Result<Arc<ThreadPool>> {
     let in_range = |&threads: &usize| (1..=MOST_THREADS).contains(&threads);
-    let checked = |found: i64| {
+    let checked = |Whole(found)| {
         let threads = usize::try_from(found).ok().filter(in_range);
         threads.ok_or_else(|| CallError::value("threads", "a number from 1 to 1024", found))
     };

@@ -25,6 +25,8 @@ pub(crate) enum CallError {
     Name(#[from] softmax::UnknownName),
     #[error("threads: the system does not give them ({0})")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+    #[error("threads: the system does not give one ({0})")]
+    Thread(#[source] std::io::Error),
     /// An exception of Python's own.
     #[error(transparent)]
     Python(#[from] PyErr),

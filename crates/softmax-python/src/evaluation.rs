@@ -1,6 +1,6 @@
 //! Loss and outputs in one pass.
 
-use crate::crew::{self, Ask};
+use crate::crew::{self, Ask, Whole};
 use crate::error::{CallError, Result};
 use crate::problem::{Problem, by_dtype};
 use crate::results::{Results, output_set};
@@ -15,14 +15,14 @@ pub(crate) fn evaluate<'py>(
     py: Python<'py>,
     problem: &Problem,
     outputs: Vec<String>,
-    top: Option<i64>,
+    top: Option<Whole>,
     backend: &str,
-    threads: Option<i64>,
+    threads: Option<Whole>,
     simd: Option<&str>,
-    memory: Option<i64>,
+    memory: Option<Whole>,
 ) -> Result<Bound<'py, PyDict>> {
     let refuse = |found| CallError::value("top", "a number from 0 to C", found);
-    let top = top.map(|top| usize::try_from(top).map_err(|_| refuse(top))).transpose()?;
+    let top = top.map(|Whole(top)| usize::try_from(top).map_err(|_| refuse(top))).transpose()?;
     let (set, ask) = (output_set(&outputs, top)?, Ask { backend, threads, simd, memory });
     by_dtype!(problem.dtype, T => evaluate_as::<T>(py, problem, set, top, &ask))
 }

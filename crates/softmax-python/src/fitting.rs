@@ -1,7 +1,7 @@
 //! Training, which Ctrl-C ends.
 
-use crate::crew::{self, Ask};
-use crate::error::Result;
+use crate::crew::{self, Ask, Whole};
+use crate::error::{CallError, Result};
 use crate::problem::{Problem, by_dtype};
 use numpy::IntoPyArray;
 use pyo3::prelude::*;
@@ -23,14 +23,14 @@ pub(crate) fn minimize<'py>(
     problem: &Problem,
     solver: &str,
     tol: f64,
-    max_iter: usize,
+    max_iter: Whole,
     fit_intercept: bool,
-    threads: Option<i64>,
+    threads: Option<Whole>,
 ) -> Result<Bound<'py, PyDict>> {
     let fit = Fit::new(problem.objective)
         .solver(solver.parse()?)
         .tolerance(tol)
-        .max_iterations(max_iter)
+        .max_iterations(usize::try_from(max_iter.0).unwrap_or(0))
         .bias(fit_intercept);
     by_dtype!(problem.dtype, T => minimize_as::<T>(py, problem, &fit, threads))
 }
@@ -39,11 +39,12 @@ fn minimize_as<'py, T: crew::Number>(
     py: Python<'py>,
     problem: &Problem,
     fit: &Fit,
-    threads: Option<i64>,
+    threads: Option<Whole>,
 ) -> Result<Bound<'py, PyDict>> {
     let read = problem.read::<T>(py)?;
     let parts = read.parts()?;
-    let problem = read.builder(&parts)?.build()?;
+    let builder = read.builder(&parts)?;
+    let problem = py.detach(|| builder.build())?;
     let ask = Ask { backend: "fused", threads, simd: None, memory: None };
     let minimum = interruptible(py, |is_interrupted| {
         crew::run(&ask, |backend| -> Result<Minimum<T>, FitError> {
@@ -73,17 +74,18 @@ fn minimize_as<'py, T: crew::Number>(
 
 /// Computes on another thread, while this one asks Python for signals. A signal that raises an exception tells the computation to
 /// end, and waits until it has.
-fn interruptible<R: Send>(py: Python<'_>, compute: impl FnOnce(&AtomicBool) -> R + Send) -> PyResult<R> {
+fn interruptible<R: Send>(py: Python<'_>, compute: impl FnOnce(&AtomicBool) -> R + Send) -> Result<R> {
     let (is_interrupted, is_done) = (AtomicBool::new(false), AtomicBool::new(false));
     let waiting = thread::current();
     thread::scope(|scope| {
         let (is_interrupted, is_done) = (&is_interrupted, &is_done);
-        let computing = scope.spawn(move || {
+        let computing = thread::Builder::new().spawn_scoped(scope, move || {
             let result = compute(is_interrupted);
             is_done.store(true, Ordering::Release);
             waiting.unpark();
             result
         });
+        let computing = computing.map_err(CallError::Thread)?;
         while !is_done.load(Ordering::Acquire) && !computing.is_finished() {
             py.detach(|| thread::park_timeout(PATIENCE));
             py.check_signals().inspect_err(|_| is_interrupted.store(true, Ordering::Relaxed))?;

@@ -6,7 +6,7 @@ use numpy::{Element, PyArrayDescrMethods, PyReadonlyArray1, PyUntypedArray, PyUn
 use pyo3::prelude::*;
 use softmax::Labels;
 
-/// Labels that are being read: where they lie if the contract has their type, and if not, as a copy of int64.
+/// Labels that are being read: where they lie if the contract has their type, and if not, as a copy of 64 bits.
 pub(crate) enum ReadLabels<'py> {
     U8(PyReadonlyArray1<'py, u8>),
     U32(PyReadonlyArray1<'py, u32>),
@@ -28,7 +28,7 @@ impl<'py> ReadLabels<'py> {
             return Err(CallError::value(name, "1 axis", array.ndim()));
         }
         if !is_readable(&array)? {
-            return Self::as_i64(name, &array);
+            return Self::copied(name, &array);
         }
         if is_of::<u8>(&array) {
             Ok(ReadLabels::U8(of_numpy(name, &array)?))
@@ -41,12 +41,16 @@ impl<'py> ReadLabels<'py> {
         } else if is_of::<i64>(&array) {
             Ok(ReadLabels::I64(of_numpy(name, &array)?))
         } else {
-            Self::as_i64(name, &array)
+            Self::copied(name, &array)
         }
     }
 
-    fn as_i64(name: &'static str, array: &Bound<'py, PyUntypedArray>) -> Result<Self> {
-        Ok(ReadLabels::I64(of_numpy(name, &untyped(array.call_method1("astype", ("int64",))?)?)?))
+    fn copied(name: &'static str, array: &Bound<'py, PyUntypedArray>) -> Result<Self> {
+        let copy = |dtype: &str| untyped(array.call_method1("astype", (dtype,))?);
+        Ok(match array.dtype().kind() {
+            b'u' => ReadLabels::Usize(of_numpy(name, &copy("uintp")?)?),
+            _ => ReadLabels::I64(of_numpy(name, &copy("int64")?)?),
+        })
     }
 
     pub(crate) fn view(&self) -> Labels<'_> {

@@ -14,6 +14,7 @@ use softmax::{Dtype, Features, Objective, ProblemBuilder, Targets, Weights};
 /// computes with it.
 #[pyclass(frozen, module = "softmax_fused._core")]
 pub(crate) struct Problem {
+    names: &'static Names,
     features: Storage,
     weights: Matrix,
     labels: Option<Py<PyAny>>,
@@ -24,6 +25,38 @@ pub(crate) struct Problem {
     pub(crate) objective: Objective,
     pub(crate) dtype: Dtype,
 }
+
+/// What its callers call its arrays.
+#[derive(Debug)]
+struct Names {
+    features: &'static str,
+    weights: &'static str,
+    labels: &'static str,
+    soft_targets: &'static str,
+    bias: &'static str,
+    class_weights: &'static str,
+    expected_weights: &'static str,
+}
+
+const NUMPY: Names = Names {
+    features: "X",
+    weights: "W",
+    labels: "y",
+    soft_targets: "Y",
+    bias: "b",
+    class_weights: "class_weight",
+    expected_weights: "numbers of X's type, or of half precision",
+};
+
+const TORCH: Names = Names {
+    features: "input",
+    weights: "linear_weight",
+    labels: "target",
+    soft_targets: "target",
+    bias: "linear_bias",
+    class_weights: "weight",
+    expected_weights: "numbers of input's type, or of half precision",
+};
 
 enum Storage {
     Dense(Matrix),
@@ -50,7 +83,7 @@ pub(crate) use by_dtype;
 #[pymethods]
 impl Problem {
     #[new]
-    #[pyo3(signature = (X, W, y, Y, b, class_weight, sample_weight, options))]
+    #[pyo3(signature = (X, W, y, Y, b, class_weight, sample_weight, options, *, of_torch=false))]
     #[allow(non_snake_case, reason = "the names that Python's callers use")]
     #[allow(clippy::too_many_arguments, reason = "the arrays of a problem")]
     fn new(
@@ -62,20 +95,23 @@ impl Problem {
         class_weight: Option<Py<PyAny>>,
         sample_weight: Option<Py<PyAny>>,
         options: &Bound<'_, PyDict>,
+        of_torch: bool,
     ) -> Result<Self> {
+        let names = if of_torch { &TORCH } else { &NUMPY };
         if y.is_some() && Y.is_some() {
             return Err(CallError::of_type("y, Y", "labels or soft targets", "both"));
         }
-        let features = match SparseMatrix::new("X", X)? {
+        let features = match SparseMatrix::new(names.features, X)? {
             Some(sparse) => Storage::Sparse(sparse),
-            None => Storage::Dense(Matrix::new("X", X)?),
+            None => Storage::Dense(Matrix::new(names.features, X)?),
         };
-        let weights = Matrix::new("W", W)?;
-        let dtype = element_type(&features, &weights)?;
+        let weights = Matrix::new(names.weights, W)?;
+        let dtype = element_type(names, &features, &weights)?;
         let objective = objective(options)?;
         let (labels, soft_targets, bias) = (y, Y, b);
         let (class_weights, sample_weights) = (class_weight, sample_weight);
         Ok(Problem {
+            names,
             features,
             weights,
             labels,
@@ -123,8 +159,8 @@ impl Problem {
             object.as_ref().map(|object| vector::<T>(name, object.bind(py))).transpose()
         };
         let targets = match (&self.labels, &self.soft_targets) {
-            (Some(labels), _) => ReadTargets::Labels(ReadLabels::new("y", labels.bind(py))?),
-            (None, Some(soft)) => ReadTargets::Soft(matrix("Y", soft.bind(py))?),
+            (Some(labels), _) => ReadTargets::Labels(ReadLabels::new(self.names.labels, labels.bind(py))?),
+            (None, Some(soft)) => ReadTargets::Soft(matrix(self.names.soft_targets, soft.bind(py))?),
             (None, None) => ReadTargets::None,
         };
         Ok(ReadProblem {
@@ -134,8 +170,8 @@ impl Problem {
             },
             weights: self.weights.read(py)?,
             targets,
-            bias: of("b", &self.bias)?,
-            class_weights: of("class_weight", &self.class_weights)?,
+            bias: of(self.names.bias, &self.bias)?,
+            class_weights: of(self.names.class_weights, &self.class_weights)?,
             sample_weights: of("sample_weight", &self.sample_weights)?,
             objective: self.objective,
         })
@@ -204,7 +240,7 @@ impl<T: crew::Number> ReadProblem<'_, T> {
 }
 
 /// What is computed in: the type of X or W that is not of half precision; float32 if both are.
-fn element_type(features: &Storage, weights: &Matrix) -> Result<Dtype> {
+fn element_type(names: &Names, features: &Storage, weights: &Matrix) -> Result<Dtype> {
     let of = |number: Number| match number {
         Number::F32 => Some(Dtype::F32),
         Number::F64 => Some(Dtype::F64),
@@ -216,7 +252,7 @@ fn element_type(features: &Storage, weights: &Matrix) -> Result<Dtype> {
     };
     match (of_features, of(weights.number)) {
         (Some(x), Some(w)) if x != w => {
-            Err(CallError::of_type("W", "numbers of X's type, or of half precision", weights.number.name()))
+            Err(CallError::of_type(names.weights, names.expected_weights, weights.number.name()))
         }
         (x, w) => Ok(x.or(w).unwrap_or(Dtype::F32)),
     }

@@ -1,7 +1,7 @@
 //! Two passes, for gradients whose coefficients are known only after the losses: PyTorch's reduction `none`.
 
 use crate::array::vector;
-use crate::crew::{self, Ask};
+use crate::crew::{self, Ask, Whole};
 use crate::error::{CallError, Result};
 use crate::evaluation::put_evaluation;
 use crate::problem::{Problem, by_dtype};
@@ -52,8 +52,8 @@ pub(crate) fn forward<'py>(
     py: Python<'py>,
     problem: &Problem,
     outputs: Vec<String>,
-    threads: Option<i64>,
-    memory: Option<i64>,
+    threads: Option<Whole>,
+    memory: Option<Whole>,
 ) -> Result<(Statistics, Bound<'py, PyDict>)> {
     by_dtype!(problem.dtype, T => forward_as::<T>(py, problem, &outputs, fused(threads, memory)))
 }
@@ -91,8 +91,8 @@ pub(crate) fn backward<'py>(
     statistics: &Statistics,
     losses: &Bound<'py, PyAny>,
     outputs: Vec<String>,
-    threads: Option<i64>,
-    memory: Option<i64>,
+    threads: Option<Whole>,
+    memory: Option<Whole>,
 ) -> Result<Bound<'py, PyDict>> {
     by_dtype!(problem.dtype, T => backward_as::<T>(py, problem, statistics, losses, &outputs, fused(threads, memory)))
 }
@@ -125,7 +125,7 @@ fn backward_as<'py, T: Kept>(
     results.into_dict()
 }
 
-fn fused(threads: Option<i64>, memory: Option<i64>) -> Ask<'static> {
+fn fused(threads: Option<Whole>, memory: Option<Whole>) -> Ask<'static> {
     Ask { backend: "fused", threads, simd: None, memory }
 }
 

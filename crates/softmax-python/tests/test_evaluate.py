@@ -263,6 +263,13 @@ MISTAKES = {
     "no reduction": (lambda: evaluate(X, W, Y_HARD, reduction="none"), ValueError, "reduction: expected one of mean, sum"),
     "an unknown backend": (lambda: evaluate(X, W, Y_HARD, backend="mkl"), ValueError, "backend: expected one of"),
     "no threads": (lambda: evaluate(X, W, Y_HARD, threads=0), ValueError, "threads: expected a number from 1"),
+    "threads beyond counting": (lambda: evaluate(X, W, Y_HARD, threads=2**70), ValueError, "threads: expected a number from 1"),
+    "labels beyond counting": (
+        lambda: evaluate(X, W, np.full(37, 2**64 - 100, ">u8"), ignore_index=-100),
+        ValueError,
+        "labels: expected a class below 5",
+    ),
+    "a mask": (lambda: evaluate(np.ma.masked_array(X), W, Y_HARD), TypeError, "X: expected an array without a mask"),
     "less than none": (lambda: evaluate(X, W, Y_HARD, threads=-1), ValueError, "threads: expected a number from 1"),
     "an unknown level": (lambda: evaluate(X, W, Y_HARD, simd="sse"), ValueError, "simd: expected a level"),
     "a level of naive": (lambda: evaluate(X, W, Y_HARD, simd="portable", backend="naive"), ValueError, "simd: expected"),

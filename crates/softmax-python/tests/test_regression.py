@@ -111,7 +111,7 @@ def test_a_warm_start_goes_on_from_the_last_fit():
     model = SoftmaxRegression(l2=1e-2, warm_start=True).fit(X, y)
     first = model.n_iter_
     model.fit(X, y)
-    assert model.n_iter_ <= 1 < first
+    assert model.n_iter_ <= 1 < first and model.solver_ == "lbfgs"
     # Other classes cannot be gone on from.
     assert model.fit(X[y < 5], y[y < 5]).coef_.shape == (5, 64)
 
@@ -155,6 +155,7 @@ def test_a_limit_is_a_warning():
         ({"solver": "sgd"}, "solver: expected one of auto, lbfgs"),
         ({"max_iter": 0}, "max_iter: expected an integer"),
         ({"tol": -1.0}, "tol: expected a number"),
+        ({"class_weight": np.ones(3)}, "class_weight: expected None, a dict"),
         ({"threads": 0}, "threads: expected a number from 1"),
     ],
 )
@@ -162,6 +163,15 @@ def test_a_mistake_is_one_line_that_names_the_parameter(options, message):
     X, y = load_iris(return_X_y=True)
     with pytest.raises(ValueError, match=message):
         SoftmaxRegression(**options).fit(X, y)
+
+
+def test_a_fit_that_fails_leaves_the_last_model():
+    X, y = load_iris(return_X_y=True)
+    model = SoftmaxRegression().fit(X, y)
+    expected = model.predict(X)
+    with pytest.raises(ValueError):
+        model.set_params(l2=-1.0).fit(X, y > 0)
+    assert (model.predict(X) == expected).all()
 
 
 INTERRUPTED = """

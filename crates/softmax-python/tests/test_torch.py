@@ -229,6 +229,42 @@ def test_training_goes_down_under_gradient_accumulation_and_clipping():
     assert losses[-1] < losses[0] / 1.5
 
 
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_without_recording_no_gradient_is_computed(mode, reduction, monkeypatch):
+    import softmax_fused.torch as module
+
+    asked = []
+
+    class Core:
+        Problem, BFloat16 = module._core.Problem, module._core.BFloat16
+
+        @staticmethod
+        def evaluate(problem, outputs, *rest):
+            asked.append(outputs)
+            return core.evaluate(problem, outputs, *rest)
+
+        @staticmethod
+        def forward(problem, outputs, *rest):
+            asked.append(outputs)
+            return core.forward(problem, outputs, *rest)
+
+    core = module._core
+    monkeypatch.setattr(module, "_core", Core)
+    input, weight, _, target = tensors()
+    with mode():
+        linear_cross_entropy(input, weight, target, reduction=reduction)
+    assert asked in ([[]], [["sample_loss"]])
+
+
+def test_the_loss_is_on_the_cpu_whatever_the_default_device():
+    input, weight, _, target = tensors()
+    with torch.device("meta"):
+        loss, of_z = linear_cross_entropy(input, weight, target, z_loss=0.1, return_z_loss=True)
+        plain = linear_cross_entropy(input, weight, target)
+    assert {loss.device.type, of_z.device.type, plain.device.type} == {"cpu"}
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_compiled_function_breaks_its_graph_at_most():
     input, weight, _, target = tensors(torch.float32)
@@ -260,10 +296,13 @@ MISTAKES = {
     "no tensor": (lambda x, w, y: linear_cross_entropy([1.0], w, y), TypeError, "input: expected a tensor, found list"),
     "three axes": (lambda x, w, y: linear_cross_entropy(x[None], w, y), ValueError, "input: expected 1 or 2 axes"),
     "a weight of one axis": (lambda x, w, y: linear_cross_entropy(x, w[0], y), ValueError, "linear_weight: expected 2 axes"),
-    "types that differ": (lambda x, w, y: linear_cross_entropy(x, w.float(), y), TypeError, "W: expected numbers of X's type"),
-    "integers": (lambda x, w, y: linear_cross_entropy(x.int(), w, y), TypeError, "X: expected numbers"),
+    "types that differ": (lambda x, w, y: linear_cross_entropy(x, w.float(), y), TypeError, "linear_weight: expected numbers of input's type"),
+    "integers": (lambda x, w, y: linear_cross_entropy(x.int(), w, y), TypeError, "input: expected numbers"),
     "a class too many": (lambda x, w, y: linear_cross_entropy(x, w, y + C), ValueError, "labels: expected a class below 11"),
-    "an unknown reduction": (lambda x, w, y: linear_cross_entropy(x, w, y, reduction="max"), ValueError, "reduction: expected one of"),
+    "an unknown reduction": (lambda x, w, y: linear_cross_entropy(x, w, y, reduction="max"), ValueError, "reduction: expected one of mean, sum, none"),
+    "a target with an axis": (lambda x, w, y: linear_cross_entropy(x[0], w, y[:1]), ValueError, "target: expected () class"),
+    "booleans": (lambda x, w, y: linear_cross_entropy(x, w, y > 3), TypeError, "target: expected float32"),
+    "more memory than there is": (lambda x, w, y: linear_cross_entropy(x, w, y, memory=-(2**80)), ValueError, "memory: expected"),
     "another device": (lambda x, w, y: linear_cross_entropy(x.to("meta"), w, y), ValueError, "input: expected a tensor on the CPU"),
     "a target with a gradient": (
         lambda x, w, y: linear_cross_entropy(x, w, torch.zeros(N, C, dtype=x.dtype, requires_grad=True)),

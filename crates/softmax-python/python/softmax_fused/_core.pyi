@@ -18,6 +18,8 @@ class Problem:
         class_weight: Any | None,
         sample_weight: Any | None,
         options: dict[str, Any],
+        *,
+        of_torch: bool = False,
     ) -> Problem: ...
     @property
     def dtype(self) -> str: ...

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from softmax_fused import _core
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """The loss and the outputs that were asked for; the others are None. N samples, D features, C classes, the K best classes."""
 
@@ -100,6 +100,7 @@ def evaluate(
     temperature : above 0
         Scores are divided by it.
     outputs : names of `Evaluation`'s arrays
+        Not dX of a sparse X, which would be dense.
     top : K, from 0 to C
         Asks for `top_classes` and `top_log_prob`.
     backend : one of `backends()`

@@ -1,7 +1,7 @@
 """The loss as a function and a module for PyTorch, on CPU tensors.
 
-`linear_cross_entropy` has the arguments and the meaning of `torch.nn.functional.linear_cross_entropy`, and options that it
-lacks. The N×C logits are never stored; input and weight are read where they lie. bfloat16 and float16 are computed with in
+`linear_cross_entropy` has the arguments and the meaning of `torch.nn.functional.linear_cross_entropy`, but for its `options`, of
+which there is no need, and options that it lacks. The N×C logits are never stored; input and weight are read where they lie. bfloat16 and float16 are computed with in
 float32, and so are their losses.
 """
 
@@ -15,6 +15,12 @@ from torch import Tensor
 from softmax_fused import _core
 
 __all__ = ["LinearCrossEntropyLoss", "RowFacts", "linear_cross_entropy", "row_facts"]
+
+
+_DTYPES = {
+    *(torch.float32, torch.float64, torch.float16, torch.bfloat16),
+    *(torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint16, torch.uint32, torch.uint64),
+}
 
 
 @torch.compiler.disable
@@ -38,7 +44,7 @@ def linear_cross_entropy(
 
     Gradients for input, weight and bias are computed where they are required, in the forward call: `backward` scales them. With
     the reduction "none" it computes them, by a second pass over the scores. Under `torch.compile` the graph breaks here. A second
-    derivative, and gradients for target and weight, are refused.
+    derivative, gradients for target and weight, and the transforms of `torch.func` are refused.
 
     Parameters
     ----------
@@ -48,7 +54,8 @@ def linear_cross_entropy(
     linear_bias : (C)
     weight : (C), of the classes
     reduction : "mean", "sum" or "none"
-    ignore_index : a class index that counts for nothing, or None
+    ignore_index : a class index that counts for nothing; None is -100, as in PyTorch
+        Probabilities have none.
     label_smoothing : from 0 to 1
     z_loss : at least 0
         Adds z_loss·lse² to each sample's loss.
@@ -68,7 +75,7 @@ def linear_cross_entropy(
     Raises
     ------
     TypeError, ValueError
-        One line that names the argument.
+        One line that says what was expected of which argument.
     """
     tensors = (input, linear_weight, target, linear_bias, weight)
     _check_tensors(input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias, weight=weight)
@@ -76,12 +83,16 @@ def linear_cross_entropy(
         raise ValueError(f"input: expected 1 or 2 axes, found {input.dim()}")
     if (target.requires_grad or (weight is not None and weight.requires_grad)) and torch.is_grad_enabled():
         raise ValueError("target, weight: expected tensors that require no gradient, found one that does")
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"reduction: expected one of mean, sum, none, found {reduction}")
     is_single = input.dim() == 1
+    if is_single and target.dim() != target.is_floating_point():
+        raise ValueError(f"target: expected () class indices or (C) probabilities for one sample, found {target.dim()} axes")
     if is_single:
         tensors = (input.unsqueeze(0), linear_weight, target.unsqueeze(0), linear_bias, weight)
     options = {
         "label_smoothing": label_smoothing,
-        "ignore_index": ignore_index,
+        "ignore_index": -100 if ignore_index is None else ignore_index,
         "reduction": "mean" if reduction == "none" else reduction,
         "l2": 0.0,
         "z_loss": z_loss,
@@ -89,7 +100,9 @@ def linear_cross_entropy(
         "temperature": temperature,
     }
     function = _Unreduced if reduction == "none" else _Reduced
-    loss, of_z = function.apply(*tensors, options, return_z_loss, memory)
+    # PyTorch says which tensors require gradients, whether it records or not.
+    is_recorded = torch.is_grad_enabled()
+    loss, of_z = function.apply(*tensors, options, return_z_loss, memory, is_recorded)
     if is_single and reduction == "none":
         loss, of_z = loss.squeeze(0), of_z.squeeze(0)
     return (loss, of_z) if return_z_loss else loss
@@ -199,7 +212,7 @@ def row_facts(
     ----------
     input : (N, D); linear_weight : (C, D); linear_bias : (C)
     target : (N) class indices, for the facts of the target
-    ignore_index : an index of target that need not be a class
+    ignore_index : an index of target that need not be a class, or None
     softcap, temperature : as in `linear_cross_entropy`
     top : how many of the best classes, from 0 to C
     """
@@ -213,36 +226,44 @@ def row_facts(
         "softcap": softcap,
         "temperature": temperature,
     }
-    problem = _problem(input, linear_weight, target, linear_bias, None, options)
+    problem = _problem(options, input, linear_weight, target, linear_bias, None)
     outputs = ["lse", "predicted", "entropy"]
     if target is not None:
         outputs += ["label_log_prob", "label_rank"]
     facts = _evaluate(problem, outputs, None, top)
-    names = ("lse", "predicted", "entropy", "label_log_prob", "label_rank", "top_classes", "top_log_prob")
-    return RowFacts(*(torch.from_numpy(facts[name]) if name in facts else None for name in names))
+    tensors = {name: torch.from_numpy(facts[name]) for name in (*outputs, "top_classes", "top_log_prob") if name in facts}
+    return RowFacts(
+        tensors["lse"],
+        tensors["predicted"],
+        tensors["entropy"],
+        tensors.get("label_log_prob"),
+        tensors.get("label_rank"),
+        tensors.get("top_classes"),
+        tensors.get("top_log_prob"),
+    )
 
 
 class _Reduced(torch.autograd.Function):
     """Mean and sum: loss and gradients in one pass."""
 
     @staticmethod
-    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss, memory):  # noqa: ANN001
+    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss, memory, is_recorded):  # noqa: ANN001
         tensors = (input, linear_weight, target, linear_bias, weight)
         ctx.options, ctx.memory = options, memory
-        gradients = _required(ctx, linear_bias)
+        gradients = _required(ctx, linear_bias) if is_recorded else []
         outputs = gradients + (["lse"] if wants_z_loss else [])
-        result = _evaluate(_problem(*tensors, options), outputs, memory)
+        result = _evaluate(_problem(options, *tensors), outputs, memory)
         if gradients:
             ctx.save_for_backward(*tensors)
             ctx.gradients = {name: result[name] for name in gradients}
         dtype = _computed_in(input, linear_weight)
-        of_z = _z_loss(result, target, options, dtype) if wants_z_loss else torch.zeros(0, dtype=dtype)
+        of_z = _z_loss(result, target, options, dtype) if wants_z_loss else torch.zeros(0, dtype=dtype, device="cpu")
         if wants_z_loss and options["reduction"] == "mean":
             of_z = of_z.sum() / result["total_weight"]
         elif wants_z_loss:
             of_z = of_z.sum()
         ctx.mark_non_differentiable(of_z)
-        return torch.tensor(result["loss"], dtype=dtype), of_z
+        return torch.tensor(result["loss"], dtype=dtype, device="cpu"), of_z
 
     @staticmethod
     def backward(ctx: Any, of_loss: Tensor, _of_z: Tensor) -> tuple[Tensor | None, ...]:
@@ -251,7 +272,7 @@ class _Reduced(torch.autograd.Function):
         # They are given away, so that they need not be copied; another backward of the same graph computes them again.
         gradients, ctx.gradients = ctx.gradients, None
         if gradients is None:
-            problem = _problem(*tensors, ctx.options)
+            problem = _problem(ctx.options, *tensors)
             names = _required(ctx, tensors[3])
             gradients = _evaluate(problem, names, ctx.memory)
         return _in_place(gradients, tensors, of_loss.item())
@@ -261,16 +282,16 @@ class _Unreduced(torch.autograd.Function):
     """No reduction: the losses in a first pass, and the gradients, once their coefficients are known, in a second."""
 
     @staticmethod
-    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss, memory):  # noqa: ANN001
+    def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss, memory, is_recorded):  # noqa: ANN001
         tensors = (input, linear_weight, target, linear_bias, weight)
         ctx.options, ctx.memory = options, memory
         outputs = ["sample_loss"] + (["lse"] if wants_z_loss else [])
-        statistics, result = _core.forward(_problem(*tensors, options), outputs, torch.get_num_threads(), memory)
-        if _required(ctx, linear_bias):
+        statistics, result = _core.forward(_problem(options, *tensors), outputs, torch.get_num_threads(), memory)
+        if is_recorded and _required(ctx, linear_bias):
             ctx.save_for_backward(*tensors)
             ctx.statistics = statistics
         dtype = _computed_in(input, linear_weight)
-        of_z = _z_loss(result, target, options, dtype) if wants_z_loss else torch.zeros(0, dtype=dtype)
+        of_z = _z_loss(result, target, options, dtype) if wants_z_loss else torch.zeros(0, dtype=dtype, device="cpu")
         ctx.mark_non_differentiable(of_z)
         return torch.from_numpy(result["sample_loss"]), of_z
 
@@ -278,7 +299,7 @@ class _Unreduced(torch.autograd.Function):
     def backward(ctx: Any, of_losses: Tensor, _of_z: Tensor) -> tuple[Tensor | None, ...]:
         _refuse_second_derivative()
         tensors = ctx.saved_tensors
-        problem = _problem(*tensors, ctx.options)
+        problem = _problem(ctx.options, *tensors)
         names = _required(ctx, tensors[3])
         coefficients = of_losses.detach().numpy()
         threads = torch.get_num_threads()
@@ -310,7 +331,7 @@ def _in_place(gradients: dict[str, Any], tensors: Any, factor: float) -> tuple[T
         gradient = torch.from_numpy(gradient.T if name == "dW" else gradient)
         return (gradient if factor == 1.0 else gradient.mul_(factor)).to(like.dtype)
 
-    return of("dX", input), of("dW", linear_weight), None, of("db", linear_bias), None, None, None, None
+    return of("dX", input), of("dW", linear_weight), None, of("db", linear_bias), None, None, None, None, None
 
 
 def _evaluate(problem: _core.Problem, outputs: list[str], memory: int | None, top: int | None = None) -> dict[str, Any]:
@@ -326,12 +347,12 @@ def _z_loss(result: dict[str, Any], target: Tensor, options: dict[str, Any], dty
 
 
 def _problem(
+    options: dict[str, Any],
     input: Tensor,
     linear_weight: Tensor,
     target: Tensor | None,
     linear_bias: Tensor | None,
     weight: Tensor | None,
-    options: dict[str, Any],
 ) -> _core.Problem:
     is_soft = target is not None and target.is_floating_point()
     labels, soft = (None, target) if is_soft else (target, None)
@@ -346,6 +367,7 @@ def _problem(
         _small_array(weight),
         None,
         options,
+        of_torch=True,
     )
 
 
@@ -353,7 +375,7 @@ def _array(tensor: Tensor | None) -> Any:
     """A view of a tensor."""
     if tensor is None:
         return None
-    tensor = tensor.detach()
+    tensor = tensor.detach().resolve_neg()
     if tensor.dtype is torch.bfloat16:
         return _core.BFloat16(tensor.view(torch.int16).numpy().view("uint16"))
     return tensor.numpy()
@@ -380,3 +402,5 @@ def _check_tensors(**tensors: Any) -> None:
             raise ValueError(f"{name}: expected a tensor on the CPU, found one on {tensor.device}")
         if tensor.layout is not torch.strided:
             raise TypeError(f"{name}: expected a strided tensor, found {tensor.layout}")
+        if tensor.dtype not in _DTYPES:
+            raise TypeError(f"{name}: expected float32, float64, float16, bfloat16 or integers, found {tensor.dtype}")
