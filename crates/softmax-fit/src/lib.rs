@@ -24,7 +24,8 @@
 //! On the digits and on 200,000 samples of 10 features `Lbfgs` was several times faster than the others to a gradient of 1e-4: its
 //! preconditioner already knows the features' second derivatives. Where a matrix of second derivatives is less than half a million
 //! multiply-adds, as for 150 samples of 4 features and 3 classes, both take a millisecond: in f64 `Auto` then takes
-//! `NewtonCholesky`, whose minimum has more digits. `softmax fit --solver …` times them on your data.
+//! `NewtonCholesky`, whose minimum has more digits. `cargo xtask fits` draws the curves of all of them,
+//! and `softmax fit --solver …` times them on your data.
 //!
 //! # How
 //!

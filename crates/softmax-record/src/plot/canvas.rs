@@ -23,8 +23,8 @@ const THEME: &str = "<style>@media (prefers-color-scheme: dark) {\
     [fill=\"#CF222E\"] { fill: #ff7b72 } [stroke=\"#CF222E\"] { stroke: #ff7b72 } [stroke=\"#6E7781\"] { stroke: #8b949e } \
     }</style>";
 
-/// Libraries and their colours, which are read on both grounds; others have the last.
-const LIBRARIES: [(&str, RGBColor); 14] = [
+/// Libraries and solvers and their colours, which are read on both grounds; others have the last.
+const LIBRARIES: [(&str, RGBColor); 17] = [
     ("fused", RGBColor(47, 129, 247)),
     ("narrow", RGBColor(47, 129, 247)),
     ("wide", RGBColor(219, 109, 40)),
@@ -37,6 +37,9 @@ const LIBRARIES: [(&str, RGBColor); 14] = [
     ("torch-compile", RGBColor(164, 14, 38)),
     ("torch-linear-cross-entropy", RGBColor(255, 123, 114)),
     ("jax", RGBColor(27, 124, 131)),
+    ("lbfgs", RGBColor(47, 129, 247)),
+    ("newton-cg", RGBColor(219, 109, 40)),
+    ("newton-cholesky", RGBColor(46, 160, 67)),
     ("naive", RGBColor(110, 118, 129)),
     ("", RGBColor(110, 118, 129)),
 ];

@@ -38,7 +38,8 @@ fn section(k: usize, data: &str, trainings: &[&Training]) -> Result<Section, Plo
 
 fn line(training: &Training) -> Line {
     let thinned = training.curve.len().div_ceil(MOST_POINTS).max(1);
-    let points = training.curve.iter().step_by(thinned).chain(training.curve.last());
+    // The start takes no time.
+    let points = training.curve.iter().skip(1).step_by(thinned).chain(training.curve.last());
     let points = points.map(|point| (point.seconds, point.gradient_max));
     Line { name: training.solver.clone(), points: points.filter(|&(x, y)| x > 0.0 && y > 0.0).collect() }
 }
