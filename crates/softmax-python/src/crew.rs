@@ -57,18 +57,18 @@ struct Settings {
     memory: Option<usize>,
 }
 
-/// An element type: what NumPy, the registry and `fused` have.
-pub(crate) trait Number: BackendElement + numpy::Element {
+/// An element type that is computed in, of NumPy, the registry and `fused`.
+pub(crate) trait Computed: BackendElement + numpy::Element {
     fn fused(fused: &mut Fused) -> &mut dyn SoftmaxBackend<Self>;
 }
 
-impl Number for f32 {
+impl Computed for f32 {
     fn fused(fused: &mut Fused) -> &mut dyn SoftmaxBackend<Self> {
         fused
     }
 }
 
-impl Number for f64 {
+impl Computed for f64 {
     fn fused(fused: &mut Fused) -> &mut dyn SoftmaxBackend<Self> {
         fused
     }
@@ -77,7 +77,7 @@ impl Number for f64 {
 static CREWS: Mutex<Vec<Crew>> = Mutex::new(Vec::new());
 
 /// Gives `compute` to the threads, with the backend.
-pub(crate) fn run<T: Number, R: Send>(
+pub(crate) fn run<T: Computed, R: Send>(
     ask: &Ask<'_>,
     compute: impl FnOnce(&mut dyn SoftmaxBackend<T>) -> R + Send,
 ) -> Result<R> {

@@ -27,7 +27,7 @@ pub(crate) fn evaluate<'py>(
     by_dtype!(problem.dtype, T => evaluate_as::<T>(py, problem, set, top, &ask))
 }
 
-fn evaluate_as<'py, T: crew::Number>(
+fn evaluate_as<'py, T: crew::Computed>(
     py: Python<'py>,
     problem: &Problem,
     set: OutputSet,

@@ -35,7 +35,7 @@ pub(crate) fn minimize<'py>(
     by_dtype!(problem.dtype, T => minimize_as::<T>(py, problem, &fit, threads))
 }
 
-fn minimize_as<'py, T: crew::Number>(
+fn minimize_as<'py, T: crew::Computed>(
     py: Python<'py>,
     problem: &Problem,
     fit: &Fit,

@@ -154,7 +154,7 @@ impl Problem {
 
 impl Problem {
     /// Begins to read its arrays, as numbers of `T`, its element type.
-    pub(crate) fn read<'py, T: crew::Number>(&self, py: Python<'py>) -> Result<ReadProblem<'py, T>> {
+    pub(crate) fn read<'py, T: crew::Computed>(&self, py: Python<'py>) -> Result<ReadProblem<'py, T>> {
         let of = |name, object: &Option<Py<PyAny>>| {
             object.as_ref().map(|object| vector::<T>(name, object.bind(py))).transpose()
         };
@@ -179,7 +179,7 @@ impl Problem {
 }
 
 /// A problem whose arrays are being read.
-pub(crate) struct ReadProblem<'py, T: crew::Number> {
+pub(crate) struct ReadProblem<'py, T: crew::Computed> {
     features: ReadFeatures<'py, T>,
     weights: ReadMatrix<'py, T>,
     targets: ReadTargets<'py, T>,
@@ -189,18 +189,18 @@ pub(crate) struct ReadProblem<'py, T: crew::Number> {
     objective: Objective,
 }
 
-enum ReadFeatures<'py, T: crew::Number> {
+enum ReadFeatures<'py, T: crew::Computed> {
     Dense(ReadMatrix<'py, T>),
     Sparse(ReadSparse<'py, T>),
 }
 
-enum ReadTargets<'py, T: crew::Number> {
+enum ReadTargets<'py, T: crew::Computed> {
     Labels(ReadLabels<'py>),
     Soft(PyReadonlyArray2<'py, T>),
     None,
 }
 
-impl<T: crew::Number> ReadProblem<'_, T> {
+impl<T: crew::Computed> ReadProblem<'_, T> {
     /// What sparse features are made of, in the contract's types; `None` of dense ones.
     pub(crate) fn parts(&self) -> Result<Option<SparseParts<'_, T>>> {
         match &self.features {

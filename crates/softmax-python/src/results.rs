@@ -32,7 +32,7 @@ fn output_kind(symbol: &str) -> Result<OutputKind, UnknownName> {
 }
 
 /// Arrays of the problem's shapes, which hold anything until a backend writes to them.
-pub(crate) struct Results<'py, T: crew::Number> {
+pub(crate) struct Results<'py, T: crew::Computed> {
     py: Python<'py>,
     weights_gradient: Option<Array<'py, T, Ix2>>,
     features_gradient: Option<Array<'py, T, Ix2>>,
@@ -49,7 +49,7 @@ pub(crate) struct Results<'py, T: crew::Number> {
 
 type Array<'py, A, D> = PyReadwriteArray<'py, A, D>;
 
-impl<'py, T: crew::Number> Results<'py, T> {
+impl<'py, T: crew::Computed> Results<'py, T> {
     /// Arrays for the outputs of a set, with `top` of the best classes. dW has its columns contiguous where W has, as the
     /// transpose of PyTorch's weight does.
     pub(crate) fn new(py: Python<'py>, problem: &Problem<'_, T>, set: OutputSet, top: usize) -> Result<Self> {
@@ -141,7 +141,7 @@ impl<'py> Wanted<'py> {
     }
 }
 
-fn has_contiguous_columns<T: crew::Number>(weights: &Weights<'_, T>) -> bool {
+fn has_contiguous_columns<T: crew::Computed>(weights: &Weights<'_, T>) -> bool {
     let strides = match weights {
         Weights::Dense(w) => w.strides(),
         Weights::F16(w) => w.strides(),

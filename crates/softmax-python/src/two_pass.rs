@@ -20,7 +20,7 @@ enum AnyStatistics {
 }
 
 /// An element type that statistics are kept of.
-trait Kept: crew::Number {
+trait Kept: crew::Computed {
     fn keep(statistics: RowStatistics<Self>) -> AnyStatistics;
     fn of(statistics: &AnyStatistics) -> Option<&RowStatistics<Self>>;
 }
@@ -129,6 +129,6 @@ fn fused(threads: Option<Whole>, memory: Option<Whole>) -> Ask<'static> {
     Ask { backend: "fused", threads, simd: None, memory }
 }
 
-fn two_pass<T: crew::Number>(backend: &mut dyn SoftmaxBackend<T>) -> softmax::Result<&mut dyn TwoPass<T>> {
+fn two_pass<T: crew::Computed>(backend: &mut dyn SoftmaxBackend<T>) -> softmax::Result<&mut dyn TwoPass<T>> {
     backend.two_pass().ok_or(Error::Unsupported { backend: "fused".to_owned(), feature: Feature::TwoPasses })
 }
