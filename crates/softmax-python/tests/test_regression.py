@@ -181,7 +181,7 @@ rng = np.random.default_rng(0)
 X, y = rng.standard_normal((100000, 200)), rng.integers(0, 50, 100000)
 print("fitting", flush=True)
 try:
-    SoftmaxRegression(l2=0, tol=0, max_iter=10**9).fit(X, y)
+    SoftmaxRegression(l2=0, tol=0, max_iter=10**9, threads=1).fit(X, y)
 except KeyboardInterrupt:
     print("interrupted")
 """
