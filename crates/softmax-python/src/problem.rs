@@ -265,17 +265,19 @@ fn name_of(dtype: Dtype) -> &'static str {
     }
 }
 
-/// The options by their names in Python, all of which are there.
+/// The options by their names in Python; those that are not there have their defaults.
 fn objective(options: &Bound<'_, PyDict>) -> Result<Objective> {
-    let reduction: String = option(options, "reduction", "mean or sum")?;
+    let default = Objective::default();
+    let reduction: Option<String> = option(options, "reduction", "mean or sum")?;
+    let number = |name, default| Ok::<_, CallError>(option(options, name, "a number")?.unwrap_or(default));
     Ok(Objective {
-        reduction: reduction.parse()?,
-        label_smoothing: option(options, "label_smoothing", "a number")?,
-        ignore_index: option(options, "ignore_index", "an integer or None")?,
-        l2: option(options, "l2", "a number")?,
-        z_loss: option(options, "z_loss", "a number")?,
-        softcap: option(options, "softcap", "a number or None")?,
-        temperature: option(options, "temperature", "a number")?,
+        reduction: reduction.map_or(Ok(default.reduction), |name| name.parse())?,
+        label_smoothing: number("label_smoothing", default.label_smoothing)?,
+        ignore_index: option::<Option<i64>>(options, "ignore_index", "an integer or None")?.flatten(),
+        l2: number("l2", default.l2)?,
+        z_loss: number("z_loss", default.z_loss)?,
+        softcap: option::<Option<f64>>(options, "softcap", "a number or None")?.flatten(),
+        temperature: number("temperature", default.temperature)?,
     })
 }
 
@@ -283,9 +285,9 @@ fn option<'py, V: FromPyObjectOwned<'py>>(
     options: &Bound<'py, PyDict>,
     name: &'static str,
     expected: &'static str,
-) -> Result<V> {
-    let value = options.as_any().get_item(name)?;
-    value.extract().map_err(|_| CallError::of_type(name, expected, type_name(&value)))
+) -> Result<Option<V>> {
+    let Some(value) = options.get_item(name)? else { return Ok(None) };
+    value.extract().map(Some).map_err(|_| CallError::of_type(name, expected, type_name(&value)))
 }
 
 fn type_name(value: &Bound<'_, PyAny>) -> String {

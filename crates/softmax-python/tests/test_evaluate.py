@@ -173,7 +173,7 @@ def test_strides_change_nothing_and_nothing_is_copied():
             found = evaluate(x, w, y, outputs=OUTPUTS)
             assert found.loss == expected.loss, (layout, its)
             assert all((getattr(found, name) == getattr(expected, name)).all() for name in OUTPUTS)
-            addresses = _core.Problem(x, w, y, None, None, None, None, OPTIONS).addresses()
+            addresses = _core.Problem(x, w, y, None, None, None, None, {}).addresses()
             assert addresses == (x.ctypes.data, w.ctypes.data)
 
 
@@ -187,17 +187,6 @@ def test_the_gradient_of_weights_has_their_memory_order():
     X, W, y = problem()
     assert evaluate(X, W, y).dW.flags.c_contiguous
     assert evaluate(X, np.asfortranarray(W), y).dW.flags.f_contiguous
-
-
-OPTIONS = dict(
-    label_smoothing=0.0,
-    ignore_index=None,
-    reduction="mean",
-    l2=0.0,
-    z_loss=0.0,
-    softcap=None,
-    temperature=1.0,
-)
 
 
 @pytest.mark.parametrize("dtype", ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", ">i4", ">u8"])
@@ -229,7 +218,7 @@ def test_csr_agrees_with_the_dense_matrix(index, dtype):
         found, dense = evaluate(csr, W, y, outputs=names), evaluate(X, W, y, outputs=names)
         for name in names:
             np.testing.assert_allclose(getattr(found, name), getattr(dense, name), atol=BOUND[np.dtype(dtype)])
-        made = _core.Problem(csr, W, y, None, None, None, None, OPTIONS)
+        made = _core.Problem(csr, W, y, None, None, None, None, {})
         assert made.addresses() == (csr.data.ctypes.data, W.ctypes.data)
 
 

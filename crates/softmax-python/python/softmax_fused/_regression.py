@@ -99,17 +99,8 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             sample_weight = _check_sample_weight(sample_weight, X, dtype=_computed_in(X.dtype))
         classes, labels = np.unique(y, return_inverse=True)
         weights, intercept = self._start(len(classes), X)
-        options = {
-            "label_smoothing": 0.0,
-            "ignore_index": None,
-            "reduction": "mean",
-            "l2": self.l2,
-            "z_loss": 0.0,
-            "softcap": None,
-            "temperature": 1.0,
-        }
         class_weight = self._class_weight(y, classes, labels, sample_weight)
-        problem = _core.Problem(X, weights, labels, None, intercept, class_weight, sample_weight, options)
+        problem = _core.Problem(X, weights, labels, None, intercept, class_weight, sample_weight, {"l2": self.l2})
         fitted = _core.minimize(
             problem, self.solver, self.tol, self.max_iter, bool(self.fit_intercept), self.threads
         )

@@ -94,7 +94,6 @@ def linear_cross_entropy(
         "label_smoothing": label_smoothing,
         "ignore_index": -100 if ignore_index is None else ignore_index,
         "reduction": "mean" if reduction == "none" else reduction,
-        "l2": 0.0,
         "z_loss": z_loss,
         "softcap": softcap,
         "temperature": temperature,
@@ -217,15 +216,7 @@ def row_facts(
     top : how many of the best classes, from 0 to C
     """
     _check_tensors(input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias)
-    options = {
-        "label_smoothing": 0.0,
-        "ignore_index": ignore_index,
-        "reduction": "mean",
-        "l2": 0.0,
-        "z_loss": 0.0,
-        "softcap": softcap,
-        "temperature": temperature,
-    }
+    options = {"ignore_index": ignore_index, "softcap": softcap, "temperature": temperature}
     problem = _problem(options, input, linear_weight, target, linear_bias, None)
     outputs = ["lse", "predicted", "entropy"]
     if target is not None:
