@@ -17,9 +17,10 @@ pub trait Backend {
     /// Whether it does this. What it does not support, [`SoftmaxBackend::evaluate`] refuses.
     ///
     /// By default: every option, every output but the facts of rows ([`Feature::is_row_fact`]), and dense X and W of the element
-    /// type. No [two passes](TwoPass).
+    /// type. No [two passes](TwoPass), and no [part of the samples](Problem::as_part).
     fn supports(&self, feature: Feature) -> bool {
-        !feature.is_storage() && !feature.is_row_fact() && feature != Feature::TwoPasses
+        let is_left_out = matches!(feature, Feature::TwoPasses | Feature::PartOfSamples);
+        !feature.is_storage() && !feature.is_row_fact() && !is_left_out
     }
 
     /// Whether the results of a sample have the same bits whichever other samples the batch has: its loss, its

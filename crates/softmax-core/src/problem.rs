@@ -27,6 +27,8 @@ pub struct Problem<'a, T> {
     objective: Objective,
     /// Of a shard, the first of its classes among all, and how many these are.
     shard: Option<(usize, usize)>,
+    /// Of a part of the samples, Ω of all of them.
+    given_total_weight: Option<f64>,
     /// Ω, and whether a weight is negative: known once it is built.
     total_weight: f64,
     has_negative_weights: bool,
@@ -149,6 +151,7 @@ impl<'a, T: Element> Problem<'a, T> {
             sample_weights: None,
             objective: Objective::default(),
             shard: None,
+            given_total_weight: None,
             total_weight: 0.0,
             has_negative_weights: false,
         })
@@ -178,6 +181,14 @@ impl<'a, T: Element> Problem<'a, T> {
     pub fn class_range(&self) -> Range<usize> {
         let first = self.shard.map_or(0, |(first, _)| first);
         first..first + self.n_classes()
+    }
+
+    /// Checks that something has a number, or so many, for each sample.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] in the name of `array`.
+    pub fn check_samples(&self, array: ArrayName, found: usize) -> Result<()> {
+        check_samples(array, self.n_samples(), found)
     }
 
     /// Checks that these are all classes: a shard has statistics, but no loss.
@@ -309,6 +320,7 @@ impl<'a, T: Element> Problem<'a, T> {
             .with_if(objective.z_loss != 0.0, Feature::ZLoss)
             .with_if(objective.softcap.is_some(), Feature::Softcap)
             .with_if(objective.temperature != 1.0, Feature::Temperature)
+            .with_if(self.given_total_weight.is_some(), Feature::PartOfSamples)
     }
 
     /// The same samples and options under other weights (D×C) and another bias (C): a step of training. Targets and
@@ -336,8 +348,31 @@ impl<'a, T: Element> Problem<'a, T> {
         Err(Error::Shape { array: ArrayName::Weights, axis: AxisName::Classes, expected: classes, found })
     }
 
+    /// The same, as a part of a problem with more samples: the mean is over all of them, whose Ω is `total_weight`. Losses and
+    /// gradients of all parts sum to those of the whole, if one part alone has the penalty.
+    ///
+    /// ```
+    /// use softmax_core::ndarray::array;
+    /// use softmax_core::Problem;
+    ///
+    /// let (x, w, y) = (array![[1.0], [2.0], [3.0]], array![[0.1, 0.2]], array![0, 1, 1]);
+    /// let whole = Problem::builder(x.view(), w.view(), y.view()).build()?;
+    /// let batch = whole.rows(0..2).as_part(whole.total_weight(), true);
+    /// assert_eq!((whole.rows(0..2).total_weight(), batch.total_weight()), (2.0, 3.0));
+    /// # Ok::<(), softmax_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn as_part(mut self, total_weight: f64, has_penalty: bool) -> Self {
+        if !has_penalty {
+            self.objective.l2 = 0.0;
+        }
+        self.given_total_weight = Some(total_weight);
+        self.total_weight = self.sum_weights(|i| self.label_weight(i));
+        self
+    }
+
     /// The problem of some of the samples, under the same options: a micro-batch. Under the mean its total weight is its
-    /// own.
+    /// own, unless this is [a part](Self::as_part) already.
     ///
     /// # Panics
     /// Where there are no such samples.

@@ -73,6 +73,8 @@ pub enum Feature {
     TopClasses,
     /// Two passes, for classes in shards and for upstream coefficients.
     TwoPasses,
+    /// Some of the samples of a larger problem, under its Ω.
+    PartOfSamples,
 }
 
 names!(Feature, "feature",
@@ -109,6 +111,7 @@ names!(Feature, "feature",
     LabelRank => "label ranks",
     TopClasses => "top classes",
     TwoPasses => "two passes",
+    PartOfSamples => "a part of the samples",
 );
 
 impl Feature {

@@ -42,6 +42,7 @@ impl<T: Element> Problem<'_, T> {
         match (self.targets(), self.objective().reduction) {
             (Targets::None, _) => 0.0,
             (_, Reduction::Sum) => 1.0,
+            (_, Reduction::Mean) if let Some(total) = self.given_total_weight() => total,
             (Targets::Soft(_), Reduction::Mean) => samples.map(sample_weight).sum(),
             (Targets::Labels(_), Reduction::Mean) => {
                 let counted = samples.filter(|&i| self.counts(i));

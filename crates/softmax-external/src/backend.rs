@@ -152,7 +152,8 @@ impl Backend for External {
     /// All of a process that is not there, so that a call says why.
     fn supports(&self, feature: Feature) -> bool {
         match (feature, &self.hello) {
-            (Feature::TwoPasses, _) => false,
+            // A process has its own Ω.
+            (Feature::TwoPasses | Feature::PartOfSamples, _) => false,
             (Feature::Accumulation, _) | (_, Err(_)) => true,
             (_, Ok(hello)) => hello.supports.contains(&feature),
         }

@@ -155,6 +155,9 @@ fn total_weight<T: Element>(problem: &Problem<'_, T>, label_weight: impl Fn(usiz
     if problem.objective().reduction == Reduction::Sum {
         return 1.0;
     }
+    if let Some(total) = problem.given_total_weight() {
+        return total;
+    }
     let mut total = 0.0;
     for i in (0..problem.n_samples()).filter(|&i| problem.counts(i)) {
         let sample_weight = problem.sample_weights().map_or(1.0, |u| u[i].widen());
