@@ -3,8 +3,8 @@
 use softmax_conformance::{Runner, Suite};
 use softmax_core::ndarray::{Array1, ArrayView1};
 use softmax_core::{
-    ArrayName, Backend, Descriptor, Error, Evaluation, Feature, GroupStatistics, Objective, Outputs, Problem,
-    ProblemBuilder, Result, RowStatistics, SoftmaxBackend, Targets, TwoPass, Upstream,
+    ArrayName, Backend, ClassFacts, Descriptor, Error, Evaluation, Feature, GroupStatistics, Objective,
+    Outputs, Problem, ProblemBuilder, Result, RowStatistics, SoftmaxBackend, Targets, TwoPass, Upstream,
 };
 use softmax_naive::Naive;
 
@@ -55,9 +55,15 @@ enum Mistake {
     MasksNaN,
     /// Shards that begin anywhere are said to change no bit.
     PromisesBits,
+    /// A label's rank counts the classes of its own shard, and at most one of each.
+    RanksWithinTheShard,
+    /// The best classes are counted from the shard's first.
+    TopClassesOfTheShard,
+    /// Log p of the best classes is among these alone.
+    LogProbAmongTheBest,
 }
 
-const MISTAKES: [Mistake; 24] = [
+const MISTAKES: [Mistake; 27] = [
     Mistake::SmoothsOverTheShard,
     Mistake::OneMaximumForAll,
     Mistake::BestOfTheShard,
@@ -82,6 +88,9 @@ const MISTAKES: [Mistake; 24] = [
     Mistake::DeniesTwoPasses,
     Mistake::MasksNaN,
     Mistake::PromisesBits,
+    Mistake::RanksWithinTheShard,
+    Mistake::TopClassesOfTheShard,
+    Mistake::LogProbAmongTheBest,
 ];
 
 /// Naive, with one mistake.
@@ -229,6 +238,48 @@ impl TwoPass<f64> for Wrong {
             return Ok(Evaluation { loss: 0.0, total_weight: 0.0, correct: None });
         }
         self.inner.summarize(problem, statistics, outputs)
+    }
+
+    fn label_scores(&mut self, problem: &Problem<'_, f64>) -> Result<Array1<f64>> {
+        self.inner.label_scores(problem)
+    }
+
+    fn class_facts(
+        &mut self,
+        problem: &Problem<'_, f64>,
+        label_scores: ArrayView1<'_, f64>,
+        top: usize,
+    ) -> Result<ClassFacts<f64>> {
+        let label_scores = match self.mistake {
+            Mistake::RanksWithinTheShard => self.inner.label_scores(problem)?,
+            _ => label_scores.to_owned(),
+        };
+        let mut facts = self.inner.class_facts(problem, label_scores.view(), top)?;
+        match self.mistake {
+            Mistake::RanksWithinTheShard => facts.above = facts.above.mapv(|above| above.min(1)),
+            Mistake::TopClassesOfTheShard => facts.top_classes -= problem.class_range().start,
+            _ => {}
+        }
+        Ok(facts)
+    }
+
+    fn summarize_classes(
+        &mut self,
+        problem: &Problem<'_, f64>,
+        statistics: &RowStatistics<f64>,
+        facts: &ClassFacts<f64>,
+        outputs: &mut Outputs<'_, f64>,
+    ) -> Result<()> {
+        self.inner.summarize_classes(problem, statistics, facts, outputs)?;
+        if self.is(Mistake::LogProbAmongTheBest)
+            && let Some(log_prob) = &mut outputs.top_log_prob
+        {
+            for mut row in log_prob.rows_mut() {
+                let sum = row.iter().map(|p: &f64| p.exp()).sum::<f64>().ln();
+                row -= sum;
+            }
+        }
+        Ok(())
     }
 
     fn backward(

@@ -1,9 +1,10 @@
+use crate::class_facts::ClassFacts;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::outputs::Outputs;
 use crate::parts::ArrayName;
 use crate::problem::Problem;
-use crate::statistics::{RowStatistics, Upstream, check_samples};
+use crate::statistics::{RowStatistics, Upstream};
 use crate::support::{Feature, FeatureSet};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use std::borrow::Cow;
@@ -139,53 +140,60 @@ pub struct Variant<T> {
     pub backend: Box<dyn SoftmaxBackend<T>>,
 }
 
-impl<B: Backend + ?Sized> Backend for Box<B> {
-    fn descriptor(&self) -> Descriptor {
-        (**self).descriptor()
-    }
+/// What points to a backend is one.
+macro_rules! impl_for_pointers {
+    ($($Pointer:ty),*) => {$(
+        impl<B: Backend + ?Sized> Backend for $Pointer {
+            fn descriptor(&self) -> Descriptor {
+                (**self).descriptor()
+            }
 
-    fn supports(&self, feature: Feature) -> bool {
-        (**self).supports(feature)
-    }
+            fn supports(&self, feature: Feature) -> bool {
+                (**self).supports(feature)
+            }
 
-    fn is_batch_invariant(&self) -> bool {
-        (**self).is_batch_invariant()
-    }
+            fn is_batch_invariant(&self) -> bool {
+                (**self).is_batch_invariant()
+            }
 
-    fn device_time(&self) -> Option<Duration> {
-        (**self).device_time()
-    }
+            fn device_time(&self) -> Option<Duration> {
+                (**self).device_time()
+            }
+        }
+
+        impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for $Pointer {
+            fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+                (**self).evaluate(problem, outputs)
+            }
+
+            fn check(&self, problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> Result<()> {
+                (**self).check(problem, outputs)
+            }
+
+            fn loss(&mut self, problem: &Problem<'_, T>) -> Result<f64> {
+                (**self).loss(problem)
+            }
+
+            fn gradients(&mut self, problem: &Problem<'_, T>) -> Result<Gradients<T>> {
+                (**self).gradients(problem)
+            }
+
+            fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
+                (**self).hessian()
+            }
+
+            fn two_pass(&mut self) -> Option<&mut dyn TwoPass<T>> {
+                (**self).two_pass()
+            }
+
+            fn variants(&self, setting: Setting) -> Vec<Variant<T>> {
+                (**self).variants(setting)
+            }
+        }
+    )*};
 }
 
-impl<T: Element, B: SoftmaxBackend<T> + ?Sized> SoftmaxBackend<T> for Box<B> {
-    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        (**self).evaluate(problem, outputs)
-    }
-
-    fn check(&self, problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> Result<()> {
-        (**self).check(problem, outputs)
-    }
-
-    fn loss(&mut self, problem: &Problem<'_, T>) -> Result<f64> {
-        (**self).loss(problem)
-    }
-
-    fn gradients(&mut self, problem: &Problem<'_, T>) -> Result<Gradients<T>> {
-        (**self).gradients(problem)
-    }
-
-    fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
-        (**self).hessian()
-    }
-
-    fn two_pass(&mut self) -> Option<&mut dyn TwoPass<T>> {
-        (**self).two_pass()
-    }
-
-    fn variants(&self, setting: Setting) -> Vec<Variant<T>> {
-        (**self).variants(setting)
-    }
-}
+impl_for_pointers!(Box<B>, &mut B);
 
 /// The second derivative of the loss, for Newton-CG and the like. Not every backend has it; one that has gives itself as
 /// [`SoftmaxBackend::hessian`].
@@ -225,6 +233,10 @@ pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
 /// ```text
 /// for each shard: statistics = forward(shard), merged in the order of the classes
 /// summarize(shard, statistics): loss, sample losses, lse, predicted classes, entropy
+/// where facts of single classes are wanted:
+///     for each shard: label_scores(shard), of which the one that is no NaN counts
+///     for each shard: facts = class_facts(shard, label scores), merged in the order of the classes
+///     summarize_classes(shard, statistics, facts): label's log p and rank, best classes
 /// for each shard, in the order of the classes: backward(shard, statistics, upstream): its dW and db, and dX
 /// ```
 ///
@@ -248,6 +260,51 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         statistics: &RowStatistics<T>,
         outputs: &mut Outputs<'_, T>,
     ) -> Result<Evaluation>;
+
+    /// s of each sample's label (N), ignored or not; NaN where it is none of the problem's classes.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    fn label_scores(&mut self, problem: &Problem<'_, T>) -> Result<Array1<T>>;
+
+    /// How many of the problem's classes have a score above these label scores (N), and the `top` best of them, or all where there
+    /// are fewer.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and [`Error::Shape`].
+    fn class_facts(
+        &mut self,
+        problem: &Problem<'_, T>,
+        label_scores: ArrayView1<'_, T>,
+        top: usize,
+    ) -> Result<ClassFacts<T>>;
+
+    /// Of the outputs the label's log p and rank, and the best classes with their log p, from statistics and facts of all
+    /// classes. The other outputs stay as they are. The problem may be any of the shards.
+    ///
+    /// # Errors
+    /// As [`summarize`](Self::summarize).
+    fn summarize_classes(
+        &mut self,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        facts: &ClassFacts<T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<()>;
+
+    /// Statistics of all classes in less room, if this has a way: with them [`summarize`](Self::summarize) and
+    /// [`backward`](Self::backward) give the same bits. By default those that are given.
+    ///
+    /// # Errors
+    /// As [`RowStatistics::check`].
+    fn condense(
+        &mut self,
+        problem: &Problem<'_, T>,
+        statistics: RowStatistics<T>,
+    ) -> Result<RowStatistics<T>> {
+        statistics.check(problem)?;
+        Ok(statistics)
+    }
 
     /// Of the outputs dW, dX and db, by formulas (11) and (9), from the statistics of all classes. The other outputs stay as
     /// they are.
@@ -290,7 +347,7 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
     ) -> Result<()> {
         statistics.check(problem)?;
         for found in upstream.all().into_iter().flatten().map(|coefficients| coefficients.len()) {
-            check_samples(ArrayName::Upstream, problem.n_samples(), found)?;
+            problem.check_samples(ArrayName::Upstream, found)?;
         }
         outputs.check(problem)?;
         self.check_support(problem.needs().union(outputs.needs(problem)))

@@ -1,18 +1,18 @@
 //! A backend's two passes, as a backend.
 
-use crate::backend::{Backend, Descriptor, Evaluation, Setting, SoftmaxBackend, Variant};
+use crate::backend::{Backend, Descriptor, Evaluation, Setting, SoftmaxBackend, TwoPass, Variant};
+use crate::class_facts::ClassFacts;
 use crate::element::Element;
 use crate::error::{Error, Result};
 use crate::outputs::Outputs;
 use crate::problem::Problem;
 use crate::statistics::{RowStatistics, Upstream};
 use crate::support::Feature;
+use ndarray::Array1;
 use std::ops::Range;
 
 /// Evaluates in two passes over shards of the classes: what a backend gives in [two passes](crate::TwoPass), as a backend.
-///
-/// What depends on single classes (the label's log-probability and rank, the best classes) it does not give. Of a backend without
-/// two passes [`evaluate`](SoftmaxBackend::evaluate) is [`Error::Unsupported`].
+/// Of a backend without two passes [`evaluate`](SoftmaxBackend::evaluate) is [`Error::Unsupported`].
 #[derive(Clone, Debug)]
 pub struct InShards<B> {
     backend: B,
@@ -59,9 +59,7 @@ impl<B: Backend> Backend for InShards<B> {
     }
 
     fn supports(&self, feature: Feature) -> bool {
-        let is_of_classes =
-            matches!(feature, Feature::LabelLogProb | Feature::LabelRank | Feature::TopClasses);
-        feature != Feature::TwoPasses && !is_of_classes && self.backend.supports(feature)
+        feature != Feature::TwoPasses && self.backend.supports(feature)
     }
 
     fn is_batch_invariant(&self) -> bool {
@@ -86,7 +84,12 @@ impl<T: Element, B: SoftmaxBackend<T>> SoftmaxBackend<T> for InShards<B> {
             });
         }
         let Some(statistics) = merged else { return Err(Error::NoClasses) };
+        let statistics = passes.condense(problem, statistics)?;
         let evaluation = passes.summarize(problem, &statistics, outputs)?;
+        if outputs.wants_class_facts() {
+            let facts = class_facts(passes, problem, &ranges, outputs.top().unwrap_or(0))?;
+            passes.summarize_classes(problem, &statistics, &facts, outputs)?;
+        }
         if outputs.wants_gradient() {
             for classes in ranges {
                 let mut of_shard = outputs.of_shard(classes.clone());
@@ -104,4 +107,27 @@ impl<T: Element, B: SoftmaxBackend<T>> SoftmaxBackend<T> for InShards<B> {
         };
         self.backend.variants(setting).into_iter().map(of).collect()
     }
+}
+
+/// Facts of all classes, from shards.
+fn class_facts<T: Element>(
+    passes: &mut dyn TwoPass<T>,
+    problem: &Problem<'_, T>,
+    ranges: &[Range<usize>],
+    top: usize,
+) -> Result<ClassFacts<T>> {
+    let mut label_scores = Array1::from_elem(problem.n_samples(), T::nan());
+    for classes in ranges {
+        let of_shard = passes.label_scores(&problem.shard(classes.clone()))?;
+        label_scores.zip_mut_with(&of_shard, |all, &one| *all = if one.is_nan() { *all } else { one });
+    }
+    let mut merged: Option<ClassFacts<T>> = None;
+    for classes in ranges {
+        let facts = passes.class_facts(&problem.shard(classes.clone()), label_scores.view(), top)?;
+        merged = Some(match merged {
+            None => facts,
+            Some(merged) => merged.merge(&facts, top)?,
+        });
+    }
+    merged.ok_or(Error::NoClasses)
 }

@@ -82,6 +82,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod class_facts;
 mod csr;
 mod direction;
 mod element;
@@ -106,6 +107,7 @@ pub use backend::{
     Backend, Descriptor, Evaluation, Gradients, HessianVectorProduct, Setting, SoftmaxBackend, TwoPass,
     Variant,
 };
+pub use class_facts::ClassFacts;
 pub use csr::{Csr, OwnedCsr};
 pub use element::{Dtype, Element};
 pub use error::{Error, Result};

@@ -4,7 +4,7 @@ use crate::features::Features;
 use crate::parts::{ArrayName, AxisName, OutputKind};
 use crate::problem::Problem;
 use crate::support::{Feature, FeatureSet};
-use ndarray::{Array1, Array2, ArrayViewMut1, ArrayViewMut2, Axis, Slice};
+use ndarray::{Array1, Array2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, RemoveAxis, Slice};
 use std::ops::Range;
 
 /// Where a backend writes what is asked for: each output is a view that the caller owns, or `None`.
@@ -95,8 +95,9 @@ impl<T: Element> Outputs<'_, T> {
         let log_prob = self.top_log_prob.as_ref().map(|v| v.dim());
         require(OutputKind::TopClasses, AxisName::Samples, n, classes.map(|(rows, _)| rows))?;
         require(OutputKind::TopLogProb, AxisName::Samples, n, log_prob.map(|(rows, _)| rows))?;
+        let classes = problem.total_classes();
         match self.top().unwrap_or(0) {
-            found if found > c => Err(Error::TopClasses { classes: c, found }),
+            found if found > classes => Err(Error::TopClasses { classes, found }),
             top => require(OutputKind::TopLogProb, AxisName::Classes, top, log_prob.map(|(_, top)| top)),
         }
     }
@@ -150,10 +151,61 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
+    /// The same views for a shorter time.
+    pub fn reborrow(&mut self) -> Outputs<'_, T> {
+        Outputs {
+            weights_gradient: self.weights_gradient.as_mut().map(|view| view.view_mut()),
+            features_gradient: self.features_gradient.as_mut().map(|view| view.view_mut()),
+            bias_gradient: self.bias_gradient.as_mut().map(|view| view.view_mut()),
+            sample_losses: self.sample_losses.as_mut().map(|view| view.view_mut()),
+            log_sum_exp: self.log_sum_exp.as_mut().map(|view| view.view_mut()),
+            predicted: self.predicted.as_mut().map(|view| view.view_mut()),
+            entropy: self.entropy.as_mut().map(|view| view.view_mut()),
+            label_log_prob: self.label_log_prob.as_mut().map(|view| view.view_mut()),
+            label_rank: self.label_rank.as_mut().map(|view| view.view_mut()),
+            top_classes: self.top_classes.as_mut().map(|view| view.view_mut()),
+            top_log_prob: self.top_log_prob.as_mut().map(|view| view.view_mut()),
+            accumulate: self.accumulate,
+        }
+    }
+
+    /// Of the outputs that have a row for each sample, dX among them, the part of some of the samples.
+    ///
+    /// # Panics
+    /// Where there are no such samples.
+    pub fn of_rows(&mut self, samples: Range<usize>) -> Outputs<'_, T> {
+        let rows = || Slice::from(samples.clone());
+        let all = self.reborrow();
+        Outputs {
+            weights_gradient: None,
+            bias_gradient: None,
+            features_gradient: all.features_gradient.map(|view| slice(view, rows())),
+            sample_losses: all.sample_losses.map(|view| slice(view, rows())),
+            log_sum_exp: all.log_sum_exp.map(|view| slice(view, rows())),
+            predicted: all.predicted.map(|view| slice(view, rows())),
+            entropy: all.entropy.map(|view| slice(view, rows())),
+            label_log_prob: all.label_log_prob.map(|view| slice(view, rows())),
+            label_rank: all.label_rank.map(|view| slice(view, rows())),
+            top_classes: all.top_classes.map(|view| slice(view, rows())),
+            top_log_prob: all.top_log_prob.map(|view| slice(view, rows())),
+            accumulate: false,
+        }
+    }
+
+    /// Whether a fact of single classes is asked for: the label's log p or rank, or the best classes.
+    pub fn wants_class_facts(&self) -> bool {
+        self.label_log_prob.is_some() || self.label_rank.is_some() || self.top().is_some()
+    }
+
     /// Whether any of dW, dX and db is asked for.
     pub fn wants_gradient(&self) -> bool {
         self.weights_gradient.is_some() || self.features_gradient.is_some() || self.bias_gradient.is_some()
     }
+}
+
+/// Rows of a view.
+fn slice<A, D: RemoveAxis>(view: ArrayViewMut<'_, A, D>, rows: Slice) -> ArrayViewMut<'_, A, D> {
+    view.slice_axis_move(Axis(0), rows)
 }
 
 /// A choice of outputs.

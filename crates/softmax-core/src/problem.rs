@@ -293,6 +293,11 @@ impl<'a, T: Element> Problem<'a, T> {
         self.total_weight
     }
 
+    /// Ω of all samples, where this is [some of them](Self::as_part).
+    pub fn given_total_weight(&self) -> Option<f64> {
+        self.given_total_weight
+    }
+
     /// What a backend must support to evaluate this.
     pub fn needs(&self) -> FeatureSet {
         let objective = &self.objective;
@@ -472,6 +477,14 @@ impl<'a, T: Element> Problem<'a, T> {
             Targets::None => Ok(()),
         }
     }
+}
+
+/// Refuses another number of samples than the expected one.
+pub(crate) fn check_samples(array: ArrayName, expected: usize, found: usize) -> Result<()> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(Error::Shape { array, axis: AxisName::Samples, expected, found })
 }
 
 /// Refuses classes that are not the expected ones.

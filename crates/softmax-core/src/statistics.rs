@@ -2,8 +2,8 @@
 
 use crate::element::Element;
 use crate::error::{Error, Result};
-use crate::parts::{ArrayName, AxisName};
-use crate::problem::{Problem, check_classes};
+use crate::parts::ArrayName;
+use crate::problem::{Problem, check_classes, check_samples};
 use ndarray::{Array1, ArrayView1, Axis, Slice};
 use std::ops::Range;
 
@@ -104,6 +104,18 @@ impl<T: Element> RowStatistics<T> {
         }
     }
 
+    /// Those of `classes` of so many in all, from what [`classes`](Self::classes) to [`groups`](Self::groups) gave elsewhere:
+    /// in another process.
+    pub fn from_parts(
+        classes: Range<usize>,
+        total_classes: usize,
+        label_weights: Array1<f64>,
+        largest_class_weight: Option<f64>,
+        groups: Vec<GroupStatistics<T>>,
+    ) -> Self {
+        RowStatistics { classes, total_classes, label_weights, largest_class_weight, groups }
+    }
+
     /// Those of these classes and the next. Merging is exact: neighbouring shards may be merged in any grouping.
     ///
     /// # Errors
@@ -124,6 +136,69 @@ impl<T: Element> RowStatistics<T> {
         };
         self.groups.extend(next.groups);
         Ok(self)
+    }
+
+    /// The same with its groups' sums in one group.
+    #[must_use]
+    pub fn with_group(self, group: GroupStatistics<T>) -> Self {
+        RowStatistics { groups: vec![group], ..self }
+    }
+
+    /// Those of some of the samples.
+    ///
+    /// # Panics
+    /// Where there are no such samples.
+    #[must_use]
+    pub fn rows(&self, samples: Range<usize>) -> Self {
+        let of_group = |group: &GroupStatistics<T>| GroupStatistics {
+            max: rows(&group.max, &samples),
+            best: rows(&group.best, &samples),
+            rest: rows(&group.rest, &samples),
+            mass: rows(&group.mass, &samples),
+            cross: rows(&group.cross, &samples),
+            spread: rows(&group.spread, &samples),
+            ..*group
+        };
+        RowStatistics {
+            classes: self.classes.clone(),
+            label_weights: rows(&self.label_weights, &samples),
+            groups: self.groups.iter().map(of_group).collect(),
+            ..*self
+        }
+    }
+
+    /// Those of these samples and the next, of the same classes in the same groups.
+    ///
+    /// # Errors
+    /// [`Error::Classes`] where classes differ, [`Error::Shape`] where groups do.
+    pub fn followed_by(mut self, next: &Self) -> Result<Self> {
+        check_classes(self.classes.clone(), next.classes.clone())?;
+        check_samples(ArrayName::RowStatistics, self.groups.len(), next.groups.len())?;
+        append(&mut self.label_weights, &next.label_weights);
+        for (group, next) in self.groups.iter_mut().zip(&next.groups) {
+            append(&mut group.max, &next.max);
+            append(&mut group.best, &next.best);
+            append(&mut group.rest, &next.rest);
+            append(&mut group.mass, &next.mass);
+            append(&mut group.cross, &next.cross);
+            append(&mut group.spread, &next.spread);
+        }
+        Ok(self)
+    }
+
+    /// Which of all classes these are of.
+    pub fn classes(&self) -> Range<usize> {
+        self.classes.clone()
+    }
+
+    /// The number of all classes.
+    pub fn total_classes(&self) -> usize {
+        self.total_classes
+    }
+
+    /// The size of the largest class weight, where there are any.
+    pub fn largest_class_weight(&self) -> Option<f64> {
+        self.largest_class_weight
     }
 
     /// The groups, in the order of their classes.
@@ -173,9 +248,10 @@ impl<T: Element> RowStatistics<T> {
     }
 }
 
-pub(crate) fn check_samples(array: ArrayName, expected: usize, found: usize) -> Result<()> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(Error::Shape { array, axis: AxisName::Samples, expected, found })
+fn rows<A: Clone>(array: &Array1<A>, samples: &Range<usize>) -> Array1<A> {
+    array.slice_axis(Axis(0), Slice::from(samples.clone())).to_owned()
+}
+
+fn append<A: Clone>(array: &mut Array1<A>, next: &Array1<A>) {
+    array.append(Axis(0), next.view()).expect("arrays of one axis");
 }

@@ -6,8 +6,10 @@ use crate::orders::group_classes;
 use crate::stored::Stored;
 use crate::terms::{Terms, clear_ignored, group_weights};
 use crate::wide;
+use softmax_core::ndarray::{Array1, ArrayView1};
 use softmax_core::{
-    Evaluation, GroupStatistics, Outputs, Problem, Result, RowStatistics, SoftmaxBackend, TwoPass, Upstream,
+    ArrayName, ClassFacts, Evaluation, GroupStatistics, Outputs, Problem, Result, RowStatistics,
+    SoftmaxBackend, TwoPass, Upstream,
 };
 
 impl Fused {
@@ -45,6 +47,57 @@ impl Fused {
         })
     }
 
+    fn label_scores_with<T: FusedElement>(
+        &mut self,
+        scratch: fn(&mut Self) -> &mut Scratch<T>,
+        problem: &Problem<'_, T>,
+    ) -> Result<Array1<T>> {
+        let pool = self.pool()?;
+        let means = self.means(problem, pool.as_deref());
+        let stored = Stored::new(problem);
+        let terms = Terms::new(problem, &stored);
+        Ok(wide::label_scores(&mut scratch(self).wide, &terms, &stored, means))
+    }
+
+    fn class_facts_with<T: FusedElement>(
+        &mut self,
+        scratch: fn(&mut Self) -> &mut Scratch<T>,
+        problem: &Problem<'_, T>,
+        label_scores: ArrayView1<'_, T>,
+        top: usize,
+    ) -> Result<ClassFacts<T>> {
+        problem.check_samples(ArrayName::RowStatistics, label_scores.len())?;
+        let pool = self.pool()?;
+        let means = self.means(problem, pool.as_deref());
+        let stored = Stored::new(problem);
+        let terms = Terms::new(problem, &stored);
+        let top = top.min(problem.n_classes());
+        Ok(wide::class_facts(&mut scratch(self).wide, &terms, &stored, label_scores, top, means))
+    }
+
+    fn summarize_classes_with<T: FusedElement>(
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        facts: &ClassFacts<T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<()> {
+        statistics.check(problem)?;
+        facts.check(problem, outputs)?;
+        let terms = Terms::of_statistics(problem, &Stored::new(problem), statistics, &Upstream::default());
+        wide::summarize_classes(&terms, statistics, facts, problem.total_classes(), outputs);
+        Ok(())
+    }
+
+    fn condense_with<T: FusedElement>(
+        problem: &Problem<'_, T>,
+        statistics: RowStatistics<T>,
+    ) -> Result<RowStatistics<T>> {
+        statistics.check(problem)?;
+        let terms = Terms::of_statistics(problem, &Stored::new(problem), &statistics, &Upstream::default());
+        let group = wide::condense(&terms, &statistics);
+        Ok(statistics.with_group(group))
+    }
+
     fn backward_with<T: FusedElement>(
         &mut self,
         scratch: fn(&mut Self) -> &mut Scratch<T>,
@@ -78,6 +131,39 @@ macro_rules! impl_two_pass {
                 outputs: &mut Outputs<'_, $T>,
             ) -> Result<Evaluation> {
                 Self::summarize_with(problem, statistics, outputs)
+            }
+
+            fn label_scores(&mut self, problem: &Problem<'_, $T>) -> Result<Array1<$T>> {
+                SoftmaxBackend::<$T>::check_support(self, problem.needs())?;
+                self.label_scores_with(|fused| &mut fused.$scratch, problem)
+            }
+
+            fn class_facts(
+                &mut self,
+                problem: &Problem<'_, $T>,
+                label_scores: ArrayView1<'_, $T>,
+                top: usize,
+            ) -> Result<ClassFacts<$T>> {
+                SoftmaxBackend::<$T>::check_support(self, problem.needs())?;
+                self.class_facts_with(|fused| &mut fused.$scratch, problem, label_scores, top)
+            }
+
+            fn summarize_classes(
+                &mut self,
+                problem: &Problem<'_, $T>,
+                statistics: &RowStatistics<$T>,
+                facts: &ClassFacts<$T>,
+                outputs: &mut Outputs<'_, $T>,
+            ) -> Result<()> {
+                Self::summarize_classes_with(problem, statistics, facts, outputs)
+            }
+
+            fn condense(
+                &mut self,
+                problem: &Problem<'_, $T>,
+                statistics: RowStatistics<$T>,
+            ) -> Result<RowStatistics<$T>> {
+                Self::condense_with(problem, statistics)
             }
 
             fn backward(

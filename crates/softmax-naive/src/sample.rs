@@ -116,7 +116,12 @@ impl<T: Element> Sample<T> {
 
     /// How many classes have a larger score.
     pub(crate) fn rank(&self, label: usize) -> usize {
-        self.scores.iter().filter(|&&score| score > self.scores[label]).count()
+        self.count_above(self.scores[label])
+    }
+
+    /// How many classes have a score above this one.
+    pub(crate) fn count_above(&self, least: T) -> usize {
+        self.scores.iter().filter(|&&score| score > least).count()
     }
 
     /// The `k` classes with the largest scores, the largest first, of equals the first class first.

@@ -3,9 +3,10 @@
 use crate::gradients::{ParameterGradients, features_gradient, squared_norm};
 use crate::sample::{Sample, sample_weight};
 use crate::{Naive, total_weight};
-use softmax_core::ndarray::{Array1, ArrayView1};
+use softmax_core::ndarray::{Array1, Array2, ArrayView1};
 use softmax_core::{
-    Element, Evaluation, GroupStatistics, Outputs, Problem, Result, RowStatistics, TwoPass, Upstream,
+    ArrayName, ClassFacts, Element, Evaluation, GroupStatistics, Outputs, Problem, Result, RowStatistics,
+    TwoPass, Upstream,
 };
 
 impl<T: Element> TwoPass<T> for Naive {
@@ -79,6 +80,74 @@ impl<T: Element> TwoPass<T> for Naive {
             }
         }
         Ok(Evaluation { loss, total_weight, correct: problem.has_labels().then_some(correct) })
+    }
+
+    fn label_scores(&mut self, problem: &Problem<'_, T>) -> Result<Array1<T>> {
+        let mut sample = Sample::new(problem.n_classes());
+        let of_label = |i: usize| match problem.labelled_class(i) {
+            None => T::nan(),
+            Some(label) => {
+                sample.score(problem, i);
+                sample.score_and_slope(label).0
+            }
+        };
+        Ok((0..problem.n_samples()).map(of_label).collect())
+    }
+
+    fn class_facts(
+        &mut self,
+        problem: &Problem<'_, T>,
+        label_scores: ArrayView1<'_, T>,
+        top: usize,
+    ) -> Result<ClassFacts<T>> {
+        let (n, classes) = (problem.n_samples(), problem.class_range());
+        problem.check_samples(ArrayName::RowStatistics, label_scores.len())?;
+        let shape = (n, top.min(classes.len()));
+        let mut facts = ClassFacts {
+            label_scores: label_scores.to_owned(),
+            above: Array1::zeros(n),
+            top_classes: Array2::zeros(shape),
+            top_scores: Array2::zeros(shape),
+        };
+        let mut sample = Sample::new(classes.len());
+        for i in 0..n {
+            sample.score(problem, i);
+            facts.above[i] = sample.count_above(label_scores[i]);
+            for (place, class) in sample.best_classes(shape.1).into_iter().enumerate() {
+                facts.top_classes[[i, place]] = classes.start + class;
+                facts.top_scores[[i, place]] = sample.score_and_slope(class).0;
+            }
+        }
+        Ok(facts)
+    }
+
+    fn summarize_classes(
+        &mut self,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        facts: &ClassFacts<T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<()> {
+        statistics.check(problem)?;
+        facts.check(problem, outputs)?;
+        for i in 0..problem.n_samples() {
+            let row = Merged::new(statistics, i);
+            let log_probability = |score: T| -((row.max - score) + row.rest.ln_1p());
+            let label_score = facts.label_scores[i];
+            if let Some(log_prob) = &mut outputs.label_log_prob {
+                log_prob[i] = log_probability(label_score);
+            }
+            if let Some(rank) = &mut outputs.label_rank {
+                rank[i] = if label_score.is_nan() { problem.total_classes() } else { facts.above[i] };
+            }
+            if let Some(classes) = &mut outputs.top_classes {
+                classes.row_mut(i).assign(&facts.top_classes.row(i));
+            }
+            if let Some(log_prob) = &mut outputs.top_log_prob {
+                log_prob.row_mut(i).assign(&facts.top_scores.row(i).mapv(log_probability));
+            }
+        }
+        Ok(())
     }
 
     fn backward(

@@ -60,7 +60,7 @@ pub(crate) fn spread<T: Element>(scores: &Array2<T>, max: &Array1<T>, exps: &Arr
 }
 
 /// The places of the `k` largest entries, the largest first, of equals the first first.
-fn largest<T: Element>(row: ArrayView1<'_, T>, k: usize) -> Vec<usize> {
+pub(crate) fn largest<T: Element>(row: ArrayView1<'_, T>, k: usize) -> Vec<usize> {
     let mut best: Vec<usize> = Vec::with_capacity(k + 1);
     for (place, &entry) in row.iter().enumerate() {
         if best.len() == k && best.last().is_none_or(|&last| entry <= row[last]) {

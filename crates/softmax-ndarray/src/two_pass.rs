@@ -1,13 +1,14 @@
 //! Two passes: statistics of each row, which shards of the classes can be merged to, and gradients by formula (11).
 
 use crate::backend::{NdArray, write_gradients};
-use crate::facts::spread;
+use crate::facts::{largest, spread};
 use crate::forward::{Scores, Softmax};
 use crate::rows::{column, put_along_rows, take_along_rows};
 use crate::weights::{SampleWeights, TargetMass};
-use ndarray::{Array1, Array2, Axis, Zip};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 use softmax_core::{
-    Element, Evaluation, GroupStatistics, Outputs, Problem, Result, RowStatistics, TwoPass, Upstream,
+    ArrayName, ClassFacts, Element, Evaluation, GroupStatistics, Outputs, Problem, Result, RowStatistics,
+    TwoPass, Upstream,
 };
 
 impl<T: Element> TwoPass<T> for NdArray {
@@ -84,6 +85,61 @@ impl<T: Element> TwoPass<T> for NdArray {
             out.assign(&(&rows.mean_distance + &rows.log_rest));
         }
         Ok(Evaluation { loss, total_weight, correct: problem.has_labels().then_some(correct) })
+    }
+
+    fn label_scores(&mut self, problem: &Problem<'_, T>) -> Result<Array1<T>> {
+        let Scores { scores, .. } = Scores::new(problem, problem.weights().to_dense().view());
+        let of_label = |i: usize| problem.labelled_class(i).map_or(T::nan(), |label| scores[[i, label]]);
+        Ok(Array1::from_shape_fn(problem.n_samples(), of_label))
+    }
+
+    fn class_facts(
+        &mut self,
+        problem: &Problem<'_, T>,
+        label_scores: ArrayView1<'_, T>,
+        top: usize,
+    ) -> Result<ClassFacts<T>> {
+        problem.check_samples(ArrayName::RowStatistics, label_scores.len())?;
+        let Scores { scores, .. } = Scores::new(problem, problem.weights().to_dense().view());
+        let top = top.min(scores.ncols());
+        let best: Array2<usize> = {
+            let rows = scores.rows().into_iter().flat_map(|row| largest(row, top)).collect();
+            Array2::from_shape_vec((scores.nrows(), top), rows).expect("as many of each row")
+        };
+        let above = |(i, &least): (usize, &T)| scores.row(i).iter().filter(|&&score| score > least).count();
+        Ok(ClassFacts {
+            above: label_scores.iter().enumerate().map(above).collect(),
+            label_scores: label_scores.to_owned(),
+            top_scores: Array2::from_shape_fn(best.dim(), |(i, place)| scores[[i, best[[i, place]]]]),
+            top_classes: best + problem.class_range().start,
+        })
+    }
+
+    fn summarize_classes(
+        &mut self,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        facts: &ClassFacts<T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<()> {
+        statistics.check(problem)?;
+        facts.check(problem, outputs)?;
+        let rows = Merged::new(statistics, statistics.mass_unit(problem));
+        if let Some(out) = &mut outputs.label_log_prob {
+            out.assign(&-(&rows.max - &facts.label_scores + &rows.log_rest));
+        }
+        if let Some(out) = &mut outputs.label_rank {
+            let classes = problem.total_classes();
+            let rank = |i: usize| if facts.label_scores[i].is_nan() { classes } else { facts.above[i] };
+            out.assign(&Array1::from_shape_fn(facts.above.len(), rank));
+        }
+        if let Some(out) = &mut outputs.top_classes {
+            out.assign(&facts.top_classes);
+        }
+        if let Some(out) = &mut outputs.top_log_prob {
+            out.assign(&-(&column(&rows.max) - &facts.top_scores + column(&rows.log_rest)));
+        }
+        Ok(())
     }
 
     fn backward(

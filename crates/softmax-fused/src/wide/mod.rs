@@ -2,6 +2,7 @@
 //! group keeps a maximum and sums of its own, and its scores become exponentials while they are in the L2 cache. Then
 //! each row knows its probabilities, and the groups come back one after the other for dW and dX.
 
+mod class_facts;
 mod epilogue;
 mod facts;
 mod features;
@@ -22,6 +23,7 @@ use crate::rounds::Crew;
 use crate::stored::Stored;
 use crate::sums::{Sum, write_sums};
 use crate::terms::Terms;
+pub(crate) use class_facts::{class_facts, label_scores, summarize_classes};
 use features::features_gradient;
 use gradient::{Held, gradient_block};
 pub(crate) use hessian::{Direction, hessian_product};
@@ -29,7 +31,7 @@ use plan::{Block, Plan};
 use scores::score_block;
 pub(crate) use scratch::Scratch;
 use softmax_core::Outputs;
-pub(crate) use two_pass::{backward, forward, summarize};
+pub(crate) use two_pass::{backward, condense, forward, summarize};
 
 /// How a call is to be done.
 #[derive(Clone, Copy)]

@@ -165,7 +165,23 @@ fn load<T: FusedElement>(
 }
 
 /// Maximum and sums over all classes of some rows, as many as `columns` have room for.
-fn merge_whole<T: FusedElement>(
+pub(super) fn merge_whole<T: FusedElement>(
+    whole: &mut Facts<T>,
+    terms: &Terms<'_, '_, T>,
+    statistics: &RowStatistics<T>,
+    block: Block,
+    columns: &mut Columns<T>,
+) {
+    merge_groups(whole, terms, statistics, block, columns);
+    for k in 0..columns.rows {
+        let i = columns.first_sample + k;
+        let weight = statistics.label_weights()[i];
+        columns.total_mass[k] = terms.total_mass(i, columns.total_mass[k], Some(weight));
+    }
+}
+
+/// The same, but that the target mass is that of the groups.
+fn merge_groups<T: FusedElement>(
     whole: &mut Facts<T>,
     terms: &Terms<'_, '_, T>,
     statistics: &RowStatistics<T>,
@@ -175,9 +191,32 @@ fn merge_whole<T: FusedElement>(
     load(whole, terms, statistics, block);
     columns.begin_labels(terms, block.first, block.rows);
     merge(whole, statistics.groups().len(), 0, block.rows, columns);
-    for k in 0..columns.rows {
-        let i = columns.first_sample + k;
-        let weight = statistics.label_weights()[i];
-        columns.total_mass[k] = terms.total_mass(i, columns.total_mass[k], Some(weight));
+}
+
+/// The groups' sums as those of one group. Its own merging multiplies by exp(0) and adds to 0, which is exact.
+pub(crate) fn condense<T: FusedElement>(
+    terms: &Terms<'_, '_, T>,
+    statistics: &RowStatistics<T>,
+) -> GroupStatistics<T> {
+    let n = statistics.n_samples();
+    let (mut whole, mut columns) = (Facts::default(), Columns::new());
+    let mut group = GroupStatistics {
+        class_weight: statistics.groups().iter().map(|group| group.class_weight).sum(),
+        squared_norm: statistics.groups().iter().map(|group| group.squared_norm).sum(),
+        ..empty_group(n)
+    };
+    for first in (0..n).step_by(ROWS) {
+        let block = Block { first, rows: ROWS.min(n - first) };
+        merge_groups(&mut whole, terms, statistics, block, &mut columns);
+        for k in 0..block.rows {
+            let i = first + k;
+            group.max[i] = columns.max[k];
+            group.best[i] = columns.best(k);
+            group.rest[i] = columns.rest[k];
+            group.mass[i] = columns.total_mass[k].widen() * terms.unit();
+            group.cross[i] = -columns.cross[k].widen() * terms.unit();
+            group.spread[i] = columns.spread[k];
+        }
     }
+    group
 }
