@@ -1,0 +1,106 @@
+//! A problem with other parameters, of some of the samples, or of some of the classes.
+
+use super::Problem;
+use crate::element::Element;
+use crate::error::{Error, Result};
+use crate::parts::{ArrayName, AxisName};
+use crate::targets::Targets;
+use crate::weights::Weights;
+use ndarray::{ArrayView1, Axis, Slice};
+use std::ops::Range;
+
+impl<'a, T: Element> Problem<'a, T> {
+    /// The same samples and options under other weights (D×C) and another bias (C): a step of training. Targets and
+    /// weights of samples and classes were checked once, and are not checked again.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where there are other numbers of features or classes.
+    pub fn with_parameters<'b>(
+        &self,
+        weights: impl Into<Weights<'b, T>>,
+        bias: impl Into<Option<ArrayView1<'b, T>>>,
+    ) -> Result<Problem<'b, T>>
+    where
+        'a: 'b,
+    {
+        let classes = self.n_classes();
+        let mut moved: Problem<'b, T> = self.clone();
+        moved.weights = weights.into();
+        moved.bias = bias.into();
+        moved.check_shapes()?;
+        let found = moved.n_classes();
+        if found == classes {
+            return Ok(moved);
+        }
+        Err(Error::Shape { array: ArrayName::Weights, axis: AxisName::Classes, expected: classes, found })
+    }
+
+    /// The same, as a part of a problem with more samples: the mean is over all of them, whose Ω is `total_weight`. Losses and
+    /// gradients of all parts sum to those of the whole, if one part alone has the penalty.
+    ///
+    /// ```
+    /// use softmax_core::ndarray::array;
+    /// use softmax_core::Problem;
+    ///
+    /// let (x, w, y) = (array![[1.0], [2.0], [3.0]], array![[0.1, 0.2]], array![0, 1, 1]);
+    /// let whole = Problem::builder(x.view(), w.view(), y.view()).build()?;
+    /// let batch = whole.rows(0..2).as_part(whole.total_weight(), true);
+    /// assert_eq!((whole.rows(0..2).total_weight(), batch.total_weight()), (2.0, 3.0));
+    /// # Ok::<(), softmax_core::Error>(())
+    /// ```
+    #[must_use]
+    pub fn as_part(mut self, total_weight: f64, has_penalty: bool) -> Self {
+        if !has_penalty {
+            self.objective.l2 = 0.0;
+        }
+        self.given_total_weight = Some(total_weight);
+        self.total_weight = self.sum_weights(|i| self.label_weight(i));
+        self
+    }
+
+    /// The problem of some of the samples, under the same options: a micro-batch. Under the mean its total weight is its
+    /// own, unless this is [a part](Self::as_part) already.
+    ///
+    /// # Panics
+    /// Where there are no such samples.
+    #[must_use]
+    pub fn rows(&self, samples: Range<usize>) -> Self {
+        let range = || Slice::from(samples.clone());
+        let mut part = Problem {
+            features: self.features.rows(samples.clone()),
+            targets: match &self.targets {
+                Targets::Labels(labels) => Targets::Labels(labels.range(samples.clone())),
+                Targets::Soft(soft) => Targets::Soft(soft.slice_axis_move(Axis(0), range())),
+                Targets::None => Targets::None,
+            },
+            sample_weights: self.sample_weights.map(|u| u.slice_axis_move(Axis(0), range())),
+            ..self.clone()
+        };
+        part.total_weight = part.sum_weights(|i| part.label_weight(i));
+        part
+    }
+
+    /// The problem of some of the classes, for [two passes](crate::TwoPass), under the same options.
+    ///
+    /// # Panics
+    /// Where there are no such classes, or none.
+    #[must_use]
+    pub fn shard(&self, classes: Range<usize>) -> Self {
+        assert!(!classes.is_empty(), "a shard has classes");
+        let range = || Slice::from(classes.clone());
+        let first = self.class_range().start + classes.start;
+        let mut part = Problem {
+            weights: self.weights.classes(classes.clone()),
+            targets: match &self.targets {
+                Targets::Soft(soft) => Targets::Soft(soft.slice_axis_move(Axis(1), range())),
+                other => *other,
+            },
+            bias: self.bias.map(|b| b.slice_axis_move(Axis(0), range())),
+            class_weights: self.class_weights.map(|w| w.slice_axis_move(Axis(0), range())),
+            shard: Some((first, self.total_classes())),
+            ..self.clone()
+        };
+        part.total_weight = part.sum_weights(|i| part.label_weight(i));
+        part
+    }
+}

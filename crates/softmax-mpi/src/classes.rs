@@ -1,0 +1,303 @@
+//! Each rank has some of the classes.
+
+use crate::fingerprint::{fingerprint, fingerprint_of};
+use crate::flat::by_rows;
+use crate::message::Message;
+use crate::ranks::{Ranks, Wire};
+use ndarray::{Array1, Array2};
+use softmax_core::{
+    Backend, ClassFacts, Descriptor, Error, Evaluation, Feature, Outputs, Problem, Result, RowStatistics,
+    SoftmaxBackend, TwoPass, Upstream,
+};
+use std::ops::Range;
+
+/// Bytes of statistics that ranks exchange at a time, together.
+const EXCHANGED: usize = 8 << 20;
+/// Rows of dX that go from rank to rank at a time, at least; and the most bytes of them.
+const FEWEST_ROWS: usize = 64;
+const BYTES_OF_ROWS: usize = 4 << 20;
+
+/// Classes in shards: each rank evaluates [its own](Problem::shard) of the same samples, by the backend's two passes. Every rank
+/// calls [`evaluate`](SoftmaxBackend::evaluate) at the same time. The shards are neighbours, in the order of the ranks, and have
+/// all classes; each rank has at least one.
+///
+/// The formula is over all classes, with every option. Loss, Ω, the number correct, dX and what is known of rows are the same on
+/// every rank; dW and db are of the rank's own classes.
+///
+/// ```text
+/// for each block of rows
+///     statistics of the rank's groups of classes                             TwoPass::forward
+///     exchange; merge in the order of the classes; keep one group            all gather
+/// loss, and what is known of rows                                            TwoPass::summarize
+/// dW and db of the rank's classes                                            TwoPass::backward
+/// for each block of rows
+///     dX of the classes before, from the rank before                         receive
+///     add the rank's classes                                                 TwoPass::backward
+///     to the rank behind                                                     send
+/// dX from the last rank to all                                               broadcast
+/// ```
+///
+/// No sum is made in an order of its own: shards that begin at multiples of [`TwoPass::shard_multiple`] give the bits of a single
+/// process at any number of ranks, where one is promised. Beside the shards a rank holds the statistics of a block of rows and,
+/// once merged, some 50 bytes for each row.
+#[derive(Clone)]
+pub struct ClassParallel<B> {
+    backend: B,
+    ranks: Ranks,
+}
+
+impl<B> ClassParallel<B> {
+    /// By a backend of each rank.
+    pub fn new(backend: B, ranks: Ranks) -> Self {
+        ClassParallel { backend, ranks }
+    }
+}
+
+impl<B: Backend> Backend for ClassParallel<B> {
+    fn descriptor(&self) -> Descriptor {
+        let inner = self.backend.descriptor();
+        Descriptor { name: format!("{}, classes of {} ranks", inner.name, self.ranks.size()).into(), ..inner }
+    }
+
+    fn supports(&self, feature: Feature) -> bool {
+        feature != Feature::TwoPasses && self.backend.supports(feature)
+    }
+
+    fn is_batch_invariant(&self) -> bool {
+        self.backend.is_batch_invariant()
+    }
+}
+
+impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for ClassParallel<B> {
+    /// Not that there are all classes: that is for the ranks together.
+    fn check(&self, problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> Result<()> {
+        outputs.check(problem)?;
+        self.check_support(problem.needs().union(outputs.needs(problem)))
+    }
+
+    fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
+        let name = self.backend.descriptor().name.into_owned();
+        let checked = self.check(problem, outputs);
+        let ranks = &self.ranks;
+        let Some(passes) = self.backend.two_pass() else {
+            return Err(Error::Unsupported { backend: name, feature: Feature::TwoPasses });
+        };
+        agree_on_problem(ranks, &name, checked, problem, outputs)?;
+        let multiple = passes.shard_multiple().unwrap_or(problem.total_classes().div_ceil(ranks.size()));
+        let mut team = Team { passes, ranks, name: &name };
+
+        let n = problem.n_samples();
+        let groups = problem.total_classes().div_ceil(multiple);
+        let rows = rows_of_exchange::<T>(groups, ranks.size(), outputs.top().unwrap_or(0));
+        let mut merged: Option<RowStatistics<T>> = None;
+        for block in blocks(n, rows) {
+            let part = problem.rows(block.clone());
+            let statistics = team.statistics(&part)?;
+            let mut of_block = outputs.of_rows(block);
+            if of_block.wants_class_facts() {
+                team.class_facts(&part, &statistics, &mut of_block)?;
+            }
+            merged = Some(match merged {
+                None => statistics,
+                Some(merged) => merged.followed_by(&statistics)?,
+            });
+        }
+        let Some(statistics) = merged else { return Err(Error::NoClasses) };
+        // Facts of single classes are there already.
+        let mut of_rows = Outputs {
+            features_gradient: None,
+            label_log_prob: None,
+            label_rank: None,
+            top_classes: None,
+            top_log_prob: None,
+            ..outputs.of_rows(0..n)
+        };
+        let done = team.passes.summarize(problem, &statistics, &mut of_rows);
+        let evaluation = team.all_did(done)?;
+
+        let mut of_classes = Outputs {
+            weights_gradient: outputs.weights_gradient.as_mut().map(|dw| dw.view_mut()),
+            bias_gradient: outputs.bias_gradient.as_mut().map(|db| db.view_mut()),
+            accumulate: outputs.accumulate,
+            ..Outputs::default()
+        };
+        if of_classes.wants_gradient() {
+            let done = team.passes.backward(problem, &statistics, &Upstream::default(), &mut of_classes);
+            team.all_did(done)?;
+        }
+        if outputs.features_gradient.is_some() {
+            let whole = problem.clone().as_part(evaluation.total_weight, true);
+            team.features_gradient(&whole, &statistics, outputs)?;
+        }
+        Ok(evaluation)
+    }
+}
+
+/// Checks that ranks are asked for the same of the same samples, and that their classes are all of them, in their order.
+fn agree_on_problem<T: Wire>(
+    ranks: &Ranks,
+    name: &str,
+    checked: Result<()>,
+    problem: &Problem<'_, T>,
+    outputs: &Outputs<'_, T>,
+) -> Result<()> {
+    let classes = problem.class_range();
+    let sample_weights = problem.sample_weights().map_or(0, fingerprint_of);
+    let words = [
+        fingerprint(problem, outputs),
+        problem.n_samples() as u64,
+        sample_weights,
+        problem.given_total_weight().map_or(0, f64::to_bits),
+        classes.start as u64,
+        classes.end as u64,
+    ];
+    let all = ranks.agree(name, checked.map(|()| words))?;
+    let refuse = |message: String| Err(Error::Backend { backend: name.to_owned(), message, source: None });
+    if let Some(other) = all.iter().position(|words| words[..4] != all[0][..4]) {
+        return refuse(format!(
+            "expected one problem on all ranks, found other options, samples or outputs on rank {other}"
+        ));
+    }
+    let mut end = 0;
+    for (rank, words) in all.iter().enumerate() {
+        let found = words[4] as usize..words[5] as usize;
+        if found.start != end {
+            return refuse(format!(
+                "rank {rank}: expected classes from {end} on, found {} up to {}",
+                found.start, found.end
+            ));
+        }
+        end = found.end;
+    }
+    if end != problem.total_classes() {
+        return refuse(format!("expected {} classes on all ranks, found {end}", problem.total_classes()));
+    }
+    Ok(())
+}
+
+/// Rows whose statistics are exchanged at a time: so many groups, and from each rank a label's weight, or the best classes.
+fn rows_of_exchange<T>(groups: usize, ranks: usize, top: usize) -> usize {
+    let of_statistics = groups.max(ranks) * (3 * size_of::<T>() + 24) + 8 * ranks;
+    let of_facts = ranks * (8 + top * (8 + size_of::<T>()));
+    (EXCHANGED / of_statistics.max(of_facts)).max(1)
+}
+
+/// Rows by so many; no rows are a block too.
+fn blocks(n: usize, rows: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..n.max(1)).step_by(rows).map(move |first| first..n.min(first + rows))
+}
+
+/// A rank's two passes among the others'.
+struct Team<'t, T: Wire> {
+    passes: &'t mut dyn TwoPass<T>,
+    ranks: &'t Ranks,
+    name: &'t str,
+}
+
+impl<T: Wire> Team<'_, T> {
+    /// What this rank's backend gave, if none of the ranks failed.
+    fn all_did<R>(&self, done: Result<R>) -> Result<R> {
+        let (value, agreed) = match done {
+            Ok(value) => (Some(value), Ok([0])),
+            Err(error) => (None, Err(error)),
+        };
+        self.ranks.agree(self.name, agreed)?;
+        value.ok_or(Error::NoClasses)
+    }
+
+    /// Statistics of some rows over all classes, in one group where the backend can.
+    fn statistics(&mut self, problem: &Problem<'_, T>) -> Result<RowStatistics<T>> {
+        let own = self.passes.forward(problem);
+        let own = self.all_did(own)?;
+        let mut message = Message::default();
+        message.put_statistics(&own);
+        let mut merged: Option<RowStatistics<T>> = None;
+        for bytes in self.ranks.gather_bytes(&message.into_bytes()) {
+            let next = Message::of(bytes).take_statistics();
+            merged = Some(match merged {
+                None => next,
+                Some(merged) => merged.merge(next)?,
+            });
+        }
+        self.passes.condense(problem, merged.ok_or(Error::NoClasses)?)
+    }
+
+    /// Label's log p and rank, and the best classes, of some rows.
+    fn class_facts(
+        &mut self,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<()> {
+        let own = self.passes.label_scores(problem);
+        let mut message = Message::default();
+        message.put_numbers(&self.all_did(own)?);
+        let mut label_scores = Array1::from_elem(problem.n_samples(), T::nan());
+        for bytes in self.ranks.gather_bytes(&message.into_bytes()) {
+            let of_rank = Message::of(bytes).take_numbers::<T>();
+            label_scores.zip_mut_with(&of_rank, |all, &one| *all = if one.is_nan() { *all } else { one });
+        }
+        let top = outputs.top().unwrap_or(0);
+        let own = self.passes.class_facts(problem, label_scores.view(), top);
+        let mut message = Message::default();
+        message.put_facts(&self.all_did(own)?);
+        let mut merged: Option<ClassFacts<T>> = None;
+        for bytes in self.ranks.gather_bytes(&message.into_bytes()) {
+            let next = Message::of(bytes).take_facts(&label_scores);
+            merged = Some(match merged {
+                None => next,
+                Some(merged) => merged.merge(&next, top)?,
+            });
+        }
+        let facts = merged.ok_or(Error::NoClasses)?;
+        let mut of_classes = Outputs {
+            label_log_prob: outputs.label_log_prob.as_mut().map(|a| a.view_mut()),
+            label_rank: outputs.label_rank.as_mut().map(|a| a.view_mut()),
+            top_classes: outputs.top_classes.as_mut().map(|a| a.view_mut()),
+            top_log_prob: outputs.top_log_prob.as_mut().map(|a| a.view_mut()),
+            ..Outputs::default()
+        };
+        self.passes.summarize_classes(problem, statistics, &facts, &mut of_classes)
+    }
+
+    /// dX, through the ranks in the order of the classes. While a rank adds its classes to a block of rows, the one before
+    /// is at the next block.
+    fn features_gradient(
+        &mut self,
+        problem: &Problem<'_, T>,
+        statistics: &RowStatistics<T>,
+        outputs: &mut Outputs<'_, T>,
+    ) -> Result<()> {
+        let (n, d, rank, last) =
+            (problem.n_samples(), problem.n_features(), self.ranks.rank(), self.ranks.size() - 1);
+        let most = BYTES_OF_ROWS / (d * size_of::<T>()).max(1);
+        let rows = (n / (4 * self.ranks.size())).clamp(FEWEST_ROWS, most.max(FEWEST_ROWS));
+        let mut failure = None;
+        for block in blocks(n, rows) {
+            let mut dx = Array2::<T>::zeros((block.len(), d));
+            let numbers = dx.as_slice_mut().expect("an array in standard order");
+            if rank > 0 {
+                self.ranks.receive(rank - 1, numbers);
+            }
+            let mut of_block = Outputs { features_gradient: Some(dx.view_mut()), ..Outputs::default() };
+            let done = self.passes.backward(
+                &problem.rows(block.clone()),
+                &statistics.rows(block.clone()),
+                &Upstream::default(),
+                &mut of_block,
+            );
+            failure = failure.or(done.err());
+            if rank < last {
+                self.ranks.send(rank + 1, dx.as_slice().expect("an array in standard order"));
+            } else if let Some(mut out) = outputs.of_rows(block).features_gradient {
+                out.assign(&dx);
+            }
+        }
+        self.all_did(failure.map_or(Ok(()), Err))?;
+        for block in blocks(n, rows) {
+            let Some(mut out) = outputs.of_rows(block).features_gradient else { break };
+            by_rows(&mut out, |numbers| self.ranks.broadcast(last, numbers));
+        }
+        Ok(())
+    }
+}

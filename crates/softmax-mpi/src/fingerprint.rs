@@ -1,0 +1,37 @@
+//! What must be the same on all ranks, in one number.
+
+use ndarray::ArrayView1;
+use softmax_core::{Element, OutputKind, Outputs, Problem, Targets};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// A number that differs, but for chance, where ranks disagree on the options, the numbers of features and of all classes, or
+/// the outputs that are wanted.
+pub(crate) fn fingerprint<T: Element>(problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let objective = problem.objective();
+    (problem.n_features(), problem.total_classes(), T::DTYPE.name()).hash(&mut hasher);
+    objective.reduction.name().hash(&mut hasher);
+    objective.ignore_index.hash(&mut hasher);
+    objective.softcap.map(f64::to_bits).hash(&mut hasher);
+    for number in [objective.label_smoothing, objective.l2, objective.z_loss, objective.temperature] {
+        number.to_bits().hash(&mut hasher);
+    }
+    let targets = match problem.targets() {
+        Targets::Labels(_) => 0,
+        Targets::Soft(_) => 1,
+        Targets::None => 2,
+    };
+    targets.hash(&mut hasher);
+    for &kind in OutputKind::ALL {
+        outputs.wants(kind).hash(&mut hasher);
+    }
+    (outputs.top(), outputs.accumulate).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// A number for some numbers, in their order.
+pub(crate) fn fingerprint_of<T: Element>(numbers: ArrayView1<'_, T>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    numbers.iter().for_each(|x| x.widen().to_bits().hash(&mut hasher));
+    hasher.finish()
+}
