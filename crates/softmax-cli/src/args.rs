@@ -3,6 +3,7 @@
 use crate::data_args::DataArgs;
 use crate::fit_args::{FitArgs, PredictArgs};
 use crate::flags::of_option;
+use crate::parallel::Parallel;
 use crate::style::Color;
 use crate::values::{self, parse_count, parse_minutes, parse_seconds, parse_threads, parse_tolerance};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -249,6 +250,9 @@ pub(crate) struct EvalArgs {
     /// The vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) simd: Option<Level>,
+    /// Over the processes of mpirun: each computes some of the samples, or of the classes
+    #[arg(long, value_enum)]
+    pub(crate) parallel: Option<Parallel>,
     /// The K classes with the largest scores too, as top_classes and top_log_prob (N×K)
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) top: Option<u32>,

@@ -4,14 +4,16 @@ use crate::args::EvalArgs;
 use crate::externals::Externals;
 use crate::flags::{check_simd, in_words_of_flags};
 use crate::memory::require_call;
+use crate::parallel::{Processes, Travels};
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
 use anyhow::Context;
 use softmax::{
-    BackendElement, Dtype, Feature, OutputKind, OutputSet, OwnedOutputs, Registry, Setup, SoftmaxBackend,
+    BackendElement, Dtype, Evaluation, Feature, Objective, OutputKind, OutputSet, OwnedOutputs, Registry,
+    Setup, SoftmaxBackend,
 };
-use softmax_data::{float_type_of_npz, printable, write_evaluation_npz};
+use softmax_data::{Dataset, float_type_of_npz, printable, write_evaluation_npz};
 use std::io::Write;
 
 pub(crate) fn run(
@@ -20,32 +22,64 @@ pub(crate) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
-    destinations::check_eval(args)?;
+    let processes = Processes::start(args.parallel)?;
     interrupt::end_cleanly();
-    let dtype = match args.dtype {
-        Some(dtype) => dtype,
-        None => float_type_of_npz(&args.data)?,
-    };
-    match dtype {
-        Dtype::F32 => run_as::<f32>(args, registry, out, err),
-        Dtype::F64 => run_as::<f64>(args, registry, out, err),
+    match processes.agree(dtype(args, processes.is_first()))? {
+        Dtype::F32 => run_as::<f32>(args, &processes, registry, out, err),
+        Dtype::F64 => run_as::<f64>(args, &processes, registry, out, err),
     }
 }
 
-fn run_as<T: BackendElement>(
+fn dtype(args: &EvalArgs, writes: bool) -> anyhow::Result<Dtype> {
+    if writes {
+        destinations::check_eval(args)?;
+    }
+    match args.dtype {
+        Some(dtype) => Ok(dtype),
+        None => Ok(float_type_of_npz(&args.data)?),
+    }
+}
+
+fn run_as<T: BackendElement + Travels>(
     args: &EvalArgs,
+    processes: &Processes,
     registry: &Registry,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
-    let (externals, registry) = Externals::add(&args.external, registry)?;
+    let objective = args.objective.objective()?;
+    let externals = processes.agree(Externals::add(&args.external, registry))?;
+    let Call { dataset, backend, asked } = processes.agree(prepare::<T>(args, &externals, objective, err))?;
+    let problem = dataset.problem(objective).map_err(in_words_of_flags)?;
+    let evaluated = processes.agree(processes.evaluate(backend, &problem, asked).map_err(Into::into))?;
+    let written = match &evaluated {
+        None => Ok(()),
+        Some((evaluation, outputs)) => write(args, evaluation, outputs, asked.0, out),
+    };
+    processes.agree(written)?;
+    Ok(Verdict::AllAgree)
+}
+
+/// What is evaluated, by which backend, with which outputs.
+struct Call<T> {
+    dataset: Dataset<T>,
+    backend: Box<dyn SoftmaxBackend<T>>,
+    /// The outputs, and how many of the best classes.
+    asked: (OutputSet, usize),
+}
+
+fn prepare<T: BackendElement>(
+    args: &EvalArgs,
+    (externals, registry): &(Externals, Registry),
+    objective: Objective,
+    err: &mut dyn Write,
+) -> anyhow::Result<Call<T>> {
     let name = externals.one(args.backend.as_deref())?.context("--backend: expected a name, found none")?;
     let entry = registry.find(&name)?;
-    let objective = args.objective.objective()?;
     let mut dataset = read_npz::<T>(&args.data, args.storage).map_err(in_words_of_flags)?;
     let threads = Some(machine::set_threads(args.threads)?);
     check_simd(args.simd, &[entry])?;
-    let mut backend = entry.make::<T>(Setup { threads, level: args.simd, shards: None });
+    let backend = entry.make::<T>(Setup { threads, level: args.simd, shards: None });
     if let Some(feature) =
         lacking_storage(backend.as_ref(), &dataset.problem(objective).map_err(in_words_of_flags)?)
     {
@@ -64,15 +98,23 @@ fn run_as<T: BackendElement>(
         anyhow::bail!("--top {top}: expected at most {}, the number of classes", problem.n_classes());
     }
     require_call(&dataset.origin, entry, &problem, (set, top))?;
-    let mut outputs = OwnedOutputs::zeros_with_top(&problem, set, top);
-    let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs())?;
-    write_evaluation_npz(&args.out, &evaluation, &outputs)?;
+    Ok(Call { dataset, backend, asked: (set, top) })
+}
+
+fn write<T: BackendElement>(
+    args: &EvalArgs,
+    evaluation: &Evaluation,
+    outputs: &OwnedOutputs<T>,
+    set: OutputSet,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    write_evaluation_npz(&args.out, evaluation, outputs)?;
     // Not after the arrays themselves, where they went into a pipe.
     if args.out.is_file() {
         let names: Vec<&str> = set.iter().map(OutputKind::symbol).collect();
         writeln!(out, "{}: loss, {}", printable(&args.out.to_string_lossy()), names.join(", "))?;
     }
-    Ok(Verdict::AllAgree)
+    Ok(())
 }
 
 /// All outputs, the best classes only if there is a K.

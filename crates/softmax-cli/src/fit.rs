@@ -5,21 +5,23 @@ use crate::flags::{check_simd, in_words_of_flags, of_fit};
 use crate::held_out::HeldOut;
 use crate::json::write_json;
 use crate::memory::check_fit;
+use crate::parallel::{Processes, Travels};
 use crate::progress::Spinner;
 use crate::source::{check_dense, lacking_storage, samples};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
 use anyhow::Context;
 use serde::Serialize;
-use softmax::ndarray::Array2;
-use softmax::{BackendElement, Dtype, Registry, Setup, SoftmaxBackend};
-use softmax_data::{Dataset, printable, write_atomically};
-use softmax_fit::{Fit, Fitted, Report, Step, Stop};
+use softmax::ndarray::{Array2, ArrayView2, ShapeBuilder};
+use softmax::{BackendElement, Dtype, Objective, Registry, Setup, SoftmaxBackend};
+use softmax_data::{Dataset, Standardization, printable, write_atomically};
+use softmax_fit::{Fit, Fitted, Model, Report, Step, Stop};
 use softmax_record::plot::{self, Axis, Line};
 use softmax_record::{CurvePoint, Shape, units};
 use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::slice;
 
 /// What is printed. The keys of the JSON.
 #[derive(Debug, Serialize)]
@@ -46,20 +48,62 @@ pub(crate) fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
-    destinations::check_fit(args)?;
+    let processes = Processes::start(args.parallel)?;
     interrupt::listen();
+    let checked = if processes.is_first() { destinations::check_fit(args) } else { Ok(()) };
+    processes.agree(checked)?;
     match args.dtype {
-        Dtype::F32 => run_as::<f32>(args, registry, out, err),
-        Dtype::F64 => run_as::<f64>(args, registry, out, err),
+        Dtype::F32 => run_as::<f32>(args, &processes, registry, out, err),
+        Dtype::F64 => run_as::<f64>(args, &processes, registry, out, err),
     }
 }
 
-fn run_as<T: BackendElement>(
+fn run_as<T: BackendElement + Travels>(
     args: &FitArgs,
+    processes: &Processes,
     registry: &Registry,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
+    let prepared = processes.agree(prepare::<T>(args, registry, err))?;
+    let Training { dataset, backend, objective, held_out, standardization } = prepared;
+    let zero = T::zero();
+    let shape = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
+    let fitted = {
+        // W of the solver is another. This one takes no memory.
+        let zeros =
+            ArrayView2::from_shape(shape.strides((0, 0)), slice::from_ref(&zero)).context("weights")?;
+        let problem =
+            processes.agree(dataset.problem_at(zeros, None, objective).map_err(in_words_of_flags))?;
+        let fitted = processes.lead(backend, &problem, |backend| fit(args, objective, &dataset, backend));
+        processes.agree(fitted.map_err(Into::into))?
+    };
+    let finished = match fitted {
+        None => Ok(Verdict::AllAgree),
+        Some(fitted) => fitted.map_err(of_fit).and_then(|Fitted { mut model, report }| {
+            // The data is standardised already.
+            let accuracies = accuracies(&model, &dataset, held_out.as_ref())?;
+            model.standardization = standardization;
+            finish(args, (&dataset, &model, &report), accuracies, out)
+        }),
+    };
+    processes.agree(finished)
+}
+
+/// What a model is trained on, and how.
+struct Training<T> {
+    dataset: Dataset<T>,
+    backend: Box<dyn SoftmaxBackend<T>>,
+    objective: Objective,
+    held_out: Option<HeldOut>,
+    standardization: Option<Standardization>,
+}
+
+fn prepare<T: BackendElement>(
+    args: &FitArgs,
+    registry: &Registry,
+    err: &mut dyn Write,
+) -> anyhow::Result<Training<T>> {
     let objective = args.objective.objective()?;
     let entry = registry.find(&args.backend)?;
     check_simd(args.simd, &[entry])?;
@@ -78,34 +122,55 @@ fn run_as<T: BackendElement>(
     } else {
         None
     };
-    let mut backend = entry.make::<T>(Setup { threads, level: args.simd, shards: None });
+    let backend = entry.make::<T>(Setup { threads, level: args.simd, shards: None });
     dataset.check_classes(objective.ignore_index).map_err(in_words_of_flags)?;
     let (d, c) = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
     check_fit::<T>(&dataset.origin, d, c)?;
-    dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
+    let dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
+    Ok(Training { dataset, backend, objective, held_out, standardization })
+}
 
+fn fit<T: BackendElement>(
+    args: &FitArgs,
+    objective: Objective,
+    dataset: &Dataset<T>,
+    backend: &mut dyn SoftmaxBackend<T>,
+) -> softmax_fit::Result<Fitted<T>> {
     let spinner = Spinner::new();
     let fit = Fit::new(objective)
         .solver(args.solver)
         .bias(!args.no_bias)
         .tolerance(args.tolerance)
         .max_iterations(args.max_iterations);
-    let fitted = fit.fit_with(&dataset, None, &mut *backend, &mut |step| {
+    fit.fit_with(dataset, None, backend, &mut |step| {
         let (loss, gradient) = (units::loss(step.loss), units::error(step.gradient_max));
         let time = units::seconds(step.seconds);
         spinner
             .say(format!("iteration {}: loss {loss}, largest |gradient| {gradient}, {time}", step.iteration));
         if interrupt::requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    drop(spinner);
-    let Fitted { mut model, report } = fitted.map_err(of_fit)?;
-    // The data is standardised already.
-    let accuracies = match &held_out {
-        Some(held_out) => held_out.accuracies(&model, &dataset),
-        None => model.score(&dataset).map(|accuracy| (Some(accuracy).filter(|a| !a.is_nan()), None)),
-    };
-    let (train_accuracy, mut validation_accuracy) = accuracies.map_err(of_fit)?;
-    model.standardization = standardization;
+    })
+}
+
+/// Of the samples that were trained on, and of those that were not.
+fn accuracies<T: BackendElement>(
+    model: &Model<T>,
+    dataset: &Dataset<T>,
+    held_out: Option<&HeldOut>,
+) -> anyhow::Result<(Option<f64>, Option<f64>)> {
+    let is_known = |accuracy: &f64| !accuracy.is_nan();
+    match held_out {
+        Some(held_out) => held_out.accuracies(model, dataset).map_err(of_fit),
+        None => Ok((Some(model.score(dataset).map_err(of_fit)?).filter(is_known), None)),
+    }
+}
+
+/// Writes the model, and says how it went.
+fn finish<T: BackendElement>(
+    args: &FitArgs,
+    (dataset, model, report): (&Dataset<T>, &Model<T>, &Report),
+    (train_accuracy, mut validation_accuracy): (Option<f64>, Option<f64>),
+    out: &mut dyn Write,
+) -> anyhow::Result<Verdict> {
     if let Some(Validation::File(path)) = &args.validation {
         let mut options = args.data.options();
         (options.labels, options.limit) = (None, None);
@@ -118,7 +183,7 @@ fn run_as<T: BackendElement>(
     }
     // Before the model, so that there is none where this fails.
     if let Some(path) = &args.plot {
-        write_curve(&report, &dataset.origin, path)?;
+        write_curve(report, &dataset.origin, path)?;
     }
     model.save(&args.out).map_err(of_fit)?;
     let last = report.last();
@@ -137,7 +202,7 @@ fn run_as<T: BackendElement>(
     };
     match args.format {
         FitFormat::Json => write_json(&summary, out)?,
-        FitFormat::Text => write_text(&summary, &dataset, model.weights.ncols(), &args.out, out)?,
+        FitFormat::Text => write_text(&summary, dataset, model.weights.ncols(), &args.out, out)?,
     }
     Ok(if report.stop == Stop::Interrupted { Verdict::Interrupted } else { Verdict::AllAgree })
 }

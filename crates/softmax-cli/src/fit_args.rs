@@ -2,6 +2,7 @@
 
 use crate::args::ObjectiveArgs;
 use crate::data_args::DataArgs;
+use crate::parallel::Parallel;
 use crate::values::{self, parse_count, parse_threads, parse_tolerance};
 use clap::{Args, ValueEnum};
 use softmax::{Dtype, Level};
@@ -48,6 +49,9 @@ pub(crate) struct FitArgs {
     /// The vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
     #[arg(long, value_name = "LEVEL", help_heading = "Computation")]
     pub(crate) simd: Option<Level>,
+    /// Over the processes of mpirun: each computes loss and gradient of some of the samples, or of the classes
+    #[arg(long, value_enum, help_heading = "Computation")]
+    pub(crate) parallel: Option<Parallel>,
     /// Draw loss and gradient against evaluations
     #[arg(long, value_name = "FILE.svg", value_parser = values::parse_picture)]
     pub(crate) plot: Option<PathBuf>,

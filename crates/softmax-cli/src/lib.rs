@@ -24,6 +24,7 @@ mod machine;
 mod manual;
 mod measure;
 mod memory;
+mod parallel;
 mod predict;
 mod progress;
 mod search;
@@ -41,6 +42,7 @@ mod worker;
 
 use args::{Cli, Command};
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
+use parallel::OfAnother;
 pub use softmax::{Registry, Setup};
 use softmax_data::{DataError, printable};
 use softmax_record::Palette;
@@ -60,6 +62,9 @@ pub fn run(
     err: &mut dyn Write,
 ) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
+    let (mut no_out, mut no_err) = (io::sink(), io::sink());
+    let (out, err): (&mut dyn Write, &mut dyn Write) =
+        if parallel::is_silent() { (&mut no_out, &mut no_err) } else { (out, err) };
     let palette = style::asked_for(&args).palette();
     let clap_color = if palette.is_colored() { ColorChoice::Always } else { ColorChoice::Never };
     let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
@@ -106,8 +111,10 @@ fn finish(done: anyhow::Result<Verdict>, out: &mut dyn Write, err: &mut dyn Writ
 
 /// One line on `err`, whatever is quoted in it.
 fn refuse(text: &str, err: &mut dyn Write) -> ExitCode {
+    // In one piece, so that no other process of a `mpirun` writes in between.
+    let line = format!("softmax: {}\n", printable(text));
     // Nothing is left to do where even this line can't be written.
-    let _ = writeln!(err, "softmax: {}", printable(text));
+    let _ = err.write_all(line.as_bytes());
     ExitCode::from(2)
 }
 
@@ -127,7 +134,8 @@ fn explain(error: &anyhow::Error) -> String {
 /// Whether it is a backend that failed, and not what it was given.
 fn is_of_backend(error: &anyhow::Error) -> bool {
     use softmax::Error::{Backend, Gone};
-    matches!(error.downcast_ref::<softmax::Error>(), Some(Backend { .. } | Gone { .. }))
+    let is_of_another = error.downcast_ref::<OfAnother>().is_some_and(|other| other.is_of_backend);
+    is_of_another || matches!(error.downcast_ref::<softmax::Error>(), Some(Backend { .. } | Gone { .. }))
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.

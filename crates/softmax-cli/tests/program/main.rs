@@ -8,6 +8,8 @@ mod fit;
 mod formats;
 mod malformed;
 mod memory;
+#[cfg(feature = "mpi")]
+mod processes;
 mod usage;
 mod verbs;
 
