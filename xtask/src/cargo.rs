@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Something that is not on every machine.
@@ -15,16 +15,19 @@ pub(crate) enum Extra {
     Vulkan,
     /// Python with NumPy, for external backends
     Numpy,
+    /// Open MPI and libclang, for softmax-mpi
+    Mpi,
 }
 
 impl Extra {
-    pub(crate) const ALL: [Extra; 3] = [Extra::Openblas, Extra::Vulkan, Extra::Numpy];
+    pub(crate) const ALL: [Extra; 4] = [Extra::Openblas, Extra::Vulkan, Extra::Numpy, Extra::Mpi];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Extra::Openblas => "openblas",
             Extra::Vulkan => "vulkan",
             Extra::Numpy => "numpy",
+            Extra::Mpi => "mpi",
         }
     }
 
@@ -34,6 +37,7 @@ impl Extra {
             Extra::Openblas => "the openblas backend",
             Extra::Vulkan => "burn-wgpu",
             Extra::Numpy => "external backends in Python",
+            Extra::Mpi => "softmax-mpi, and --parallel",
         }
     }
 
@@ -43,6 +47,7 @@ impl Extra {
             Extra::Openblas => "libopenblas-dev pkg-config",
             Extra::Vulkan => "mesa-vulkan-drivers",
             Extra::Numpy => "python3-numpy",
+            Extra::Mpi => "libopenmpi-dev openmpi-bin libclang-dev",
         }
     }
 
@@ -53,7 +58,28 @@ impl Extra {
                 .iter()
                 .any(|folder| fs::read_dir(folder).is_ok_and(|mut drivers| drivers.next().is_some())),
             Extra::Numpy => numpy_python().is_some(),
+            Extra::Mpi => {
+                ["mpicc", "mpirun"].into_iter().all(|program| succeeds(program, &["--version"]))
+                    && has_libclang()
+            }
         }
+    }
+
+    /// The crate that does not build without it.
+    fn crate_of(self) -> Option<&'static str> {
+        match self {
+            Extra::Openblas => Some("softmax-openblas"),
+            Extra::Mpi => Some("softmax-mpi"),
+            Extra::Vulkan | Extra::Numpy => None,
+        }
+    }
+
+    /// What is needed by a crate, or by a feature of one, that is not in every build.
+    pub(crate) fn needed_by(name: &str) -> Option<Extra> {
+        Extra::ALL.into_iter().find(|extra| {
+            extra.crate_of() == Some(name)
+                || matches!(extra, Extra::Openblas | Extra::Mpi) && extra.name() == name
+        })
     }
 
     /// The feature of the workspace's packages that needs it.
@@ -61,9 +87,27 @@ impl Extra {
         match self {
             Extra::Openblas => Some("softmax-cli/openblas"),
             Extra::Vulkan => Some("softmax-cli/wgpu"),
+            Extra::Mpi => Some("softmax-cli/mpi"),
             Extra::Numpy => None,
         }
     }
+}
+
+/// Where Debian's LLVM has it, or who built it says.
+fn has_libclang() -> bool {
+    let has = |folder: &Path| {
+        let mut files = fs::read_dir(folder).into_iter().flatten().flatten();
+        files.any(|file| file.file_name().to_string_lossy().starts_with("libclang"))
+    };
+    let of_versions = fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let mut folders = of_versions.filter(|folder| folder.file_name().to_string_lossy().starts_with("llvm-"));
+    env::var_os("LIBCLANG_PATH").is_some() || folders.any(|folder| has(&folder.path().join("lib")))
+}
+
+/// Arguments that leave out of a workspace what does not build on this machine.
+pub(crate) fn exclusions() -> Vec<&'static str> {
+    let missing = Extra::ALL.into_iter().filter(|extra| !extra.is_here());
+    missing.filter_map(Extra::crate_of).flat_map(|name| ["--exclude", name]).collect()
 }
 
 /// The features of a build of everything that this machine can build: one, so that burn is compiled once.

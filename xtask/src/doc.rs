@@ -1,6 +1,6 @@
 //! `cargo xtask doc`: the documentation, with its formulas typeset.
 
-use crate::cargo::{Extra, cargo, features};
+use crate::cargo::{cargo, exclusions, features};
 use clap::Args;
 use std::path::Path;
 
@@ -19,9 +19,7 @@ pub(crate) fn run(args: &DocArgs) -> anyhow::Result<()> {
 pub(crate) fn build(more: &[&str]) -> anyhow::Result<()> {
     let features = features();
     let mut args = vec!["doc", "--release", "--no-deps", "--workspace", "--features", &features];
-    if !Extra::Openblas.is_here() {
-        args.extend(["--exclude", "softmax-openblas"]);
-    }
+    args.extend(exclusions());
     args.extend(more);
     let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/katex.html");
     // A path with spaces stays one argument.

@@ -30,19 +30,24 @@ pub(crate) fn run(_args: &FeaturesArgs) -> anyhow::Result<()> {
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
     for package in &metadata.packages {
         let name = package.name.as_str();
-        if name == "softmax-openblas" && !Extra::Openblas.is_here() {
-            println!("left out: {name} (apt-get install {})", Extra::Openblas.packages());
+        if let Some(extra) = missing(name) {
+            println!("left out: {name} (apt-get install {})", extra.packages());
             continue;
         }
         let alone: &[(&str, &str)] = if WITHOUT_C.contains(&name) { &[("CC", "false")] } else { &[] };
         cargo(&["check", "--release", "-p", name, "--no-default-features"], alone)?;
         for feature in package.features.keys().filter(|feature| *feature != "default") {
-            if feature == "openblas" && !Extra::Openblas.is_here() {
-                println!("left out: {name}'s openblas");
+            if let Some(extra) = missing(feature) {
+                println!("left out: {name}'s {feature} (apt-get install {})", extra.packages());
                 continue;
             }
             cargo(&["check", "--release", "-p", name, "--features", feature], alone)?;
         }
     }
     Ok(())
+}
+
+/// What this machine lacks for a crate, or a feature, of this name.
+fn missing(name: &str) -> Option<Extra> {
+    Extra::needed_by(name).filter(|extra| !extra.is_here())
 }

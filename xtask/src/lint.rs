@@ -1,6 +1,6 @@
 //! `cargo xtask lint`.
 
-use crate::cargo::{Extra, cargo, features, require};
+use crate::cargo::{Extra, cargo, exclusions, features, require};
 use crate::doc;
 use clap::Args;
 
@@ -17,9 +17,7 @@ pub(crate) fn run(args: &LintArgs) -> anyhow::Result<()> {
     // In the release profile, whose build scripts and macros the tests need too.
     let features = features();
     let mut workspace = vec!["--workspace", "--features", &features];
-    if !Extra::Openblas.is_here() {
-        workspace.extend(["--exclude", "softmax-openblas"]);
-    }
+    workspace.extend(exclusions());
     let clippy = [&["clippy", "--release", "--all-targets"], &*workspace, &["--", "-D", "warnings"]].concat();
     cargo(&clippy, &[])?;
     doc::build(&[])

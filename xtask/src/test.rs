@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 
-use crate::cargo::{Extra, cargo, features, numpy_python, require};
+use crate::cargo::{Extra, cargo, exclusions, features, numpy_python, require};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -15,9 +15,7 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
     // Optimised, like the program, and with all that is here in the one build of burn, which takes minutes.
     let features = features();
     let mut all = vec!["test", "--release", "--features", &features, "--workspace"];
-    if !Extra::Openblas.is_here() {
-        all.extend(["--exclude", "softmax-openblas"]);
-    }
+    all.extend(exclusions());
     let python = numpy_python();
     let variables: Vec<(&str, &str)> = python.iter().map(|&python| ("SOFTMAX_PYTHON", python)).collect();
     cargo(&all, &variables)?;
