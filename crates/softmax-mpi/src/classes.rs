@@ -2,7 +2,7 @@
 
 use crate::fingerprint::{fingerprint, fingerprint_of};
 use crate::flat::by_rows;
-use crate::message::Message;
+use crate::message::{Message, Received};
 use crate::ranks::{Ranks, Wire};
 use ndarray::{Array1, Array2};
 use softmax_core::{
@@ -12,7 +12,7 @@ use softmax_core::{
 use std::ops::Range;
 
 /// Bytes of statistics that ranks exchange at a time, together.
-const EXCHANGED: usize = 8 << 20;
+const EXCHANGED: usize = 4 << 20;
 /// Rows of dX that go from rank to rank at a time, at least; and the most bytes of them.
 const FEWEST_ROWS: usize = 64;
 const BYTES_OF_ROWS: usize = 4 << 20;
@@ -212,8 +212,8 @@ impl<T: Wire> Team<'_, T> {
         let mut message = Message::default();
         message.put_statistics(&own);
         let mut merged: Option<RowStatistics<T>> = None;
-        for bytes in self.ranks.gather_bytes(&message.into_bytes()) {
-            let next = Message::of(bytes).take_statistics();
+        for bytes in self.ranks.gather_bytes(message.bytes()).iter() {
+            let next = Received(bytes).take_statistics();
             merged = Some(match merged {
                 None => next,
                 Some(merged) => merged.merge(next)?,
@@ -233,8 +233,8 @@ impl<T: Wire> Team<'_, T> {
         let mut message = Message::default();
         message.put_numbers(&self.all_did(own)?);
         let mut label_scores = Array1::from_elem(problem.n_samples(), T::nan());
-        for bytes in self.ranks.gather_bytes(&message.into_bytes()) {
-            let of_rank = Message::of(bytes).take_numbers::<T>();
+        for bytes in self.ranks.gather_bytes(message.bytes()).iter() {
+            let of_rank = Received(bytes).take_numbers::<T>();
             label_scores.zip_mut_with(&of_rank, |all, &one| *all = if one.is_nan() { *all } else { one });
         }
         let top = outputs.top().unwrap_or(0);
@@ -242,8 +242,8 @@ impl<T: Wire> Team<'_, T> {
         let mut message = Message::default();
         message.put_facts(&self.all_did(own)?);
         let mut merged: Option<ClassFacts<T>> = None;
-        for bytes in self.ranks.gather_bytes(&message.into_bytes()) {
-            let next = Message::of(bytes).take_facts(&label_scores);
+        for bytes in self.ranks.gather_bytes(message.bytes()).iter() {
+            let next = Received(bytes).take_facts(&label_scores);
             merged = Some(match merged {
                 None => next,
                 Some(merged) => merged.merge(&next, top)?,

@@ -48,7 +48,8 @@
 //! # Memory
 //!
 //! Beside its part of the problem and of the outputs a rank holds what its backend does, messages of up to 8 MiB and what was
-//! received, and in [`ClassParallel`] some 50 bytes for each row. Where dW [accumulates](softmax_core::Outputs::accumulate),
+//! received, or in [`ClassParallel`] statistics of 4 MiB together, as they are received and as they are merged, and some 50 bytes
+//! for each row. Where dW [accumulates](softmax_core::Outputs::accumulate),
 //! [`SampleParallel`] holds a second one. Messages are cut to pieces of 8 MiB, so that no count of MPI is past 2³¹.
 //!
 //! What a call costs, and how many ranks pay: `docs/SCALING.md`.

@@ -5,24 +5,21 @@ use bytemuck::{Pod, cast_slice, pod_collect_to_vec};
 use ndarray::{Array1, Array2};
 use softmax_core::{ClassFacts, GroupStatistics, RowStatistics};
 
-/// Bytes, from which numbers are taken in the order in which they were put.
+/// Numbers, as bytes.
 #[derive(Debug, Default)]
-pub(crate) struct Message {
-    bytes: Vec<u8>,
-    read: usize,
-}
+pub(crate) struct Message(Vec<u8>);
+
+/// Another rank's message, from which numbers are taken in the order in which they were put: both are processes of one program.
+#[derive(Debug)]
+pub(crate) struct Received<'b>(pub(crate) &'b [u8]);
 
 impl Message {
-    pub(crate) fn of(bytes: Vec<u8>) -> Self {
-        Message { bytes, read: 0 }
-    }
-
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
     }
 
     fn put<A: Pod>(&mut self, numbers: &[A]) {
-        self.bytes.extend_from_slice(cast_slice(numbers));
+        self.0.extend_from_slice(cast_slice(numbers));
     }
 
     fn put_array<A: Pod>(&mut self, array: &Array1<A>) {
@@ -30,22 +27,6 @@ impl Message {
             Some(numbers) => self.put(numbers),
             None => self.put(&array.to_vec()),
         }
-    }
-
-    /// What the other side put: processes of one program, whose messages are of one build.
-    fn take<A: Pod>(&mut self, count: usize) -> Vec<A> {
-        let from = self.read;
-        self.read += count * size_of::<A>();
-        pod_collect_to_vec(&self.bytes[from..self.read])
-    }
-
-    fn take_array<A: Pod>(&mut self, count: usize) -> Array1<A> {
-        Array1::from_vec(self.take(count))
-    }
-
-    fn take_words<const K: usize>(&mut self) -> [u64; K] {
-        let words: Vec<u64> = self.take(K);
-        std::array::from_fn(|k| words[k])
     }
 
     pub(crate) fn put_statistics<T: Wire>(&mut self, statistics: &RowStatistics<T>) {
@@ -72,6 +53,36 @@ impl Message {
         }
     }
 
+    /// Those of the rank's classes; not the labels' scores, which all ranks have.
+    pub(crate) fn put_facts<T: Wire>(&mut self, facts: &ClassFacts<T>) {
+        let (n, top) = facts.top_classes.dim();
+        self.put(&[n as u64, top as u64]);
+        self.put_array(&facts.above.mapv(|above| above as u64));
+        self.put(&facts.top_classes.iter().map(|&class| class as u64).collect::<Vec<_>>());
+        self.put(&facts.top_scores.iter().copied().collect::<Vec<_>>());
+    }
+
+    pub(crate) fn put_numbers<T: Wire>(&mut self, numbers: &Array1<T>) {
+        self.put_array(numbers);
+    }
+}
+
+impl Received<'_> {
+    fn take<A: Pod>(&mut self, count: usize) -> Vec<A> {
+        let (numbers, rest) = self.0.split_at(count * size_of::<A>());
+        self.0 = rest;
+        pod_collect_to_vec(numbers)
+    }
+
+    fn take_array<A: Pod>(&mut self, count: usize) -> Array1<A> {
+        Array1::from_vec(self.take(count))
+    }
+
+    fn take_words<const K: usize>(&mut self) -> [u64; K] {
+        let words: Vec<u64> = self.take(K);
+        std::array::from_fn(|k| words[k])
+    }
+
     pub(crate) fn take_statistics<T: Wire>(&mut self) -> RowStatistics<T> {
         let [n, groups, start, end, total, has_largest, largest] = self.take_words();
         let (n, classes) = (n as usize, start as usize..end as usize);
@@ -94,15 +105,6 @@ impl Message {
         RowStatistics::from_parts(classes, total as usize, label_weights, largest, groups)
     }
 
-    /// Those of the rank's classes; not the labels' scores, which all ranks have.
-    pub(crate) fn put_facts<T: Wire>(&mut self, facts: &ClassFacts<T>) {
-        let (n, top) = facts.top_classes.dim();
-        self.put(&[n as u64, top as u64]);
-        self.put_array(&facts.above.mapv(|above| above as u64));
-        self.put(&facts.top_classes.iter().map(|&class| class as u64).collect::<Vec<_>>());
-        self.put(&facts.top_scores.iter().copied().collect::<Vec<_>>());
-    }
-
     pub(crate) fn take_facts<T: Wire>(&mut self, label_scores: &Array1<T>) -> ClassFacts<T> {
         let [n, top] = self.take_words().map(|word| word as usize);
         let above = self.take_array::<u64>(n).mapv(|above| above as usize);
@@ -120,13 +122,9 @@ impl Message {
         }
     }
 
-    pub(crate) fn put_numbers<T: Wire>(&mut self, numbers: &Array1<T>) {
-        self.put_array(numbers);
-    }
-
     /// All that is left.
     pub(crate) fn take_numbers<T: Wire>(&mut self) -> Array1<T> {
-        let count = (self.bytes.len() - self.read) / size_of::<T>();
+        let count = self.0.len() / size_of::<T>();
         self.take_array(count)
     }
 }

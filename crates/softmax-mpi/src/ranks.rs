@@ -88,7 +88,7 @@ impl Ranks {
     }
 
     /// Some bytes of each rank, of which all together are not too many for one message.
-    pub(crate) fn gather_bytes(&self, bytes: &[u8]) -> Vec<Vec<u8>> {
+    pub(crate) fn gather_bytes(&self, bytes: &[u8]) -> Gathered {
         let lengths: Vec<i32> =
             self.gather_words([bytes.len() as u64]).into_iter().map(|[length]| length as i32).collect();
         // The address of an empty vector is 1, and that is Open MPI's MPI_IN_PLACE.
@@ -97,8 +97,7 @@ impl Ranks {
         self.count(bytes.len(), self.size() - 1);
         let mut received = PartitionMut::new(&mut all[..], &lengths[..], starts(&lengths));
         self.comm.all_gather_varcount_into(sent, &mut received);
-        let of_rank = |(start, &length): (i32, &i32)| all[start as usize..][..length as usize].to_vec();
-        starts(&lengths).into_iter().zip(&lengths).map(of_rank).collect()
+        Gathered { bytes: all, lengths }
     }
 
     /// The sums of all ranks' numbers, added in the order of the ranks, so that the same ranks give the same bits.
@@ -168,7 +167,7 @@ impl Ranks {
         let all = self.gather_words([u64::from(own.is_some())]);
         let first = all.iter().position(|&[failed]| failed != 0)?;
         let messages = self.gather_bytes(own.unwrap_or_default().as_bytes());
-        Some((first, String::from_utf8_lossy(&messages[first]).into_owned()))
+        Some((first, String::from_utf8_lossy(messages.of(first)).into_owned()))
     }
 
     /// What each rank has for the others, if none of them failed. Otherwise an error on all of them: on the ranks that failed
@@ -183,6 +182,25 @@ impl Ranks {
                 Err(Error::Backend { backend: name.to_owned(), message, source: None })
             }
         }
+    }
+}
+
+/// Bytes of each rank.
+pub(crate) struct Gathered {
+    bytes: Vec<u8>,
+    lengths: Vec<i32>,
+}
+
+impl Gathered {
+    /// Those of a rank.
+    pub(crate) fn of(&self, rank: usize) -> &[u8] {
+        let start = starts(&self.lengths)[rank] as usize;
+        &self.bytes[start..][..self.lengths[rank] as usize]
+    }
+
+    /// Those of each rank, in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.lengths.len()).map(|rank| self.of(rank))
     }
 }
 
