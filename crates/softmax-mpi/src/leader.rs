@@ -35,7 +35,7 @@ impl<'p, T: Wire, B: SoftmaxBackend<T>> Leader<'p, T, B> {
     /// On a rank other than the first.
     pub fn new(mut whole: Whole<B>, problem: Problem<'p, T>) -> Result<Self> {
         assert_eq!(whole.ranks().rank(), 0, "the first rank leads");
-        let cut = whole.cut(&problem)?;
+        let cut = cut(&mut whole, &problem)?;
         Ok(Leader { whole, problem, cut })
     }
 }
@@ -100,7 +100,7 @@ impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for Leader<'_, T, B> {
 /// # Errors
 /// Where the backend does not support the division of the problem; what goes wrong in an evaluation is the leader's to say.
 pub fn follow<T: Wire, B: SoftmaxBackend<T>>(mut whole: Whole<B>, problem: &Problem<'_, T>) -> Result<()> {
-    let cut = whole.cut(problem)?;
+    let cut = cut(&mut whole, problem)?;
     let own = whole.own(&cut);
     loop {
         let [what, outputs, top, has_bias] = request(whole.ranks(), [END, 0, 0, 0]);
@@ -121,6 +121,13 @@ pub fn follow<T: Wire, B: SoftmaxBackend<T>>(mut whole: Whole<B>, problem: &Prob
             whole.collect(&cut, problem.n_features(), asked, own.as_ref(), None, Receivers::First);
         }
     }
+}
+
+/// The parts of the problem. Ranks find their neighbours here, all at once: later one may send what another does not yet receive.
+fn cut<T: Wire, B: SoftmaxBackend<T>>(whole: &mut Whole<B>, problem: &Problem<'_, T>) -> Result<Cut> {
+    let cut = whole.cut(problem)?;
+    let _ = whole.with_same_classes(&cut);
+    Ok(cut)
 }
 
 /// W and b of the rank's classes, if it has any.

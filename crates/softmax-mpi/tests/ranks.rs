@@ -32,7 +32,9 @@ fn main() -> ExitCode {
     for ranks in ["1", "2", "3", "4"] {
         let started = Instant::now();
         let mut mpirun = Command::new("mpirun");
-        mpirun.args(["--allow-run-as-root", "--oversubscribe", "-n", ranks]).arg(&program).arg(AS_RANK);
+        // Ranks that wait for each other would wait for ever.
+        mpirun.args(["--allow-run-as-root", "--oversubscribe", "--timeout", "1200", "-n", ranks]);
+        mpirun.arg(&program).arg(AS_RANK);
         let status = mpirun.status().expect("mpirun starts (Debian: openmpi-bin)");
         println!("{ranks} ranks: {status}, {:.1} s", started.elapsed().as_secs_f64());
         if !status.success() {
