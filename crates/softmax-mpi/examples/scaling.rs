@@ -93,12 +93,18 @@ fn time(
     }
     seconds.sort_by(f64::total_cmp);
     if ranks.rank() == 0 {
+        let (name, median, sent) = (backend.descriptor().name, seconds[ROUNDS / 2], sent as f64 / 1e6);
         println!(
-            "{}: {:.3} s, {:.1} MB sent by the first rank",
-            backend.descriptor().name,
-            seconds[ROUNDS / 2],
-            sent as f64 / 1e6
+            "{name}: {median:.3} s, {sent:.1} MB sent by the first rank, {} resident at most",
+            resident()
         );
     }
     Ok(())
+}
+
+/// The largest resident set of this process so far, as Linux tells it.
+fn resident() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    peak.map_or("unknown".to_owned(), |peak| peak.trim().to_owned())
 }

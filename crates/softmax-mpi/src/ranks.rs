@@ -61,11 +61,6 @@ impl Ranks {
         self.traffic.get()
     }
 
-    /// Ends all processes at once, where one can't go on.
-    pub fn abort(&self, code: u8) -> ! {
-        self.comm.abort(code.into())
-    }
-
     /// Those that name the same group, in the order of their ranks; none for those that name none. Every rank calls this.
     #[must_use]
     pub fn part(&self, group: Option<usize>) -> Option<Self> {

@@ -3,7 +3,7 @@
 use crate::fingerprint::fingerprint;
 use crate::flat::by_rows;
 use crate::ranks::{Ranks, Wire};
-use ndarray::{Array1, Array2};
+use ndarray::{Array, Array1, Array2, ArrayViewMut, Dimension, RemoveAxis};
 use softmax_core::{
     Backend, Descriptor, Error, Evaluation, Feature, Outputs, Problem, Reduction, Result, SoftmaxBackend,
     Targets,
@@ -104,13 +104,12 @@ impl<B> SampleParallel<B> {
     /// Ω of the rank's samples, over all classes.
     fn own_total_weight<T: Wire>(&self, problem: &Problem<'_, T>) -> f64 {
         let own = problem.total_weight();
-        match &self.same_samples {
-            // Each label is one class, whose rank alone knows its weight.
-            Some(ranks) if is_shared(problem) && problem.has_labels() => {
-                ranks.gather_words([own.to_bits()]).into_iter().map(|[own]| f64::from_bits(own)).sum()
-            }
-            _ => own,
-        }
+        let Some(ranks) = &self.same_samples else { return own };
+        // Also where it is not needed: ranks have not agreed yet on what they are asked for.
+        let all = ranks.gather_words([own.to_bits()]);
+        // Each label is one class, whose rank alone knows its weight.
+        let is_of_parts = is_shared(problem) && problem.has_labels();
+        if is_of_parts { all.into_iter().map(|[own]| f64::from_bits(own)).sum() } else { own }
     }
 }
 
@@ -148,22 +147,25 @@ impl<T: Wire> Sums<T> {
 
     fn sum(mut self, outputs: &mut Outputs<'_, T>, ranks: &Ranks) {
         if let Some(dw) = &mut outputs.weights_gradient {
-            match &mut self.weights {
-                Some(sums) => {
-                    by_rows(&mut sums.view_mut(), |numbers| ranks.sum(numbers));
-                    *dw += &*sums;
-                }
-                None => by_rows(dw, |numbers| ranks.sum(numbers)),
-            }
+            sum_to(dw, self.weights.as_mut(), ranks);
         }
         if let Some(db) = &mut outputs.bias_gradient {
-            match &mut self.bias {
-                Some(sums) => {
-                    by_rows(&mut sums.view_mut(), |numbers| ranks.sum(numbers));
-                    *db += &*sums;
-                }
-                None => by_rows(db, |numbers| ranks.sum(numbers)),
-            }
+            sum_to(db, self.bias.as_mut(), ranks);
         }
+    }
+}
+
+/// Sums an output over the ranks, or an array of its own, which is then added to it.
+fn sum_to<T: Wire, D: Dimension + RemoveAxis>(
+    out: &mut ArrayViewMut<'_, T, D>,
+    of_its_own: Option<&mut Array<T, D>>,
+    ranks: &Ranks,
+) {
+    match of_its_own {
+        Some(sums) => {
+            by_rows(&mut sums.view_mut(), |numbers| ranks.sum(numbers));
+            *out += &*sums;
+        }
+        None => by_rows(out, |numbers| ranks.sum(numbers)),
     }
 }
