@@ -36,7 +36,7 @@ enum Command {
     Test(test::TestArgs),
     /// Check the format, clippy and the documentation, with warnings as errors
     Lint(lint::LintArgs),
-    /// Build the documentation, with its formulas typeset
+    /// Build the documentation of all crates
     Doc(doc::DocArgs),
     /// Time the backends, and with --peers other libraries, side by side
     Bench(bench::BenchArgs),

@@ -1,16 +1,34 @@
 //! The linear softmax loss as [Burn](https://burn.dev) tensors, on any Burn device, in f32 and f64.
 //!
-//! **For a Burn model**, [`LinearCrossEntropyLoss`] is its last linear layer and its cross-entropy in one module, with label
-//! smoothing, class and sample weights, an ignored label, z-loss, softcap and temperature, which never holds the N×C scores.
-//! [`evaluate`] is what it calls: tensors in, loss and gradients out, on the device.
+//! **For a Burn model**, [`LinearCrossEntropyLoss`] combines the last linear layer and its cross-entropy in one module, with
+//! label smoothing, class and sample weights, an ignored label, z-loss, softcap and temperature. It never holds the N×C scores.
 //!
-//! **As backends** of [`softmax_core`] there are two: [`Burn`] carries a problem to its device, calls
-//! the same, and carries the outputs back; [`BurnAutodiff`] takes all rows at once, leaves the gradients to Burn's autodiff
-//! and so checks the derivation. In the first, rows r of X go through it a chunk after the other:
-//!
-//! ```math
-//! S_r = X_r W + b \qquad G_r = (\operatorname{softmax}(S_r) - Y_r) / N \qquad dW = \sum_r X_r^T G_r \qquad dX_r = G_r W^T
 //! ```
+//! use burn::tensor::{Device, Int, Tensor};
+//! use softmax_burn::LinearCrossEntropyLossConfig;
+//!
+//! let device = Device::flex().autodiff();
+//! let features = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 2.0]], &device);
+//! let weights = Tensor::<2>::from_floats([[0.5, -0.5, 0.0], [0.1, 0.2, 0.3]], &device).require_grad();
+//! let labels = Tensor::<1, Int>::from_ints([0, 2], &device);
+//!
+//! let loss = LinearCrossEntropyLossConfig::new().init(&device).forward(features, weights.clone(), labels);
+//! let gradients = loss.backward();
+//! assert_eq!(weights.grad(&gradients).unwrap().dims(), [2, 3]);
+//! ```
+//!
+//! `forward_rows` returns each sample's loss, entropy and label log-probability as differentiable tensors. With the
+//! feature `fused` the module uses `softmax-fused`'s kernels on Flex, Burn's CPU device. [`evaluate`] is the function below the
+//! module: tensors in, loss and gradients out.
+//!
+//! **As a backend** of [`softmax_core`], [`Burn`] copies a problem to its device, calls [`evaluate`] and copies the outputs
+//! back. [`evaluate`] works through chunks of rows r of X:
+//!
+//! ```text
+//! S_r = X_r·W + b     G_r = (softmax(S_r) − Y_r) / N     dW = Σ_r X_rᵀ·G_r     dX_r = G_r·Wᵀ
+//! ```
+//!
+//! [`BurnAutodiff`] evaluates all rows at once and takes the gradients from Burn's autodiff, which checks the derivation.
 //!
 //! ```
 //! use softmax_burn::{Burn, Problem, SoftmaxBackend, ndarray::array};
@@ -23,9 +41,8 @@
 //! # Ok::<(), softmax_burn::Error>(())
 //! ```
 //!
-//! Devices are features: Flex, the CPU, is always there; `wgpu` and `vulkan` add graphics devices, on which f64 is
-//! [`Error::Unsupported`] where the device has none. `fused` puts `softmax-fused`'s kernels
-//! under the module on Flex.
+//! Each device is a cargo feature. Flex is always built; `wgpu` and `vulkan` add graphics devices. f64 is
+//! [`Error::Unsupported`] on a device without it.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,4 @@
-//! What the program `softmax` does, as a library, so that a test can put a backend of its own beside the
-//! built-in ones.
+//! The program `softmax` as a library, so that a test can run it with additional backends.
 
 #![forbid(unsafe_code)]
 

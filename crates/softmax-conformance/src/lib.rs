@@ -1,6 +1,6 @@
-//! A judge for implementations of the linear softmax loss: an oracle that evaluates the formula of
-//! [`softmax_core`] to some 31 digits, bounds derived from a rounding analysis of each problem, and a suite of
-//! some 3000 cases per element type that any backend can be put to.
+//! Checks implementations of the linear softmax loss: a reference, called the oracle, that evaluates the formula of
+//! [`softmax_core`] with about 31 digits, error bounds derived from a rounding analysis of each problem, and a suite of
+//! about 3000 cases per element type for any backend.
 //!
 //! # Is my backend right?
 //!
@@ -12,12 +12,12 @@
 //! # assert!(report.is_success());
 //! ```
 //!
-//! `report.assert_success()` makes a test of it; with the feature `libtest` each case is a test of its own
-//! (`trials`). The environment variable `SOFTMAX_CONFORMANCE_FILTER` chooses cases by a part of their names.
+//! `report.assert_success()` makes it a test. With the feature `libtest` each case is a separate test (`trials`). The
+//! environment variable `SOFTMAX_CONFORMANCE_FILTER` selects cases by a part of their names.
 //!
 //! # Write a backend
 //!
-//! 1. A type that owns its scratch, in a crate with these lines:
+//! 1. A type that owns its working memory, in a crate with these lines:
 //!
 //!    ```toml
 //!    [dependencies]
@@ -27,10 +27,11 @@
 //!    softmax-conformance = { path = "../softmax/crates/softmax-conformance" }
 //!    ```
 //!
-//! 2. [`Backend`](softmax_core::Backend) for it: its name, and what it supports, where that is not everything but
-//!    half precision, sparse rows, facts of rows and two passes. [`SoftmaxBackend`](softmax_core::SoftmaxBackend) for it: call `check`, which refuses
-//!    what it does not support with [`Error::Unsupported`](softmax_core::Error::Unsupported), compute, write what is asked for.
-//! 3. A test, for `cargo test --release` (without, the oracle takes twenty times as long):
+//! 2. An implementation of [`Backend`](softmax_core::Backend): its name, and the features that it supports. By default these
+//!    are all but half precision, sparse rows, row facts and two passes. Then one of
+//!    [`SoftmaxBackend`](softmax_core::SoftmaxBackend): call `check`, which refuses unsupported problems with
+//!    [`Error::Unsupported`](softmax_core::Error::Unsupported), compute, and write the requested outputs.
+//! 3. A test, to run with `cargo test --release` (in a debug build the oracle takes twenty times as long):
 //!
 //!    ```no_run
 //!    # type Mine = softmax_naive::Naive;
@@ -39,30 +40,30 @@
 //!        use softmax_conformance::{Runner, Suite};
 //!
 //!        let report = Runner::new().run(&Suite::<f64>::full(), || Box::new(Mine::default()));
-//!        // All that it says that it supports; what it does not is in the report, by feature.
+//!        // Checks everything that the backend supports; the report lists the rest by feature.
 //!        report.assert_success();
 //!    }
 //!    ```
 //!
-//!    [`Report::assert_complete_but`] admits only some features as not supported, and [`Report::assert_complete`] none.
+//!    [`Report::assert_complete_but`] names the features that may be unsupported; [`Report::assert_complete`] allows none.
 //!
-//! `examples/examples/write_a_backend.rs` in the repository is such a backend, whole.
+//! `examples/examples/write_a_backend.rs` in the repository is a complete backend.
 //!
-//! 4. Where it has them, overrides of [`loss`](softmax_core::SoftmaxBackend::loss) and
-//!    [`gradients`](softmax_core::SoftmaxBackend::gradients), which are judged too, and
-//!    [`hessian`](softmax_core::SoftmaxBackend::hessian): what it gives is put to the cases `hessian/`.
-//!    [`two_pass`](softmax_core::SoftmaxBackend::two_pass), together with support of
-//!    [`Feature::TwoPasses`](softmax_core::Feature::TwoPasses): put to the cases `two-pass/`.
-//! 5. [`RandomProblem`]s for an hour, as `softmax verify --minutes 60` draws them; and [`judge_in_turns`], if one instance
-//!    computes in both types.
+//! 4. Optional methods. Overrides of [`loss`](softmax_core::SoftmaxBackend::loss) and
+//!    [`gradients`](softmax_core::SoftmaxBackend::gradients) are checked in every case. The cases `hessian/` check
+//!    [`hessian`](softmax_core::SoftmaxBackend::hessian). The cases `two-pass/` check
+//!    [`two_pass`](softmax_core::SoftmaxBackend::two_pass), if the backend supports
+//!    [`Feature::TwoPasses`](softmax_core::Feature::TwoPasses).
+//! 5. Random problems for an hour: [`RandomProblem`], as `softmax verify --minutes 60` draws them. If one instance
+//!    computes in both element types, also [`judge_in_turns`].
 //!
-//! # What the suite holds a backend to
+//! # What the suite checks
 //!
-//! * **Accuracy**: every output against the oracle, each entry within its own bound. The bounds follow the
-//!   errors of a computation in the element type through the formula, to first order: a sum of n terms may
-//!   be off by n·u·Σ|t|, with u the unit roundoff, so that bounds grow with D and C. Sums over samples are held to
-//!   blocks of some hundred terms; loss and total weight are summed in f64, so that theirs do not grow with N. The report
-//!   says how close to its bounds a backend came. In `golden/` the answers are also known to 60 digits from another program.
+//! * **Accuracy**: every output is compared with the oracle's, and each entry has its own tolerance. The tolerance follows the
+//!   rounding errors of a computation in the element type through the formula, to first order: a sum of n terms may
+//!   be off by n·u·Σ|t|, with u the unit roundoff, so it grows with D and C. Sums over samples are allowed the error of sums
+//!   in blocks of some hundred terms. Loss and total weight are summed in f64, so their tolerances do not grow with N. The
+//!   report shows how close to its tolerances a backend came. For `golden/`, an independent program computed 60 digits.
 //! * **Confident predictions**: where a sample's own class has nearly all of the probability, the loss is
 //!   about Σ_{c≠y} exp(s_c − s_y), and a loss of 1e-20 must have its digits, too. The textbook's
 //!   `(Σ exp(s − m)).ln() + m − s_y` and `p_y − 1` round them away. Leave the largest term out and take
@@ -74,13 +75,13 @@
 //! * **Edges and extremes** (`edges/`, `extremes/`, `masks/`, `rows/`, `ties/`, `shapes/`): no samples, no features, numbers at
 //!   the ends of what the type holds, masked classes, a NaN that must stay in its sample, equal scores at every place, outputs
 //!   of the wrong shape.
-//! * **Facts of rows** (`facts/`), of a backend that gives them: each alone, of rows with margins up to 700, of equal scores, of
+//! * **Row facts** (`facts/`), if the backend supports them: each alone, of rows with margins up to 700, of equal scores, of
 //!   ignored labels, and of all classes. Every other case asks for them too.
-//! * **Two passes** (`two-pass/`), of a backend that has them: the small cases with their classes in shards of many sizes, shards
-//!   without a label and shards that are masked whole, and coefficients of losses, entropies and lse of both signs.
-//! * **Memory of earlier calls** (`state/`): none, after other problems, failures and NaN, and where the numbers at an address
-//!   have changed.
-//! * **Found** (`found/`): random problems on which a backend was wrong once.
+//! * **Two passes** (`two-pass/`), if the backend supports them: the small cases with their classes in shards of many sizes,
+//!   shards without a label, shards that are masked entirely, and coefficients of losses, entropies and lse of both signs.
+//! * **State** (`state/`): no call affects a later one, after other problems, failures and NaN, and after the numbers at an
+//!   address have changed.
+//! * **Regressions** (`found/`): random problems on which a backend was wrong once.
 //! * **Properties**: of the loss as a function, on random problems that shrink when they fail.
 //! * **Behaviour**: the same answers from one instance after other problems, with fewer outputs (none, each alone, all but one),
 //!   and, from a backend that says it is deterministic, the same bits for any number of threads.

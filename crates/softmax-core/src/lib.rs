@@ -1,65 +1,66 @@
-//! The contract of the linear softmax loss: what a problem is, what may be asked of it, and the trait
-//! that every backend implements. No backend lives here, and nothing here does I/O.
+//! The contract of the linear softmax loss: what a problem is, which outputs it has, and the trait that every backend
+//! implements. This crate contains no backend and does no I/O.
 //!
 //! # The formula
 //!
-//! For features X (N×D), weights W (D×C), bias b (C) and a target mass a (N×C), per sample i and class c:
+//! Features X (N×D), weights W (D×C), bias b (C) and target mass a (N×C) give, for sample i and class c:
 //!
-//! ```math
-//! \begin{aligned}
-//! \raw_{ic}     &= (X_i \cdot W_{:,c} + b_c) / τ                       && (1)\quad\text{temperature } τ \\
-//! s_{ic}       &= κ \tanh(\raw_{ic} / κ) \text{ or } \raw_{ic}          && (2)\quad\text{logit softcap } κ \\
-//! m_i          &= \max_c s_{ic}                                      && (3)\quad\text{the row's own maximum} \\
-//! \lse_i        &= m_i + \log \sum_c \exp(s_{ic} - m_i)               && (4) \\
-//! p_{ic}       &= \exp(s_{ic} - \lse_i)                               && (5) \\
-//! ℓ_i          &= u_i (A_i \, \lse_i - \sum_c a_{ic} s_{ic} + ζ \, \lse_i^2) && (6)\quad\text{sample weight } u, \text{ z-loss } ζ \\
-//! \text{loss}  &= (1/Ω) \sum_i ℓ_i + (λ/2) \lVert W \rVert^2         && (7)\quad\text{L2 } λ\text{; the bias is not penalised} \\[1em]
-//! G_{ic}       &= (u_i/Ω) \, ((A_i + 2 ζ \, \lse_i) p_{ic} - a_{ic}) \, (∂s_{ic}/∂\raw_{ic}) / τ && (8) \\
-//! dW &= X^T G + λ W \qquad dX = G W^T \qquad db = \sum_i G_i         && (9) \\[1em]
-//! H_i          &= -\sum_c p_{ic} \log p_{ic}                        && (10)\quad\text{entropy, in nats} \\
-//! G_{ic}       &= [g_i ((A_i + 2 ζ \, \lse_i) p_{ic} - a_{ic}) - h_i \, p_{ic} (\log p_{ic} + H_i) + k_i \, p_{ic}] \, (∂s_{ic}/∂\raw_{ic}) / τ && (11)\quad\text{in two passes}
-//! \end{aligned}
+//! ```text
+//! raw_ic = (X_i·W_c + b_c) / τ                                    (1)   temperature τ
+//! s_ic   = κ·tanh(raw_ic / κ), or raw_ic without a softcap        (2)   logit softcap κ
+//! m_i    = max_c s_ic                                             (3)
+//! lse_i  = m_i + log Σ_c exp(s_ic − m_i)                          (4)
+//! p_ic   = exp(s_ic − lse_i)                                      (5)
+//! ℓ_i    = u_i·(A_i·lse_i − Σ_c a_ic·s_ic + ζ·lse_i²)             (6)   sample weight u, z-loss ζ
+//! loss   = (1/Ω)·Σ_i ℓ_i + (λ/2)·‖W‖²                             (7)   L2 penalty λ, without the bias
+//!
+//! G_ic   = (u_i/Ω)·((A_i + 2ζ·lse_i)·p_ic − a_ic)·s′_ic / τ       (8)   s′ = ∂s/∂raw
+//! dW     = Xᵀ·G + λ·W       dX = G·Wᵀ       db = Σ_i G_i          (9)
+//!
+//! H_i    = −Σ_c p_ic·log p_ic                                     (10)  entropy, in nats
+//! G_ic   = [ g_i·((A_i + 2ζ·lse_i)·p_ic − a_ic)                   (11)  in two passes
+//!          − h_i·p_ic·(log p_ic + H_i) + k_i·p_ic ]·s′_ic / τ
 //! ```
 //!
 //! * **Target mass.** A_i = Σ_c a_ic. A hard label y with class weights w and label smoothing ε has
-//!   a_ic = (1−ε)·w_y·\[c = y\] + ε·w_c/C; soft targets Y have a_ic = ((1−ε)·Y_ic + ε/C)·w_c.
-//! * **Total weight Ω.** Under [`Reduction::Mean`], Σ_i u_i·w_{y_i} over the samples not ignored for hard
-//!   labels and Σ_i u_i for soft targets, as in PyTorch; under [`Reduction::Sum`], 1.
-//!   [`Problem::total_weight`] is its value.
-//! * **Signed weights.** Class weights and sample weights are any finite numbers, as in PyTorch: a policy gradient's
-//!   advantages are sample weights of either sign. Ω may then be negative, and everything is what the formula gives.
-//! * **Ignored samples** (label equal to [`Objective::ignore_index`]) add nothing to loss, Ω or gradients,
-//!   whatever their features hold. Their lse and predicted class are still given; their sample loss is 0. If every
-//!   sample is ignored under `Mean`, the loss is NaN, as in PyTorch, and the gradients are λ·W for the weights and zero
-//!   otherwise. Where Ω is 0 although samples count, since weights are zero or cancel, loss and gradients are not
-//!   finite: whether infinite or NaN is no part of the contract.
-//! * **No targets** ([`Targets::None`]): scores alone, for prediction. Loss, Ω and gradients are zero, whatever the
-//!   options, but for gradients of entropies and lse in two passes.
-//! * **Storage.** Features and weights may be of half precision, and features sparse ([`Features`], [`Weights`]); all
-//!   arithmetic and all outputs are of the element type, f32 or f64. Half precision is exact in either, so that a backend
-//!   gives the bits that it gives for the widened arrays.
-//! * **Confident predictions** keep full relative accuracy: with hard labels and ε = 0 a backend computes
+//!   a_ic = (1−ε)·w_y·\[c = y\] + ε·w_c/C. Soft targets Y have a_ic = ((1−ε)·Y_ic + ε/C)·w_c.
+//! * **Total weight Ω.** Under [`Reduction::Mean`], Ω is Σ_i u_i·w_{y_i} over the samples that are not ignored for hard
+//!   labels, and Σ_i u_i for soft targets, as in PyTorch. Under [`Reduction::Sum`], Ω is 1.
+//!   [`Problem::total_weight`] returns it.
+//! * **Signed weights.** Class weights and sample weights may be any finite numbers, as in PyTorch. For example, the
+//!   advantages of a policy gradient are sample weights of either sign. Ω may then be negative; the formula holds unchanged.
+//! * **Ignored samples**, whose label equals [`Objective::ignore_index`], add nothing to the loss, Ω or the gradients,
+//!   whatever their features contain. Their lse and predicted class are still computed; their sample loss is 0. If every
+//!   sample is ignored under `Mean`, the loss is NaN, as in PyTorch; dW is λ·W, and dX and db are 0. If Ω is 0 because
+//!   weights are zero or cancel, the loss and the gradients are not finite; the contract does not say whether they are
+//!   infinite or NaN.
+//! * **No targets** ([`Targets::None`]): for prediction. The loss, Ω and the gradients are zero under every option, except
+//!   the gradients of entropies and lse in two passes.
+//! * **Storage.** Features and weights may be stored in half precision, and features in sparse rows ([`Features`],
+//!   [`Weights`]). Arithmetic and outputs use the element type, f32 or f64. Both represent half precision exactly, so a
+//!   backend returns the same bits as for the widened arrays.
+//! * **Confident predictions** keep their full relative accuracy. With hard labels and ε = 0 a backend computes
 //!   A·p_y − a_y as −A·Σ_{c≠y} p_c, and ℓ from m − s_y and log1p of the sum over the other classes.
-//! * **Facts of a row** are given for every sample, ignored or not, and without targets too: H of (10), log p of the label,
-//!   the label's rank, and the K best classes with log p. log p_c is computed as −((m − s_c) + log1p of the sum over the
-//!   classes other than the best), and H from the same terms, Σ p_c·(m − s_c) + log1p(…): of a confident prediction, whose H
-//!   and log p are next to 0, they keep their relative accuracy.
-//! * **Two passes** ([`TwoPass`]): statistics of each row first, of all classes or of shards of them, and then gradients, by (11)
-//!   with coefficients g, h and k of each sample's loss, entropy and lse.
-//! * **Non-finite values** follow IEEE 754: NaN in, NaN out, and no further than the sample's own outputs and the sums over
-//!   samples. A bias of −∞ masks its class: p = 0 and gradient 0; the loss is +∞ only where that class has target mass. A
-//!   sample whose largest score is +∞, or −∞ since every class is masked, has a loss, an lse and a gradient that are not
-//!   finite: whether infinite or NaN is no part of the contract, nor whether its loss is 0 where it has no target mass. The
-//!   predicted class of a sample with a NaN is any class.
-//!   A softcap acts on the raw score, by (2), and turns ±∞ into ±κ, with a slope of 0: a mask and a softcap do not go together.
-//! * **Sums over samples** (dW, db, loss, Ω) keep their digits however many there are: a plain sum of f32 loses them, one of
-//!   blocks of some hundred terms, or in f64, does not. Factors are combined before they are rounded: u, Ω, τ and class
-//!   weights may each be near the end of what `T` holds where the gradient is not.
-//! * **Sparse features**: what CSR does not store adds nothing, whatever it would be multiplied by.
+//! * **Row facts** are defined for every sample, ignored or not, and without targets: the entropy (10), the label's log p,
+//!   the label's rank, and the K best classes with their log p. A backend computes log p_c as −((m − s_c) + log1p of the sum
+//!   over all classes but the best), and H from the same terms, Σ p_c·(m − s_c) + log1p(…). Both keep their relative accuracy
+//!   where a confident prediction brings them near 0.
+//! * **Two passes** ([`TwoPass`]): the first computes statistics of each row over all classes or over shards of them. The
+//!   second computes the gradients (11) with coefficients g, h and k of each sample's loss, entropy and lse.
+//! * **Non-finite values** follow IEEE 754: NaN in, NaN out. A NaN reaches only the sample's own outputs and the sums over
+//!   samples. A bias of −∞ masks its class: p and its gradient are 0, and the loss is +∞ only if the class has target mass.
+//!   If a sample's largest score is +∞, or −∞ because every class is masked, its loss, lse and gradient are not finite; the
+//!   contract does not say whether they are infinite or NaN, nor whether the loss is 0 if the sample has no target mass. The
+//!   predicted class of a sample with a NaN is any class. A softcap applies to the raw score, by (2), and turns ±∞ into ±κ
+//!   with a slope of 0, so a mask has no effect under a softcap.
+//! * **Sums over samples** (dW, db, loss, Ω) keep their digits for any number of samples. A plain f32 sum loses them; a sum
+//!   in blocks of a few hundred terms, or in f64, does not. Factors are combined before they are rounded: u, Ω, τ or a class
+//!   weight may be near the limits of `T` while the gradient is not.
+//! * **Sparse features**: an entry that CSR does not store adds nothing, even where its factor is infinite or NaN.
 //!
 //! # Example
 //!
-//! A backend turns a [`Problem`] and the [`Outputs`] asked for into an [`Evaluation`]:
+//! A backend takes a [`Problem`] and the requested [`Outputs`], and returns an [`Evaluation`]:
 //!
 //! ```
 //! use softmax_core::ndarray::{Array2, array};

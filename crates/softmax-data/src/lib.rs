@@ -1,8 +1,8 @@
-//! Where problems come from: the embedded digits, a seeded generator, and files as people have them (`.npz`, `.npy`,
-//! CSV, IDX, CIFAR-10, svmlight, safetensors); and where results go: `.npz`.
+//! Problems from files, and results to files: readers of `.npz`, `.npy`, CSV, IDX, CIFAR-10, svmlight and safetensors, a writer of
+//! `.npz`, the embedded digits, and a seeded generator of random problems. It evaluates nothing.
 //!
-//! Data goes one way, each step once: a reader gives a [`Dataset`] in the file's own storage, checked as it is read;
-//! [`Dataset::prepare`] standardises features; and with weights a data set makes a [`Problem`](softmax_core::Problem).
+//! A reader makes a [`Dataset`], which keeps the file's own storage and is validated as it is read.
+//! [`Dataset::prepare`] standardises the features. A data set with weights makes a [`Problem`](softmax_core::Problem).
 //!
 //! ```
 //! use softmax_core::Objective;

@@ -1,8 +1,8 @@
-//! A softmax backend that runs as another process, in any language, and a server for one in Rust.
+//! Backends in other languages: a softmax backend that runs as a separate process, and a server for backends in Rust.
 //!
-//! [`Launcher`] starts a command, and makes [`External`] backends, each of which sends the process a line of JSON for an
-//! evaluation, with the arrays in files, and reads a line and a file back. `docs/EXTERNAL.md` in the repository is the
-//! protocol. What a process does wrong, be it that it ends, hangs, writes nonsense or arrays of the wrong shape, is an
+//! [`Launcher`] starts a command and makes [`External`] backends. For each evaluation a backend sends the process one line of
+//! JSON, with the arrays in files, and reads one line and a file of outputs. `docs/EXTERNAL.md` in the repository specifies
+//! the protocol. A process that exits, hangs, writes invalid lines or returns arrays of the wrong shape is an
 //! [`Error`](softmax_core::Error) of one line.
 //!
 //! ```no_run
@@ -17,7 +17,7 @@
 //! # }
 //! ```
 //!
-//! [`serve`] is the other side, for a program that has a [`SoftmaxBackend`](softmax_core::SoftmaxBackend).
+//! [`serve`] is the process's side of the protocol, for a program with a [`SoftmaxBackend`](softmax_core::SoftmaxBackend).
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,5 @@
-//! Trains linear softmax classifiers: minimises the loss of [`softmax`] over W and b, by any backend.
+//! Trains linear softmax classifiers (multinomial logistic regression): minimises the loss of [`softmax`] over W and b with any
+//! backend, predicts, and stores models. It reads no data files; `softmax-data` does.
 //!
 //! ```
 //! use softmax_fit::{Fit, Model, Objective};
@@ -15,32 +16,33 @@
 //!
 //! # Which solver
 //!
-//! | solver | for what | an iteration costs |
+//! | solver | suited to | cost of an iteration |
 //! |---|---|---|
-//! | [`Lbfgs`](Solver::Lbfgs) | any problem, any backend; what [`Auto`](Solver::Auto) takes, but for very small ones | an evaluation of loss and gradient, and some 40 passes over D·C numbers |
-//! | [`NewtonCg`](Solver::NewtonCg) | small tolerances in f64, by backends with [second derivatives](softmax::HessianVectorProduct) | up to 200 products with the Hessian |
-//! | [`NewtonCholesky`](Solver::NewtonCholesky) | small tolerances in f64, up to 5000 parameters and 200 classes, without a softcap | a matrix of all second derivatives: N·(D·C)² multiply-adds |
+//! | [`Lbfgs`](Solver::Lbfgs) | any problem, any backend; [`Auto`](Solver::Auto) takes it except for very small problems | one evaluation of loss and gradient, and about 40 passes over D·C numbers |
+//! | [`NewtonCg`](Solver::NewtonCg) | small tolerances in f64, backends with [second derivatives](softmax::HessianVectorProduct) | up to 200 products with the Hessian |
+//! | [`NewtonCholesky`](Solver::NewtonCholesky) | small tolerances in f64, up to 5000 parameters and 200 classes, no softcap | the matrix of all second derivatives: N·(D·C)² multiply-adds |
 //!
-//! On the digits and on 200,000 samples of 10 features `Lbfgs` was several times faster than the others to a gradient of 1e-4: its
-//! preconditioner already knows the features' second derivatives. Where a matrix of second derivatives is less than half a million
-//! multiply-adds, as for 150 samples of 4 features and 3 classes, both take a millisecond: in f64 `Auto` then takes
-//! `NewtonCholesky`, whose minimum has more digits. `cargo xtask fits` draws the curves of all of them,
-//! and `softmax fit --solver …` times them on your data.
+//! On the digits and on 200,000 samples of 10 features, `Lbfgs` reached a gradient of 1e-4 several times faster than the
+//! others, because its preconditioner contains the features' second derivatives. For very small problems, such as 150
+//! samples of 4 features and 3 classes, both take a millisecond. If the Hessian takes less than half a million multiply-adds, `Auto`
+//! in f64 takes `NewtonCholesky`, whose minimum has more digits. `cargo xtask fits` draws the curves of all solvers, and
+//! `softmax fit --solver …` times them on your data.
 //!
-//! # How
+//! # Method
 //!
-//! The loss (7) is minimised from W = 0. Features of other scales, and correlated ones, cost few
-//! iterations: steps are taken in coordinates in which the loss curves alike along all features, by the second moments of
-//! the features at first, and later by those of the samples that the model is not sure of. With many features or sparse
-//! ones only their scales count. The problem that is solved stays the same: no feature is changed, and the penalty is on
-//! W as it is.
+//! A fit minimises the loss (7) from W = 0. Features of different scales and correlated features cost few extra iterations:
+//! the solver takes its steps in preconditioned coordinates, in which the curvature is about equal along all features. The
+//! preconditioner starts from the features' second moments, and is renewed from the Hessian at the current model. With many or
+//! sparse features it is diagonal. It does not change the problem: the features and the penalty stay as they are.
 //!
-//! A fit is at its minimum where no |entry| of dW and db is above the tolerance, and where the solver's own quadratic
-//! model has next to nothing left to gain: along a feature of small numbers the gradient is small long before the loss
-//! is. It ends there, at a limit, or where rounding keeps the loss from falling (in f32 with features of several hundred,
-//! that may be before the gradient is within 1e-4); the [`Report`] says which. Its model is finite. The same data gives
-//! the same bits, whatever the number of threads; not on another kind of processor, whose matrix products may round
-//! otherwise.
+//! # Convergence
+//!
+//! A fit has converged when every |entry| of dW and db is at most the tolerance. It then continues until the solver's quadratic
+//! model predicts no significant decrease of the loss, since the gradient of a feature with small values is small long before
+//! the loss is at its minimum. It also stops at a limit, or when rounding prevents a decrease; in f32 with feature values of several
+//! hundred this may happen before the gradient is at 1e-4. The [`Report`] gives the reason, and the model is finite in every case.
+//! The same data gives the same bits with any number of threads. On another kind of processor the last digits may differ,
+//! because the preconditioner's matrix products may round differently.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,7 @@
-//! The linear softmax loss on a CPU, fused: the N×C scores are never stored, and every sum has a defined order, so that the
-//! same problem gives the same bits whatever the number of threads, the vector instructions and the memory allowed.
+//! The fused CPU backend of the linear softmax loss. It never stores the N×C scores, and it defines the order of every sum:
+//! a problem gives the same bits on any number of threads, with any vector instructions and with any memory limit.
+//!
+//! It is a backend alone: files, training and the command line are in other crates of the project.
 //!
 //! ```
 //! use softmax_fused::ndarray::{Array1, Array2, array};
@@ -12,7 +14,7 @@
 //! let mut backend = Fused::new();
 //! assert!((backend.loss(&problem)? - 0.7960856).abs() < 1e-6);
 //!
-//! // Any outputs, into arrays of yours; what is not asked for is not computed.
+//! // Any outputs, written into your arrays. An output that you do not request is not computed.
 //! let (mut dx, mut losses) = (Array2::zeros((2, 2)), Array1::zeros(2));
 //! let mut outputs = Outputs {
 //!     features_gradient: Some(dx.view_mut()),
@@ -26,56 +28,56 @@
 //!
 //! # Two kernels
 //!
-//! Both take a block of rows r from scores to gradient while it is in cache, and then forget it:
+//! Both kernels take a block of rows r from scores to gradients while the block is in cache:
 //!
-//! ```math
-//! S_r = X_r W \;\to\; E_r = \exp(S_r - m_r) \;\to\; G_r = (E_r / \textstyle\sum E_r - Y_r) / N
-//! \qquad dW = \sum_r X_r^T G_r \qquad dX_r = G_r W^T
+//! ```text
+//! S_r = X_r·W   →   E_r = exp(S_r − m_r)   →   G_r = (E_r / ΣE_r − Y_r) / N   →   dW += X_rᵀ·G_r,   dX_r = G_r·Wᵀ
 //! ```
 //!
-//! **Up to 64 classes** (narrow) the products have the features in the vector lanes, so that ten classes are ten and not
-//! sixteen. A panel of up to 60 rows of X is read from memory once, for the scores, and from cache again, for dW.
+//! **Narrow**, up to 64 classes: the vector lanes hold features, so that ten classes cost ten and not sixteen. The kernel
+//! reads a panel of up to 60 rows of X from memory for the scores, and from the cache again for dW.
 //!
-//! **Above, and for sparse features** (wide), the classes are in the lanes. They go by groups of eight panels of two
-//! vectors. Each group has a maximum and sums of its own, so that its scores become exponentials while they are in the L2
-//! cache; the row's maximum and sum are put together from the groups'.
+//! **Wide**, above 64 classes and for sparse features: the vector lanes hold classes, in groups of eight panels of two vectors.
+//! Each group has its own maximum and sums, so that its scores become exponentials while they are in the L2 cache. The
+//! row's maximum and sum follow from those of its groups.
 //!
 //! # Two passes
 //!
-//! [`TwoPass::forward`] computes the scores alone, [`TwoPass::backward`] computes them once more for the gradients: 6·N·D·C
-//! operations with dW, where one pass takes 4·N·D·C. Both are of the second kernel, for few classes too. The statistics between
-//! them take 36 bytes for each row and group of 256 classes in f32, of 128 in f64 48: for very many rows, go by batches.
+//! [`TwoPass::forward`] computes the scores, and [`TwoPass::backward`] computes them again for the gradients: 6·N·D·C
+//! operations with dW, where one pass takes 4·N·D·C. Both use the wide kernel for any number of classes. The statistics
+//! between them take 36 bytes per row and group of 256 classes in f32, and 48 bytes per row and group of 128 in f64. For very
+//! many rows, evaluate in batches.
 //!
 //! # The same bits
 //!
-//! | what may differ | what stays |
+//! | what may differ | what has the same bits |
 //! |---|---|
 //! | threads | everything |
 //! | vector instructions ([`Fused::level`]) | everything, on processors with fused multiply-add |
-//! | memory allowed ([`Fused::memory`]), sizes of the caches ([`KernelParams`]) | everything |
-//! | which outputs are asked for | the others |
-//! | the layout and the storage (f16, bf16 or the same numbers widened) of dense arrays | everything |
-//! | the classes in one piece, or in shards that begin at multiples of 256 (f32) or 128 (f64) ([`TwoPass`]) | everything, where one pass is of the second kernel |
-//! | the samples beside a sample | its loss, log-sum-exp, predicted class, facts and, under [`Reduction::Sum`], its row of dX |
+//! | the memory limit ([`Fused::memory`]), sizes of the caches ([`KernelParams`]) | everything |
+//! | which outputs are requested | those requested in both calls |
+//! | strides of dense arrays; f16 or bf16 storage, or the same numbers widened | everything |
+//! | the classes in one piece, or in shards that begin at multiples of 256 (f32) or 128 (f64) ([`TwoPass`]) | everything, if one pass uses the wide kernel |
+//! | the other samples of the batch | a sample's loss, log-sum-exp, predicted class, facts and, under [`Reduction::Sum`], its row of dX |
 //!
-//! The unit of all sums is a vector of 64 bytes, whatever the registers are; exponential, logarithm and tanh are the crate's
-//! own. The limit of 64 classes ([`Fused::narrow_up_to`]) does change bits.
+//! Every sum is over vectors of 64 bytes, whatever the width of the registers. The exponential, the logarithm and tanh are the
+//! crate's own. The limit of 64 classes between the kernels ([`Fused::narrow_up_to`]) does change bits.
 //!
 //! # Memory
 //!
-//! Beyond inputs and outputs, about what [`Fused::memory`] says, by default 64 MiB or the size of W, whichever is more. It is
-//! kept from call to call, for each element type and either kernel of its own: an instance that takes turns with f32 and
-//! f64, or with few classes and many, keeps as much for each. What a call still allocates is a few words for each thread.
+//! Beyond inputs and outputs the backend holds about what [`Fused::memory`] allows: by default the larger of 64 MiB and the
+//! size of W. It keeps this memory from call to call, separately for each element type and each kernel. A later call
+//! allocates a few words per thread.
 //!
 //! # Storage
 //!
-//! f16 and bf16 are widened where they are packed. With sparse features ([`Csr`]) scores and dW take time in proportion to the
-//! entries that are stored; dX would be dense, and is [`Error::Unsupported`].
+//! f16 and bf16 are widened as they are packed. With sparse features ([`Csr`]) the scores and dW take time proportional to the
+//! number of stored entries. Their dX would be dense: it is [`Error::Unsupported`].
 //!
 //! # Instruction sets
 //!
-//! One source, through `pulp`: AVX2 with FMA, AVX-512, NEON (untested), and plain code ([`Level`]). The conformance suite
-//! runs at every level that a machine has.
+//! AVX2 with FMA, AVX-512, NEON (untested) and portable code ([`Level`]), from one source through `pulp`. The conformance
+//! suite runs at every level that the machine has.
 
 #![deny(unsafe_code)]
 

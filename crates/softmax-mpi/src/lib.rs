@@ -1,4 +1,5 @@
-//! The linear softmax loss over the processes of an MPI program, where X or W outgrow a machine.
+//! The linear softmax loss across the processes of an MPI program, for an X or a W that does not fit one machine. Each rank brings
+//! its own backend and its part of the data; this crate exchanges what the formula needs.
 //!
 //! | | each rank has | each call exchanges |
 //! |---|---|---|
@@ -30,29 +31,30 @@
 //! # Ok::<(), softmax_core::Error>(())
 //! ```
 //!
-//! Every rank makes the same calls in the same order. Where one of them can't go on (other options, other outputs, a backend that
-//! fails), the call is an error on all of them, and none waits for ever. A rank that dies is MPI's to notice: `mpirun` ends the others.
+//! Every rank makes the same calls in the same order. If one rank cannot continue (different options, different outputs, a
+//! backend that fails), the call returns an error on every rank, and no rank waits forever. If a rank dies, `mpirun` ends the
+//! others.
 //!
-//! [`Whole`] does the dividing for problems that every rank has whole, and [`Leader`] with [`follow`] for programs in which the
-//! first rank decides what is evaluated next, such as a solver. The program `softmax` is made of them (feature `mpi`):
+//! [`Whole`] divides a problem that every rank holds entirely. [`Leader`] and [`follow`] serve programs in which the first rank
+//! decides what is evaluated next, such as a solver. The program `softmax` uses them (feature `mpi`):
 //! `mpirun -n 4 softmax eval --parallel classes …`.
 //!
 //! # The same bits
 //!
-//! [`ClassParallel`] gives the bits of a single process at any number of ranks, if shards begin at the multiples that the backend
-//! names ([`TwoPass::shard_multiple`](softmax_core::TwoPass::shard_multiple)): 256 classes of f32 for `softmax-fused`, or 128 of
-//! f64. [`SampleParallel`] gives the same bits at every run with the same ranks and samples. At another number of ranks dW and db
-//! differ in their last digits, since `fused` sums dW over the samples one after the other; sample losses, log-sum-exp and
-//! predicted classes do not differ.
+//! [`ClassParallel`] gives the bits of a single process on any number of ranks, if shards begin at multiples of the backend's
+//! [`TwoPass::shard_multiple`](softmax_core::TwoPass::shard_multiple): 256 classes in f32 and 128 in f64 for `softmax-fused`.
+//! [`SampleParallel`] gives the same bits in every run with the same ranks and samples. With another number of ranks, dW and db
+//! differ in their last digits, because `fused` sums dW over the samples in order; sample losses, log-sum-exp and predicted
+//! classes stay the same.
 //!
 //! # Memory
 //!
-//! Beside its part of the problem and of the outputs a rank holds what its backend does, messages of up to 8 MiB and what was
-//! received, or in [`ClassParallel`] statistics of 4 MiB together, as they are received and as they are merged, and some 50 bytes
-//! for each row. Where dW [accumulates](softmax_core::Outputs::accumulate),
-//! [`SampleParallel`] holds a second one. Messages are cut to pieces of 8 MiB, so that no count of MPI is past 2³¹.
+//! Beyond its part of the problem and of the outputs, a rank holds its backend's working memory and messages of up to 8 MiB. In
+//! [`ClassParallel`] it also holds statistics of 4 MiB in total, as received and as merged, and about 50 bytes per row. If dW
+//! [accumulates](softmax_core::Outputs::accumulate), [`SampleParallel`] holds a second dW. Messages are split into pieces
+//! of 8 MiB, so that no MPI count exceeds 2³¹.
 //!
-//! What a call costs, and how many ranks pay: `docs/SCALING.md`.
+//! `docs/SCALING.md` in the repository gives the cost of a call and the number of ranks that pays.
 
 #![forbid(unsafe_code)]
 

@@ -1,20 +1,18 @@
-//! The linear softmax loss as loops that read like the derivation. Slow and obvious is its virtue: this is the
-//! implementation to read beside the formula of [`softmax_core`], whose numbers its comments quote.
+//! The linear softmax loss as plain loops, to be read beside the formula of [`softmax_core`], whose numbers the comments
+//! quote. It is written to be understood, not to be fast.
 //!
-//! The gradient it accumulates is, for plain labels and one sample,
+//! For plain labels, sample i adds a multiple of its features to every column of dW:
 //!
-//! ```math
-//! ∂ℓ_i/∂W_{:,j} = (p_{ij} - [j = y_i]) \, X_i
+//! ```text
+//! ∂ℓ_i/∂W_j = (p_ij − [j = y_i])·X_i
 //! ```
 //!
-//! so each sample adds a multiple of its features to every column of dW. The constant log k = −m_i that is
-//! added to a row's scores cancels in p, and keeps exp from overflowing.
+//! The constant log k = −m_i, added to all scores of a row, cancels in p and keeps the exponentials from overflowing.
+//! [Two passes](TwoPass) use the same loops, with statistics of each row between them, which merge over shards of the classes.
 //!
-//! In [two passes](TwoPass) the loops are the same, from statistics of each row that shards of the classes can be merged to.
-//!
-//! Memory beyond inputs and outputs: two copies of dW and db, in which they are summed in blocks of samples, and a handful
-//! of rows of C numbers. Time: 4·N·D·C operations with dW, on one thread, without explicit SIMD. It takes every storage of
-//! features and weights, an entry at a time.
+//! Memory beyond inputs and outputs: two copies of dW and db, which are summed in blocks of samples, and a few rows of C
+//! numbers. Time: 4·N·D·C operations with dW, on one thread, without explicit SIMD. It supports every storage of features
+//! and weights.
 //!
 //! ```
 //! use softmax_naive::{Naive, Problem, SoftmaxBackend, ndarray::array};

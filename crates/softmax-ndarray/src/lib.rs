@@ -1,15 +1,15 @@
-//! The linear softmax loss as matrix algebra on ndarray: every step of the formula of [`softmax_core`] is one
-//! operation on a whole array, and the three products are ndarray's. For plain labels, with Y the one-hot ones:
+//! The linear softmax loss as matrix algebra on ndarray. Each step of the formula of [`softmax_core`] is one operation on a
+//! whole array, and ndarray computes the three products. For plain labels, with the one-hot matrix Y:
 //!
-//! ```math
-//! S = X W \qquad P = \operatorname{softmax}(S) \qquad G = (P - Y) / N \qquad dW = X^T G \qquad dX = G W^T
+//! ```text
+//! S = X·W     P = softmax(S)     G = (P − Y) / N     dW = Xᵀ·G     dX = G·Wᵀ
 //! ```
 //!
-//! It stores the N×C scores, in which probabilities and then ∂loss/∂scores replace each other, and one more
-//! N×C array each for soft targets and for the slopes of a softcap. One thread, and the SIMD of ndarray's own
-//! kernels, unless the build turns ndarray's BLAS on: then the products are BLAS's, and the backend is named `ndarray+blas`
-//! (feature `blas`). Features may have any storage: half precision is widened by blocks of rows, CSR stays sparse. Weights of
-//! half precision are widened whole.
+//! It stores one N×C array, which holds the scores, then the probabilities, then ∂loss/∂scores. Soft targets and the slopes of
+//! a softcap take one more N×C array each. It runs on one thread with the SIMD of ndarray's own kernels. With the feature `blas`
+//! the products are those of the BLAS library that the build links, and the backend is named `ndarray+blas`. It supports
+//! every storage: half-precision features are widened in blocks of rows, sparse features stay sparse, and half-precision
+//! weights are widened whole.
 //!
 //! ```
 //! use softmax_ndarray::{NdArray, Problem, SoftmaxBackend, ndarray::array};

@@ -1,13 +1,12 @@
-//! The linear softmax loss on OpenBLAS: the three products are BLAS's `gemm`, of the system's OpenBLAS that
-//! [`ndarray_linalg`] links, and everything between them happens in place, a row at a time, in one N×C array that is kept
-//! from call to call.
+//! The linear softmax loss on OpenBLAS. The three products are calls of `gemm` in the system's OpenBLAS, which
+//! [`ndarray_linalg`] links. All steps between them work in place, row by row, in one N×C array that is kept from call to call.
 //!
-//! ```math
-//! S = X W \;\to\; \exp(S_i - m_i) \;\to\; G_i \qquad dW = X^T G \qquad dX = G W^T
+//! ```text
+//! S = X·W   →   exp(S_i − m_i)   →   G_i   →   dW = Xᵀ·G,   dX = G·Wᵀ
 //! ```
 //!
-//! It needs OpenBLAS on the system (Debian: `libopenblas-dev` and `pkg-config`), which is why it is a crate of its own.
-//! It takes dense features and weights of the element type.
+//! It needs OpenBLAS on the system (Debian: `libopenblas-dev` and `pkg-config`). It supports dense features and weights of the
+//! element type, not half precision or sparse rows.
 //!
 //! ```
 //! use softmax_openblas::{OpenBlas, Problem, SoftmaxBackend, ndarray::array};

@@ -1,6 +1,5 @@
-//! The native part of the Python package `softmax_fused`: NumPy arrays become views of [`softmax`]'s contract, without a
-//! copy, and what a backend writes becomes NumPy arrays. Signatures, defaults and documentation are in `python/softmax_fused`;
-//! nothing here is public.
+//! The native part of the Python package `softmax_fused`. It turns NumPy arrays into views for [`softmax`] without a copy,
+//! and outputs into NumPy arrays. Signatures, defaults and documentation are in `python/softmax_fused`; nothing here is public.
 //!
 //! ```text
 //! array  ── a NumPy array, checked ──┐

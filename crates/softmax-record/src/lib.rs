@@ -1,8 +1,9 @@
-//! Measurements of the softmax backends: what they are, how they are stored, and how they are shown.
+//! Measurements of softmax backends: their types, their files, and their tables, plots and report page. It measures nothing
+//! itself.
 //!
-//! [`Comparison`] is what `softmax compare` finds out about one problem, and [`Record`] a line of the file that
-//! `softmax bench` writes through a [`Journal`]. [`Table`] and [`plot`] show them, and [`report`] makes a page of
-//! many. `benches/METHODOLOGY.md` says how they are measured.
+//! [`Comparison`] is the result of `softmax compare` for one problem. [`Record`] is one line of the file that `softmax bench`
+//! writes through a [`Journal`]. [`Table`] and [`plot`] show them, and [`report`] builds the HTML page of many.
+//! `benches/METHODOLOGY.md` says how they are measured.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! What a machine can do at most, measured in the run that it is compared with: the roofline of Williams,
-//! Waterman and Patterson (2009), for the softmax loss.
+//! Measures this machine's peak rates of arithmetic and of memory reads, and derives from them the shortest time in which
+//! the softmax loss can be computed: the roofline of Williams, Waterman and Patterson (2009).
 //!
 //! ```
 //! use softmax_core::Dtype;

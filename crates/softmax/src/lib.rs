@@ -1,9 +1,5 @@
-//! The linear softmax loss, loss = mean over i of −log softmax(X_i·W)\[y_i\], and its gradients, by whichever backend:
-//! what a program depends on that embeds one.
-//!
-//! Each backend is a cargo feature; `fused`, the fastest on a CPU, is the default. [`backend`] makes one by its name,
-//! and [`Registry`] lists what a build has and what would bring the rest. The contract, with the formula at its top, is
-//! [`softmax_core`], all of which is here too.
+//! The loss of a linear softmax classifier, loss = mean over i of −log softmax(X_i·W)\[y_i\], and its gradients: the crate
+//! to depend on in a program of your own. It computes losses; to train a classifier in one call, use `softmax-fit`.
 //!
 //! # A training loop
 //!
@@ -27,14 +23,50 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! | feature | backends | what they are |
-//! |---|---|---|
-//! | `fused` | `fused` | SIMD and threads, without the N×C scores |
-//! | `naive` | `naive` | loops that read like the derivation |
-//! | `ndarray` | `ndarray` | matrix algebra on ndarray |
-//! | `openblas` | `openblas` | products by the system's OpenBLAS |
-//! | `burn` | `burn`, `burn-autodiff` | Burn tensors on the CPU |
-//! | `wgpu`, `vulkan` | `burn-wgpu`, `burn-vulkan` | Burn tensors on graphics devices |
+//! # Labels and options
+//!
+//! Labels are class indices of type `usize`, `u8`, `u32`, `i32` or `i64`. [`Targets`] are labels, soft targets (an N×C array of
+//! probabilities) or none. [`Objective`] has the options: label smoothing, ignored label, reduction, L2, z-loss, softcap and
+//! temperature; [`ProblemBuilder`] has the bias, class weights and sample weights. [`softmax_core`] states the whole formula.
+//!
+//! [`gradients`](SoftmaxBackend::gradients) returns the loss, dW and db. [`evaluate`](SoftmaxBackend::evaluate) writes any
+//! [`Outputs`] into arrays of yours: also dX, sample losses, log-sum-exp, predicted classes, entropies and the best classes.
+//! Reuse one backend in a loop; it keeps its working memory.
+//!
+//! # Errors
+//!
+//! Building a problem checks shapes, labels and options once, and returns an [`Error`] that names the argument, the position and
+//! what was expected:
+//!
+//! ```
+//! use softmax::Problem;
+//! use softmax::ndarray::array;
+//!
+//! let (features, weights) = (array![[1.0f32], [2.0]], array![[0.5f32, 0.1]]);
+//! let error = Problem::builder(features.view(), weights.view(), &[0i64, 7][..]).build().unwrap_err();
+//! assert_eq!(error.to_string(), "labels[1]: expected a class in 0..2, found 7");
+//! ```
+//!
+//! An option that a backend does not have is [`Error::Unsupported`], which names the backend and the option;
+//! [`supports`](Backend::supports) answers beforehand. Numbers are not checked: NaN in the features is NaN in the outputs.
+//!
+//! # Backends
+//!
+//! Each backend is a cargo feature; `fused`, the fastest on a CPU, is the default. [`backend`] makes one by name, and
+//! [`Registry`] lists those of a build and how to add the others.
+//!
+//! | backend | feature | implementation | f16, bf16, sparse | memory beyond inputs and outputs |
+//! |---|---|---|---|---|
+//! | `fused` | `fused` | SIMD and threads; the same bits with any of either | yes | 64 MiB or the size of W, whichever is larger |
+//! | `openblas` | `openblas` | products by the system's OpenBLAS | no | N×C |
+//! | `ndarray` | `ndarray` | matrix algebra on ndarray, one thread | yes | N×C |
+//! | `burn` | `burn` | Burn tensors on the CPU | no | a copy of the problem and about 32 MiB |
+//! | `burn-autodiff` | `burn` | the same, gradients by Burn's autodiff | no | several N×C |
+//! | `burn-wgpu`, `burn-vulkan` | `wgpu`, `vulkan` | Burn tensors on graphics devices | no | a copy of the problem and about 32 MiB |
+//! | `naive` | `naive` | loops that read like the derivation | yes | two copies of dW and a few rows |
+//!
+//! If gradients depend on the losses (policy gradients), or classes come in shards, use [two passes](TwoPass): statistics of the
+//! rows first, then gradients.
 
 #![forbid(unsafe_code)]
 
