@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "CONTRIBUTING.md",
+    "docs/PROGRAM.md",
     "docs/DERIVATION.md",
     "docs/EXTERNAL.md",
     "benches/METHODOLOGY.md",
