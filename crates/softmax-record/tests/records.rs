@@ -58,7 +58,7 @@ fn record(backends: Vec<Measured>, sweep: Option<Sweep>, threads: usize) -> Reco
         },
         comparison: comparison(backends),
         roofline: Some(Roofline { flops: 1e11, read_bytes: 1e10, floor_s: 1e-4 }),
-        version: "0.1.0".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         command: Some("softmax bench".to_owned()),
         machine: Some(Machine::this("avx2".to_owned(), Some("rustc 1".to_owned()), None)),
     }
