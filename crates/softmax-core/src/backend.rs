@@ -10,46 +10,45 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMu
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// What a backend says of itself, whatever element type it computes in.
+/// The description of a backend, for both element types.
 pub trait Backend {
-    /// What this is and what it runs on.
+    /// The backend's name, device and threads.
     fn descriptor(&self) -> Descriptor;
 
-    /// Whether it does this. What it does not support, [`SoftmaxBackend::evaluate`] refuses.
+    /// Whether the backend supports `feature`. [`SoftmaxBackend::evaluate`] refuses a problem with an unsupported one.
     ///
-    /// By default: every option, every output but the facts of rows ([`Feature::is_row_fact`]), and dense X and W of the element
-    /// type. No [two passes](TwoPass), and no [part of the samples](Problem::as_part).
+    /// The default is every option, every output except row facts ([`Feature::is_row_fact`]), and dense X and W of the
+    /// element type, without [two passes](TwoPass) and [parts of the samples](Problem::as_part).
     fn supports(&self, feature: Feature) -> bool {
         let is_left_out = matches!(feature, Feature::TwoPasses | Feature::PartOfSamples);
         !feature.is_storage() && !feature.is_row_fact() && !is_left_out
     }
 
-    /// Whether the results of a sample have the same bits whichever other samples the batch has: its loss, its
+    /// Whether the results of a sample have the same bits in any batch: its loss, its
     /// log-sum-exp, its predicted class, and under [`Reduction::Sum`](crate::Reduction::Sum) its row of dX.
     fn is_batch_invariant(&self) -> bool {
         false
     }
 
-    /// How long the last evaluation computed on its device, without what it took to carry the problem there and the
-    /// outputs back. `None` for a backend that computes on the caller's arrays.
+    /// Time of the last evaluation on the device, without the transfers of the problem and the outputs. `None` for a backend
+    /// that computes on the caller's arrays.
     fn device_time(&self) -> Option<Duration> {
         None
     }
 }
 
-/// One way to compute the loss and its gradients. Object-safe.
+/// An implementation of the loss and its gradients. Object-safe.
 ///
-/// A backend owns its scratch memory and may reuse it from call to call, hence `&mut self`; what it returns
-/// depends on the problem alone, never on the calls before.
+/// A backend owns its working memory and reuses it from call to call, so its methods take `&mut self`. A result
+/// depends on the problem alone, never on earlier calls.
 pub trait SoftmaxBackend<T: Element>: Backend {
-    /// Computes the loss, and of the outputs those that are asked for. An implementation begins with
-    /// [`check`](Self::check).
+    /// Computes the loss and the requested outputs. An implementation begins with [`check`](Self::check).
     ///
     /// # Errors
     /// As [`check`](Self::check), and [`Error::Backend`] for failures of its own.
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation>;
 
-    /// Checks that the problem has all classes, that the outputs fit it, and that the backend supports what is asked of it.
+    /// Checks that the problem has all classes, that the outputs have its shapes, and that the backend supports both.
     ///
     /// # Errors
     /// [`Error::Classes`], [`Error::Shape`] or [`Error::Unsupported`].
@@ -59,7 +58,7 @@ pub trait SoftmaxBackend<T: Element>: Backend {
         self.check_support(problem.needs().union(outputs.needs(problem)))
     }
 
-    /// Checks that the backend supports these.
+    /// Checks that the backend supports all of `features`.
     ///
     /// # Errors
     /// [`Error::Unsupported`].
@@ -80,7 +79,7 @@ pub trait SoftmaxBackend<T: Element>: Backend {
         Ok(self.evaluate(problem, &mut Outputs::default())?.loss)
     }
 
-    /// The loss with dW and db, in fresh arrays.
+    /// The loss with dW and db in new arrays.
     ///
     /// # Errors
     /// As [`evaluate`](Self::evaluate).
@@ -96,34 +95,34 @@ pub trait SoftmaxBackend<T: Element>: Backend {
         Ok(Gradients { loss, weights, bias })
     }
 
-    /// The second derivative, of a backend that has it.
+    /// The backend's second derivative, if it has one.
     fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
         None
     }
 
-    /// Loss and gradients in two passes, of a backend that has them.
+    /// The backend's evaluation in two passes, if it has one.
     fn two_pass(&mut self) -> Option<&mut dyn TwoPass<T>> {
         None
     }
 
-    /// This backend with other values of a setting that changes no bit of its results. None where it has no such setting.
+    /// Copies of this backend with other values of a setting that must not change bits. Empty if it has no such setting.
     fn variants(&self, setting: Setting) -> Vec<Variant<T>> {
         let _ = setting;
         Vec::new()
     }
 }
 
-/// A setting that changes no bit of a backend's results.
+/// A setting that must not change any bit of a backend's results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The vector instructions that it uses.
+    /// The vector instructions.
     Level,
-    /// The memory that it may hold.
+    /// The memory limit.
     Memory,
 }
 
 impl Setting {
-    /// In words.
+    /// The setting in words.
     pub fn name(self) -> &'static str {
         match self {
             Setting::Level => "vector instructions",
@@ -140,7 +139,7 @@ pub struct Variant<T> {
     pub backend: Box<dyn SoftmaxBackend<T>>,
 }
 
-/// What points to a backend is one.
+/// A pointer to a backend is a backend.
 macro_rules! impl_for_pointers {
     ($($Pointer:ty),*) => {$(
         impl<B: Backend + ?Sized> Backend for $Pointer {
@@ -195,14 +194,14 @@ macro_rules! impl_for_pointers {
 
 impl_for_pointers!(Box<B>, &mut B);
 
-/// The second derivative of the loss, for Newton-CG and the like. Not every backend has it; one that has gives itself as
+/// The second derivative of the loss, for methods such as Newton-CG. A backend that has it returns itself from
 /// [`SoftmaxBackend::hessian`].
 pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
     /// H·V (D×C), where H is the Hessian of the loss with respect to W at the problem's W, and V (D×C) the
     /// `direction`: the derivative of dW along V. Overwrites `product`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) where `direction` or `product` is not D×C, and as
+    /// [`Error::Shape`](crate::Error::Shape) if `direction` or `product` is not D×C; also those of
     /// [`SoftmaxBackend::evaluate`].
     fn hessian_vector_product(
         &mut self,
@@ -211,11 +210,11 @@ pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
         product: ArrayViewMut2<'_, T>,
     ) -> Result<()>;
 
-    /// The same of W and b together: the derivatives of dW and db along V (D×C) and v (C). Overwrites both products. By default
-    /// there is none.
+    /// The same for W and b together: the derivatives of dW and db along V (D×C) and v (C). Overwrites both products. The default
+    /// is unsupported.
     ///
     /// # Errors
-    /// As [`hessian_vector_product`](Self::hessian_vector_product), and [`Error::Unsupported`] with [`Feature::Bias`] where there is none.
+    /// As [`hessian_vector_product`](Self::hessian_vector_product), and [`Error::Unsupported`] with [`Feature::Bias`] by default.
     fn hessian_vector_product_with_bias(
         &mut self,
         problem: &Problem<'_, T>,
@@ -227,30 +226,29 @@ pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
     }
 }
 
-/// Two passes over the scores, where one is not enough: the coefficients of the gradients depend on the losses, as those of a
-/// policy gradient do, or the classes are in shards ([`Problem::shard`]), none of which has a row's maximum and sum.
+/// Evaluation in two passes over the scores. It is needed if the coefficients of the gradients depend on the losses, as in a
+/// policy gradient, or if the classes are in shards ([`Problem::shard`]), so that no shard has a row's maximum and sum.
 ///
 /// ```text
 /// for each shard: statistics = forward(shard), merged in the order of the classes
 /// summarize(shard, statistics): loss, sample losses, lse, predicted classes, entropy
-/// where facts of single classes are wanted:
-///     for each shard: label_scores(shard), of which the one that is no NaN counts
+/// if the label's rank, its log p or the best classes are requested:
+///     for each shard: label_scores(shard); the score that is not NaN counts
 ///     for each shard: facts = class_facts(shard, label scores), merged in the order of the classes
 ///     summarize_classes(shard, statistics, facts): label's log p and rank, best classes
 /// for each shard, in the order of the classes: backward(shard, statistics, upstream): its dW and db, and dX
 /// ```
 ///
-/// With all classes in one piece the problem itself is the only shard. [`InShards`](crate::InShards) is a backend that does
-/// this.
+/// Without shards, the problem itself is the only shard. [`InShards`](crate::InShards) is a backend that does these steps.
 pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
-    /// What is known of each row from the problem's classes.
+    /// Statistics of each row over the problem's classes.
     ///
     /// # Errors
     /// [`Error::Unsupported`], and [`Error::Backend`] for failures of its own.
     fn forward(&mut self, problem: &Problem<'_, T>) -> Result<RowStatistics<T>>;
 
-    /// The loss, and of the outputs the sample losses, lse, predicted classes and entropies, from the statistics of all
-    /// classes. The other outputs stay as they are. The problem may be any of the shards.
+    /// The loss, and among the requested outputs the sample losses, lse, predicted classes and entropies, from the statistics of
+    /// all classes. The other outputs are not touched. The problem may be any of the shards.
     ///
     /// # Errors
     /// As [`RowStatistics::check`], and [`Error::Shape`].
@@ -261,14 +259,14 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         outputs: &mut Outputs<'_, T>,
     ) -> Result<Evaluation>;
 
-    /// s of each sample's label (N), ignored or not; NaN where it is none of the problem's classes.
+    /// The score of each sample's label (N), ignored or not; NaN if the label is not one of the problem's classes.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
     fn label_scores(&mut self, problem: &Problem<'_, T>) -> Result<Array1<T>>;
 
-    /// How many of the problem's classes have a score above these label scores (N), and the `top` best of them, or all where there
-    /// are fewer.
+    /// The number of the problem's classes whose score is above the label's score (N), and the best `top` of the classes, or all
+    /// of them if there are fewer.
     ///
     /// # Errors
     /// As [`forward`](Self::forward), and [`Error::Shape`].
@@ -279,8 +277,8 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         top: usize,
     ) -> Result<ClassFacts<T>>;
 
-    /// Of the outputs the label's log p and rank, and the best classes with their log p, from statistics and facts of all
-    /// classes. The other outputs stay as they are. The problem may be any of the shards.
+    /// Among the requested outputs the label's log p and rank, and the best classes with their log p, from statistics and facts of
+    /// all classes. The other outputs are not touched. The problem may be any of the shards.
     ///
     /// # Errors
     /// As [`summarize`](Self::summarize).
@@ -292,8 +290,8 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         outputs: &mut Outputs<'_, T>,
     ) -> Result<()>;
 
-    /// Statistics of all classes in less room, if this has a way: with them [`summarize`](Self::summarize) and
-    /// [`backward`](Self::backward) give the same bits. By default those that are given.
+    /// Smaller statistics of all classes that give the same bits in [`summarize`](Self::summarize) and
+    /// [`backward`](Self::backward). The default returns the statistics unchanged.
     ///
     /// # Errors
     /// As [`RowStatistics::check`].
@@ -306,15 +304,14 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         Ok(statistics)
     }
 
-    /// Of the outputs dW, dX and db, by formulas (11) and (9), from the statistics of all classes. The other outputs stay as
-    /// they are.
+    /// Among the requested outputs dW, dX and db, by formulas (11) and (9), from the statistics of all classes. The other outputs
+    /// are not touched.
     ///
-    /// The gradient is that of Σ_i (g_i·ℓ'_i + h_i·H_i + k_i·lse_i) + (λ/2)·‖W‖², with the [`Upstream`] coefficients, where ℓ'_i
-    /// is the loss (6) without u_i. Ignored samples add nothing, whatever their coefficients. Without targets ℓ' is 0, and λ
-    /// counts as 0.
+    /// The gradient is that of Σ_i (g_i·ℓ'_i + h_i·H_i + k_i·lse_i) + (λ/2)·‖W‖², with the [`Upstream`] coefficients. ℓ'_i
+    /// is the loss (6) without u_i. Ignored samples add nothing, whatever their coefficients. Without targets, ℓ' and λ are 0.
     ///
-    /// dX is a sum over the shards: the shard with the first class overwrites it, each other adds to it; rows of samples
-    /// [without gradients](Upstream::reaches) are 0 after each. dW and db are overwritten unless they
+    /// dX is a sum over the shards: the shard with the first class overwrites it, and each other shard adds to it. Rows of samples
+    /// [without gradients](Upstream::reaches) are 0 after each shard. dW and db are overwritten unless they
     /// [accumulate](Outputs::accumulate).
     ///
     /// # Errors
@@ -327,14 +324,13 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         outputs: &mut Outputs<'_, T>,
     ) -> Result<()>;
 
-    /// Shards that begin at multiples of this number of classes give the bits that two passes give for the undivided problem, and
-    /// that [`evaluate`](SoftmaxBackend::evaluate) gives, unless the implementation says where it does not. `None`: no such
-    /// promise.
+    /// A number of classes. Shards that begin at its multiples give the bits of two passes over the undivided problem, and, unless
+    /// the implementation documents an exception, those of [`evaluate`](SoftmaxBackend::evaluate). `None`: no such promise.
     fn shard_multiple(&self) -> Option<usize> {
         None
     }
 
-    /// Checks what [`backward`](Self::backward) is given; an implementation begins with it.
+    /// Checks the arguments of [`backward`](Self::backward). An implementation begins with it.
     ///
     /// # Errors
     /// As [`backward`](Self::backward).
@@ -354,15 +350,15 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
     }
 }
 
-/// What every evaluation gives.
+/// The result of an evaluation, beside the outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
     /// The loss, formula (7), summed in double precision.
     pub loss: f64,
-    /// Ω: what the sample losses were divided by.
+    /// The total weight Ω, the divisor of the sample losses.
     pub total_weight: f64,
-    /// How many samples, not counting ignored ones, have their label as predicted class. `None` for soft
-    /// targets, where no one class is right, and without targets.
+    /// Number of samples whose label is the predicted class, without ignored ones. `None` for soft targets and without
+    /// targets.
     pub correct: Option<usize>,
 }
 
@@ -377,17 +373,17 @@ pub struct Gradients<T> {
     pub bias: Array1<T>,
 }
 
-/// What a backend is and what it runs on, for people and reports.
+/// A backend's name, device and threads, for reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
     /// Its name on the command line: `naive`, `ndarray`, `burn`, …
     pub name: Cow<'static, str>,
-    /// What computes: `cpu`, or a device's own name.
+    /// `cpu`, or the name of the device.
     pub device: Cow<'static, str>,
-    /// The vector instructions that it was built or picked for: `scalar`, `avx2+fma`, …, or who picks them.
+    /// The vector instructions it was built for or has chosen (`scalar`, `avx2+fma`, …), or the library that chooses them.
     pub simd: Cow<'static, str>,
-    /// How many threads it uses.
+    /// Number of threads.
     pub threads: usize,
-    /// Whether it promises the same bits for the same problem, whatever the number of threads.
+    /// Whether the same problem gives the same bits with any number of threads.
     pub deterministic: bool,
 }

@@ -7,22 +7,22 @@ use crate::parts::{ArrayName, AxisName, OutputKind};
 use crate::problem::{Problem, check_samples};
 use ndarray::{Array1, Array2};
 
-/// What is known of single classes of each sample, of some neighbouring classes: where the label is among them, and the best of
-/// them. From [`TwoPass::class_facts`](crate::TwoPass::class_facts).
+/// Facts of each sample over consecutive classes, from [`TwoPass::class_facts`](crate::TwoPass::class_facts): how many of
+/// these classes have a score above the label's, and which are best.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassFacts<T> {
-    /// s of the label (N), of all classes; NaN where there is none.
+    /// The label's score (N) among all classes; NaN without a label.
     pub label_scores: Array1<T>,
-    /// How many of these classes have a larger score (N); 0 where there is no label.
+    /// Number of these classes with a larger score (N); 0 without a label.
     pub above: Array1<usize>,
-    /// The best of these classes (N×K), counted among all, the largest score first, of equals the first class first.
+    /// The best of these classes (N×K), as indices among all classes, in order of falling score; the lower of equal ones first.
     pub top_classes: Array2<usize>,
     /// Their scores (N×K).
     pub top_scores: Array2<T>,
 }
 
 impl<T: Element> ClassFacts<T> {
-    /// Checks that these are of the problem's samples, and that they have as many of the best classes as the outputs.
+    /// Checks that the facts have the problem's number of samples and the outputs' number of best classes.
     ///
     /// # Errors
     /// [`Error::Shape`].
@@ -41,10 +41,10 @@ impl<T: Element> ClassFacts<T> {
         Ok(())
     }
 
-    /// Those of these classes and the next, with the `top` best of both, or as many as there are.
+    /// The facts over these classes and the `next`, with the best `top` of both, or all if there are fewer.
     ///
     /// # Errors
-    /// [`Error::Shape`] where samples differ in number.
+    /// [`Error::Shape`] if the numbers of samples differ.
     pub fn merge(mut self, next: &Self, top: usize) -> Result<Self> {
         let n = self.above.len();
         check_samples(ArrayName::RowStatistics, n, next.above.len())?;

@@ -30,8 +30,8 @@ impl<'a, T> Csr<'a, T> {
     /// A matrix of `shape` from its three slices.
     ///
     /// # Errors
-    /// [`Error::Csr`] where the row pointers do not rise from 0 to the number of entries, or a row's columns do not
-    /// rise or lie outside of the matrix.
+    /// [`Error::Csr`] if the row pointers do not increase from 0 to the number of entries, or if a row's columns do not
+    /// increase or are outside the matrix.
     pub fn new(
         (n_rows, n_columns): (usize, usize),
         row_pointers: &'a [usize],
@@ -76,7 +76,7 @@ impl<'a, T> Csr<'a, T> {
         self.row_pointers.len() - 1
     }
 
-    /// The number of entries that are stored.
+    /// The number of stored entries.
     pub fn n_entries(&self) -> usize {
         self.row_pointers[self.n_rows()] - self.row_pointers[0]
     }
@@ -129,7 +129,7 @@ impl<T> OwnedCsr<T> {
         Ok(OwnedCsr { n_columns: shape.1, row_pointers, columns, values })
     }
 
-    /// The first rows, at most so many.
+    /// The first `rows` rows, or all if there are fewer.
     #[must_use]
     pub fn first_rows(mut self, rows: usize) -> Self {
         if rows < self.row_pointers.len() - 1 {
@@ -141,7 +141,7 @@ impl<T> OwnedCsr<T> {
         self
     }
 
-    /// The same matrix among more columns, which have no entries; no fewer than it has.
+    /// The matrix with additional empty columns, up to `columns`.
     #[must_use]
     pub fn with_columns(self, columns: usize) -> Self {
         OwnedCsr { n_columns: self.n_columns.max(columns), ..self }

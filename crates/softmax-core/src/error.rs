@@ -6,7 +6,7 @@ use std::ops::Range;
 /// A result whose error is the library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong, each with the place and what was expected. `Display` is one line.
+/// An error, with its place and what was expected. `Display` is one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,27 +17,27 @@ pub enum Error {
         array: ArrayName,
         /// What its axis counts.
         axis: AxisName,
-        /// The length that the other arrays ask for.
+        /// The length that the other arrays require.
         expected: usize,
         /// Its length.
         found: usize,
     },
 
-    /// More of the best classes are asked for than there are classes.
+    /// More best classes are requested than there are classes.
     #[error("top classes: expected at most {classes}, the number of classes, found {found}")]
     TopClasses {
         /// The number of classes C.
         classes: usize,
-        /// How many are asked for.
+        /// The number requested.
         found: usize,
     },
 
-    /// A shard of the classes, or statistics of one, that is not the one that is needed.
+    /// The wrong shard of the classes, or its statistics.
     #[error("classes: expected {} up to {}, found {} up to {}", expected.start, expected.end, found.start, found.end)]
     Classes {
-        /// Those that are needed, or that there are.
+        /// The required or existing classes.
         expected: Range<usize>,
-        /// Those of the shard.
+        /// The classes of the shard.
         found: Range<usize>,
     },
 
@@ -59,10 +59,10 @@ pub enum Error {
         ignore_index: Option<i64>,
     },
 
-    /// Three slices that are no matrix in compressed sparse rows.
+    /// Three slices that do not form a matrix in compressed sparse rows.
     #[error("CSR features: expected {expected}, found {found} at row {row}")]
     Csr {
-        /// The first row where it is wrong.
+        /// The first wrong row.
         row: usize,
         /// What is expected.
         expected: &'static str,
@@ -70,12 +70,12 @@ pub enum Error {
         found: usize,
     },
 
-    /// An entry that the formula does not admit, such as a NaN among the weights of samples.
+    /// An entry that the formula does not allow, such as a NaN among the sample weights.
     #[error("{array}: expected {expected}, found {found} at index {index:?}")]
     Value {
         /// The array: class weights, sample weights or soft targets.
         array: ArrayName,
-        /// Where: one index per axis.
+        /// One index per axis.
         index: Vec<usize>,
         /// What the entry must be.
         expected: &'static str,
@@ -94,16 +94,16 @@ pub enum Error {
         found: f64,
     },
 
-    /// A backend does not do this, as [`Backend::supports`](crate::Backend::supports) says beforehand.
+    /// The backend does not support this; [`Backend::supports`](crate::Backend::supports) tells beforehand.
     #[error("backend {backend} does not support {feature}")]
     Unsupported {
         /// The backend's name.
         backend: String,
-        /// What was asked of it.
+        /// The unsupported feature.
         feature: Feature,
     },
 
-    /// A backend that can't go on, and of which another would not do better: a process that does not start.
+    /// The backend cannot continue, and a new instance could not either, such as a process that does not start.
     #[error("backend {backend} is gone: {message}")]
     Gone {
         /// The backend's name.
@@ -112,14 +112,14 @@ pub enum Error {
         message: String,
     },
 
-    /// A backend failed in its own way.
+    /// A failure of the backend itself.
     #[error("backend {backend} failed: {message}")]
     Backend {
         /// The backend's name.
         backend: String,
         /// One line on what happened.
         message: String,
-        /// The error beneath, if there is one.
+        /// The underlying error, if there is one.
         source: Option<Box<dyn StdError + Send + Sync>>,
     },
 }

@@ -7,10 +7,10 @@ use half::{bf16, f16};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2, Slice};
 use std::ops::Range;
 
-/// X (N×D), as it is stored. Numbers of half precision are computed with as the numbers of `T` that they stand for,
-/// exactly: a backend gives the bits that it gives for the widened array.
+/// X (N×D) in its storage. Half-precision numbers are exactly representable in `T`, so a backend returns the same bits as for
+/// the widened array.
 ///
-/// A backend goes through it [row by row](Self::row), whatever the storage, or asks for the one that it is made for:
+/// A backend reads it [row by row](Self::row) in any storage, or requires an array of the element type with
 /// [`dense`](Self::dense).
 #[derive(Clone, Copy, Debug)]
 pub enum Features<'a, T> {
@@ -59,7 +59,7 @@ impl<'a, T: Element> Features<'a, T> {
         }
     }
 
-    /// What a backend must support to take this storage: nothing for a dense array of `T`.
+    /// The feature that a backend needs for this storage; `None` for a dense array of `T`.
     pub fn storage(&self) -> Option<Feature> {
         self.dense_or_storage().err()
     }
@@ -73,7 +73,7 @@ impl<'a, T: Element> Features<'a, T> {
         }
     }
 
-    /// The array, for a backend that takes no other storage.
+    /// The dense array, for a backend that supports no other storage.
     ///
     /// # Errors
     /// [`Error::Unsupported`] in the name of `backend`.
@@ -81,7 +81,7 @@ impl<'a, T: Element> Features<'a, T> {
         self.dense_or_storage().map_err(|feature| Error::Unsupported { backend: backend.to_owned(), feature })
     }
 
-    /// The entries of row `i` that are stored, in the order of their columns: all D of them, but for CSR.
+    /// The stored entries of row `i`, in the order of their columns: all D of them, except for CSR.
     ///
     /// # Panics
     /// Where there is no such row.
@@ -112,7 +112,7 @@ impl<'a, T: Element> Features<'a, T> {
         }
     }
 
-    /// All of it as a dense array of `T`: the array itself, or for any other storage a copy.
+    /// A dense array of `T`: the array itself, or a copy for any other storage.
     pub fn to_dense(&self) -> CowArray<'a, T, Ix2> {
         match self {
             Features::Dense(x) => CowArray::from(*x),

@@ -1,4 +1,4 @@
-//! A backend's two passes, as a backend.
+//! A backend that evaluates in two passes.
 
 use crate::backend::{Backend, Descriptor, Evaluation, Setting, SoftmaxBackend, TwoPass, Variant};
 use crate::class_facts::ClassFacts;
@@ -11,8 +11,8 @@ use crate::support::Feature;
 use ndarray::Array1;
 use std::ops::Range;
 
-/// Evaluates in two passes over shards of the classes: what a backend gives in [two passes](crate::TwoPass), as a backend.
-/// Of a backend without two passes [`evaluate`](SoftmaxBackend::evaluate) is [`Error::Unsupported`].
+/// A backend that evaluates in [two passes](crate::TwoPass) of another backend, over shards of the classes. If that one has no
+/// two passes, [`evaluate`](SoftmaxBackend::evaluate) is [`Error::Unsupported`].
 #[derive(Clone, Debug)]
 pub struct InShards<B> {
     backend: B,
@@ -28,12 +28,12 @@ enum Shards {
 }
 
 impl<B> InShards<B> {
-    /// In so many shards of about a size, or one for each class if that is less; 1 for the whole problem in two passes.
+    /// In `count` shards of about equal size, or one per class if there are fewer; 1 for the undivided problem.
     pub fn new(backend: B, shards: usize) -> Self {
         InShards { backend, shards: Shards::Count(shards.max(1)) }
     }
 
-    /// In shards of so many classes, but for the last, which has what is left.
+    /// In shards of `size` classes; the last has the remainder.
     pub fn of_size(backend: B, classes: usize) -> Self {
         InShards { backend, shards: Shards::Size(classes.max(1)) }
     }

@@ -2,8 +2,7 @@ use crate::views::View1;
 use ndarray::{ArrayView1, Axis, Slice};
 use std::ops::Range;
 
-/// One label for each sample (N): a class from 0 to C−1, or the ignored value. Any of the integer types that labels
-/// usually have.
+/// One label per sample (N): a class from 0 to C−1, or the ignored value, in any of the usual integer types.
 #[derive(Clone, Copy, Debug)]
 pub enum Labels<'a> {
     /// Rust's index type.
@@ -60,7 +59,7 @@ impl Labels<'_> {
         self.len() == 0
     }
 
-    /// The label of sample `i`, as it is.
+    /// The label of sample `i` as stored.
     ///
     /// # Panics
     /// Where there is no such sample.

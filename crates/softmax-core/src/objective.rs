@@ -2,8 +2,8 @@ use crate::error::{Error, Result};
 use crate::names::names;
 use crate::parts::OptionName;
 
-/// The options of the loss. Plain data; its ranges are checked when a problem is built with it, where
-/// κ and τ must also be normal numbers of the element type, and λ and ζ finite in it.
+/// The options of the loss. Building a problem checks their ranges; κ and τ must also be normal numbers of the element
+/// type, and λ and ζ finite in it.
 ///
 /// The default is the plain mean of −log p of the labels.
 ///
@@ -14,11 +14,11 @@ use crate::parts::OptionName;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Objective {
-    /// What the sample losses are divided by: Ω of formula (7).
+    /// Mean or sum: the divisor Ω of formula (7).
     pub reduction: Reduction,
     /// ε in \[0, 1\]: the share of the target mass that is spread evenly over the classes. Default 0.
     pub label_smoothing: f64,
-    /// A label whose samples count for nothing, whatever they hold; it need not be a class: PyTorch's is −100. Default
+    /// The ignored label: its samples add nothing, whatever they contain. It need not be a class; PyTorch's is −100. Default
     /// none.
     pub ignore_index: Option<i64>,
     /// λ ≥ 0: adds (λ/2)·‖W‖² to the loss. Default 0.

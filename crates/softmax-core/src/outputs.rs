@@ -7,38 +7,38 @@ use crate::support::{Feature, FeatureSet};
 use ndarray::{Array1, Array2, ArrayViewMut, ArrayViewMut1, ArrayViewMut2, Axis, RemoveAxis, Slice};
 use std::ops::Range;
 
-/// Where a backend writes what is asked for: each output is a view that the caller owns, or `None`.
+/// The requested outputs: each is a view of an array that the caller owns, or `None`.
 ///
-/// A backend overwrites a view, but for the gradients that it is asked to [accumulate](Self::accumulate), and computes
-/// nothing that is not asked for. Views may have any strides. After an error their contents are unspecified.
+/// A backend overwrites the views, except for gradients that [accumulate](Self::accumulate), and computes no other output.
+/// Views may have any strides. After an error their contents are unspecified.
 #[derive(Debug)]
 pub struct Outputs<'a, T> {
     /// dW = ∂loss/∂W (D×C).
     pub weights_gradient: Option<ArrayViewMut2<'a, T>>,
     /// dX = ∂loss/∂X (N×D).
     pub features_gradient: Option<ArrayViewMut2<'a, T>>,
-    /// db = ∂loss/∂b (C); also without a bias, which then stands at zero.
+    /// db = ∂loss/∂b (C). A problem without a bias has it too, at b = 0.
     pub bias_gradient: Option<ArrayViewMut1<'a, T>>,
     /// ℓ (N): the losses of formula (6), not yet divided by Ω. What PyTorch calls the reduction `none`.
     pub sample_losses: Option<ArrayViewMut1<'a, T>>,
     /// lse (N).
     pub log_sum_exp: Option<ArrayViewMut1<'a, T>>,
-    /// argmax_c s_ic (N): the first of equals. Some class, unspecified, where the row holds a NaN.
+    /// argmax_c s_ic (N), the lowest class among equal scores. An unspecified class if the row contains a NaN.
     pub predicted: Option<ArrayViewMut1<'a, usize>>,
     /// H_i = −Σ_c p_ic·log p_ic (N), in nats.
     pub entropy: Option<ArrayViewMut1<'a, T>>,
-    /// log p of the label (N), also where it is ignored; NaN where it is no class, and without labels.
+    /// log p of the label (N), also of an ignored one; NaN if the label is not a class, and without labels.
     pub label_log_prob: Option<ArrayViewMut1<'a, T>>,
-    /// How many classes have a score above the label's (N), 0 for the best; C where the label is no class, and without
-    /// labels. Unspecified where the row holds a NaN.
+    /// The number of classes with a score above the label's (N), 0 for the best; C if the label is not a class, and without
+    /// labels. Unspecified if the row contains a NaN.
     pub label_rank: Option<ArrayViewMut1<'a, usize>>,
-    /// The K classes with the largest scores (N×K, K at most C), the largest first, of equals the first class first.
-    /// Unspecified, each some class, where the row holds a NaN.
+    /// The K classes with the largest scores (N×K, K at most C), in order of falling score; the lower of equal ones first.
+    /// Unspecified classes if the row contains a NaN.
     pub top_classes: Option<ArrayViewMut2<'a, usize>>,
     /// log p of these (N×K).
     pub top_log_prob: Option<ArrayViewMut2<'a, T>>,
-    /// Adds dW and db to what their arrays hold, instead of overwriting it: for gradients over several batches. The other
-    /// outputs are of one batch's samples, and are overwritten; in [two passes](crate::TwoPass::backward) dX is a sum over
+    /// Adds dW and db to the contents of their arrays instead of overwriting them, to sum gradients over batches. The other
+    /// outputs belong to the samples of one batch, and are overwritten; in [two passes](crate::TwoPass::backward) dX is a sum over
     /// shards.
     pub accumulate: bool,
 }
@@ -66,7 +66,7 @@ impl<T: Element> Outputs<'_, T> {
     /// Checks each view's shape against the problem; part of [`SoftmaxBackend::check`](crate::SoftmaxBackend::check).
     ///
     /// # Errors
-    /// [`Error::Shape`] names the output and the axis; [`Error::TopClasses`] where there are fewer classes than asked for.
+    /// [`Error::Shape`] names the output and the axis; [`Error::TopClasses`] if there are fewer classes than requested.
     pub fn check(&self, problem: &Problem<'_, T>) -> Result<()> {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let require = |kind: OutputKind, axis, expected, found: Option<usize>| match found {
@@ -102,13 +102,13 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
-    /// K: how many of the best classes are asked for, if any.
+    /// K, the number of best classes, if they are requested.
     pub fn top(&self) -> Option<usize> {
         let classes = self.top_classes.as_ref().map(|v| v.ncols());
         classes.or(self.top_log_prob.as_ref().map(|v| v.ncols()))
     }
 
-    /// Whether it is asked for.
+    /// Whether this output is requested.
     pub fn wants(&self, kind: OutputKind) -> bool {
         match kind {
             OutputKind::WeightsGradient => self.weights_gradient.is_some(),
@@ -125,7 +125,7 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
-    /// What a backend must support to write these.
+    /// The features that a backend needs to write these.
     pub fn needs(&self, problem: &Problem<'_, T>) -> FeatureSet {
         let of_csr =
             self.wants(OutputKind::FeaturesGradient) && matches!(problem.features(), Features::Csr(_));
@@ -134,8 +134,7 @@ impl<T: Element> Outputs<'_, T> {
         of_kinds.with_if(of_csr, Feature::CsrFeaturesGradient).with_if(self.accumulate, Feature::Accumulation)
     }
 
-    /// Of dW and db the part of some of the classes, and dX: what [`TwoPass::backward`](crate::TwoPass::backward) of a shard
-    /// writes.
+    /// The outputs of [`TwoPass::backward`](crate::TwoPass::backward) for a shard: its part of dW and db, and dX.
     ///
     /// # Panics
     /// Where there are no such classes.
@@ -169,7 +168,7 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
-    /// Of the outputs that have a row for each sample, dX among them, the part of some of the samples.
+    /// The part of some samples, of the outputs with a row per sample, including dX.
     ///
     /// # Panics
     /// Where there are no such samples.
@@ -192,12 +191,12 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
-    /// Whether a fact of single classes is asked for: the label's log p or rank, or the best classes.
+    /// Whether the label's log p or rank, or the best classes, are requested.
     pub fn wants_class_facts(&self) -> bool {
         self.label_log_prob.is_some() || self.label_rank.is_some() || self.top().is_some()
     }
 
-    /// Whether any of dW, dX and db is asked for.
+    /// Whether any of dW, dX and db is requested.
     pub fn wants_gradient(&self) -> bool {
         self.weights_gradient.is_some() || self.features_gradient.is_some() || self.bias_gradient.is_some()
     }
@@ -213,18 +212,18 @@ fn slice<A, D: RemoveAxis>(view: ArrayViewMut<'_, A, D>, rows: Slice) -> ArrayVi
 pub struct OutputSet(u16);
 
 impl OutputSet {
-    /// None of them: the loss alone.
+    /// No output: the loss alone.
     pub const NONE: OutputSet = OutputSet(0);
-    /// All of them.
+    /// Every output.
     pub const ALL: OutputSet = OutputSet((1 << OutputKind::ALL.len()) - 1);
 
-    /// This choice and one more.
+    /// This choice with `kind` added.
     #[must_use]
     pub const fn with(self, kind: OutputKind) -> OutputSet {
         OutputSet(self.0 | 1 << kind as u8)
     }
 
-    /// This choice less one.
+    /// This choice without `kind`.
     #[must_use]
     pub const fn without(self, kind: OutputKind) -> OutputSet {
         OutputSet(self.0 & !(1 << kind as u8))
@@ -235,7 +234,7 @@ impl OutputSet {
         self.0 & (1 << kind as u8) != 0
     }
 
-    /// The chosen ones, in the order of [`OutputKind::ALL`].
+    /// The chosen outputs, in the order of [`OutputKind::ALL`].
     pub fn iter(self) -> impl Iterator<Item = OutputKind> {
         OutputKind::ALL.iter().copied().filter(move |&kind| self.contains(kind))
     }
@@ -247,7 +246,7 @@ impl FromIterator<OutputKind> for OutputSet {
     }
 }
 
-/// Arrays for a choice of outputs, for callers that have none of their own.
+/// Arrays for a choice of outputs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnedOutputs<T> {
     /// dW (D×C).
@@ -283,7 +282,7 @@ impl<T: Element> OwnedOutputs<T> {
         Self::zeros_with_top(problem, set, Self::TOP.min(problem.n_classes()))
     }
 
-    /// Zeros of the problem's shapes for the chosen outputs, with so many of the best classes.
+    /// Zeros of the problem's shapes for the chosen outputs, with `top` best classes.
     pub fn zeros_with_top(problem: &Problem<'_, T>, set: OutputSet, top: usize) -> Self {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let wanted = |kind| set.contains(kind);

@@ -5,8 +5,7 @@ use crate::problem::{Problem, ProblemBuilder};
 use crate::targets::Targets;
 use ndarray::{Array1, Array2};
 
-/// A problem's arrays, owned and dense: what a generator or a test has. Nothing is checked until
-/// [`problem`](Self::problem).
+/// The owned, dense arrays of a problem, for generators and tests. [`problem`](Self::problem) checks them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnedProblem<T> {
     /// X (N×D).

@@ -23,9 +23,9 @@ pub enum ArrayName {
     Direction,
     /// H·V.
     HessianVectorProduct,
-    /// What the first of two passes knows of each sample.
+    /// Statistics from the first of two passes.
     RowStatistics,
-    /// Coefficients of samples, of the second pass.
+    /// Coefficients of the samples for the second pass.
     Upstream,
     /// An output.
     Output(OutputKind),
@@ -104,7 +104,7 @@ pub enum OutputKind {
     Entropy,
     /// log p of the label (N).
     LabelLogProb,
-    /// How many classes have a larger score than the label (N).
+    /// The number of classes with a larger score than the label (N).
     LabelRank,
     /// The classes with the largest scores (N×K).
     TopClasses,
@@ -127,7 +127,7 @@ names!(OutputKind, "output",
 );
 
 impl OutputKind {
-    /// What the formulas and files call it: `dW`, `dX`, `db`, `sample_loss`, `lse`, `predicted`, `entropy`, ….
+    /// The symbol in formulas and files: `dW`, `dX`, `db`, `sample_loss`, `lse`, `predicted`, `entropy`, ….
     pub const fn symbol(self) -> &'static str {
         match self {
             OutputKind::WeightsGradient => "dW",
@@ -144,7 +144,7 @@ impl OutputKind {
         }
     }
 
-    /// What a backend must support to write it, beyond dW, which every backend does.
+    /// The feature that a backend needs to write it; `None` for dW, which every backend writes.
     pub const fn feature(self) -> Option<Feature> {
         Some(match self {
             OutputKind::WeightsGradient => return None,
@@ -166,7 +166,7 @@ impl OutputKind {
     }
 }
 
-/// What of an evaluation can be compared with another's.
+/// A quantity of an evaluation that can be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
@@ -175,7 +175,7 @@ pub enum Quantity {
     Loss,
     /// Ω.
     TotalWeight,
-    /// How many samples are predicted right.
+    /// The number of correct predictions.
     Correct,
     /// An output.
     Output(OutputKind),
@@ -192,7 +192,7 @@ impl Quantity {
         }
     }
 
-    /// As formulas and files call it: `dW`, …
+    /// The symbol in formulas and files: `dW`, …
     pub const fn symbol(self) -> &'static str {
         match self {
             Quantity::Output(kind) => kind.symbol(),

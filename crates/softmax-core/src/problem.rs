@@ -12,12 +12,12 @@ use crate::weights::Weights;
 use ndarray::{ArrayView, ArrayView1, Dimension};
 use std::ops::Range;
 
-/// One evaluation's inputs, checked: shapes agree, labels are classes or the ignored value; class weights and sample
-/// weights are finite, and soft targets finite and not negative; options are in their ranges, also when they are rounded
-/// to `T`; and there is at least one class. Backends rely on all of it.
+/// The checked inputs of an evaluation. Shapes agree; labels are classes or the ignored value; class weights and sample
+/// weights are finite; soft targets are finite and not negative; options are in their ranges, also when rounded to `T`; there
+/// is at least one class. Backends rely on all of this.
 ///
-/// It borrows its arrays, contiguous or not, in any memory order. Features, weights and bias may hold any
-/// number, NaN and infinities too; N and D may be zero.
+/// A problem borrows its arrays, with any strides. Features, weights and bias may contain any number, including NaN and
+/// infinities. N and D may be zero.
 #[derive(Clone, Debug)]
 pub struct Problem<'a, T> {
     features: Features<'a, T>,
@@ -36,25 +36,25 @@ pub struct Problem<'a, T> {
     has_negative_weights: bool,
 }
 
-/// A [`Problem`] in the making; see [`Problem::builder`].
+/// Builds a [`Problem`]; see [`Problem::builder`].
 #[derive(Clone, Debug)]
 #[must_use = "a problem is made by `build`"]
 pub struct ProblemBuilder<'a, T>(Problem<'a, T>);
 
 impl<'a, T: Element> ProblemBuilder<'a, T> {
-    /// Features X (N×D) in place of those that it has.
+    /// Replaces the features X (N×D).
     pub fn features(mut self, features: impl Into<Features<'a, T>>) -> Self {
         self.0.features = features.into();
         self
     }
 
-    /// Weights W (D×C) in place of those that it has.
+    /// Replaces the weights W (D×C).
     pub fn weights(mut self, weights: impl Into<Weights<'a, T>>) -> Self {
         self.0.weights = weights.into();
         self
     }
 
-    /// Targets in place of those that it has.
+    /// Replaces the targets.
     pub fn targets(mut self, targets: impl Into<Targets<'a, T>>) -> Self {
         self.0.targets = targets.into();
         self
@@ -84,19 +84,19 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
         self
     }
 
-    /// Makes this the problem of a shard of the classes, for [two passes](crate::TwoPass): of `total` classes, those from the
-    /// `first` on, as many as W has columns. Weights, bias, class weights and soft targets are the shard's; labels count all
-    /// classes.
+    /// Makes this the problem of a shard of the classes, for [two passes](crate::TwoPass): the shard begins at class `first` of
+    /// `total` classes and has as many as W has columns. Weights, bias, class weights and soft targets are the shard's; labels
+    /// are indices among all classes.
     pub fn shard(mut self, first: usize, total: usize) -> Self {
         self.0.shard = Some((first, total));
         self
     }
 
-    /// Checks everything, once.
+    /// Checks all inputs.
     ///
     /// # Errors
     /// [`Error::NoClasses`], [`Error::Classes`], [`Error::Shape`], [`Error::Option`], [`Error::Label`] or [`Error::Value`],
-    /// whichever is met first in that order.
+    /// the first of them in this order.
     pub fn build(self) -> Result<Problem<'a, T>> {
         let mut problem = self.0;
         problem.check_shapes()?;
@@ -117,7 +117,7 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
     }
 }
 
-/// Refuses options that `T` does not hold: as infinity, or as a divisor that is next to nothing.
+/// Refuses options that overflow in `T`, or that are divisors and not normal in it.
 fn check_rounded<T: Element>(objective: &Objective) -> Result<()> {
     let require = |option, found, holds, expected| {
         if holds { Ok(()) } else { Err(Error::Option { option, expected, found }) }
@@ -169,7 +169,7 @@ impl<'a, T: Element> Problem<'a, T> {
         self.features.dim().1
     }
 
-    /// The number of classes C, at least 1; of a shard, of its own.
+    /// The number of classes C, at least 1; for a shard, its own.
     pub fn n_classes(&self) -> usize {
         self.weights.dim().1
     }
@@ -179,13 +179,13 @@ impl<'a, T: Element> Problem<'a, T> {
         self.shard.map_or(self.n_classes(), |(_, total)| total)
     }
 
-    /// Which of all classes these are.
+    /// The classes of this problem, as indices among all classes.
     pub fn class_range(&self) -> Range<usize> {
         let first = self.shard.map_or(0, |(first, _)| first);
         first..first + self.n_classes()
     }
 
-    /// Checks that something has a number, or so many, for each sample.
+    /// Checks that an array has a row for each sample.
     ///
     /// # Errors
     /// [`Error::Shape`] in the name of `array`.
@@ -193,7 +193,7 @@ impl<'a, T: Element> Problem<'a, T> {
         check_samples(array, self.n_samples(), found)
     }
 
-    /// Checks that these are all classes: a shard has statistics, but no loss.
+    /// Checks that this is not a shard, which has statistics but no loss.
     ///
     /// # Errors
     /// [`Error::Classes`].
@@ -236,14 +236,14 @@ impl<'a, T: Element> Problem<'a, T> {
         &self.objective
     }
 
-    /// The class that sample `i` is labelled with, by its column of W. `None` where the sample is ignored, where targets are no
-    /// labels, and where the class is in another shard.
+    /// The class of sample `i`'s label, as a column of W. `None` if the sample is ignored, if targets are not labels, and if the
+    /// class is in another shard.
     #[inline]
     pub fn label(&self, i: usize) -> Option<usize> {
         self.column(self.label_of_all(i))
     }
 
-    /// The label of sample `i`, counted among all classes. `None` where the sample is ignored, and where targets are no labels.
+    /// The label of sample `i` as an index among all classes. `None` if the sample is ignored, and if targets are not labels.
     #[inline]
     pub fn label_of_all(&self, i: usize) -> Option<usize> {
         match &self.targets {
@@ -252,8 +252,8 @@ impl<'a, T: Element> Problem<'a, T> {
         }
     }
 
-    /// The class that is sample `i`'s label, ignored or not. `None` where the label is no class, where targets are no
-    /// labels, and where the class is in another shard.
+    /// The class of sample `i`'s label, ignored or not. `None` if the label is not a class, if targets are not labels, and if
+    /// the class is in another shard.
     #[inline]
     pub fn labelled_class(&self, i: usize) -> Option<usize> {
         match &self.targets {
@@ -262,7 +262,7 @@ impl<'a, T: Element> Problem<'a, T> {
         }
     }
 
-    /// The column of W that is a class of all, where it is here.
+    /// The column of W of a class among all, if it is in this shard.
     #[inline]
     fn column(&self, class: Option<usize>) -> Option<usize> {
         let first = self.shard.map_or(0, |(first, _)| first);
@@ -289,18 +289,18 @@ impl<'a, T: Element> Problem<'a, T> {
         !matches!(self.targets, Targets::None)
     }
 
-    /// Ω of formula (7), summed in f64 in the order of the samples; of a shard, what labels of its classes add to it under the
-    /// mean ([`RowStatistics::total_weight`](crate::RowStatistics::total_weight) has all of it).
+    /// Ω of formula (7), summed in f64 in the order of the samples. For a shard under the mean, the sum over labels of its
+    /// classes ([`RowStatistics::total_weight`](crate::RowStatistics::total_weight) has all of it).
     pub fn total_weight(&self) -> f64 {
         self.total_weight
     }
 
-    /// Ω of all samples, where this is [some of them](Self::as_part).
+    /// Ω of all samples, if this is [a part of them](Self::as_part).
     pub fn given_total_weight(&self) -> Option<f64> {
         self.given_total_weight
     }
 
-    /// What a backend must support to evaluate this.
+    /// The features that a backend needs to evaluate this problem.
     pub fn needs(&self) -> FeatureSet {
         let objective = &self.objective;
         let dtype = match T::DTYPE {

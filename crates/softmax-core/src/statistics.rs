@@ -11,9 +11,8 @@ use std::ops::Range;
 /// entropy and lse.
 #[derive(Clone, Copy, Debug)]
 pub struct Upstream<'a, T> {
-    /// g, of the loss without the sample weight u. Default u_i/Ω: the gradient is that of the loss. Where an objective is a
-    /// function of [`Outputs::sample_losses`](crate::Outputs::sample_losses), which have u in them, g is u_i times its
-    /// derivative.
+    /// g, of the loss without the sample weight u. The default u_i/Ω gives the gradient of the loss. For an objective that is a
+    /// function of [`Outputs::sample_losses`](crate::Outputs::sample_losses), which include u_i, g is u_i times its derivative.
     pub losses: Option<ArrayView1<'a, T>>,
     /// h, of the entropy. Default 0.
     pub entropy: Option<ArrayView1<'a, T>>,
@@ -28,14 +27,14 @@ impl<T> Default for Upstream<'_, T> {
 }
 
 impl<'a, T> Upstream<'a, T> {
-    /// Whether sample `i` has gradients: it has a target and is not ignored, or there are no targets, and coefficients of
+    /// Whether sample `i` has gradients: it has a target and is not ignored, or there are no targets but coefficients of
     /// entropies or lse.
     pub fn reaches<U: Element>(&self, problem: &Problem<'_, U>, i: usize) -> bool {
         let reaches_past_targets = self.entropy.is_some() || self.log_sum_exp.is_some();
         problem.counts(i) || (reaches_past_targets && !problem.has_targets())
     }
 
-    /// Those of some of the samples, beside [`Problem::rows`].
+    /// The coefficients of some samples, to go with [`Problem::rows`].
     ///
     /// # Panics
     /// Where there are no such samples.
@@ -55,23 +54,23 @@ impl<'a, T> Upstream<'a, T> {
     }
 }
 
-/// What the first pass knows of each sample, of some neighbouring classes: statistics of groups of them, in the order of the
-/// classes. A backend has as many groups as it likes, one for instance. They are for the backend that made them, or another
-/// of its kind: what a backend adds up group by group is its own.
+/// Statistics of each sample over consecutive classes, from the first pass: a list of groups of classes, in order. Each backend
+/// chooses its groups; there may be one. Only the backend that made the statistics, or another instance of it, can use them,
+/// because each backend sums over groups in its own way.
 ///
-/// Each group takes six numbers for each row; `softmax-fused` has one for every 256 classes of f32, or 128 of f64.
+/// A group takes six numbers per row. `softmax-fused` has one group per 256 classes in f32 and per 128 in f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowStatistics<T> {
     classes: Range<usize>,
     total_classes: usize,
-    /// w of each label (N) that is one of these classes, and 0 for the other samples.
+    /// The class weight of each label (N) among these classes, and 0 for the other samples.
     label_weights: Array1<f64>,
     largest_class_weight: Option<f64>,
     groups: Vec<GroupStatistics<T>>,
 }
 
-/// Statistics of each row (N) over a group of classes, from which loss, entropy, lse and gradients follow. Of a row whose scores
-/// are all −∞ in the group, `max` is −∞, and `rest`, `cross` and `spread` are 0.
+/// Statistics of each row (N) over a group of classes, from which loss, entropy, lse and gradients follow. If all scores of a row
+/// are −∞ in the group, `max` is −∞, and `rest`, `cross` and `spread` are 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupStatistics<T> {
     /// Σ_c w_c over the group's classes.
@@ -80,9 +79,9 @@ pub struct GroupStatistics<T> {
     pub squared_norm: f64,
     /// m: the largest score.
     pub max: Array1<T>,
-    /// Which of all classes has it, the first of equals.
+    /// The class with the largest score, as an index among all classes; the lowest of equal ones.
     pub best: Array1<usize>,
-    /// Σ_c exp(s_ic − m_i) over the classes other than that.
+    /// Σ_c exp(s_ic − m_i) over the other classes.
     pub rest: Array1<T>,
     /// Σ_c a_ic, of samples that count.
     pub mass: Array1<f64>,
@@ -104,8 +103,8 @@ impl<T: Element> RowStatistics<T> {
         }
     }
 
-    /// Those of `classes` of so many in all, from what [`classes`](Self::classes) to [`groups`](Self::groups) gave elsewhere:
-    /// in another process.
+    /// Statistics over `classes`, from the values that [`classes`](Self::classes) to [`groups`](Self::groups) returned in
+    /// another process.
     pub fn from_parts(
         classes: Range<usize>,
         total_classes: usize,
@@ -116,10 +115,10 @@ impl<T: Element> RowStatistics<T> {
         RowStatistics { classes, total_classes, label_weights, largest_class_weight, groups }
     }
 
-    /// Those of these classes and the next. Merging is exact: neighbouring shards may be merged in any grouping.
+    /// The statistics over these classes and the `next`. Merging is exact, so consecutive shards may be merged in any grouping.
     ///
     /// # Errors
-    /// [`Error::Classes`] where they are not the next classes, [`Error::Shape`] where samples differ in number.
+    /// [`Error::Classes`] if the classes are not consecutive, [`Error::Shape`] if the numbers of samples differ.
     pub fn merge(mut self, next: Self) -> Result<Self> {
         if next.classes.start != self.classes.end {
             let expected = self.classes.end..self.total_classes;
@@ -138,13 +137,13 @@ impl<T: Element> RowStatistics<T> {
         Ok(self)
     }
 
-    /// The same with its groups' sums in one group.
+    /// These statistics with one group in place of all.
     #[must_use]
     pub fn with_group(self, group: GroupStatistics<T>) -> Self {
         RowStatistics { groups: vec![group], ..self }
     }
 
-    /// Those of some of the samples.
+    /// The statistics of some samples.
     ///
     /// # Panics
     /// Where there are no such samples.
@@ -167,10 +166,10 @@ impl<T: Element> RowStatistics<T> {
         }
     }
 
-    /// Those of these samples and the next, of the same classes in the same groups.
+    /// The statistics of these samples and the `next`, over the same classes in the same groups.
     ///
     /// # Errors
-    /// [`Error::Classes`] where classes differ, [`Error::Shape`] where groups do.
+    /// [`Error::Classes`] if the classes differ, [`Error::Shape`] if the groups do.
     pub fn followed_by(mut self, next: &Self) -> Result<Self> {
         check_classes(self.classes.clone(), next.classes.clone())?;
         check_samples(ArrayName::RowStatistics, self.groups.len(), next.groups.len())?;
@@ -186,7 +185,7 @@ impl<T: Element> RowStatistics<T> {
         Ok(self)
     }
 
-    /// Which of all classes these are of.
+    /// The classes of these statistics, as indices among all classes.
     pub fn classes(&self) -> Range<usize> {
         self.classes.clone()
     }
@@ -196,7 +195,7 @@ impl<T: Element> RowStatistics<T> {
         self.total_classes
     }
 
-    /// The size of the largest class weight, where there are any.
+    /// The largest |class weight|, if there are class weights.
     pub fn largest_class_weight(&self) -> Option<f64> {
         self.largest_class_weight
     }
@@ -211,25 +210,25 @@ impl<T: Element> RowStatistics<T> {
         self.label_weights.len()
     }
 
-    /// w of each sample's label (N), 1 without class weights; 0 where a sample has no label, or is ignored.
+    /// The class weight of each sample's label (N), 1 without class weights; 0 if a sample has no label or is ignored.
     pub fn label_weights(&self) -> ArrayView1<'_, f64> {
         self.label_weights.view()
     }
 
-    /// Ω of formula (7) for a problem of these samples: summed as [`Problem::total_weight`] is, to the same bits.
+    /// Ω of formula (7) for a problem of these samples, with the bits of [`Problem::total_weight`].
     ///
     /// # Panics
-    /// Where the problem has other samples; [`check`](Self::check) tells.
+    /// If the number of samples differs from the problem's; see [`check`](Self::check).
     pub fn total_weight(&self, problem: &Problem<'_, T>) -> f64 {
         problem.sum_weights(|i| self.label_weights[i])
     }
 
-    /// [`Problem::mass_unit`] of the whole problem, of which this is a shard.
+    /// [`Problem::mass_unit`] of the undivided problem.
     pub fn mass_unit(&self, problem: &Problem<'_, T>) -> f64 {
         problem.mass_unit_for(self.largest_class_weight)
     }
 
-    /// Checks that these are of all classes, and of as many as the problem's, and that each group has its samples.
+    /// Checks that the statistics are over all classes of the problem, and that each group has the problem's samples.
     ///
     /// # Errors
     /// [`Error::Classes`] or [`Error::Shape`].

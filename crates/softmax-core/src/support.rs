@@ -2,7 +2,7 @@
 
 use crate::names::names;
 
-/// Something that a backend may not support, beyond the loss of plain labels and dW.
+/// A feature that a backend may support beyond the mean loss of plain labels and dW.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -23,9 +23,9 @@ pub enum Feature {
     Bf16Weights,
     /// A target mass for every class.
     SoftTargets,
-    /// Scores alone, without targets.
+    /// No targets.
     NoTargets,
-    /// One class alone, of which every probability is 1.
+    /// A single class, C = 1.
     OneClass,
     /// A bias b.
     Bias,
@@ -51,7 +51,7 @@ pub enum Feature {
     Temperature,
     /// dX.
     FeaturesGradient,
-    /// dX of features in compressed sparse rows, which is a dense array all the same.
+    /// dX of features in compressed sparse rows, as a dense array.
     CsrFeaturesGradient,
     /// db.
     BiasGradient,
@@ -61,7 +61,7 @@ pub enum Feature {
     LogSumExp,
     /// The predicted classes.
     Predicted,
-    /// Adding dW and db to what the arrays hold.
+    /// Adding dW and db to the contents of their arrays.
     Accumulation,
     /// The entropy of each sample's probabilities.
     Entropy,
@@ -115,7 +115,7 @@ names!(Feature, "feature",
 );
 
 impl Feature {
-    /// Whether this is how X or W are stored, rather than what is computed: a backend needs code of its own for each.
+    /// Whether this is a storage of X or W rather than an option or an output.
     pub const fn is_storage(self) -> bool {
         matches!(
             self,
@@ -127,7 +127,7 @@ impl Feature {
         )
     }
 
-    /// Whether this is something that is known of a sample beside its loss, lse and predicted class.
+    /// Whether this is a row fact: an output per sample beyond its loss, lse and predicted class.
     pub const fn is_row_fact(self) -> bool {
         matches!(self, Feature::Entropy | Feature::LabelLogProb | Feature::LabelRank | Feature::TopClasses)
     }
@@ -138,16 +138,16 @@ impl Feature {
 pub struct FeatureSet(u64);
 
 impl FeatureSet {
-    /// None of them.
+    /// The empty set.
     pub const NONE: FeatureSet = FeatureSet(0);
 
-    /// This set and one more.
+    /// This set with `feature` added.
     #[must_use]
     pub const fn with(self, feature: Feature) -> FeatureSet {
         FeatureSet(self.0 | 1 << feature as u32)
     }
 
-    /// This set, and one more where it is `needed`.
+    /// This set, with `feature` added if it is `needed`.
     #[must_use]
     pub(crate) const fn with_if(self, needed: bool, feature: Feature) -> FeatureSet {
         if needed { self.with(feature) } else { self }

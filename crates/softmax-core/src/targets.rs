@@ -2,14 +2,14 @@ use crate::labels::Labels;
 use crate::views::View2;
 use ndarray::{ArrayView1, ArrayView2};
 
-/// What each sample should be classified as.
+/// The targets of the samples.
 #[derive(Clone, Copy, Debug)]
 pub enum Targets<'a, T> {
     /// One class per sample (N), or the ignored value.
     Labels(Labels<'a>),
     /// A mass for every class (N×C), finite and not negative. Rows need not sum to one.
     Soft(View2<'a, T>),
-    /// None: scores alone, for prediction. Loss, total weight and gradients are zero, whatever the options.
+    /// No targets, for prediction. Loss, total weight and gradients are zero under every option.
     None,
 }
 

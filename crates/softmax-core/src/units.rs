@@ -7,9 +7,9 @@ use crate::targets::Targets;
 use ndarray::ArrayView1;
 
 impl<T: Element> Problem<'_, T> {
-    /// A power of two near the largest of the class weights and ζ: what target masses may be measured in, without rounding, so
-    /// that they neither overflow nor lose digits in `T` before Ω divides them. 1 without class weights. Its inverse is a
-    /// number of f32.
+    /// A power of two near the largest of the class weights and ζ. Target masses in this unit neither overflow nor lose digits
+    /// in `T` before the division by Ω, and the scaling rounds nothing. 1 without class weights. Its inverse is representable
+    /// in f32.
     pub fn mass_unit(&self) -> f64 {
         self.mass_unit_for(self.largest_class_weight())
     }

@@ -6,8 +6,8 @@ use half::{bf16, f16};
 use ndarray::{ArrayView2, Axis, CowArray, Ix2, Slice};
 use std::ops::Range;
 
-/// W (D×C), as it is stored, in any memory order: PyTorch's C×D is the transpose. Numbers of half precision are computed
-/// with as the numbers of `T` that they stand for, exactly.
+/// W (D×C) in its storage and any memory order; PyTorch's C×D is the transpose. Half-precision numbers are exactly
+/// representable in `T`.
 #[derive(Clone, Copy, Debug)]
 pub enum Weights<'a, T> {
     /// Numbers of the element type.
@@ -60,7 +60,7 @@ impl<'a, T: Element> Weights<'a, T> {
         }
     }
 
-    /// What a backend must support to take this storage: nothing for an array of `T`.
+    /// The feature that a backend needs for this storage; `None` for an array of `T`.
     pub fn storage(&self) -> Option<Feature> {
         self.dense_or_storage().err()
     }
@@ -73,7 +73,7 @@ impl<'a, T: Element> Weights<'a, T> {
         }
     }
 
-    /// The array, for a backend that takes no other storage.
+    /// The dense array, for a backend that supports no other storage.
     ///
     /// # Errors
     /// [`Error::Unsupported`] in the name of `backend`.
@@ -94,7 +94,7 @@ impl<'a, T: Element> Weights<'a, T> {
         }
     }
 
-    /// All of it as an array of `T`: the array itself, or for any other storage a copy.
+    /// An array of `T`: the array itself, or a copy for any other storage.
     pub fn to_dense(&self) -> CowArray<'a, T, Ix2> {
         match self {
             Weights::Dense(w) => CowArray::from(*w),

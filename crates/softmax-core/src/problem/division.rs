@@ -10,11 +10,11 @@ use ndarray::{ArrayView1, Axis, Slice};
 use std::ops::Range;
 
 impl<'a, T: Element> Problem<'a, T> {
-    /// The same samples and options under other weights (D×C) and another bias (C): a step of training. Targets and
-    /// weights of samples and classes were checked once, and are not checked again.
+    /// The same samples and options with other weights (D×C) and another bias (C), for a step of training. Targets, sample
+    /// weights and class weights are not checked again.
     ///
     /// # Errors
-    /// [`Error::Shape`] where there are other numbers of features or classes.
+    /// [`Error::Shape`] if the number of features or classes differs.
     pub fn with_parameters<'b>(
         &self,
         weights: impl Into<Weights<'b, T>>,
@@ -35,8 +35,8 @@ impl<'a, T: Element> Problem<'a, T> {
         Err(Error::Shape { array: ArrayName::Weights, axis: AxisName::Classes, expected: classes, found })
     }
 
-    /// The same, as a part of a problem with more samples: the mean is over all of them, whose Ω is `total_weight`. Losses and
-    /// gradients of all parts sum to those of the whole, if one part alone has the penalty.
+    /// This problem as a part of one with more samples: the mean is over all samples, whose Ω is `total_weight`. The losses and
+    /// gradients of all parts sum to those of the whole, if exactly one part has the penalty.
     ///
     /// ```
     /// use softmax_core::ndarray::array;
@@ -58,8 +58,8 @@ impl<'a, T: Element> Problem<'a, T> {
         self
     }
 
-    /// The problem of some of the samples, under the same options: a micro-batch. Under the mean its total weight is its
-    /// own, unless this is [a part](Self::as_part) already.
+    /// The problem of some samples, with the same options: a micro-batch. Under the mean it has its own total weight, unless
+    /// this is [a part](Self::as_part) already.
     ///
     /// # Panics
     /// Where there are no such samples.
@@ -80,7 +80,7 @@ impl<'a, T: Element> Problem<'a, T> {
         part
     }
 
-    /// The problem of some of the classes, for [two passes](crate::TwoPass), under the same options.
+    /// The problem of some classes, with the same options, for [two passes](crate::TwoPass).
     ///
     /// # Panics
     /// Where there are no such classes, or none.
