@@ -14,7 +14,7 @@ use softmax_external::Launch;
 use softmax_record::Shape;
 use std::path::PathBuf;
 
-/// Compare implementations of the linear softmax loss: right, fast, lean, on your data.
+/// Compare implementations of the linear softmax loss, and train classifiers with it.
 #[derive(Debug, Parser)]
 #[command(name = "softmax", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -28,51 +28,51 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check backends against the oracle, then time them side by side.
+    /// Check backends against the reference, then time them side by side.
     ///
-    /// Without a problem it takes the embedded digits. Exit code 1 if a backend disagrees.
+    /// The default problem is the embedded digits. Exit code 1 if a backend disagrees.
     #[command(after_help = "Example: softmax compare --synthetic 1024x512x1000 --backends ndarray,burn")]
     Compare(CompareArgs),
     /// Evaluate one backend on an .npz and write loss and gradients to another.
     #[command(after_help = "Example: softmax eval --backend ndarray --data problem.npz --out result.npz")]
     Eval(EvalArgs),
-    /// Put backends to the conformance suite, or to random problems for a set time.
+    /// Run the conformance suite, or random problems, on backends.
     ///
     /// Exit code 1 if a case fails.
     #[command(after_help = "Example: softmax verify --backends ndarray --filter options/")]
     Verify(VerifyArgs),
-    /// Hold entries of a backend's gradients against differences of the loss.
+    /// Check sampled gradient entries against finite differences of the loss.
     ///
-    /// A line per sampled entry, the worst first: numeric, analytic, relative error. The numeric one is a central
-    /// difference of the loss in double-double arithmetic. Exit code 1 if an entry is past the tolerance.
+    /// Prints a line per entry, the worst first: numeric, analytic, relative error. The numeric value is a central
+    /// difference of the loss in double-double arithmetic. Exit code 1 if an error exceeds the tolerance.
     #[command(after_help = "Example: softmax gradcheck --backend ndarray --samples 10 --dtype f64")]
     Gradcheck(GradcheckArgs),
     /// Train a classifier: minimise the loss over W and b, and write the model.
     ///
-    /// Without data it takes the embedded digits. Ctrl-C ends it with the model that it has by then.
+    /// The default data are the embedded digits. Ctrl-C stops the fit and keeps the current model.
     #[command(
         after_help = "Example: softmax fit --data train.csv --l2 1e-3 --validation 0.1 --out model.safetensors"
     )]
     Fit(FitArgs),
-    /// Classify samples by a model.
+    /// Classify samples with a model.
     ///
-    /// The samples may have labels or none; with labels it says how many are right.
+    /// If the samples have labels, prints the accuracy.
     #[command(
         after_help = "Example: softmax predict --model model.safetensors --data new.csv --out classes.csv"
     )]
     Predict(PredictArgs),
-    /// List what this build and this machine can run.
+    /// List the backends and devices of this build and machine.
     #[command(after_help = "Example: softmax backends --format json")]
     Backends(BackendsArgs),
-    /// Compare backends on shapes, element types and numbers of threads, a record each.
+    /// Compare backends on many shapes, element types and numbers of threads.
     ///
-    /// The file has a line of JSON per problem, as `compare --format json` has it, written as soon as it is known.
-    /// `cargo xtask report` makes a page of it.
+    /// Appends one line of JSON per problem, in the format of `compare --format json`, as soon as the problem is done.
+    /// `cargo xtask report` makes a page of the file.
     #[command(
         after_help = "Example: softmax bench --shapes 500x3073x10,1024x512x1000 --output records.jsonl"
     )]
     Bench(BenchArgs),
-    /// Print a shell's completions.
+    /// Print completions for a shell.
     #[command(
         after_help = "Example: softmax completions bash > ~/.local/share/bash-completion/completions/softmax"
     )]
@@ -80,7 +80,7 @@ pub(crate) enum Command {
     /// Print a page of the manual.
     #[command(after_help = "Example: softmax man compare | man -l -")]
     Man(ManArgs),
-    /// What `softmax bench` and `cargo xtask` run in a process of its own
+    /// What `softmax bench` and `cargo xtask` run in separate processes
     #[command(subcommand, hide = true)]
     Workbench(WorkbenchCommand),
 }
@@ -89,9 +89,9 @@ pub(crate) enum Command {
 pub(crate) enum WorkbenchCommand {
     /// Evaluate once for each line of standard input, and print the seconds
     Worker(WorkerArgs),
-    /// Evaluate a synthetic problem so many times, and nothing else
+    /// Evaluate a synthetic problem a number of times
     Repeat(RepeatArgs),
-    /// Evaluate random problems in a row, and watch memory
+    /// Evaluate random problems in a row, and check that memory does not grow
     Soak(SoakArgs),
     /// Answer requests of the protocol of external backends
     Serve(ServeArgs),
@@ -113,7 +113,7 @@ pub(crate) struct WorkerArgs {
     pub(crate) threads: usize,
     #[arg(long)]
     pub(crate) dx: bool,
-    /// One that would take four times as long for a call does not start
+    /// A backend whose estimated call exceeds 4× this budget does not start
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     pub(crate) time_budget: f64,
     /// Where to write loss, dW and dX
@@ -158,13 +158,13 @@ pub(crate) struct CompareArgs {
     pub(crate) objective: ObjectiveArgs,
     #[command(flatten)]
     pub(crate) timing: TimingArgs,
-    /// How many threads to use [default: all]
+    /// Number of threads [default: all]
     #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Timing")]
     pub(crate) threads: Option<usize>,
-    /// The vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
+    /// Vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
     #[arg(long, value_name = "LEVEL", help_heading = "Timing")]
     pub(crate) simd: Option<Level>,
-    /// Ask for the gradient of the features too
+    /// Include the gradient of the features
     #[arg(long)]
     pub(crate) dx: bool,
     #[command(flatten)]
@@ -187,12 +187,12 @@ pub(crate) struct CompareArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "External backends")]
 pub(crate) struct ExternalArgs {
-    /// A backend more, which runs as a process, in any language; may be given several times
+    /// Add a backend that is a program in any language; may be repeated
     ///
-    /// COMMAND is split into words as a shell does, but no shell runs it. docs/EXTERNAL.md has the protocol.
+    /// COMMAND is split into words as a shell would, but no shell runs it. docs/EXTERNAL.md specifies the protocol.
     #[arg(long, value_name = "NAME=COMMAND")]
     pub(crate) external: Vec<Launch>,
-    /// Seconds that such a process may take to start, and for an answer
+    /// Time limit of an external backend, to start and for each answer
     #[arg(long, value_name = "SECONDS", default_value_t = Launch::TIME_LIMIT.as_secs_f64(), requires = "external",
           value_parser = parse_seconds)]
     pub(crate) external_timeout: f64,
@@ -201,10 +201,10 @@ pub(crate) struct ExternalArgs {
 /// In how many passes a backend computes.
 #[derive(Debug, Args)]
 pub(crate) struct PassesArgs {
-    /// One pass, or two: statistics of the rows first, and then gradients, by backends that have both
+    /// One pass, or two: statistics of the rows first, then gradients, for backends with both
     #[arg(long, value_enum, default_value_t = Pass::One)]
     pub(crate) pass: Pass,
-    /// How many shards the classes are cut into, with --pass two [default: 1]
+    /// Number of shards of the classes, with --pass two [default: 1]
     #[arg(long, value_name = "K", value_parser = parse_count)]
     pub(crate) shards: Option<usize>,
 }
@@ -241,19 +241,19 @@ pub(crate) struct EvalArgs {
     /// The element type [default: f64 if X is float64, else f32]
     #[arg(long, value_parser = values::dtype())]
     pub(crate) dtype: Option<Dtype>,
-    /// Whether f16 stays what it is, for backends that take it
+    /// Keep f16 as stored for backends that support it, or widen it
     #[arg(long, value_parser = values::storage(), default_value = "keep")]
     pub(crate) storage: Storage,
-    /// How many threads to use [default: all]
+    /// Number of threads [default: all]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<usize>,
-    /// The vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
+    /// Vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) simd: Option<Level>,
-    /// Over the processes of mpirun: each computes some of the samples, or of the classes
+    /// Divide the samples or the classes among the processes of mpirun
     #[arg(long, value_enum)]
     pub(crate) parallel: Option<Parallel>,
-    /// The K classes with the largest scores too, as top_classes and top_log_prob (N×K)
+    /// Also write the K best classes of each sample, as top_classes and top_log_prob (N×K)
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) top: Option<u32>,
     /// Where to write loss, dW, dX, db, sample_loss, lse, predicted, entropy, label_log_prob and label_rank
@@ -271,16 +271,16 @@ pub(crate) struct VerifyArgs {
     /// Only the cases whose names contain this
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
-    /// Six more passes of the crossed cases, with larger problems: minutes instead of seconds
+    /// Add six passes of larger crossed cases: minutes instead of seconds
     #[arg(long)]
     pub(crate) thorough: bool,
-    /// Random problems for so long with each backend, instead of the suite
+    /// Draw random problems for M minutes per backend, instead of the suite
     #[arg(long, value_name = "M", value_parser = parse_minutes, conflicts_with_all = ["filter", "thorough", "problems"])]
     pub(crate) minutes: Option<f64>,
-    /// So many random problems with each backend, instead of the suite
+    /// Draw N random problems per backend, instead of the suite
     #[arg(long, value_name = "N", value_parser = parse_count, conflicts_with_all = ["filter", "thorough"])]
     pub(crate) problems: Option<usize>,
-    /// The seed of the first random problem; the next one's is one more
+    /// Seed of the first random problem; each further problem adds 1
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
     /// How to print the result
@@ -299,15 +299,15 @@ pub(crate) struct GradcheckArgs {
     pub(crate) problem: ProblemArgs,
     #[command(flatten)]
     pub(crate) objective: ObjectiveArgs,
-    /// Entries of the gradient of the features too
+    /// Include entries of the gradient of the features
     #[arg(long)]
     pub(crate) dx: bool,
     #[command(flatten)]
     pub(crate) passes: PassesArgs,
-    /// How many entries
+    /// Number of entries
     #[arg(long, value_name = "K", default_value_t = 20, value_parser = parse_count)]
     pub(crate) samples: usize,
-    /// The largest relative error, relative to the entry, or to a hundredth of the largest where it is smaller
+    /// The largest error allowed, relative to the entry, or to 1/100 of the largest entry if that is larger
     /// [default: 1e-9 in f64, 1e-3 in f32]
     #[arg(long, value_name = "ERROR", value_parser = parse_tolerance)]
     pub(crate) tolerance: Option<f64>,
@@ -318,7 +318,7 @@ pub(crate) struct GradcheckArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// Which problems
+    /// Shapes of the problems
     #[arg(
         long,
         value_delimiter = ',',
@@ -326,7 +326,7 @@ pub(crate) struct BenchArgs {
         default_value = "500x3073x10,1797x64x10,1024x512x1000"
     )]
     pub(crate) shapes: Vec<Shape>,
-    /// Which element types
+    /// Element types
     #[arg(long, value_parser = values::dtype(), value_delimiter = ',', default_value = "f32")]
     pub(crate) dtypes: Vec<Dtype>,
     /// Backends, separated by commas [default: all]
@@ -334,30 +334,30 @@ pub(crate) struct BenchArgs {
     pub(crate) backends: Vec<String>,
     #[command(flatten)]
     pub(crate) external: ExternalArgs,
-    /// How many threads to use, one number or several [default: all]
+    /// Numbers of threads [default: all]
     #[arg(long, value_delimiter = ',', value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Vec<usize>,
-    /// The gradient of the features too
+    /// Include the gradient of the features
     #[arg(long)]
     pub(crate) dx: bool,
     /// The seed of the random problems
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Each backend in a process of its own, with its own threads and memory; and the machine's limits beside it
+    /// Run each backend in a separate process, and measure the machine's limits
     #[arg(long)]
     pub(crate) isolate: bool,
-    /// Other libraries too, by a Python that has them: NumPy, scikit-learn, PyTorch, JAX; implies --isolate
+    /// Add the libraries of this Python: NumPy, scikit-learn, PyTorch, JAX, Keras; implies --isolate
     #[arg(long, value_name = "PYTHON")]
     pub(crate) peers: Option<PathBuf>,
-    /// Memory against samples, time against threads and time against classes, in place of --shapes; implies --isolate
+    /// Measure memory, threads and classes instead of --shapes; implies --isolate
     #[arg(long, conflicts_with_all = ["shapes", "dtypes", "dx", "seed"])]
     pub(crate) sweeps: bool,
     #[command(flatten)]
     pub(crate) timing: TimingArgs,
-    /// Where the records go; must be new, unless --resume is given
+    /// File of the records; must not exist, unless --resume is given
     #[arg(long, value_name = "FILE.jsonl")]
     pub(crate) output: PathBuf,
-    /// Keep the records that the file has, and add those that it has not
+    /// Keep the records of the file, and add the missing ones
     #[arg(long)]
     pub(crate) resume: bool,
     /// What the records say of their command, where another program runs this one
@@ -402,7 +402,7 @@ pub(crate) struct ProblemArgs {
     /// Add a feature that is always 1, whose weights are the bias
     #[arg(long, conflicts_with = "synthetic")]
     pub(crate) bias_column: bool,
-    /// W, and optionally b, from an .npz or .safetensors [default: the data's, else small random numbers]
+    /// File of W and optionally b: .npz or .safetensors [default: the data's, else small random numbers]
     #[arg(long, value_name = "FILE", conflicts_with = "synthetic")]
     pub(crate) weights: Option<PathBuf>,
     /// Random data of N samples, D features and C classes
@@ -419,25 +419,25 @@ pub(crate) struct ProblemArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Objective")]
 pub(crate) struct ObjectiveArgs {
-    /// Share of the target spread evenly over the classes, 0 to 1
+    /// Share of the target that is spread evenly over the classes, 0 to 1
     #[arg(long, value_name = "EPS", default_value_t = 0.0, allow_negative_numbers = true)]
     label_smoothing: f64,
-    /// A label whose samples count for nothing, such as -100
+    /// Ignore the samples with this label, such as -100
     #[arg(long, value_name = "LABEL", allow_negative_numbers = true)]
     pub(crate) ignore_index: Option<i64>,
-    /// What the sample losses are summed to
+    /// Mean or sum of the sample losses
     #[arg(long, value_parser = values::reduction(), default_value = "mean")]
     reduction: Reduction,
-    /// Adds L2/2 times the squared norm of the weights
+    /// Add L2/2 times the squared norm of the weights
     #[arg(long, value_name = "L2", default_value_t = 0.0, allow_negative_numbers = true)]
     l2: f64,
-    /// Adds Z times the squared log-sum-exp of each sample
+    /// Add Z times the squared log-sum-exp of each sample
     #[arg(long, value_name = "Z", default_value_t = 0.0, allow_negative_numbers = true)]
     z_loss: f64,
-    /// Caps scores smoothly at ±K: K·tanh(score/K)
+    /// Cap the scores smoothly at ±K: K·tanh(score/K)
     #[arg(long, value_name = "K", allow_negative_numbers = true)]
     softcap: Option<f64>,
-    /// Divides the scores
+    /// Divide the scores by T
     #[arg(long, value_name = "T", default_value_t = 1.0, allow_negative_numbers = true)]
     temperature: f64,
 }
@@ -462,11 +462,11 @@ impl ObjectiveArgs {
 #[derive(Clone, Copy, Debug, Args)]
 #[command(next_help_heading = "Timing")]
 pub(crate) struct TimingArgs {
-    /// Rounds, in each of which every backend is timed once [default: as the budget allows]
+    /// Number of rounds; each times every backend once [default: as the budget allows]
     #[arg(long, value_name = "ROUNDS", value_parser = values::parse_rounds)]
     pub(crate) repeat: Option<u32>,
-    /// Seconds to spend on timing a problem, all backends together; one that takes four times as long for a call is
-    /// left out
+    /// Seconds to time a problem, for all backends together; a backend whose estimated call exceeds 4× the budget
+    /// is skipped
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, value_parser = parse_seconds)]
     pub(crate) time_budget: f64,
 }

@@ -79,7 +79,7 @@ pub(crate) fn run(
     }
     if kept > 0 {
         let file = args.output.to_string_lossy();
-        writeln!(out, "{}: {kept} of the records asked for were there already.", printable(&file))?;
+        writeln!(out, "{}: kept {kept} of the requested records.", printable(&file))?;
     }
     Ok(if agree { Verdict::AllAgree } else { Verdict::Disagreement })
 }

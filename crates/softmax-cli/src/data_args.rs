@@ -13,26 +13,26 @@ pub(crate) struct DataArgs {
     /// sample_weight. A table, an IDX file or svmlight text may be gzipped.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
-    /// The format, where the file's name does not tell
+    /// Format of the file, if its name does not show it
     #[arg(long, value_parser = values::format(), value_name = "FORMAT", requires = "data")]
     pub(crate) data_format: Option<Format>,
-    /// Labels, if they are in another file: .npy or IDX
+    /// File of the labels, if separate: .npy or IDX
     #[arg(long, value_name = "FILE", requires = "data")]
     pub(crate) labels: Option<PathBuf>,
-    /// A table's column of labels: its name, or its place from 0, or from the end if negative
+    /// Column of the labels in a table: a name, or a position from 0, negative from the end
     /// [default: one named label, class, target, y or species, else the last]
     #[arg(long, value_name = "COLUMN", requires = "data", allow_negative_numbers = true)]
     pub(crate) label_column: Option<String>,
-    /// The first samples only
+    /// Use the first N samples
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) limit: Option<usize>,
-    /// Whether f16 and bf16 of .npz, .npy and .safetensors stay what they are, for backends that take them
+    /// Keep f16 and bf16 as stored for backends that support them, or widen them
     #[arg(long, value_parser = values::storage(), default_value = "keep", requires = "data")]
     pub(crate) storage: Storage,
 }
 
 impl DataArgs {
-    /// How the file is to be read.
+    /// How to read the file.
     pub(crate) fn options(&self) -> ReadOptions {
         ReadOptions {
             format: self.data_format,

@@ -13,25 +13,25 @@ use std::path::PathBuf;
 pub(crate) struct FitArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// Samples to try the model on: a file, or a fraction of the data, which is not trained on
+    /// Validation samples: a file, or a fraction of the data to hold out
     #[arg(long, value_name = "FILE|FRACTION", value_parser = parse_validation)]
     pub(crate) validation: Option<Validation>,
-    /// The seed by which the fraction is drawn
+    /// Seed of the choice of the fraction
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
-    /// Give each feature mean 0 and standard deviation 1; the model keeps what was done
+    /// Give each feature mean 0 and standard deviation 1; the model stores both
     #[arg(long)]
     pub(crate) standardize: bool,
-    /// How the loss is minimised
+    /// Method of minimisation
     #[arg(long, value_parser = values::solver(), default_value = "auto")]
     pub(crate) solver: Solver,
-    /// W alone, and no bias
+    /// Train W without a bias
     #[arg(long)]
     pub(crate) no_bias: bool,
-    /// Stop after so many iterations in any case
+    /// Largest number of iterations
     #[arg(long, value_name = "N", default_value_t = Fit::MAX_ITERATIONS, value_parser = parse_count)]
     pub(crate) max_iterations: usize,
-    /// The largest |entry| of the gradient at a minimum
+    /// Largest |entry| of the gradient at convergence
     #[arg(long, value_name = "T", default_value_t = Fit::TOLERANCE, value_parser = parse_tolerance,
           allow_negative_numbers = true)]
     pub(crate) tolerance: f64,
@@ -43,40 +43,40 @@ pub(crate) struct FitArgs {
     /// The element type
     #[arg(long, value_parser = values::dtype(), default_value = "f32", help_heading = "Computation")]
     pub(crate) dtype: Dtype,
-    /// How many threads to use [default: all]
+    /// Number of threads [default: all]
     #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Computation")]
     pub(crate) threads: Option<usize>,
-    /// The vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
+    /// Vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
     #[arg(long, value_name = "LEVEL", help_heading = "Computation")]
     pub(crate) simd: Option<Level>,
-    /// Over the processes of mpirun: each computes loss and gradient of some of the samples, or of the classes
+    /// Divide the samples or the classes among the processes of mpirun
     #[arg(long, value_enum, help_heading = "Computation")]
     pub(crate) parallel: Option<Parallel>,
-    /// Draw loss and gradient against evaluations
+    /// Plot loss and gradient against evaluations
     #[arg(long, value_name = "FILE.svg", value_parser = values::parse_picture)]
     pub(crate) plot: Option<PathBuf>,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = FitFormat::Text)]
     pub(crate) format: FitFormat,
-    /// Where the model goes: W, b, class names, standardisation and options
+    /// File of the model: W, b, class names, standardisation and options
     #[arg(long, value_name = "MODEL.safetensors")]
     pub(crate) out: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
-    /// A model that fit wrote
+    /// A model written by `softmax fit`
     #[arg(long, value_name = "MODEL.safetensors")]
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// The K most probable classes too, and log p of each
+    /// Also write the K most probable classes and their log p
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) top: Option<u32>,
-    /// How many threads to use [default: all]
+    /// Number of threads [default: all]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<usize>,
-    /// Where the classes go: by their names in a .csv, by their numbers in an .npz
+    /// File of the classes: names in a .csv, indices in an .npz
     #[arg(long, value_name = "FILE.csv|FILE.npz", value_parser = values::parse_predictions)]
     pub(crate) out: PathBuf,
 }
@@ -87,7 +87,7 @@ pub(crate) enum FitFormat {
     Json,
 }
 
-/// What a model is tried on.
+/// The validation samples.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Validation {
     Fraction(f64),

@@ -105,7 +105,7 @@ pub(crate) fn read_csv<T: Element>(
                     return DataError::Range { origin, place, dtype: T::DTYPE, found };
                 }
                 let expected = match (line, &header) {
-                    (1, None) => "a finite number (a header is a first line in which nothing is a number)",
+                    (1, None) => "a finite number (the first line is a header if no field is a number)",
                     _ => "a finite number",
                 };
                 refuse_at(Place::Cell { line, column: name(k) }, expected, found)

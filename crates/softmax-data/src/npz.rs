@@ -48,7 +48,7 @@ impl NpzFile {
             let name = entry.name().strip_suffix(".npy").unwrap_or(entry.name()).to_owned();
             if entry.size() > most_inflated(entry.compressed_size(), ALWAYS_FREE_ARRAY) {
                 let (from, to) = (entry.compressed_size(), entry.size());
-                return Err(refuse(format!("{} is to inflate from {from} to {to} bytes", shown(&name))));
+                return Err(refuse(format!("{} would inflate from {from} to {to} bytes", shown(&name))));
             }
             names.push(name);
         }

@@ -128,7 +128,7 @@ fn bench_writes_a_line_per_problem_and_resumes_where_it_was_cut() {
     assert!(resumed.starts_with(&whole[..kept]));
     assert_eq!(resumed.lines().count(), 8);
     let said = success(&words(&format!("{args} --resume")), folder.path());
-    assert_eq!(said, "r.json: 8 of the records asked for were there already.\n");
+    assert_eq!(said, "r.json: kept 8 of the requested records.\n");
     assert_eq!(fs::read_to_string(&path).unwrap(), resumed);
 
     // One that disagreed before disagrees still.

@@ -209,7 +209,7 @@ fn threads<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Out
     for count in [1, 2, 3, 8] {
         let pool = match rayon::ThreadPoolBuilder::new().num_threads(count).build() {
             Ok(pool) => pool,
-            Err(error) => return Outcome::NotApplicable(format!("no pool of {count} threads: {error}")),
+            Err(error) => return Outcome::NotApplicable(format!("could not start {count} threads: {error}")),
         };
         let answer = pool.install(|| {
             let problem = owned.problem()?;
