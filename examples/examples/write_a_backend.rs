@@ -38,7 +38,7 @@ impl Backend for Mine {
     }
 }
 
-/// Step 3: the computation. Check what is asked, compute, write what is asked for.
+/// Step 3: the computation. Check what is asked, compute, write what is requested.
 impl<T: Element> SoftmaxBackend<T> for Mine {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
         // Refuses by name what `supports` does not say, so that from here on labels are plain.

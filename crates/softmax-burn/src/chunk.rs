@@ -57,7 +57,7 @@ impl Chunk {
         Chunk { other_exps, rest, slopes, scores: kept.map(|scores| (scores, max)), facts, best, lse, losses }
     }
 
-    /// (8): G (N×C); or, where entropies are asked for with coefficients, what they have of (11).
+    /// (8): G (N×C); or, where entropies are requested with coefficients, what they have of (11).
     pub(crate) fn score_gradient(self, inputs: &Inputs, objective: &Objective, asked: &Asked) -> Tensor<2> {
         if let (Some(coefficients), Some((scores, max))) = (&asked.entropy, self.scores.clone()) {
             let scale = coefficients.clone() * (1.0 / objective.temperature);

@@ -63,7 +63,7 @@ impl Burn {
     }
 }
 
-/// The gradients that are asked for.
+/// The gradients that are requested.
 fn wanted<T: Element>(outputs: &Outputs<'_, T>) -> OutputSet {
     let kinds = [
         (OutputKind::WeightsGradient, outputs.weights_gradient.is_some()),

@@ -30,7 +30,7 @@ pub(crate) fn write<T: Element>(
     Ok((losses.iter().sum(), predicted))
 }
 
-/// The facts of rows that are asked for, with the labels that they are of.
+/// The facts of rows that are requested, with the labels that they are of.
 pub(crate) fn facts_wanted<T: Element>(
     problem: &Problem<'_, T>,
     outputs: &Outputs<'_, T>,
@@ -46,7 +46,7 @@ pub(crate) fn facts_wanted<T: Element>(
     Some(FactsWanted { kinds, labels, top: outputs.top().unwrap_or(0) })
 }
 
-/// Writes the facts of rows that are asked for.
+/// Writes the facts of rows that are requested.
 pub(crate) fn write_facts<T: Element>(
     facts: Facts,
     outputs: &mut Outputs<'_, T>,

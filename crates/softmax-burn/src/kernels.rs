@@ -9,7 +9,7 @@ use softmax_core::OutputSet;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Kernels {
-    /// The kernels, unless tensor operations are asked for.
+    /// The kernels, unless tensor operations are requested.
     #[cfg(feature = "fused")]
     on_flex: Option<OnFlex>,
 }

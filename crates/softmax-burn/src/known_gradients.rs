@@ -22,7 +22,7 @@ pub(crate) fn with_gradients(value: Tensor<1>, known: [Known; 3]) -> Tensor<1> {
     Tensor::from_dispatch(value)
 }
 
-/// A number for each sample (N), whose gradients by W, X and b (1×C) are computed when they are asked for.
+/// A number for each sample (N), whose gradients by W, X and b (1×C) are computed when they are requested.
 pub(crate) fn with_rows(values: Tensor<1>, rows: Rows, inputs: [Tensor<2>; 3]) -> Tensor<1> {
     let [a, b, c] = inputs.map(Tensor::into_dispatch);
     Tensor::from_dispatch(<Dispatch as KnownGradients>::with_rows(values.into_dispatch(), a, b, c, rows))

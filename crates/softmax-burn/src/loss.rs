@@ -44,7 +44,7 @@ impl LinearCrossEntropyLossConfig {
     /// The loss, on a device.
     ///
     /// # Panics
-    /// Where an option is out of its range.
+    /// If an option is out of its range.
     pub fn init(&self, device: &Device) -> LinearCrossEntropyLoss {
         let objective = Objective {
             label_smoothing: self.label_smoothing,
@@ -109,7 +109,7 @@ impl LinearCrossEntropyLoss {
     /// The loss (1) of `features` (N×D), `weights` (D×C) and `targets` (N).
     ///
     /// # Panics
-    /// Where shapes, devices or types do not fit, or there are no samples.
+    /// If shapes, devices or types do not fit, or there are no samples.
     pub fn forward(&self, features: Tensor<2>, weights: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
         self.forward_problem(DeviceProblem::new(features, weights, targets))
     }

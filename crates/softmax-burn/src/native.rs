@@ -16,7 +16,7 @@ pub(crate) const MULTIPLIED: usize = 1024;
 /// Rows whose part of db is summed by itself: a device adds up the terms of f32 in a row, and loses digits with each.
 pub(crate) const SUMMED: usize = 256;
 
-/// What [`evaluate`] gives, on the problem's device and in its type; of the outputs those that were asked for.
+/// What [`evaluate`] gives, on the problem's device and in its type; of the outputs those that were requested.
 #[derive(Clone, Debug)]
 pub struct DeviceOutputs {
     /// The loss (1).
@@ -41,7 +41,7 @@ pub struct DeviceOutputs {
     pub label_rank: Option<Tensor<1, Int>>,
 }
 
-/// The loss, and of its gradients and other outputs those that are asked for: formulas (1) to (10) of [`softmax_core`], a
+/// The loss, and of its gradients and other outputs those that are requested: formulas (1) to (10) of [`softmax_core`], a
 /// chunk of rows after the other, so that no N×C scores are held. Nothing crosses to the host. The best classes are not among
 /// them.
 ///
@@ -72,7 +72,7 @@ pub fn evaluate(problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
     }
 }
 
-/// The gradients of Σ h·H that are asked for, with coefficients h (N): dW, dX and db.
+/// The gradients of Σ h·H that are requested, with coefficients h (N): dW, dX and db.
 pub(crate) fn entropy_gradients(
     problem: &DeviceProblem,
     coefficients: Tensor<1>,

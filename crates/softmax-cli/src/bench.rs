@@ -84,7 +84,7 @@ pub(crate) fn run(
     Ok(if agree { Verdict::AllAgree } else { Verdict::Disagreement })
 }
 
-/// What is asked for, in the order in which it is measured.
+/// What is requested, in the order in which it is measured.
 fn tasks(
     args: &BenchArgs,
     backends: &[String],

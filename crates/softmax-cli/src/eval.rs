@@ -123,7 +123,7 @@ fn asked(top: Option<u32>) -> OutputSet {
     OutputSet::ALL.iter().filter(|&kind| top.is_some() || !of_top(kind)).collect()
 }
 
-/// Of these, those that the backend gives, and the best classes, which were asked for.
+/// Of these, those that the backend gives, and the best classes, which were requested.
 fn set<T: BackendElement>(backend: &dyn SoftmaxBackend<T>, top: Option<u32>) -> OutputSet {
     let gives = |feature: Feature| feature == Feature::TopClasses || backend.supports(feature);
     asked(top).iter().filter(|kind| kind.feature().is_none_or(gives)).collect()

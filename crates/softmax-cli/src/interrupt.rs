@@ -26,7 +26,7 @@ pub(crate) fn end_cleanly() {
     handle(end);
 }
 
-/// Whether an end was asked for.
+/// Whether an end was requested.
 pub(crate) fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
 }

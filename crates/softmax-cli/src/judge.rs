@@ -6,7 +6,7 @@ use softmax_conformance::{OutputError, Precision, Reference, check};
 use softmax_data::printable;
 use softmax_record::{Failure, Measured, ProblemRecord, ReferenceRecord, Shape, cpu};
 
-/// A problem, of which these gradients are asked for.
+/// A problem, of which these gradients are requested.
 pub(crate) fn problem_record<T: BackendElement>(
     problem: &Problem<'_, T>,
     source: &Source<T>,

@@ -167,7 +167,7 @@ pub(crate) fn interleave<T: BackendElement>(
     Ok(turns.into_iter().map(timed).collect())
 }
 
-/// Rounds, in each of which each of `count` has its turn: as many as are asked for, or else `fewest`, and more as the
+/// Rounds, in each of which each of `count` has its turn: as many as are requested, or else `fewest`, and more as the
 /// budget allows. An interruption ends them.
 pub(crate) fn rounds(
     timing: &TimingArgs,

@@ -126,7 +126,7 @@ fn classes_without_samples<T: BackendElement>(dataset: &Dataset<T>, classes: usi
     }
 }
 
-/// dW, db where there is a bias, and dX if it is asked for.
+/// dW, db where there is a bias, and dX if it is requested.
 pub(crate) fn gradients<T: BackendElement>(problem: &Problem<'_, T>, dx: bool) -> OutputSet {
     let mut set = OutputSet::NONE.with(OutputKind::WeightsGradient);
     if problem.bias().is_some() {

@@ -173,7 +173,7 @@ impl Combination {
         self.of(Factor::Accumulation) == 1
     }
 
-    /// What is asked for.
+    /// What is requested.
     pub(crate) fn outputs(&self) -> OutputSet {
         let gradients = OutputSet::NONE.with(OutputKind::WeightsGradient).with(OutputKind::BiasGradient);
         let mut sets = vec![OutputSet::ALL, OutputSet::NONE, gradients];

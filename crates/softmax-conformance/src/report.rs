@@ -234,7 +234,7 @@ impl Report {
     /// No case was skipped but those whose names begin with one of `kinds`.
     ///
     /// # Panics
-    /// Where another was skipped.
+    /// If another was skipped.
     #[track_caller]
     pub fn assert_skips_only(&self, kinds: &[&str]) {
         let is_other = |case: &&Skipped| !kinds.iter().any(|kind| case.name.starts_with(kind));

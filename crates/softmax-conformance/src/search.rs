@@ -56,7 +56,7 @@ impl RandomProblem {
     /// What is wrong with a backend's answer: nothing, if it is right. A panic is a fault.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] where the backend does not do this, and [`Error::Gone`].
+    /// [`Error::Unsupported`] if the backend does not do this, and [`Error::Gone`].
     pub fn judge<T: Element>(&self, backend: &mut dyn SoftmaxBackend<T>) -> Result<Vec<String>> {
         match caught(|| self.0.run(backend, &OnceLock::new()).unwrap_or_else(Outcome::from)) {
             Outcome::Passed(_) | Outcome::NotApplicable(_) => Ok(Vec::new()),

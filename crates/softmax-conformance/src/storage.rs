@@ -125,7 +125,7 @@ impl<T: Element> StoredProblem<T> {
     /// The arrays of `dense`, stored so.
     ///
     /// # Panics
-    /// Where a label is none of the type that labels are to be stored in.
+    /// If a label is none of the type that labels are to be stored in.
     pub fn new(dense: OwnedProblem<T>, storage: Storage) -> Self {
         Self::placed(&dense, storage, InputLayouts::PLAIN)
     }

@@ -128,7 +128,7 @@ pub(crate) fn given<T: Element>(backend: &dyn SoftmaxBackend<T>, set: OutputSet)
     set.iter().filter(|&kind| kind.feature().is_none_or(|feature| backend.supports(feature))).collect()
 }
 
-/// Of outputs that are asked for on purpose, all but the facts of rows that the backend does not give: what else it does not
+/// Of outputs that are requested on purpose, all but the facts of rows that the backend does not give: what else it does not
 /// support it is to refuse.
 pub(crate) fn given_or_refused<T: Element>(backend: &dyn SoftmaxBackend<T>, set: OutputSet) -> OutputSet {
     let gives = |kind: OutputKind| kind.feature().is_none_or(|f| !f.is_row_fact() || backend.supports(f));

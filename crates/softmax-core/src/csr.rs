@@ -89,7 +89,7 @@ impl<'a, T> Csr<'a, T> {
     /// The columns and values of a row's entries.
     ///
     /// # Panics
-    /// Where there is no such row.
+    /// If there is no such row.
     pub fn row(&self, row: usize) -> (&'a [u32], &'a [T]) {
         let entries = self.row_pointers[row]..self.row_pointers[row + 1];
         (&self.columns[entries.clone()], &self.values[entries])
@@ -98,7 +98,7 @@ impl<'a, T> Csr<'a, T> {
     /// Some of the rows.
     ///
     /// # Panics
-    /// Where there are no such rows.
+    /// If there are no such rows.
     #[must_use]
     pub fn rows(&self, rows: Range<usize>) -> Self {
         Csr { row_pointers: &self.row_pointers[rows.start..=rows.end], ..*self }

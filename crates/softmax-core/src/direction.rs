@@ -11,7 +11,7 @@ impl<T: Element> Problem<'_, T> {
     /// first.
     ///
     /// # Errors
-    /// [`Error::Shape`] where either is not D×C; [`Error::Classes`] for a shard.
+    /// [`Error::Shape`] if either is not D×C; [`Error::Classes`] for a shard.
     pub fn check_direction(&self, direction: ArrayView2<'_, T>, product: ArrayView2<'_, T>) -> Result<()> {
         self.check_whole()?;
         for (array, found) in
@@ -41,7 +41,7 @@ impl<T: Element> Problem<'_, T> {
     /// Checks the lengths of the bias's part of a direction and of a product.
     ///
     /// # Errors
-    /// [`Error::Shape`] where either is not C.
+    /// [`Error::Shape`] if either is not C.
     pub fn check_bias_direction(
         &self,
         direction: ArrayView1<'_, T>,

@@ -84,7 +84,7 @@ impl<'a, T: Element> Features<'a, T> {
     /// The stored entries of row `i`, in the order of their columns: all D of them, except for CSR.
     ///
     /// # Panics
-    /// Where there is no such row.
+    /// If there is no such row.
     pub fn row(&self, i: usize) -> FeatureRow<'a, T> {
         let entries = match self {
             Features::Dense(x) => Entries::Dense(x.index_axis_move(Axis(0), i)),
@@ -101,7 +101,7 @@ impl<'a, T: Element> Features<'a, T> {
     /// The features of some of the samples.
     ///
     /// # Panics
-    /// Where there are no such rows.
+    /// If there are no such rows.
     #[must_use]
     pub fn rows(&self, rows: Range<usize>) -> Self {
         match self {

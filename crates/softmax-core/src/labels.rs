@@ -62,7 +62,7 @@ impl Labels<'_> {
     /// The label of sample `i` as stored.
     ///
     /// # Panics
-    /// Where there is no such sample.
+    /// If there is no such sample.
     pub fn value(&self, i: usize) -> i128 {
         each_type!(self, labels => labels[i] as i128)
     }
@@ -77,7 +77,7 @@ impl Labels<'_> {
     /// The labels of some of the samples.
     ///
     /// # Panics
-    /// Where there are no such samples.
+    /// If there are no such samples.
     #[must_use]
     pub fn range(&self, samples: Range<usize>) -> Self {
         let range = Slice::from(samples);

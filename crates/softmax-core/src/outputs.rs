@@ -137,7 +137,7 @@ impl<T: Element> Outputs<'_, T> {
     /// The outputs of [`TwoPass::backward`](crate::TwoPass::backward) for a shard: its part of dW and db, and dX.
     ///
     /// # Panics
-    /// Where there are no such classes.
+    /// If there are no such classes.
     pub fn of_shard(&mut self, classes: Range<usize>) -> Outputs<'_, T> {
         let range = || Slice::from(classes.clone());
         let (dw, db) = (self.weights_gradient.as_mut(), self.bias_gradient.as_mut());
@@ -171,7 +171,7 @@ impl<T: Element> Outputs<'_, T> {
     /// The part of some samples, of the outputs with a row per sample, including dX.
     ///
     /// # Panics
-    /// Where there are no such samples.
+    /// If there are no such samples.
     pub fn of_rows(&mut self, samples: Range<usize>) -> Outputs<'_, T> {
         let rows = || Slice::from(samples.clone());
         let all = self.reborrow();

@@ -37,7 +37,7 @@ impl<'a, T> Upstream<'a, T> {
     /// The coefficients of some samples, to go with [`Problem::rows`].
     ///
     /// # Panics
-    /// Where there are no such samples.
+    /// If there are no such samples.
     #[must_use]
     pub fn rows(&self, samples: Range<usize>) -> Self
     where
@@ -146,7 +146,7 @@ impl<T: Element> RowStatistics<T> {
     /// The statistics of some samples.
     ///
     /// # Panics
-    /// Where there are no such samples.
+    /// If there are no such samples.
     #[must_use]
     pub fn rows(&self, samples: Range<usize>) -> Self {
         let of_group = |group: &GroupStatistics<T>| GroupStatistics {

@@ -49,7 +49,7 @@ impl<'a, T: Element> Weights<'a, T> {
     /// Some of the classes.
     ///
     /// # Panics
-    /// Where there are no such classes.
+    /// If there are no such classes.
     #[must_use]
     pub fn classes(&self, classes: Range<usize>) -> Self {
         let range = Slice::from(classes);
@@ -84,7 +84,7 @@ impl<'a, T: Element> Weights<'a, T> {
     /// The entry of feature `k` and class `c`.
     ///
     /// # Panics
-    /// Where there is no such entry.
+    /// If there is no such entry.
     #[inline]
     pub fn at(&self, k: usize, c: usize) -> T {
         match self {

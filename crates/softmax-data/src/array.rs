@@ -1,5 +1,5 @@
-//! One array of a file: what its header says, and a reader at its first entry. Everything that is read of arrays goes
-//! through here, once: converted, and held against what is admitted, in the pass that reads it.
+//! One array of a file: its header, and a reader at its first entry. All arrays are read here, and converted and validated in
+//! the same pass.
 
 use crate::elements::{
     Admit, ElementType, Order, ReadError, read_bf16, read_f16, read_integers, read_numbers,

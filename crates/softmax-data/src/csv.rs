@@ -142,7 +142,7 @@ fn delimiter(start: &[u8]) -> u8 {
     *[b'\t', b';', b','].iter().max_by_key(|&&delimiter| count(delimiter)).unwrap_or(&b',')
 }
 
-/// The column that is asked for, or is named like one of labels, or else `otherwise`. An error if there is none of what is
+/// The column that is requested, or is named like one of labels, or else `otherwise`. An error if there is none of what is
 /// asked for.
 fn label_column(
     asked: Option<&str>,

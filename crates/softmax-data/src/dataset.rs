@@ -176,7 +176,7 @@ impl<T: Element> Dataset<T> {
     /// With weights, which are small and random, from `seed`, where it has none.
     ///
     /// # Errors
-    /// [`DataError::Part`] where labels stand for so many classes that no one can mean them.
+    /// [`DataError::Part`] if labels stand for so many classes that no one can mean them.
     pub fn with_weights(mut self, seed: u64, ignored: Option<i64>) -> Result<Self> {
         if self.weights.is_none() {
             self.check_classes(ignored)?;

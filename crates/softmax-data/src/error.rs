@@ -104,7 +104,7 @@ pub enum DataError {
         beside: Option<String>,
     },
 
-    /// A table has no column of the name or at the place that labels are asked for from.
+    /// A table has no column of the name or at the place that labels are requested from.
     #[error("{}: column of labels: expected one of {}, found {}",
         printable(origin), listed(*columns, names), shown(found))]
     LabelColumn {
@@ -114,7 +114,7 @@ pub enum DataError {
         columns: usize,
         /// Their names, if it has a header.
         names: Vec<String>,
-        /// What was asked for.
+        /// What was requested.
         found: String,
     },
 

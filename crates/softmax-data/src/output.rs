@@ -6,8 +6,8 @@ use std::io::{self, BufWriter, Cursor, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// Writes a file whole or not at all: into a temporary file beside it, which takes its name at the end. What is no file, such
-/// as `/dev/stdout`, is written to as it is, once everything is known.
+/// Writes a complete file or none: into a temporary file beside it, which is renamed at the end. Non-regular files, such as
+/// `/dev/stdout`, are written in place, after all bytes are known.
 ///
 /// # Errors
 /// [`DataError`] naming `path`, which is then as it was before.

@@ -4,8 +4,8 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Whether two paths lead to one file: by links of either kind, or where there is none yet, by being the same once links
-/// are followed. What is no file, such as a pipe, is never the same.
+/// Whether two paths lead to the same regular file, through links of either kind. Paths without a file yet are compared
+/// after links are resolved. Non-regular files, such as pipes, are never the same.
 pub fn is_same_file(a: &Path, b: &Path) -> bool {
     match (fs::metadata(a), fs::metadata(b)) {
         (Ok(of_a), Ok(of_b)) => of_a.is_file() && of_b.is_file() && is_same((a, &of_a), (b, &of_b)),

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// [`DataError`] naming the file, the field or the line, and what was expected, for whatever is not as the format has it;
-/// sizes in a header are held against the file before memory is asked for.
+/// sizes in a header are held against the file before memory is requested.
 pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>> {
     // A misspelt name is no question of formats.
     std::fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;

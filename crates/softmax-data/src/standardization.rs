@@ -14,7 +14,7 @@ impl Standardization {
     /// Means and deviations (D each) from elsewhere; a deviation of 0 stands for a constant feature.
     ///
     /// # Panics
-    /// Where there are not as many of both.
+    /// If there are not as many of both.
     pub fn new(means: Vec<f64>, deviations: Vec<f64>) -> Self {
         assert_eq!(means.len(), deviations.len(), "a mean and a deviation for each feature");
         Standardization { means, deviations }

@@ -118,7 +118,7 @@ impl Connection {
         Ok((process, Known { version, device, deterministic, batch_invariant, supports }))
     }
 
-    /// Has the process evaluate a problem, and reads the outputs that are asked for.
+    /// Has the process evaluate a problem, and reads the outputs that are requested.
     pub(crate) fn evaluate<T: Element>(
         &mut self,
         problem: &Problem<'_, T>,

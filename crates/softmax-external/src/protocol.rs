@@ -49,7 +49,7 @@ pub(crate) enum Call {
     Repeat,
 }
 
-/// A problem, whose arrays are in a file, and what is asked for.
+/// A problem, whose arrays are in a file, and what is requested.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Evaluate {
     /// The file with the problem's arrays, in safetensors.
@@ -63,7 +63,7 @@ pub(crate) struct Evaluate {
     pub(crate) targets: TargetKind,
     pub(crate) options: Options,
     pub(crate) outputs: Vec<OutputName>,
-    /// How many of the best classes are asked for.
+    /// How many of the best classes are requested.
     pub(crate) top: usize,
     /// Whether the answer is to say what memory the evaluation took.
     pub(crate) watch_memory: bool,

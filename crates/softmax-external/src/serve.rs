@@ -73,7 +73,7 @@ pub fn serve(
     Ok(())
 }
 
-/// A problem, and what is asked for.
+/// A problem, and what is requested.
 struct Job {
     arrays: Arrays,
     request: Evaluate,

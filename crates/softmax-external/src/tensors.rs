@@ -138,7 +138,7 @@ pub(crate) fn of_outputs<T: Element>(outputs: &OwnedOutputs<T>) -> Vec<Named<'_>
     named.into_iter().filter_map(|(kind, tensor)| Some((kind.symbol(), tensor?))).collect()
 }
 
-/// More bytes than the outputs that are asked for take in a file.
+/// More bytes than the outputs that are requested take in a file.
 pub(crate) fn most_bytes<T: Element>(problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> usize {
     let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
     let gradient = |kind: OutputKind, length: usize| if outputs.wants(kind) { length } else { 0 };

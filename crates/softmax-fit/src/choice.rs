@@ -13,7 +13,7 @@ const MOST_CLASSES: usize = 200;
 /// as many, L-BFGS is 30 times faster.
 const LITTLE_WORK: usize = 500_000;
 
-/// The solver that is asked for, if it can minimise this; for [`Solver::Auto`] the one that is fastest, and of two that take no
+/// The solver that is requested, if it can minimise this; for [`Solver::Auto`] the one that is fastest, and of two that take no
 /// time the more exact one.
 pub(crate) fn choose<T: Element>(asked: Solver, problem: &Problem<'_, T>, has_bias: bool) -> Result<Solver> {
     let parameters = (problem.n_features() + usize::from(has_bias)).saturating_mul(problem.n_classes());

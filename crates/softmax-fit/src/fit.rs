@@ -102,7 +102,7 @@ impl Fit {
     /// keeps. The observer sees each step, and may ask for an end: the model is then the one of that step.
     ///
     /// # Errors
-    /// [`FitError`] where the data does not fit together, where no sample counts, where the backend does not support it, and
+    /// [`FitError`] if the data does not fit together, where no sample counts, where the backend does not support it, and
     /// where the loss at W = 0 is no number.
     pub fn fit_with<T: Element>(
         &self,

@@ -32,7 +32,7 @@ impl<T: BackendElement> Model<T> {
     /// The class of each sample (N).
     ///
     /// # Errors
-    /// [`FitError::Features`] where there are other features than the model has, and [`FitError::Scores`] where scores
+    /// [`FitError::Features`] if there are other features than the model has, and [`FitError::Scores`] where scores
     /// are past what the element type holds.
     pub fn predict(&self, dataset: &Dataset<T>) -> Result<Array1<usize>> {
         self.evaluate(dataset, |backend, problem| {

@@ -1,4 +1,4 @@
-//! Facts of rows that are asked for beside loss, log-sum-exp and predicted class.
+//! Facts of rows that are requested beside loss, log-sum-exp and predicted class.
 
 use crate::columns::Columns;
 use crate::kernel::level::FusedElement;

@@ -70,7 +70,7 @@ fn both_types_in_turns() {
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// Where memory is short, it is shared out alike whatever is asked for, in both kernels.
+/// Where memory is short, it is shared out alike whatever is requested, in both kernels.
 #[test]
 fn what_is_asked_for_changes_no_bit_where_memory_is_short() {
     let suite = Suite::<f32>::full();

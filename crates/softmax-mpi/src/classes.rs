@@ -133,7 +133,7 @@ impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for ClassParallel<B> {
     }
 }
 
-/// Checks that ranks are asked for the same of the same samples, and that their classes are all of them, in their order.
+/// Checks that ranks are requested the same of the same samples, and that their classes are all of them, in their order.
 fn agree_on_problem<T: Wire>(
     ranks: &Ranks,
     name: &str,

@@ -98,7 +98,7 @@ impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for Leader<'_, T, B> {
 /// which are not read.
 ///
 /// # Errors
-/// Where the backend does not support the division of the problem; what goes wrong in an evaluation is the leader's to say.
+/// If the backend does not support the division of the problem; what goes wrong in an evaluation is the leader's to say.
 pub fn follow<T: Wire, B: SoftmaxBackend<T>>(mut whole: Whole<B>, problem: &Problem<'_, T>) -> Result<()> {
     let cut = cut(&mut whole, problem)?;
     let own = whole.own(&cut);

@@ -105,7 +105,7 @@ impl<B> SampleParallel<B> {
     fn own_total_weight<T: Wire>(&self, problem: &Problem<'_, T>) -> f64 {
         let own = problem.total_weight();
         let Some(ranks) = &self.same_samples else { return own };
-        // Also where it is not needed: ranks have not agreed yet on what they are asked for.
+        // Also where it is not needed: ranks have not agreed yet on what they are requested.
         let all = ranks.gather_words([own.to_bits()]);
         // Each label is one class, whose rank alone knows its weight.
         let is_of_parts = is_shared(problem) && problem.has_labels();

@@ -35,7 +35,7 @@ struct Neighbours {
     classes: Option<Ranks>,
 }
 
-/// What is asked for.
+/// What is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) set: OutputSet,
@@ -53,7 +53,7 @@ impl<B> Whole<B> {
     /// By a backend of each rank. Every rank calls this.
     ///
     /// # Panics
-    /// Where the grid has another number of ranks.
+    /// If the grid has another number of ranks.
     pub fn new(backend: B, ranks: Ranks, grid: Grid) -> Self {
         assert_eq!(grid.samples * grid.classes, ranks.size(), "a grid of all ranks");
         Whole { backend, ranks, grid, multiple: None, neighbours: BTreeMap::new() }

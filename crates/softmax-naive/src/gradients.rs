@@ -4,7 +4,7 @@ use crate::sums::Sums;
 use softmax_core::ndarray::{Array1, Ix1, Ix2};
 use softmax_core::{Element, Outputs, Problem};
 
-/// Those of dW and db that are asked for.
+/// Those of dW and db that are requested.
 pub(crate) struct ParameterGradients<T> {
     dw: Option<Sums<T, Ix2>>,
     db: Option<Sums<T, Ix1>>,

@@ -135,7 +135,7 @@ impl<T: Element> Sample<T> {
                     best = Some(j);
                 }
             }
-            // There are as many classes as are asked for.
+            // There are as many classes as are requested.
             best.into_iter().for_each(|best| taken[best] = true);
             classes.extend(best);
         }

@@ -5,12 +5,12 @@ use crate::rows::take_along_rows;
 use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 use softmax_core::{Element, Feature, Outputs, Problem};
 
-/// Whether any of them is asked for.
+/// Whether any of them is requested.
 pub(crate) fn wants_facts<T: Element>(problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> bool {
     outputs.needs(problem).iter().any(Feature::is_row_fact)
 }
 
-/// Writes those that are asked for.
+/// Writes those that are requested.
 pub(crate) fn write_facts<T: Element>(
     problem: &Problem<'_, T>,
     scores: &Array2<T>,

@@ -6,7 +6,7 @@ use softmax_core::{Element, Outputs, Problem};
 /// What of a row's facts has to be known before its scores are replaced.
 pub(crate) struct RowFacts<T> {
     label_rank: usize,
-    /// m − s of the label, and of every class where the entropy is asked for.
+    /// m − s of the label, and of every class where the entropy is requested.
     label_distance: T,
     distances: Vec<T>,
     /// The best classes, the best first, with m − s.
@@ -16,7 +16,7 @@ pub(crate) struct RowFacts<T> {
 }
 
 impl<T: Element> RowFacts<T> {
-    /// Of sample `i`, from its scores, of which the largest is at `best`. `None` where no fact is asked for.
+    /// Of sample `i`, from its scores, of which the largest is at `best`. `None` where no fact is requested.
     pub(crate) fn of_scores(
         problem: &Problem<'_, T>,
         outputs: &Outputs<'_, T>,

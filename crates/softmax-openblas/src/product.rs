@@ -10,7 +10,7 @@ use std::ffi::c_int;
 /// C = A·B, or where `add` says so C += A·B. Arrays may have any strides; those that `gemm` does not take are copied.
 ///
 /// # Errors
-/// [`Error::Backend`] where a length is past what OpenBLAS counts in.
+/// [`Error::Backend`] if a length is past what OpenBLAS counts in.
 pub(crate) fn multiply<T: Element>(
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,

@@ -32,7 +32,7 @@ impl<'py> FromPyObject<'_, 'py> for Whole {
     }
 }
 
-/// Which backend is asked for, on how many threads.
+/// Which backend is requested, on how many threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) backend: &'a str,
@@ -42,7 +42,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) memory: Option<Whole>,
 }
 
-/// The threads of one process that were asked for together, and a backend that is between two calls on them.
+/// The threads of one process that were requested together, and a backend that is between two calls on them.
 struct Crew {
     process: u32,
     threads: Option<usize>,

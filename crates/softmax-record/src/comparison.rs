@@ -37,7 +37,7 @@ pub struct ProblemRecord {
     pub threads: usize,
     /// The processor.
     pub cpu: String,
-    /// What is asked for beside the loss: dW, db, dX.
+    /// What is requested beside the loss: dW, db, dX.
     pub gradients: Vec<Quantity>,
     /// How many shards the classes are cut into, in two passes. `None`: one pass.
     #[serde(default)]
@@ -74,7 +74,7 @@ pub struct Measured {
     /// max |g − g_ref| / max |g_ref|, the worst of the gradients.
     #[serde(deserialize_with = "nan_of_null")]
     pub gradient_error: f64,
-    /// Relative, of each output that was asked for.
+    /// Relative, of each output that was requested.
     #[serde(deserialize_with = "nans_of_nulls")]
     pub errors: BTreeMap<Quantity, f64>,
     /// None for a backend that disagrees: a wrong answer is not timed.
@@ -146,7 +146,7 @@ impl Comparison {
 }
 
 impl ProblemRecord {
-    /// Whether dX was asked for.
+    /// Whether dX was requested.
     pub fn has_dx(&self) -> bool {
         self.gradients.contains(&Quantity::Output(OutputKind::FeaturesGradient))
     }

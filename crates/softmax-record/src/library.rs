@@ -26,7 +26,7 @@ pub struct Library {
     pub command: String,
     /// Seconds of the suite.
     pub seconds: f64,
-    /// Why not all cases were asked for, where they were not.
+    /// Why not all cases were requested, where they were not.
     pub limited: Option<String>,
     /// What it does not have.
     pub lacks: Vec<Feature>,

@@ -11,7 +11,7 @@ use softmax_core::Dtype;
 /// The backend that reports are about.
 pub const SUBJECT: &str = "fused";
 
-/// A line of the file that `softmax bench` writes: a comparison, what it was asked for, and where it comes from.
+/// A line of the file that `softmax bench` writes: a comparison, what it was requested, and where it comes from.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Record {
     /// The keys of `compare --format json`.
@@ -32,7 +32,7 @@ pub struct Record {
     pub machine: Option<Machine>,
 }
 
-/// What a comparison is asked for.
+/// What a comparison is requested.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Task {
     /// Samples, features, classes.
@@ -42,7 +42,7 @@ pub struct Task {
     pub dtype: Dtype,
     /// How many threads each contender may use.
     pub threads: usize,
-    /// Whether dX is asked for too.
+    /// Whether dX is requested too.
     pub dx: bool,
     /// The seed of the random problem.
     pub seed: u64,

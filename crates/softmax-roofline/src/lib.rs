@@ -29,7 +29,7 @@ pub struct Roofline {
     pub read_bytes: f64,
 }
 
-/// One evaluation of loss and dW, whose floor is asked for.
+/// One evaluation of loss and dW, whose floor is requested.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
     /// N.
@@ -40,7 +40,7 @@ pub struct Work {
     pub classes: usize,
     /// The type of everything.
     pub dtype: Dtype,
-    /// Whether dX is asked for too.
+    /// Whether dX is requested too.
     pub dx: bool,
 }
 

@@ -76,7 +76,7 @@ pub enum NoSuchBackend {
     Unknown {
         /// The names that there are.
         known: Vec<String>,
-        /// The name that was asked for.
+        /// The name that was requested.
         found: String,
     },
 }

@@ -16,24 +16,24 @@ pub struct Reference {
     pub correct: Option<(usize, usize)>,
     /// C.
     pub classes: usize,
-    /// For each sample, the classes that may be called the predicted one. Empty where the scores hold a NaN:
+    /// For each sample, the classes that may be called the predicted one. Empty where the scores contain a NaN:
     /// any of the classes will do.
     pub predicted: Option<Vec<Vec<usize>>>,
     /// For each sample, the fewest and the most classes that may be found above its label: twice C where the label is no
-    /// class. `None` where the scores hold a NaN: anything up to C will do.
+    /// class. `None` where the scores contain a NaN: anything up to C will do.
     pub label_rank: Option<Vec<Option<(usize, usize)>>>,
     /// The best classes of each sample.
     pub top: Option<Vec<TopRow>>,
-    /// The other outputs that were asked for.
+    /// The other outputs that were requested.
     pub outputs: Vec<(OutputKind, Expected)>,
     /// The arithmetic that gave these values.
     pub precision: Precision,
 }
 
-/// The classes that may be among a sample's best, the best first. None where the scores hold a NaN: any will do.
+/// The classes that may be among a sample's best, the best first. None where the scores contain a NaN: any will do.
 #[derive(Clone, Debug, Default)]
 pub struct TopRow {
-    /// As many as are asked for at least; more where scores are closer than their errors.
+    /// As many as are requested at least; more where scores are closer than their errors.
     pub candidates: Vec<TopClass>,
 }
 

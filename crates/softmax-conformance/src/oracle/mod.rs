@@ -1,4 +1,4 @@
-//! The judge: the formula evaluated in double-double, some 31 digits, with a bound on how far from it a
+//! The judge: the formula evaluated in double-double, about 31 digits, with a bound on how far from it a
 //! correct backend may be. It shares no code with any backend.
 
 mod bounds;

@@ -1,4 +1,4 @@
-//! Two kinds of real number to evaluate the formula in: `f64`, and double-double with some 31 digits.
+//! Two kinds of real number to evaluate the formula in: `f64`, and double-double with about 31 digits.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::OnceLock;
@@ -7,7 +7,7 @@ use twofloat::TwoFloat;
 /// The arithmetic of a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
-    /// Double-double: some 31 digits.
+    /// Double-double: about 31 digits.
     DoubleDouble,
     /// f64, for f32 problems too large for more.
     Double,

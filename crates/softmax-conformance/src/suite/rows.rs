@@ -16,7 +16,7 @@ const SAMPLES: usize = 37;
 /// step alone.
 const STEPS: [usize; 2] = [5, 7];
 
-/// What is asked for of each sample.
+/// What is requested of each sample.
 const OF_SAMPLES: OutputSet =
     OutputSet::ALL.without(OutputKind::WeightsGradient).without(OutputKind::BiasGradient);
 

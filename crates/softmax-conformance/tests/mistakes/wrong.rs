@@ -26,9 +26,9 @@ pub(crate) enum Made {
     Answering(fn(&Problem<'_, f64>, &mut Outputs<'_, f64>, &mut Evaluation)),
     /// In the options.
     Reading(fn(&Problem<'_, f64>, &mut Objective)),
-    /// In the loss that is asked for alone.
+    /// In the loss that is requested alone.
     Loss(fn(&Problem<'_, f64>, f64) -> f64),
-    /// In the gradients that are asked for together.
+    /// In the gradients that are requested together.
     Gradients(fn(&Problem<'_, f64>, &mut Gradients<f64>)),
     /// In H·V.
     Hessian(fn(&Problem<'_, f64>, ArrayView2<'_, f64>, &mut ArrayViewMut2<'_, f64>)),

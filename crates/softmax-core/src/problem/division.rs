@@ -62,7 +62,7 @@ impl<'a, T: Element> Problem<'a, T> {
     /// this is [a part](Self::as_part) already.
     ///
     /// # Panics
-    /// Where there are no such samples.
+    /// If there are no such samples.
     #[must_use]
     pub fn rows(&self, samples: Range<usize>) -> Self {
         let range = || Slice::from(samples.clone());
@@ -83,7 +83,7 @@ impl<'a, T: Element> Problem<'a, T> {
     /// The problem of some classes, with the same options, for [two passes](crate::TwoPass).
     ///
     /// # Panics
-    /// Where there are no such classes, or none.
+    /// If there are no such classes, or none.
     #[must_use]
     pub fn shard(&self, classes: Range<usize>) -> Self {
         assert!(!classes.is_empty(), "a shard has classes");

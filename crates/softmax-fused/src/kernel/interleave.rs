@@ -4,7 +4,7 @@
 /// Writes `[a[k], b[k], c[k], d[k]]` to `to[k * pitch..]` for each k.
 ///
 /// # Panics
-/// Where a row is shorter than the first, or `to` ends before.
+/// If a row is shorter than the first, or `to` ends before.
 #[inline(always)]
 pub(crate) fn interleave_f32(rows: [&[f32]; 4], to: &mut [f32], pitch: usize) {
     let length = rows[0].len();

@@ -67,7 +67,7 @@ fn empty_group<T: FusedElement>(n: usize) -> GroupStatistics<T> {
     }
 }
 
-/// Loss before division by Ω and the number correct, and what is asked for of each row.
+/// Loss before division by Ω and the number correct, and what is requested of each row.
 pub(crate) fn summarize<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     statistics: &RowStatistics<T>,
