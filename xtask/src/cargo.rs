@@ -1,6 +1,9 @@
 //! Running cargo, and what this machine has.
 
+use anyhow::Context;
 use clap::ValueEnum;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -144,6 +147,20 @@ pub(crate) fn cargo(args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result
     let status = Command::new(program).args(args).envs(variables.iter().copied()).status()?;
     anyhow::ensure!(status.success(), "cargo {} failed", args.join(" "));
     Ok(())
+}
+
+/// The packages of the workspace, each with the fields of `cargo metadata` that `P` names.
+///
+/// # Errors
+/// If cargo fails, or a field is missing.
+pub(crate) fn packages<P: DeserializeOwned>() -> anyhow::Result<Vec<P>> {
+    #[derive(Deserialize)]
+    struct Metadata<P> {
+        packages: Vec<P>,
+    }
+    let output = Command::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
+    let metadata: Metadata<P> = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
+    Ok(metadata.packages)
 }
 
 /// Builds the release program as a user does: with OpenBLAS where it is there, and without graphics devices, for which tests

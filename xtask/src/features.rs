@@ -1,23 +1,15 @@
 //! `cargo xtask features`: each crate by itself, with each of its features.
 
-use crate::cargo::{Extra, cargo};
-use anyhow::Context;
+use crate::cargo::{Extra, cargo, packages};
 use clap::Args;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::process::Command;
 
 #[derive(Debug, Args)]
 pub(crate) struct FeaturesArgs {}
 
 /// The crates that must do without a C compiler.
 const WITHOUT_C: [&str; 2] = ["softmax-core", "softmax-naive"];
-
-/// Of `cargo metadata`.
-#[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
-}
 
 #[derive(Deserialize)]
 struct Package {
@@ -26,9 +18,7 @@ struct Package {
 }
 
 pub(crate) fn run(_args: &FeaturesArgs) -> anyhow::Result<()> {
-    let output = Command::new("cargo").args(["metadata", "--no-deps", "--format-version", "1"]).output()?;
-    let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-    for package in &metadata.packages {
+    for package in &packages::<Package>()? {
         let name = package.name.as_str();
         if let Some(extra) = missing(name) {
             println!("left out: {name} (apt-get install {})", extra.packages());

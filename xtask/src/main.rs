@@ -14,6 +14,7 @@ mod libraries;
 mod lint;
 mod memcheck;
 mod mutants;
+mod package;
 mod python;
 mod regress;
 mod report;
@@ -32,34 +33,36 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run every test that this machine can run, and say what was left out
+    /// Run every test that this machine can run, and list what was left out
     Test(test::TestArgs),
     /// Check the format, clippy and the documentation, with warnings as errors
     Lint(lint::LintArgs),
     /// Build the documentation of all crates
     Doc(doc::DocArgs),
-    /// Time the backends, and with --peers other libraries, side by side
+    /// Time the backends side by side, and with --peers other libraries
     Bench(bench::BenchArgs),
-    /// Make a page of what bench measured
+    /// Make an HTML page of the measurements of bench
     Report(report::ReportArgs),
-    /// Put other libraries to the conformance suite, which takes half an hour and more, and write docs/LIBRARIES.md
+    /// Run other libraries through the conformance suite, which takes 40 minutes or more, and write docs/LIBRARIES.md
     Libraries(libraries::LibrariesArgs),
     /// Build the Python package, install it in a virtual environment, and run its tests there
     Python(python::PythonArgs),
-    /// Train by each solver of softmax fit, for the figures of the report
+    /// Train with each solver of softmax fit, for the figures of the report
     Fits(fits::FitsArgs),
-    /// Count the instructions of the kernels, and fail where they have risen
+    /// Count the instructions of the kernels, and fail if they have risen
     Regress(regress::RegressArgs),
-    /// Evaluate random problems in a row, and watch memory
+    /// Evaluate random problems in a row, and check that memory does not grow
     Soak(soak::SoakArgs),
     /// Run valgrind over the kernels' tests
     Memcheck(memcheck::MemcheckArgs),
-    /// Change the backends' code in small ways, and see the conformance suite notice
+    /// Check that the conformance suite notices small changes of the backends' code
     Mutants(mutants::MutantsArgs),
     /// Run the fuzz targets
     Fuzz(fuzz::FuzzArgs),
-    /// Build each crate by itself, with each of its features
+    /// Check each crate by itself, with each of its features
     Features(features::FeaturesArgs),
+    /// Pack each published crate, and check its metadata
+    Package(package::PackageArgs),
 }
 
 fn main() -> ExitCode {
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Mutants(args) => mutants::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Features(args) => features::run(&args),
+        Command::Package(args) => package::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

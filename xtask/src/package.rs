@@ -1,0 +1,56 @@
+//! `cargo xtask package`: each crate that can be published, as crates.io would take it.
+
+use crate::cargo::{cargo, packages};
+use clap::Args;
+use serde::Deserialize;
+
+#[derive(Debug, Args)]
+pub(crate) struct PackageArgs {}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    /// The registries that it may go to; `None` for any.
+    publish: Option<Vec<String>>,
+    description: Option<String>,
+    documentation: Option<String>,
+    license: Option<String>,
+    readme: Option<String>,
+    rust_version: Option<String>,
+    keywords: Vec<String>,
+    categories: Vec<String>,
+}
+
+impl Package {
+    fn is_published(&self) -> bool {
+        self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+    }
+
+    /// The metadata that a published crate has and this one lacks.
+    fn missing(&self) -> Vec<&'static str> {
+        let fields = [
+            ("description", self.description.is_some()),
+            ("documentation", self.documentation.is_some()),
+            ("license", self.license.is_some()),
+            ("readme", self.readme.is_some()),
+            ("rust-version", self.rust_version.is_some()),
+            ("keywords", !self.keywords.is_empty()),
+            ("categories", !self.categories.is_empty()),
+        ];
+        fields.into_iter().filter(|(_, is_there)| !is_there).map(|(field, _)| field).collect()
+    }
+}
+
+/// Packs them without building them, which the other checks do.
+pub(crate) fn run(_args: &PackageArgs) -> anyhow::Result<()> {
+    let mut published: Vec<Package> = packages()?;
+    published.retain(Package::is_published);
+    anyhow::ensure!(!published.is_empty(), "no package is published");
+    for package in &published {
+        let missing = package.missing();
+        anyhow::ensure!(missing.is_empty(), "{}: expected {}", package.name, missing.join(", "));
+    }
+    let mut args = vec!["package", "--no-verify", "--allow-dirty"];
+    args.extend(published.iter().flat_map(|package| ["-p", &package.name]));
+    cargo(&args, &[])
+}
