@@ -42,7 +42,7 @@ pub(crate) fn run(
     let is_isolated = args.isolate || args.peers.is_some() || args.sweeps;
     let contest = || Contest::new(args.peers.as_deref(), &externals, &args.timing, &args.output);
     let contest = is_isolated.then(contest).transpose()?;
-    let bench = Bench { args, registry: &registry, kernels: sweeps::kernels(), contest };
+    let bench = Bench { args, registry: &registry, ways: sweeps::ways(), contest };
     let simd = Fused::new().descriptor().simd.into_owned();
     let this_machine = Machine::this(simd, args.rustc.clone(), args.commit.clone());
 
@@ -121,17 +121,22 @@ fn tasks(
 struct Bench<'a> {
     args: &'a BenchArgs,
     registry: &'a Registry,
-    kernels: Registry,
+    /// `fused` in several ways, for sweeps.
+    ways: Registry,
     contest: Option<Contest<'a>>,
 }
 
 impl Bench<'_> {
     fn compare<T: BackendElement>(&self, task: &Task) -> anyhow::Result<Comparison> {
-        let source = Source::<T>::random(task.shape, task.seed);
+        let mut source = Source::<T>::random(task.shape, task.seed);
+        if task.sweep == Some(Sweep::Storage) {
+            source.dataset = sweeps::round_to_halves(source.dataset);
+        }
         if let Some(contest) = self.contest.as_ref().filter(|_| task.isolated) {
             return contest.compare(&source, task);
         }
-        let registry = if task.sweep == Some(Sweep::Classes) { &self.kernels } else { self.registry };
+        let is_of_subject = task.sweep.is_some_and(Sweep::is_of_subject);
+        let registry = if is_of_subject { &self.ways } else { self.registry };
         let entries = registry.select(&task.backends)?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(task.threads).build()?;
         let plan = Plan {

@@ -1,7 +1,12 @@
-//! One cost against one size: memory against samples, time against threads, time against classes.
+//! One cost against one size: memory against samples, time against threads, and time against classes of `fused` in several
+//! ways.
 
-use softmax::{Dtype, Fused, Registry};
+mod storage;
+
+use softmax::{Dtype, Fused, InShards, Registry};
 use softmax_record::{Shape, Sweep, Task};
+pub(crate) use storage::round_to_halves;
+use storage::{Halves, InHalves};
 
 /// Numbers of samples of a vocabulary's problem, where the scores are what takes memory.
 const MEMORY: [usize; 4] = [256, 1024, 4096, 16384];
@@ -12,26 +17,43 @@ const THREADS: [Shape; 2] = [Shape { n: 16384, d: 784, c: 10 }, Shape { n: 512, 
 /// Multiples of vectors, and numbers between them.
 const CLASSES: [usize; 13] = [2, 4, 7, 10, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
-/// The kernels of `fused` as backends, for the sweep of classes: one does any number of them.
-pub(crate) fn kernels() -> Registry {
-    let mut kernels = Registry::default();
+/// From few classes to a vocabulary's.
+const PASSES: [usize; 5] = [10, 64, 256, 1000, 4096];
+
+/// From a problem that waits for memory to one that does not.
+const STORAGE: [usize; 5] = [2, 10, 32, 128, 512];
+
+/// `fused` in the ways that a sweep compares, as backends by the names that its tasks have.
+pub(crate) fn ways() -> Registry {
+    let mut ways = Registry::default();
     let wide = || Fused::new().narrow_up_to(0);
-    kernels.add("wide", move |_| Box::new(wide()), move |_| Box::new(wide()));
-    kernels.add("narrow", |_| Box::new(Fused::new()), |_| Box::new(Fused::new()));
-    kernels
+    ways.add("wide", move |_| Box::new(wide()), move |_| Box::new(wide()));
+    for name in ["narrow", "one pass", "f32"] {
+        ways.add(name, |_| Box::new(Fused::new()), |_| Box::new(Fused::new()));
+    }
+    let two = || InShards::new(Fused::new(), 1);
+    ways.add("two passes", move |_| Box::new(two()), move |_| Box::new(two()));
+    for (name, halves) in [("f16", Halves::F16), ("bf16", Halves::Bf16)] {
+        let make = move || InHalves::new(Fused::new(), halves);
+        ways.add(name, move |_| Box::new(make()), move |_| Box::new(make()));
+    }
+    ways
 }
 
 /// All places of all sweeps, on so many threads at most; the other libraries take part in that of memory.
 pub(crate) fn tasks(backends: &[String], peers: &[String], threads: usize) -> Vec<Task> {
-    let task = |sweep, shape, threads, backends| Task {
+    let task = |sweep: Sweep, shape, threads, backends| Task {
         shape,
         dtype: Dtype::F32,
         threads,
         dx: false,
         seed: 0,
         backends,
-        isolated: sweep != Sweep::Classes,
+        isolated: !sweep.is_of_subject(),
         sweep: Some(sweep),
+    };
+    let ways = |sweep, shape, ways: &[&str]| {
+        task(sweep, shape, threads, ways.iter().map(|&way| way.to_owned()).collect())
     };
     let all = [backends, peers].concat();
     let memory = MEMORY.map(|n| task(Sweep::Memory, Shape { n, d: 64, c: 2048 }, threads, all.clone()));
@@ -42,8 +64,11 @@ pub(crate) fn tasks(backends: &[String], peers: &[String], threads: usize) -> Ve
     });
     let classes = CLASSES.map(|c| {
         let kernels = if c <= Fused::MOST_NARROW_CLASSES { &["wide", "narrow"][..] } else { &["wide"] };
-        let kernels = kernels.iter().map(|&kernel| kernel.to_owned()).collect();
-        task(Sweep::Classes, Shape { n: 8192, d: 784, c }, threads, kernels)
+        ways(Sweep::Classes, Shape { n: 8192, d: 784, c }, kernels)
     });
-    memory.into_iter().chain(of_threads).chain(classes).collect()
+    let passes =
+        PASSES.map(|c| ways(Sweep::Passes, Shape { n: 2048, d: 512, c }, &["one pass", "two passes"]));
+    let storage =
+        STORAGE.map(|c| ways(Sweep::Storage, Shape { n: 32768, d: 784, c }, &["f32", "f16", "bf16"]));
+    memory.into_iter().chain(of_threads).chain(classes).chain(passes).chain(storage).collect()
 }

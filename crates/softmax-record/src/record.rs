@@ -11,7 +11,7 @@ use softmax_core::Dtype;
 /// The backend that reports are about.
 pub const SUBJECT: &str = "fused";
 
-/// A line of the file that `softmax bench` writes: a comparison, what it was requested, and where it comes from.
+/// A line of the file that `softmax bench` writes: a comparison, its task, and its origin.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Record {
     /// The keys of `compare --format json`.
@@ -20,7 +20,7 @@ pub struct Record {
     /// The machine's limits just before.
     #[serde(default)]
     pub roofline: Option<Roofline>,
-    /// What makes it the record that is wanted.
+    /// The request, by which `--resume` recognises the record.
     pub asked: Task,
     /// The version of the program.
     pub version: String,
@@ -32,7 +32,7 @@ pub struct Record {
     pub machine: Option<Machine>,
 }
 
-/// What a comparison is requested.
+/// The request of a comparison.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Task {
     /// Samples, features, classes.
@@ -66,6 +66,17 @@ pub enum Sweep {
     Threads,
     /// Time of the two kernels of `fused` against the number of classes.
     Classes,
+    /// Time of `fused` in one pass and in two against the number of classes.
+    Passes,
+    /// Time of `fused` with features in f32, f16 and bf16 against the number of classes.
+    Storage,
+}
+
+impl Sweep {
+    /// Whether its contenders are `fused` in several ways, which take turns in one process.
+    pub fn is_of_subject(self) -> bool {
+        matches!(self, Sweep::Classes | Sweep::Passes | Sweep::Storage)
+    }
 }
 
 /// The limits of a machine, and the least time that they allow a problem to take.

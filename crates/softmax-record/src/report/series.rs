@@ -23,7 +23,7 @@ pub(super) fn series(records: &[Record]) -> Vec<Series<'_>> {
         let shape = match (sweep, record.asked.shape) {
             (Sweep::Memory, shape) => Shape { n: 0, ..shape },
             (Sweep::Threads, shape) => shape,
-            (Sweep::Classes, shape) => Shape { c: 0, ..shape },
+            (Sweep::Classes | Sweep::Passes | Sweep::Storage, shape) => Shape { c: 0, ..shape },
         };
         match all.iter_mut().find(|series| series.sweep == sweep && series.shape == shape) {
             Some(series) => series.records.push(record),
@@ -39,7 +39,7 @@ impl Series<'_> {
         match self.sweep {
             Sweep::Memory => task.shape.n,
             Sweep::Threads => task.threads,
-            Sweep::Classes => task.shape.c,
+            Sweep::Classes | Sweep::Passes | Sweep::Storage => task.shape.c,
         }
     }
 
@@ -47,7 +47,7 @@ impl Series<'_> {
     fn cost(&self, measured: &Measured) -> Option<f64> {
         match self.sweep {
             Sweep::Memory => measured.extra_bytes.map(|bytes| bytes as f64),
-            Sweep::Threads | Sweep::Classes => measured.time.map(|time| time.median_s),
+            _ => measured.time.map(|time| time.median_s),
         }
     }
 
@@ -73,7 +73,7 @@ impl Series<'_> {
         let header = places.iter().map(|&place| match self.sweep {
             Sweep::Memory => format!("{place} samples"),
             Sweep::Threads => units::threads(place),
-            Sweep::Classes => format!("{place} classes"),
+            Sweep::Classes | Sweep::Passes | Sweep::Storage => format!("{place} classes"),
         });
         let mut table = Table::new().words(["name"]).numbers(header);
         for Line { name, points } in self.lines() {
@@ -81,7 +81,7 @@ impl Series<'_> {
                 let cost = points.iter().find(|(at, _)| *at == place as f64).map(|(_, cost)| *cost);
                 Cell::optional(cost, |cost| match self.sweep {
                     Sweep::Memory => units::bytes(cost as u64),
-                    Sweep::Threads | Sweep::Classes => units::seconds(cost),
+                    _ => units::seconds(cost),
                 })
             };
             table.row([name.into()].into_iter().chain(places.iter().map(cell)));
