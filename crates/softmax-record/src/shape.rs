@@ -21,6 +21,21 @@ impl Shape {
         format!("{}×{}×{}", self.n, self.d, self.c)
     }
 
+    /// The title, after a name where the shape is that of a well-known problem: `digits, 1797×64×10`.
+    pub fn named(self) -> String {
+        let name = match (self.n, self.d, self.c) {
+            (1797, 64, 10) => "digits",
+            (60000, 784, 10) => "MNIST",
+            (50000, 3073, 10) => "CIFAR-10",
+            (500, 3073, 10) => "a batch of CIFAR-10",
+            (1024, 2048, 1000) => "an ImageNet head",
+            (1024, 1024, 32768) => "a language model's head",
+            (4096, 512, 65536) => "a large vocabulary",
+            _ => return self.title(),
+        };
+        format!("{name}, {}", self.title())
+    }
+
     /// Floating-point operations of one evaluation: 4·N·D·C for the scores and dW, 6·N·D·C with dX.
     pub fn operations(self, dx: bool) -> f64 {
         let products = if dx { 6.0 } else { 4.0 };

@@ -72,7 +72,8 @@ fn records() -> Vec<Record> {
             measured("numpy", Some(1e-3), 3e-7),
         ]
     };
-    let sweeps = [Sweep::Memory, Sweep::Threads, Sweep::Threads, Sweep::Classes];
+    let sweeps =
+        [Sweep::Memory, Sweep::Threads, Sweep::Threads, Sweep::Classes, Sweep::Passes, Sweep::Storage];
     let sweeps = sweeps.into_iter().enumerate().map(|(k, sweep)| record(good(), Some(sweep), k));
     [record(good(), None, 2)].into_iter().chain(sweeps).collect()
 }
@@ -95,14 +96,14 @@ fn what_is_appended_is_read_back_and_a_cut_line_is_taken_away() {
     let whole = fs::read_to_string(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 10]).unwrap();
     let (mut journal, known) = Journal::resume(&path).unwrap();
-    assert_eq!(known.len(), 4);
-    journal.append(&records()[4]).unwrap();
+    assert_eq!(known.len(), 6);
+    journal.append(&records()[6]).unwrap();
     drop(journal);
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
 
     // Cut within a character.
     fs::write(&path, [whole.as_bytes(), b"{\"command\": \"\xc3"].concat()).unwrap();
-    assert_eq!(Journal::resume(&path).unwrap().1.len(), 5);
+    assert_eq!(Journal::resume(&path).unwrap().1.len(), 7);
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
 }
 
@@ -189,14 +190,16 @@ fn trainings() -> Vec<Training> {
 fn a_report_has_every_section_and_figure() {
     let page = report::page(&records(), Some(&records()), None, &trainings()).unwrap();
     let (html, markdown) = (page.html(), page.markdown());
-    for title in
-        ["Time", "Side by side", "Accuracy", "Memory against samples", "Threads, 40×12×5", "Training: digits"]
-    {
+    let of_sweeps = ["Memory against samples", "Threads, 40×12×5", "One pass and two", "Half precision"];
+    for title in [&["Time", "Side by side", "Accuracy", "Training: digits"][..], &of_sweeps].concat() {
         assert!(html.contains(title) && markdown.contains(&format!("\n## {title}\n")), "{title}");
     }
     let names: Vec<String> = page.files().into_iter().map(|(name, _)| name).collect();
-    let figures = ["floor.svg", "memory.svg", "threads-40x12x5.svg", "classes.svg", "training-1.svg"];
-    assert_eq!(names, [&["report.html", "report.md"][..], &figures].concat());
+    let figures = ["memory", "threads-40x12x5", "classes", "passes", "storage", "training-1"];
+    let figures = figures.map(|name| format!("{name}.svg")).to_vec();
+    assert_eq!(names, [&["report.html", "report.md", "floor.svg"].map(str::to_owned)[..], &figures].concat());
+    assert!(markdown.contains("- Use fused, because it is the fastest on every problem.\n"), "{markdown}");
+    assert_eq!(markdown.matches("softmax bench\n").count(), 1, "{markdown}");
     assert!(markdown.contains("faster than the fastest of the others on 1 of 1 problems"), "{markdown}");
     assert!(markdown.contains("| 40×12×5 | f32 | dW | 500 µs | 20% | numpy | 1.00 ms | 2.00× | 2.00× |"));
     assert!(markdown.contains("within the noise"));

@@ -24,7 +24,7 @@ const THEME: &str = "<style>@media (prefers-color-scheme: dark) {\
     }</style>";
 
 /// Libraries and solvers and their colours, which are read on both grounds; others have the last.
-const LIBRARIES: [(&str, RGBColor); 17] = [
+const LIBRARIES: [(&str, RGBColor); 23] = [
     ("fused", RGBColor(47, 129, 247)),
     ("narrow", RGBColor(47, 129, 247)),
     ("wide", RGBColor(219, 109, 40)),
@@ -37,6 +37,12 @@ const LIBRARIES: [(&str, RGBColor); 17] = [
     ("torch-compile", RGBColor(164, 14, 38)),
     ("torch-linear-cross-entropy", RGBColor(255, 123, 114)),
     ("jax", RGBColor(27, 124, 131)),
+    ("one pass", RGBColor(47, 129, 247)),
+    ("two passes", RGBColor(219, 109, 40)),
+    ("f32", RGBColor(47, 129, 247)),
+    ("f16", RGBColor(219, 109, 40)),
+    ("bf16", RGBColor(46, 160, 67)),
+    ("keras", RGBColor(90, 170, 60)),
     ("lbfgs", RGBColor(47, 129, 247)),
     ("newton-cg", RGBColor(219, 109, 40)),
     ("newton-cholesky", RGBColor(46, 160, 67)),
@@ -99,4 +105,13 @@ pub(super) fn width_of(text: &str) -> i32 {
 pub(super) fn color_of(library: &str) -> RGBColor {
     let found = LIBRARIES.iter().find(|(name, _)| library == *name);
     found.or(LIBRARIES.last()).map_or(INK, |(_, color)| *color)
+}
+
+/// Names of libraries, each with its colour as CSS has it.
+pub fn legend<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<(String, String)> {
+    let color = |name: &str| {
+        let RGBColor(r, g, b) = color_of(name);
+        format!("#{r:02x}{g:02x}{b:02x}")
+    };
+    names.into_iter().map(|name| (name.to_owned(), color(name))).collect()
 }

@@ -42,9 +42,7 @@ pub fn lines(title: &str, lines: &[Line], x: Axis, y: Axis) -> Result<String, Pl
         let up = Scale::around(values(|point| point.1), (BOTTOM, TOP + 12));
         canvas.text(y.label, (LEFT, 16), 13, FAINT, HPos::Left)?;
         canvas.text(x.label, ((LEFT + RIGHT) / 2, HEIGHT - 12), 13, FAINT, HPos::Center)?;
-        let ticks: Vec<f64> =
-            if y.is_binary { up.powers_of_two().collect() } else { up.round_numbers().collect() };
-        for tick in ticks {
+        for tick in up.ticks(y.is_binary) {
             let at = up.place(tick);
             canvas.line(vec![(LEFT, at), (RIGHT, at)], GRID, 1)?;
             canvas.text(&(y.format)(tick), (LEFT - 8, at), 12, FAINT, HPos::Right)?;

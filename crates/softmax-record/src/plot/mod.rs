@@ -7,6 +7,6 @@ mod scale;
 mod shares;
 
 pub use bars::comparison;
-pub use canvas::PlotError;
+pub use canvas::{PlotError, legend};
 pub use lines::{Axis, Line, lines};
 pub use shares::{Row, shares};

@@ -46,13 +46,20 @@ impl Scale {
         powers(10.0, self.low.log10().round(), self.high.log10().round(), 4)
     }
 
+    /// Ticks, two at least: powers of two if the scale `is_binary`, else round numbers.
+    pub(super) fn ticks(&self, is_binary: bool) -> Vec<f64> {
+        let ticks: Vec<f64> =
+            if is_binary { self.powers_of_two().collect() } else { self.round_numbers().collect() };
+        if ticks.len() > 1 { ticks } else { vec![self.low, self.high] }
+    }
+
     /// Some powers of two, six at most.
-    pub(super) fn powers_of_two(&self) -> impl Iterator<Item = f64> {
+    fn powers_of_two(&self) -> impl Iterator<Item = f64> {
         powers(2.0, self.low.log2().ceil(), self.high.log2().floor(), 5)
     }
 
     /// Powers of ten, and where those are few, round numbers between them too.
-    pub(super) fn round_numbers(&self) -> impl Iterator<Item = f64> {
+    fn round_numbers(&self) -> impl Iterator<Item = f64> {
         let powers = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
         let steps: &[f64] = match self.high / self.low {
             range if range < 5.0 => &[1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0],
@@ -74,6 +81,10 @@ fn powers(base: f64, low: f64, high: f64, steps: i32) -> impl Iterator<Item = f6
 mod tests {
     use super::*;
 
+    fn scale_of(low: f64, high: f64) -> Scale {
+        Scale::around([low, high].into_iter(), (0, 1))
+    }
+
     #[test]
     fn a_scale_has_its_ends_and_round_ticks() {
         let scale = Scale::around([0.003, 0.9].into_iter(), (100, 0));
@@ -84,6 +95,8 @@ mod tests {
         assert_eq!(scale.round_numbers().collect::<Vec<_>>(), [5.0, 10.0, 20.0, 50.0]);
         assert_eq!(scale.powers_of_two().collect::<Vec<_>>(), [4.0, 8.0, 16.0, 32.0]);
         assert_eq!(Scale::around([0.0].into_iter(), (0, 1)).place(5.0), 1);
+        assert_eq!(Scale::around([3.1, 3.3].into_iter(), (0, 1)).ticks(false), [3.1, 3.3]);
+        assert_eq!(scale_of(3.0, 60.0).ticks(true), [4.0, 8.0, 16.0, 32.0]);
         let scale = Scale::decades([0.003, 0.9].into_iter(), (0, 30));
         assert_eq!((scale.place(1e-3), scale.place(1e-2), scale.place(1.0)), (0, 10, 30));
         assert_eq!(scale.powers_of_ten().count(), 4);

@@ -4,7 +4,8 @@ use super::canvas::{self, FAINT, GRID, HPos, INK, PlotError, WIDTH, color_of, wi
 use crate::units;
 
 /// Pixels: the height of a row, and where the scale begins and ends.
-const ROW: i32 = 26;
+const ROW: i32 = 30;
+const RADIUS: i32 = 4;
 const START: i32 = 260;
 const END: i32 = WIDTH - 30;
 
@@ -25,7 +26,7 @@ pub fn shares(title: &str, rows: &[Row], libraries: &[String]) -> Result<String,
     let legend = legend(libraries);
     let top = legend.last().map_or(0, |place| place.1) + 34;
     let bottom = top + ROW * rows.len() as i32;
-    canvas::draw(title, bottom + 30, |canvas| {
+    canvas::draw(title, bottom + 48, |canvas| {
         for (name, &(x, y)) in libraries.iter().zip(&legend) {
             canvas.dot((x + 5, y), 5, color_of(name))?;
             canvas.text(name, (x + 15, y), 12, INK, HPos::Left)?;
@@ -40,13 +41,37 @@ pub fn shares(title: &str, rows: &[Row], libraries: &[String]) -> Result<String,
         for (k, row) in rows.iter().enumerate() {
             let y = top + ROW * k as i32 + ROW / 2;
             canvas.text(&row.name, (START - 12, y), 12, INK, HPos::Right)?;
-            // The first are drawn last, and seen.
-            for (name, share) in row.dots.iter().rev() {
-                canvas.dot((place(*share), y), 5, color_of(name))?;
+            let places: Vec<i32> = row.dots.iter().map(|dot| place(dot.1)).collect();
+            for ((name, _), (x, above)) in row.dots.iter().zip(apart(&places)) {
+                canvas.dot((x, y - above), RADIUS, color_of(name))?;
             }
         }
-        Ok(())
+        let middle = (START + END) / 2;
+        canvas.text(
+            "share of the floor that is reached (more is better)",
+            (middle, bottom + 34),
+            13,
+            FAINT,
+            HPos::Center,
+        )
     })
+}
+
+/// Dots of a row, each where it does not hide one to its left: by so many pixels above or below the row.
+fn apart(places: &[i32]) -> Vec<(i32, i32)> {
+    const LEVELS: [i32; 3] = [0, 8, -8];
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    order.sort_by_key(|&k| places[k]);
+    let mut ends = [i32::MIN; LEVELS.len()];
+    let mut dots = vec![(0, 0); places.len()];
+    for k in order {
+        let x = places[k];
+        let free = ends.iter().position(|&end| end < x - RADIUS);
+        let level = free.unwrap_or_else(|| (0..LEVELS.len()).min_by_key(|&level| ends[level]).unwrap_or(0));
+        ends[level] = x + RADIUS;
+        dots[k] = (x, LEVELS[level]);
+    }
+    dots
 }
 
 /// Where the names of a legend stand, in lines as long as there is room.

@@ -19,6 +19,7 @@ th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align:
 td:first-child, th:first-child { padding-left: 0 }
 .number { text-align: right } .note, nav { color: var(--faint); font-size: .875rem }
 pre { background: var(--code); padding: .6rem .8rem; overflow-x: auto; font-size: .8125rem; border-radius: 6px }
+@media (min-width: 44rem) { .legend { display: none } } .legend span { white-space: nowrap } .legend > span { margin-right: .8rem }
 nav { margin-top: 1rem } nav a { margin-right: 1rem } a { color: inherit }
 ";
 
@@ -58,6 +59,13 @@ impl Section {
                 p { (self.text) }
                 @if let Some(figure) = &self.figure {
                     figure.wide role="img" aria-label=(figure.description) { (PreEscaped(&figure.svg)) }
+                    @if !figure.legend.is_empty() {
+                        p.legend aria-hidden="true" {
+                            @for (name, color) in &figure.legend {
+                                span { span style=(format!("color: {color}")) { "●" } " " (name) } " "
+                            }
+                        }
+                    }
                 }
                 @if let Some(table) = &self.table { (table.html()) }
                 @if !self.commands.is_empty() { pre { code { (self.commands.join("\n")) } } }

@@ -29,6 +29,8 @@ pub(super) struct Figure {
     /// What it shows, for who can't see it.
     pub(super) description: String,
     pub(super) svg: String,
+    /// What is drawn, and in which colour, for a narrow screen, on which names beside the lines are out of sight.
+    pub(super) legend: Vec<(String, String)>,
 }
 
 impl Page {

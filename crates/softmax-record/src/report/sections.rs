@@ -21,33 +21,31 @@ pub fn page(
     libraries: Option<&Libraries>,
     trainings: &[Training],
 ) -> Result<Page, PlotError> {
-    let of_problems = commands(problems(records));
     let mut sections = Vec::new();
     if problems(records).next().is_some() {
         sections.push(Section {
             title: "Time".to_owned(),
-            text: "Loss and gradients of fused beside the fastest of all others, medians of calls that took turns; and how \
-                   much of the machine's limits each library reaches, as measured just before each problem: the floor is \
-                   the time in which the processor could do the multiply-adds, or read X once."
+            text: "Median times of loss and gradients with fused and with the fastest of all others; the calls took turns. The \
+                   figure shows which share of the floor each library reaches: more is better. The floor is the time in which \
+                   this processor can do the multiply-adds or read X once, as measured before each problem."
                 .to_owned(),
             figure: floor(records)?,
             table: Some(tables::summary(records)),
-            commands: of_problems.clone(),
+            ..Section::default()
         });
         sections.push(Section {
             title: "Side by side".to_owned(),
-            text: "All of them, median and median absolute deviation.".to_owned(),
+            text: "Median times of all libraries, with the median absolute deviation.".to_owned(),
             table: Some(tables::side_by_side(records)),
-            commands: of_problems.clone(),
             ..Section::default()
         });
         sections.push(Section {
             title: "Accuracy".to_owned(),
-            text: "The worst error of each over these problems, by an oracle in double-double arithmetic (f64 where a problem \
-                   is large): the loss's relative to itself, a gradient's largest difference relative to its largest entry."
+            text: "The largest error of each library over these problems, against a reference in double-double arithmetic (f64 \
+                   for large problems). The error of the loss is relative to the loss; that of a gradient is its largest \
+                   difference relative to its largest entry."
                 .to_owned(),
             table: Some(tables::accuracy(records)),
-            commands: of_problems.clone(),
             ..Section::default()
         });
     }
@@ -57,9 +55,8 @@ pub fn page(
     if let Some(baseline) = baseline {
         sections.push(Section {
             title: "Since the baseline".to_owned(),
-            text: "A difference that is within the deviations of the two runs is called noise.".to_owned(),
+            text: "A difference within the deviations of the two runs is noise.".to_owned(),
             table: Some(change::changes(records, baseline)),
-            commands: of_problems,
             ..Section::default()
         });
     }
@@ -67,7 +64,9 @@ pub fn page(
     sections.extend(libraries.map_or_else(Vec::new, libraries::sections));
     sections.push(Section {
         title: "Where and how".to_owned(),
-        text: "benches/METHODOLOGY.md says how this was measured, what it does not measure, and where it is biased.".to_owned(),
+        text: "These commands made the measurements. benches/METHODOLOGY.md describes the method, what it does not measure, and \
+               where it is biased."
+            .to_owned(),
         table: Some(versions(records)),
         commands: commands(records),
         ..Section::default()
@@ -81,13 +80,15 @@ fn of_sweep(series: &Series<'_>) -> Result<Section, PlotError> {
     let plain = |label| Axis { label, format: count, is_binary: false };
     let time = Axis { label: "time of a call, median", format: units::seconds, is_binary: false };
     let mut lines = series.lines();
+    let of_subject =
+        |ways: &str| format!("{ways}: {} samples and {} features, loss and dW, f32.", shape.n, shape.d);
     let (name, title, text, x, y) = match series.sweep {
         Sweep::Memory => {
             let label = "memory beyond inputs and outputs";
             let bytes = Axis { label, format: |bytes| units::bytes(bytes as u64), is_binary: true };
             let text = format!(
-                "What one evaluation of N samples, {} features, {} classes, holds beyond its inputs and outputs at most. \
-                 Our backends' is counted by the allocator, other libraries' is the growth of the process.",
+                "The peak memory of one evaluation with {} features and {} classes, beyond its inputs and outputs. For the \
+                 backends of this project the allocator counts it; for other libraries it is the growth of the process.",
                 shape.d, shape.c
             );
             ("memory".to_owned(), "Memory against samples".to_owned(), text, plain("samples"), bytes)
@@ -98,7 +99,17 @@ fn of_sweep(series: &Series<'_>) -> Result<Section, PlotError> {
                 let alone = points.iter().find(|(threads, _)| *threads == 1.0).map_or(f64::NAN, |one| one.1);
                 points.iter_mut().for_each(|(_, cost)| *cost = alone / *cost);
             }
-            let text = "How much faster each is than itself on one thread.".to_owned();
+            let mut text = "The speed-up of each library over itself on one thread.".to_owned();
+            let most = lines.iter().flat_map(|line| line.points.iter().map(move |point| (line, point)));
+            let noise: Vec<String> = most
+                .filter(|(_, (threads, speedup))| speedup > threads)
+                .map(|(line, (threads, speedup))| {
+                    format!("{} {} on {threads:.0} threads", line.name, units::factor(*speedup))
+                })
+                .collect();
+            if !noise.is_empty() {
+                text += &format!(" A speed-up above the number of threads is noise: {}.", noise.join(", "));
+            }
             (
                 format!("threads-{shape}"),
                 format!("Threads, {}", shape.title()),
@@ -108,17 +119,29 @@ fn of_sweep(series: &Series<'_>) -> Result<Section, PlotError> {
             )
         }
         Sweep::Classes => {
-            let text = "fused has a kernel for few classes, up to 64, and one for many: the time of both against the number \
-                        of classes, on one problem."
-                .to_owned();
+            let text = of_subject(
+                "The kernel of fused for up to 64 classes, narrow, and the one for any number, wide",
+            );
             ("classes".to_owned(), "Few classes and many".to_owned(), text, plain("classes"), time)
+        }
+        Sweep::Passes => {
+            let text = of_subject(
+                "fused in one pass, which computes 4·N·D·C operations, and in two, which compute the scores twice: 6·N·D·C",
+            );
+            ("passes".to_owned(), "One pass and two".to_owned(), text, plain("classes"), time)
+        }
+        Sweep::Storage => {
+            let text = of_subject(
+                "fused with the same features stored in f32, f16 and bf16, which give the same bits",
+            );
+            ("storage".to_owned(), "Half precision".to_owned(), text, plain("classes"), time)
         }
     };
     let description = format!("{title}: {} of each against {}", y.label, x.label);
     let svg = plot::lines(&description, &lines, x, y)?;
-    let figure = Some(Figure { name, description, svg });
-    let commands = commands(series.records.iter().copied());
-    Ok(Section { title, text, figure, table: Some(series.table()), commands })
+    let legend = plot::legend(lines.iter().map(|line| line.name.as_str()));
+    let figure = Some(Figure { name, description, svg, legend });
+    Ok(Section { title, text, figure, table: Some(series.table()), ..Section::default() })
 }
 
 /// Each problem's floor over the times of all, where a floor was measured.
@@ -132,7 +155,9 @@ fn floor(records: &[Record]) -> Result<Option<Figure>, PlotError> {
     if rows.is_empty() {
         return Ok(None);
     }
-    let description = "share of the machine's limits that each library reaches on each problem".to_owned();
+    let description =
+        "share of the floor that each library reaches on each problem; more is better".to_owned();
     let svg = plot::shares(&description, &rows, &names(records))?;
-    Ok(Some(Figure { name: "floor".to_owned(), description, svg }))
+    // The picture has its own, at the left.
+    Ok(Some(Figure { name: "floor".to_owned(), description, svg, legend: Vec::new() }))
 }

@@ -1,17 +1,53 @@
-//! What a person reads in ten seconds.
+//! The answer: which backend to use, and why.
 
 use super::provenance;
 use super::series::{Series, series};
-use super::tables::{measured, problems, worst};
+use super::tables::{measured, names, problems, worst};
 use crate::record::{Record, SUBJECT, Sweep};
 use crate::units;
 use softmax_core::{Dtype, OutputKind, Quantity};
 
-/// Speed, accuracy, memory and the machine, as far as they are known.
+/// The advice, then speed, accuracy, memory and the machine, as far as they are known.
 pub(super) fn sentences(records: &[Record]) -> Vec<String> {
     let memory = series(records).iter().find(|series| series.sweep == Sweep::Memory).and_then(memory);
     let machine = provenance::setting(records).map(|setting| format!("Machine: {setting}"));
-    [speed(records), accuracy(records), memory, machine].into_iter().flatten().collect()
+    [advice(records), speed(records), accuracy(records), memory, machine].into_iter().flatten().collect()
+}
+
+/// The library that takes the least time over all problems: by the geometric mean of its time over the fastest's, among those
+/// that were timed on most problems.
+fn advice(records: &[Record]) -> Option<String> {
+    let slowdowns = |name: &String| -> Vec<f64> {
+        let of = |record: &Record| {
+            let fastest = record.timed().map(|(_, time)| time.median_s).min_by(f64::total_cmp)?;
+            Some(record.time_of(name)?.median_s / fastest)
+        };
+        problems(records).filter_map(of).collect()
+    };
+    let all: Vec<(String, Vec<f64>)> = names(records)
+        .into_iter()
+        .map(|name| {
+            let slowdowns = slowdowns(&name);
+            (name, slowdowns)
+        })
+        .collect();
+    let count = all.iter().map(|(_, slowdowns)| slowdowns.len()).max().filter(|&count| count > 0)?;
+    let mean_log = |slowdowns: &[f64]| slowdowns.iter().map(|slowdown| slowdown.ln()).sum::<f64>();
+    let (name, slowdowns) = all
+        .iter()
+        .filter(|(_, slowdowns)| slowdowns.len() == count)
+        .min_by(|a, b| mean_log(&a.1).total_cmp(&mean_log(&b.1)))?;
+    let first = slowdowns.iter().filter(|&&slowdown| slowdown <= 1.0).count();
+    let worst = slowdowns.iter().copied().fold(1.0, f64::max);
+    let why = if first == count {
+        "it is the fastest on every problem".to_owned()
+    } else {
+        format!(
+            "it is the fastest on {first} of {count} problems, and takes at most {} the fastest's time on the others",
+            units::factor(worst)
+        )
+    };
+    Some(format!("Use {name}, because {why}."))
 }
 
 fn speed(records: &[Record]) -> Option<String> {
@@ -23,23 +59,25 @@ fn speed(records: &[Record]) -> Option<String> {
     let (least, most) = (units::factor(*ratios.first()?), units::factor(*ratios.last()?));
     let count = ratios.len();
     Some(format!(
-        "Speed: {SUBJECT} is faster than the fastest of the others on {faster} of {count} problems; its speed over that \
-         one is {least} to {most}."
+        "Speed: {SUBJECT} is faster than the fastest of the others on {faster} of {count} problems, by factors of {least} to \
+         {most} (below 1: slower)."
     ))
 }
 
 fn accuracy(records: &[Record]) -> Option<String> {
-    let worst = |of_subject: bool| {
-        let all = measured(records, Dtype::F32);
-        worst(
-            all.filter(|one| (one.name == SUBJECT) == of_subject),
-            Quantity::Output(OutputKind::WeightsGradient),
-        )
+    let worst_of = |name: &str| {
+        let all = measured(records, Dtype::F32).filter(|one| one.name == name);
+        worst(all, Quantity::Output(OutputKind::WeightsGradient))
     };
-    let (subject, others) = (worst(true)?, worst(false)?);
+    let subject = worst_of(SUBJECT)?;
+    let others = names(records).into_iter().filter(|name| name != SUBJECT);
+    let (best, least) = others
+        .filter_map(|name| Some((worst_of(&name)?, name)))
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(error, name)| (name, error))?;
     Some(format!(
-        "Accuracy: the largest error of dW in f32 is {subject:.1e} of its largest entry with {SUBJECT}, and {others:.1e} \
-         among the others."
+        "Accuracy: the largest error of dW in f32, relative to its largest entry, is {subject:.1e} with {SUBJECT} and \
+         {least:.1e} with {best}, the most accurate of the others."
     ))
 }
 

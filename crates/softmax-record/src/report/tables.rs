@@ -8,7 +8,8 @@ use softmax_core::{Dtype, OutputKind, Quantity};
 
 /// A line per problem: [`SUBJECT`] against the best of the others.
 pub fn summary(records: &[Record]) -> Table {
-    let mut table = Table::new().words(["N×D×C", "type", "gradients"]).numbers([SUBJECT, "of the floor"]);
+    let mut table =
+        Table::new().words(["problem, N×D×C", "type", "gradients"]).numbers([SUBJECT, "of the floor"]);
     table = table.words(["best of the others"]).numbers(["its time", "ratio", "by best"]);
     for record in problems(records) {
         let Some(subject) = record.time_of(SUBJECT) else { continue };
@@ -16,7 +17,7 @@ pub fn summary(records: &[Record]) -> Table {
         let best = record.best_other();
         let least = record.others().map(|(_, time)| time.min_s).min_by(f64::total_cmp);
         table.row([
-            problem.shape.title().into(),
+            problem.shape.named().into(),
             problem.dtype.to_string().into(),
             problem.gradients().into(),
             units::seconds(subject.median_s).into(),

@@ -26,11 +26,12 @@ fn section(k: usize, data: &str, trainings: &[&Training]) -> Result<Section, Plo
     let time = Axis { label: "time since the start", format: units::seconds, is_binary: false };
     let gradient = Axis { label: "largest |gradient|", format: |y| format!("{y:e}"), is_binary: false };
     let svg = plot::lines(&description, &lines, time, gradient)?;
+    let legend = plot::legend(lines.iter().map(|line| line.name.as_str()));
     let machine = trainings.first().map_or("", |training| training.machine.as_str());
     Ok(Section {
         title: format!("Training: {data}"),
-        text: format!("How fast each solver of softmax fit brings the gradient down, on {machine}."),
-        figure: Some(Figure { name: format!("training-{}", k + 1), description, svg }),
+        text: format!("The largest |gradient| of each solver of softmax fit against time, on {machine}."),
+        figure: Some(Figure { name: format!("training-{}", k + 1), description, svg, legend }),
         table: Some(table(trainings)),
         commands: trainings.iter().map(|training| training.command.clone()).collect(),
     })
