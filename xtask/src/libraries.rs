@@ -7,7 +7,7 @@ use clap::Args;
 use serde::{Deserialize, Deserializer};
 use softmax_conformance::Symptom;
 use softmax_core::{Backend, Dtype, Feature};
-use softmax_external::{ADAPTERS, Launch, Launcher, write_adapters};
+use softmax_external::{ADAPTERS, Launch, Launcher, is_in_protocol, write_adapters};
 use softmax_record::report::{Block, libraries_page, libraries_summary, splice_file};
 use softmax_record::{Comparison, Finding, Libraries, Library, LibraryRun, read};
 use std::fmt::Display;
@@ -207,7 +207,8 @@ fn start(one: &Candidate) -> anyhow::Result<Started> {
     let launcher = Launcher::new(Launch { name, command, time_limit: TIME_LIMIT });
     let backend = launcher.backend(None);
     let version = backend.version().context("it does not start: see what its command prints")?.to_owned();
-    let lacks = Feature::ALL.iter().copied().filter(|&feature| !backend.supports(feature)).collect();
+    let of_protocol = Feature::ALL.iter().copied().filter(|&feature| is_in_protocol(feature));
+    let lacks = of_protocol.filter(|&feature| !backend.supports(feature)).collect();
     Ok(Started { version, lacks })
 }
 

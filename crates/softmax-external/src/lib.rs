@@ -35,4 +35,5 @@ mod tensors;
 pub use adapters::{ADAPTERS, Adapter, write_adapters};
 pub use backend::{External, Launcher, end_all, end_calls};
 pub use launch::{Launch, LaunchError};
+pub use protocol::is_in_protocol;
 pub use serve::{ServeError, serve};

@@ -195,6 +195,12 @@ pub(crate) struct Reply {
     pub(crate) extra_bytes: Option<u64>,
 }
 
+/// Whether the protocol has this feature: the program itself sums into gradients, and two passes and parts of the samples are not
+/// requested of a process.
+pub fn is_in_protocol(feature: Feature) -> bool {
+    !matches!(feature, Feature::Accumulation | Feature::TwoPasses | Feature::PartOfSamples)
+}
+
 /// The name of a feature, as this protocol has it.
 pub(crate) fn feature(name: &str) -> Option<Feature> {
     serde_json::from_value(name.into()).ok()

@@ -1,6 +1,6 @@
 //! The other side: a Rust backend that answers over standard input and output.
 
-use crate::protocol::{Call, Evaluate, Hello, Number, OutputName, Reply, Request, VERSION};
+use crate::protocol::{Call, Evaluate, Hello, Number, OutputName, Reply, Request, VERSION, is_in_protocol};
 use crate::received::Received;
 use crate::tensors;
 use softmax_core::{Dtype, Element, Error, Evaluation, Feature, OutputSet, OwnedOutputs, SoftmaxBackend};
@@ -30,7 +30,6 @@ pub fn serve(
 ) -> Result<(), ServeError> {
     let (input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let descriptor = narrow.descriptor();
-    let is_own = |feature: Feature| !matches!(feature, Feature::TwoPasses | Feature::Accumulation);
     let does = |feature: Feature| match feature {
         Feature::F64 => wide.supports(feature),
         other => narrow.supports(other),
@@ -44,7 +43,7 @@ pub fn serve(
         supports: Feature::ALL
             .iter()
             .copied()
-            .filter(|&feature| is_own(feature) && does(feature))
+            .filter(|&feature| is_in_protocol(feature) && does(feature))
             .map(name_of)
             .collect(),
     };
