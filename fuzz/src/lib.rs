@@ -8,20 +8,25 @@ mod plan;
 pub use plan::Plan;
 
 use softmax_conformance::{check, reference};
-use softmax_core::{Element, OutputSet, OwnedOutputs, OwnedProblem, SoftmaxBackend};
-use softmax_data::{Format, Preparation, ReadOptions, Storage};
+use softmax_core::ndarray::Array2;
+use softmax_core::{Element, Objective, OutputSet, OwnedOutputs, OwnedProblem, Problem, SoftmaxBackend};
+use softmax_data::{Dataset, Format, Preparation, ReadOptions, Storage, TargetStore};
+use softmax_external::{Launch, Launcher};
+use softmax_fit::Model;
 use softmax_fused::Fused;
 use softmax_naive::Naive;
 use softmax_ndarray::NdArray;
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
-/// Weights that a target makes.
-const MOST_WEIGHTS: usize = 1 << 24;
+/// Numbers of an array that a target makes.
+const MOST_NUMBERS: usize = 1 << 24;
 
 /// Where a target's input lies for the reader: in memory, where there is such a folder.
 fn file(name: &str, data: &[u8]) -> PathBuf {
-    let folder = if PathBuf::from("/dev/shm").is_dir() { PathBuf::from("/dev/shm") } else { std::env::temp_dir() };
+    let folder =
+        if PathBuf::from("/dev/shm").is_dir() { PathBuf::from("/dev/shm") } else { std::env::temp_dir() };
     let path = folder.join(format!("softmax-fuzz-{}-{name}", std::process::id()));
     fs::write(&path, data).expect("a place for the input");
     path
@@ -31,13 +36,20 @@ fn file(name: &str, data: &[u8]) -> PathBuf {
 pub fn read(format: Format, data: &[u8]) {
     let path = file("data", data);
     // The labels of formats that have none are any that fit: of IDX, which is read too.
-    let labels = matches!(format, Format::Npy | Format::Idx).then(|| file("labels", &[0, 0, 8, 1, 0, 0, 0, 2, 0, 1]));
+    let labels =
+        matches!(format, Format::Npy | Format::Idx).then(|| file("labels", &[0, 0, 8, 1, 0, 0, 0, 2, 0, 1]));
     for limit in [None, Some(2)] {
-        let options = ReadOptions { format: Some(format), labels: labels.clone(), limit, ..ReadOptions::default() };
+        let options =
+            ReadOptions { format: Some(format), labels: labels.clone(), limit, ..ReadOptions::default() };
         if let Ok(dataset) = softmax_data::read::<f32>(&path, &options) {
+            // Preparation makes a dense array of sparse rows; the program asks for room before.
+            let (n, d) = dataset.features.dim();
+            if n.saturating_mul(d) > MOST_NUMBERS {
+                continue;
+            }
             let dataset = dataset.prepare(Preparation { standardize: true, bias_column: true });
             // Labels and features that are wide, and right, may ask for more weights than a target has time for.
-            if dataset.features.dim().1.saturating_mul(dataset.n_classes(None)) > MOST_WEIGHTS {
+            if dataset.features.dim().1.saturating_mul(dataset.n_classes(None)) > MOST_NUMBERS {
                 continue;
             }
             if let Ok(dataset) = dataset.with_weights(0, None) {
@@ -51,6 +63,30 @@ pub fn read(format: Format, data: &[u8]) {
 pub fn read_weights(data: &[u8]) {
     let path = file("weights.npz", data);
     let _ = softmax_data::read_weights::<f64>(&path, Storage::Keep);
+}
+
+/// Reads a model, and predicts with it.
+pub fn read_model(data: &[u8]) {
+    let path = file("model.safetensors", data);
+    if let Ok(model) = Model::<f32>::load(&path) {
+        let (features, targets) = (Array2::zeros((3, 2)), TargetStore::None);
+        let _ = model.predict(&Dataset::new("zeros".to_owned(), features, targets));
+    }
+}
+
+/// An external backend whose process writes these bytes and ends: an evaluation is a loss or an error.
+pub fn answer(data: &[u8]) {
+    let path = file("answers", data);
+    let launch = Launch {
+        name: "fuzz".to_owned(),
+        // It ends after the request: without a reader the request would end this process, which does not ignore SIGPIPE.
+        command: ["sh", "-c", "cat \"$0\"; read request", &path.display().to_string()].map(str::to_owned).to_vec(),
+        time_limit: Duration::from_millis(200),
+    };
+    let (features, weights) = (Array2::<f32>::zeros((2, 2)), Array2::<f32>::zeros((2, 3)));
+    let problem =
+        Problem::builder(features.view(), weights.view(), &[0usize, 2][..]).build().expect("it is right");
+    let _ = Launcher::new(launch).backend(None).loss(&problem);
 }
 
 /// Puts a problem to the backends that compile in seconds, and each answer to the oracle.

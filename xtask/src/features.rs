@@ -1,4 +1,4 @@
-//! `cargo xtask features`: each crate by itself, with each of its features.
+//! `cargo xtask features`: each crate by itself, with each of its features, and what the fuzz targets do.
 
 use crate::cargo::{Extra, cargo, packages};
 use clap::Args;
@@ -34,7 +34,9 @@ pub(crate) fn run(_args: &FeaturesArgs) -> anyhow::Result<()> {
             cargo(&["check", "--release", "-p", name, "--features", feature], alone)?;
         }
     }
-    Ok(())
+    // A workspace of its own, which nothing else builds but fuzzing.
+    let fuzz = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz", "--lib"];
+    cargo(&[&["check", "--release"][..], &fuzz].concat(), &[])
 }
 
 /// What this machine lacks for a crate, or a feature, of this name.

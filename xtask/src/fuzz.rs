@@ -4,8 +4,19 @@ use anyhow::Context;
 use clap::Args;
 use std::process::Command;
 
-const TARGETS: [&str; 9] =
-    ["csv", "npz", "npy", "idx", "cifar10", "svmlight", "safetensors", "weights", "evaluate"];
+const TARGETS: [&str; 11] = [
+    "csv",
+    "npz",
+    "npy",
+    "idx",
+    "cifar10",
+    "svmlight",
+    "safetensors",
+    "weights",
+    "model",
+    "external",
+    "evaluate",
+];
 
 /// Bytes that a target may allocate: readers validate sizes before they allocate.
 const MEMORY_MIB: u32 = 1024;
