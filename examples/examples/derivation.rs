@@ -114,7 +114,7 @@ fn main() -> Result<(), softmax_core::Error> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn every_step_holds() {
+    fn both_routes_give_the_same_gradient() {
         for (step, difference) in super::steps().unwrap() {
             assert!(difference < super::CLOSE, "{step}: {difference}");
         }

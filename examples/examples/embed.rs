@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn learns() {
+    fn the_loop_reduces_the_loss() {
         let loss = super::train().unwrap();
         assert!(loss < 0.2, "{loss}");
     }

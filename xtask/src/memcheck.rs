@@ -46,7 +46,7 @@ pub(crate) fn run(args: &MemcheckArgs) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_is_skipped_is_there() {
+    fn skipped_tests_exist() {
         let exp = include_str!("../../crates/softmax-fused/src/kernel/exp.rs");
         assert_eq!(exp.matches(&format!("fn {}", super::EXHAUSTIVE)).count(), 1);
     }

@@ -63,7 +63,7 @@ fn fifty_steps_end_where_burns_own_loss_ends() {
 }
 
 #[test]
-fn gradients_by_features_pass_on_what_comes_from_above() {
+fn the_gradient_of_the_features_includes_the_upstream_gradient() {
     let device = device();
     let (features, labels) = data(&device);
     let weights = Tensor::<2>::random([D, C], Distribution::Normal(0.0, 1.0), &device).require_grad();

@@ -50,7 +50,7 @@ fn compare_names_backend_output_and_place() {
 }
 
 #[test]
-fn json_says_so_too() {
+fn json_lists_the_failure() {
     let (code, out, _) =
         run(&["compare", "--backends", "ndarray,sign-flipped", "--repeat", "1", "--format", "json"]);
     assert_eq!(code, ExitCode::from(1));
@@ -65,7 +65,7 @@ fn json_says_so_too() {
 }
 
 #[test]
-fn verify_fails_it_too() {
+fn verify_reports_the_broken_backend() {
     let (code, out, _) = run(&["verify", "--backends", "naive,sign-flipped", "--filter", "sizes/000"]);
     assert_eq!(code, ExitCode::from(0), "entry [42, 7] is not there: {out}");
     // 1000×70×10 has it.

@@ -392,7 +392,7 @@ fn is_caught<T: Element>(suite: &Suite<T>, mistake: Mistake) -> bool {
 }
 
 #[test]
-fn the_right_one_passes() {
+fn the_unbroken_backend_passes() {
     for report in [
         Runner::new().run(&Suite::<f32>::full(), || Wrong::<f32>::boxed(Mistake::None)),
         Runner::new().run(&Suite::<f64>::full(), || Wrong::<f64>::boxed(Mistake::None)),
@@ -443,7 +443,7 @@ impl SoftmaxBackend<f64> for Refuses {
 }
 
 #[test]
-fn to_refuse_everything_is_no_success() {
+fn refusing_every_case_is_not_a_success() {
     let suite = Suite::<f64>::full();
     let report = Runner::new().run(&suite, || Box::new(Refuses));
     assert_eq!(report.misuse, ["no case ran"], "{report}");

@@ -131,7 +131,7 @@ fn labels_of_every_type_and_sign() {
 }
 
 #[test]
-fn what_is_no_matrix_in_compressed_sparse_rows_is_refused() {
+fn an_invalid_csr_matrix_is_refused() {
     let refused = |shape, pointers: &[usize], columns: &[u32], expected: &str| {
         let message = Csr::new(shape, pointers, columns, &vec![1.0; columns.len()]).unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_go_by_the_alphabet_and_mix_with_no_numbers() {
+    fn class_names_are_sorted_and_do_not_mix_with_numbers() {
         let read = |texts: &[&str]| {
             let mut labels = Labels::default();
             texts.iter().try_for_each(|text| labels.push(text)).map(|()| labels.finish())

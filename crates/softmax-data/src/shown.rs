@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_stay_and_what_a_terminal_obeys_does_not() {
+    fn text_stays_and_control_characters_are_escaped() {
         for (text, expected) in [
             ("C:\\größe 'ж' \"数\".csv", "C:\\größe 'ж' \"数\".csv"),
             ("हिन्दी e\u{301}", "हिन्दी e\u{301}"),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_long_is_cut() {
+    fn long_text_is_shortened() {
         assert_eq!(shown(&"ß".repeat(80)), "ß".repeat(80));
         assert_eq!(shown(&"ß".repeat(800_000)), "ß".repeat(80) + "…");
     }

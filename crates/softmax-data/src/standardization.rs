@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn other_data_is_standardized_by_the_first_ones_means() {
+    fn other_data_is_standardized_with_the_means_of_the_training_data() {
         let first = array![[1.0f32, 5.0], [3.0, 5.0], [9.0, 9.0]];
         let standardization = Standardization::of(first.columns(), |row| row < 2);
         let mut other = array![[5.0f32, 6.0]];

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_does_not_close_is_told_by_its_line() {
+    fn an_unclosed_quote_is_an_error_with_its_line() {
         for (text, line) in [
             ("a,b\n1,\"2\n3,4\n", 2),
             ("\"", 1),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_table_has_is_not_passed_on() {
+    fn bytes_that_no_table_has_are_refused() {
         assert_eq!(fault(&[b'1'; LONGEST_FIELD]), None);
         assert_eq!(fault(&[b'1'; LONGEST_FIELD + 1]), Some(Fault::LongField(1)));
         assert_eq!(fault(&[b','; MOST_COLUMNS - 1]), None);

@@ -44,7 +44,7 @@ fn check(target: &str, format: Format) {
 }
 
 #[test]
-fn every_format() {
+fn every_seed_of_a_reader_is_read_or_refused() {
     for (target, format) in [
         ("npz", Format::Npz),
         ("npy", Format::Npy),
@@ -59,7 +59,7 @@ fn every_format() {
 }
 
 #[test]
-fn weights() {
+fn every_seed_of_weights_is_read_or_refused() {
     let is_read = |seed: &PathBuf| read_weights::<f64>(seed, Storage::Keep).is_ok();
     let read: Vec<bool> = seeds("weights").iter().map(is_read).collect();
     assert!(read.contains(&true), "every seed was refused");

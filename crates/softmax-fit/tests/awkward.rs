@@ -261,7 +261,7 @@ fn options_are_part_of_what_is_minimized() {
 }
 
 #[test]
-fn what_cannot_be_fitted_is_refused_in_one_line() {
+fn data_that_cannot_be_fitted_is_refused_in_one_line() {
     let x = Array2::<f64>::zeros((3, 2));
     let labels = TargetStore::Labels(Array1::from(vec![0, 1, 1]));
     let mut weightless = Dataset::new("some.csv", x.clone(), labels.clone());

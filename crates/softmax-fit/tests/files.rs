@@ -35,7 +35,7 @@ fn a_model_is_read_as_it_was_written() {
 }
 
 #[test]
-fn what_is_no_model_is_refused_in_one_line() {
+fn an_invalid_model_file_is_refused_in_one_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
     model::<f64>().save(&path).unwrap();

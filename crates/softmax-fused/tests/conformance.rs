@@ -51,7 +51,7 @@ fn the_wide_kernel_takes_few_classes() {
 
 /// Otherwise no case would compare bits, or not those of every level.
 #[test]
-fn it_says_that_its_bits_do_not_change() {
+fn fused_promises_reproducible_bits() {
     let mut fused = Fused::new();
     assert!(fused.descriptor().deterministic && fused.is_batch_invariant());
     let variants = SoftmaxBackend::<f32>::variants(&fused, Setting::Level);
@@ -72,7 +72,7 @@ fn both_types_in_turns() {
 
 /// Where memory is short, it is shared out alike whatever is requested, in both kernels.
 #[test]
-fn what_is_asked_for_changes_no_bit_where_memory_is_short() {
+fn requested_outputs_change_no_bit_with_little_memory() {
     let suite = Suite::<f32>::full();
     for kibibytes in [40, 80, 120, 160, 200, 300] {
         for classes in [0, Fused::MOST_NARROW_CLASSES] {

@@ -83,7 +83,7 @@ fn json(records: &[Record]) -> Vec<String> {
 }
 
 #[test]
-fn what_is_appended_is_read_back_and_a_cut_line_is_taken_away() {
+fn appended_records_are_read_back_and_a_cut_line_is_removed() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("r.jsonl");
     let mut journal = Journal::create(&path).unwrap();

@@ -23,7 +23,7 @@ fn every_entry_makes_the_backend_of_its_name() {
 }
 
 #[test]
-fn what_is_not_there_says_what_brings_it() {
+fn an_absent_backend_names_the_feature_that_adds_it() {
     let registry = Registry::built_in();
     for absent in registry.absent() {
         let error = registry.find(absent.name).unwrap_err();

@@ -169,7 +169,7 @@ fn a_model_is_written_only_where_nothing_else_is() {
 }
 
 #[test]
-fn mistakes_are_told_in_one_line() {
+fn mistakes_of_fit_and_predict_are_one_line() {
     let folder = TempDir::new().unwrap();
     write_digits(folder.path());
     success(&words("fit --out m.safetensors"), folder.path());

@@ -229,7 +229,7 @@ fn bad_usage_is_one_line() {
 }
 
 #[test]
-fn a_stray_label_is_told_by_the_classes_that_it_makes() {
+fn a_stray_label_is_reported_as_classes_without_samples() {
     let folder = TempDir::new().unwrap();
     let compare = "compare --data t.csv --backends naive,ndarray --repeat 1 --threads 1";
     fs::write(folder.path().join("t.csv"), "1.5,2,0\n0.5,1,1\n").unwrap();

@@ -306,7 +306,7 @@ fn the_file_at_fault_is_the_one_that_is_named() {
 }
 
 #[test]
-fn each_is_refused_in_one_line_and_little_memory() {
+fn each_malformed_file_is_refused_in_one_line_with_little_memory() {
     let folder = TempDir::new().unwrap();
     write_files(folder.path());
     // What the others differ from is right.
@@ -343,7 +343,7 @@ fn each_is_refused_in_one_line_and_little_memory() {
 /// What has no end, by name or by redirection; a pipe that ends is read as a file.
 #[cfg(unix)]
 #[test]
-fn a_device_is_no_file_and_a_pipe_is_one() {
+fn devices_are_refused_and_pipes_are_read() {
     let folder = TempDir::new().unwrap();
     write_files(folder.path());
     for args in [

@@ -34,7 +34,7 @@ fn refused(mebibytes: u32, args: &str, expected: &str, folder: &Path) {
 }
 
 #[test]
-fn what_has_no_room_is_refused_in_one_line() {
+fn a_problem_larger_than_memory_is_refused_in_one_line() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
     let classes = 10_000;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// Tested as a whole, since it is the whole that a person reads.
 #[test]
-fn each_mistake_is_a_sentence() {
+fn each_usage_mistake_is_one_sentence() {
     let (folder, _) = folder();
     for (args, expected) in [
         (&["eval", "--data", "p.npz"][..], "missing: --out <FILE.npz>, --backend <NAME>"),
@@ -45,7 +45,7 @@ fn each_mistake_is_a_sentence() {
 }
 
 #[test]
-fn a_terminal_obeys_no_file_name() {
+fn control_characters_of_file_names_are_escaped() {
     let folder = folder().0;
     let name = "red\x1b[31m.npz";
     std::fs::rename(folder.path().join("p.npz"), folder.path().join(name)).unwrap();

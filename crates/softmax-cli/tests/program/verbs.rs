@@ -196,7 +196,7 @@ fn completions_and_manual_know_the_commands() {
 }
 
 #[test]
-fn colour_is_for_who_wants_it() {
+fn color_follows_the_flag_and_the_terminal() {
     let escapes = |args: &str, variables: &[(&str, &str)]| {
         let mut command = super::program();
         let output = command.args(words(args)).envs(variables.iter().copied()).output().unwrap();
@@ -221,7 +221,7 @@ fn every_verb_has_help_with_an_example() {
 }
 
 #[test]
-fn a_reader_that_stops_is_no_failure() {
+fn a_closed_pipe_is_not_a_failure() {
     let program = env!("CARGO_BIN_EXE_softmax");
     let output = Command::new("sh")
         .args(["-c", &format!("'{program}' {QUICK} | head -1 && '{program}' completions bash | head -1")])
@@ -314,7 +314,7 @@ fn two_benches_do_not_write_to_one_file() {
 }
 
 #[test]
-fn a_variable_that_asks_for_a_world_of_threads_is_refused() {
+fn an_absurd_number_of_threads_in_the_environment_is_refused() {
     for args in ["backends", QUICK, "verify --filter none"] {
         let mut command = super::program();
         let output = command.args(words(args)).env("RAYON_NUM_THREADS", "100000").output().unwrap();

@@ -29,7 +29,7 @@ fn all() -> Vec<Mistake> {
 }
 
 #[test]
-fn each_is_caught_by_cases_of_its_kind() {
+fn each_wrong_backend_is_caught_by_cases_of_its_kind() {
     let suite = Suite::<f64>::full();
     let mut escaped = Vec::new();
     for mistake in all() {

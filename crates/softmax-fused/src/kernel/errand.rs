@@ -87,7 +87,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn the_caller_does_alone_what_nobody_begins() {
+    fn the_caller_computes_tasks_that_no_helper_began() {
         let calls = AtomicUsize::new(0);
         let jobs = Mutex::new(Vec::new());
         with_help(3, |job| jobs.lock().unwrap().push(job), &|| {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_waits_for_whoever_has_begun() {
+    fn the_caller_waits_for_helpers_that_have_begun() {
         for _ in 0..200 {
             let (begun, has_begun) = mpsc::channel();
             let has_begun = Mutex::new(has_begun);

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn edges() {
+    fn exp_of_infinities_nan_and_subnormal_results() {
         let mut x = [f32::NEG_INFINITY, -1e30, -104.5, 0.0, -0.0, 89.5, 1e30, f32::INFINITY, f32::NAN];
         exp_f32(&mut x);
         let infinite = f32::INFINITY;

@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn edges() {
+    fn ln_1p_of_zero_subnormal_infinite_and_nan() {
         let mut x = [0.0, f32::from_bits(1), f32::MIN_POSITIVE, f32::INFINITY, f32::NAN];
         ln_1p_f32(&mut x);
         assert_eq!(x[..4], [0.0, f32::from_bits(1), f32::MIN_POSITIVE, f32::INFINITY]);

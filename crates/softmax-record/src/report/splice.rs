@@ -74,7 +74,7 @@ mod tests {
     const BLOCK: Block = Block::Libraries;
 
     #[test]
-    fn what_is_between_the_markers_is_replaced_and_nothing_else() {
+    fn only_the_text_between_the_markers_is_replaced() {
         let (begin, end) = (BLOCK.begin(), BLOCK.end());
         let text = format!("a\n{begin}\nold\n{end}\nb\n");
         let once = splice(&text, BLOCK, "new").unwrap();
