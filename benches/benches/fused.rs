@@ -1,10 +1,13 @@
 //! softmax-fused, `cargo bench -p softmax-benches --bench fused`: few classes and vocabularies, each beside the least time that
-//! this machine allows; what facts of rows cost, and two passes; and other block sizes of the kernel for many classes.
+//! this machine allows; the costs of row facts, of two passes and of H·V; and other block sizes of the kernel for many classes.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use softmax_benches::{FACTS_SHAPES, FUSED_SHAPES, PASSES_SHAPES};
-use softmax_core::{Element, InShards, Objective, OutputKind, OutputSet, OwnedOutputs, SoftmaxBackend};
+use softmax_core::ndarray::Array2;
+use softmax_core::{
+    Element, HessianVectorProduct, InShards, Objective, OutputKind, OutputSet, OwnedOutputs, SoftmaxBackend,
+};
 use softmax_data::synthetic;
 use softmax_fused::{Fused, KernelParams};
 use softmax_roofline::{Roofline, Work};
@@ -99,6 +102,29 @@ fn passes(criterion: &mut Criterion) {
     }
 }
 
+/// H·V beside loss and dW, with few classes and many.
+fn hessian(criterion: &mut Criterion) {
+    for (n, d, c) in [(1797, 64, 10), (20000, 784, 10), (1024, 2048, 1000)] {
+        let dataset = synthetic::<f32>(n, d, c, 0);
+        let problem = dataset.problem(Objective::default()).expect("synthetic problems are sound");
+        let mut group = criterion.benchmark_group(format!("hessian/{n}x{d}x{c}"));
+        group.sample_size(10);
+        let mut backend = Fused::new();
+        let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::NONE.with(OutputKind::WeightsGradient));
+        group.bench_function("loss and dW", |bencher| {
+            bencher.iter(|| backend.evaluate(&problem, &mut outputs.as_outputs()).expect("plain problems"));
+        });
+        let (direction, mut product) = (Array2::<f32>::ones((d, c)), Array2::<f32>::zeros((d, c)));
+        group.bench_function("H·V", |bencher| {
+            bencher.iter(|| {
+                let product = product.view_mut();
+                backend.hessian_vector_product(&problem, direction.view(), product).expect("plain problems");
+            });
+        });
+        group.finish();
+    }
+}
+
 /// The kernel for many classes with other block sizes.
 fn kernel_params(criterion: &mut Criterion) {
     let (n, d, c) = (1152, 1024, 1000);
@@ -131,5 +157,5 @@ fn kernel_params(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, fused, facts, passes, kernel_params);
+criterion_group!(benches, fused, facts, passes, hessian, kernel_params);
 criterion_main!(benches);

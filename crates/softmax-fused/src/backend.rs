@@ -36,7 +36,7 @@ pub struct Fused {
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
-    narrow: narrow::Scratch<T>,
+    pub(crate) narrow: narrow::Scratch<T>,
     pub(crate) wide: wide::Scratch<T>,
 }
 
@@ -118,6 +118,11 @@ impl Fused {
         Ok(self.pool.clone())
     }
 
+    /// Whether the kernel for few classes computes a problem, if its features are dense.
+    pub(crate) fn is_narrow<T: FusedElement>(&self, problem: &Problem<'_, T>) -> bool {
+        problem.n_classes() <= self.narrow_up_to
+    }
+
     /// How a problem is to be computed, in its own pool or the caller's.
     pub(crate) fn means<'p, T: FusedElement>(
         &self,
@@ -140,13 +145,13 @@ impl Fused {
         let pool = self.pool()?;
         let means = self.means(problem, pool.as_deref());
         let stored = Stored::new(problem);
-        let is_narrow = problem.n_classes() <= self.narrow_up_to;
-        let scratch = scratch(self);
+        let (is_narrow, scratch) = (self.is_narrow(problem), scratch(self));
         let terms = Terms::new(problem, &stored);
         let (loss_sum, correct) = match stored.features {
             Samples::Dense(features) if is_narrow => {
                 let dense = Dense { features, weights: stored.weights };
-                narrow::evaluate(&mut scratch.narrow, &terms, &dense, outputs, means.memory, means.crew)
+                let means = (means.memory, means.crew);
+                narrow::evaluate(&mut scratch.narrow, &terms, &dense, None, outputs, means)
             }
             Samples::Dense(_) | Samples::Csr(_) => {
                 wide::evaluate(&mut scratch.wide, &terms, &stored, outputs, means)

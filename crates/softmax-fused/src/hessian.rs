@@ -1,12 +1,20 @@
-//! The second derivative of [`Fused`], by the kernel for many classes.
+//! The second derivative of [`Fused`], by the kernel that evaluates the problem.
 
 use crate::backend::{Fused, Scratch};
 use crate::kernel::level::FusedElement;
-use crate::stored::Stored;
+use crate::narrow;
+use crate::stored::{Dense, Samples, Stored};
 use crate::terms::Terms;
-use crate::wide::{Direction, hessian_product};
+use crate::wide::hessian_product;
 use softmax_core::ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use softmax_core::{HessianVectorProduct, Outputs, Problem, Result, SoftmaxBackend};
+
+/// V (D×C) and v (C).
+#[derive(Clone, Copy)]
+pub(crate) struct Direction<'v, T> {
+    pub(crate) weights: ArrayView2<'v, T>,
+    pub(crate) bias: Option<ArrayView1<'v, T>>,
+}
 
 impl Fused {
     fn hessian_with<T: FusedElement>(
@@ -20,7 +28,17 @@ impl Fused {
         let means = self.means(problem, pool.as_deref());
         let stored = Stored::new(problem);
         let terms = Terms::new(problem, &stored);
-        hessian_product(&mut scratch(self).wide, &terms, &stored, direction, &mut outputs, means);
+        let (is_narrow, scratch) = (self.is_narrow(problem), scratch(self));
+        match stored.features {
+            Samples::Dense(features) if is_narrow => {
+                let (dense, means) =
+                    (Dense { features, weights: stored.weights }, (means.memory, means.crew));
+                narrow::evaluate(&mut scratch.narrow, &terms, &dense, Some(direction), &mut outputs, means);
+            }
+            Samples::Dense(_) | Samples::Csr(_) => {
+                hessian_product(&mut scratch.wide, &terms, &stored, direction, &mut outputs, means);
+            }
+        }
         Ok(())
     }
 }

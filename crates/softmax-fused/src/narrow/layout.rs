@@ -137,6 +137,9 @@ pub(super) fn tasks(n: usize) -> (usize, usize) {
 pub(super) struct Tiles {
     pub(super) scores: usize,
     pub(super) slopes: usize,
+    /// For H·V, t, and the scores under a softcap.
+    pub(super) changes: usize,
+    pub(super) capped: usize,
     /// The vectors in which scores are summed.
     pub(super) sums: usize,
     pub(super) copies: usize,
@@ -148,11 +151,13 @@ impl Tiles {
         problem: &Dense<'_, T>,
         layout: Layout,
         slopes: bool,
-        dx: bool,
+        (dx, hessian): (bool, bool),
     ) -> Self {
         Tiles {
             scores: layout.c * PANEL,
             slopes: if slopes { layout.c * PANEL } else { 0 },
+            changes: if hessian { layout.c * PANEL } else { 0 },
+            capped: if hessian && slopes { layout.c * PANEL } else { 0 },
             sums: layout.c * PANEL * layout.lanes,
             // Where rows of X cannot be used as they are.
             copies: if problem.features.plain_rows().is_some() { 0 } else { layout.panel * layout.d },
@@ -161,6 +166,7 @@ impl Tiles {
     }
 
     pub(super) fn total(self) -> usize {
-        (self.scores + self.slopes + self.sums + self.copies + self.dx).next_multiple_of(16)
+        let Tiles { scores, slopes, changes, capped, sums, copies, dx } = self;
+        (scores + slopes + changes + capped + sums + copies + dx).next_multiple_of(16)
     }
 }

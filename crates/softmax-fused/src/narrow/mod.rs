@@ -3,6 +3,7 @@
 //! own; these are added in a fixed order.
 
 mod epilogue;
+mod hessian;
 mod layout;
 mod panels;
 mod task;
@@ -10,9 +11,10 @@ mod weights;
 
 use crate::buffer::Buffer;
 use crate::facts::{FactViews, Wanted};
+use crate::hessian::Direction;
 use crate::kernel::level::FusedElement;
 use crate::rounds::{Crew, Round};
-use crate::stored::Dense;
+use crate::stored::{Dense, Matrix};
 use crate::sums::{Sum, write_sums};
 use crate::terms::Terms;
 pub(crate) use layout::MOST_CLASSES;
@@ -29,7 +31,7 @@ const ALONE: usize = 100_000;
 /// Memory that is kept from call to call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
-    /// Wᵀ, packed.
+    /// Wᵀ, packed; for H·V followed by Vᵀ.
     weights: Buffer<T>,
     /// Each task's dWᵀ, packed, and db.
     partial_dw: Buffer<T>,
@@ -41,7 +43,7 @@ pub(crate) struct Scratch<T> {
     tiles: Buffer<T>,
 }
 
-/// The loss before division by Ω, and the number correct.
+/// The loss before division by Ω, and the number correct. Along a `direction` dW and db are those of H·V.
 ///
 /// ```text
 /// pack W
@@ -55,21 +57,23 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, 'p, T>,
     problem: &Dense<'p, T>,
+    direction: Option<Direction<'_, T>>,
     outputs: &mut Outputs<'_, T>,
-    memory: usize,
-    crew: Crew<'_>,
+    (memory, crew): (usize, Crew<'_>),
 ) -> (f64, usize) {
     let (layout, wanted) = (Layout::new(problem), Wanted::new(outputs));
     let (n, c, size) = (problem.features.dim().0, layout.c, layout.packed().max(1));
     let wants_dw = outputs.weights_gradient.is_some();
     let wants_db = outputs.bias_gradient.is_some();
-    let tiles = Tiles::new(problem, layout, terms.has_slopes(), outputs.features_gradient.is_some());
+    let wants = (outputs.features_gradient.is_some(), direction.is_some());
+    let tiles = Tiles::new(problem, layout, terms.has_slopes(), wants);
     let (count, rows) = layout::tasks(n);
     let affordable = memory / size_of::<T>() / (tiles.total() + size + c);
     let wave = count.min(affordable).max(1);
     let layout = layout.with_even_panels(rows);
 
-    scratch.weights.resize(layout.packed());
+    let packed = layout.packed();
+    scratch.weights.resize(if direction.is_some() { 2 * packed } else { packed });
     scratch.partial_dw.resize(if wants_dw { wave * size } else { 0 });
     scratch.total_dw.resize(if wants_dw && wave < count { size } else { 0 });
     scratch.total_dw.fill(T::zero());
@@ -99,7 +103,8 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     let mut dw_rows = outputs.weights_gradient.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), part));
     let dw_parts: [_; TASKS] =
         std::array::from_fn(|_| RwLock::new(dw_rows.as_mut().and_then(Iterator::next)));
-    let (penalty, accumulate) = (terms.penalty_gradient(), outputs.accumulate);
+    let penalty = terms.penalty_gradient().filter(|_| direction.is_none());
+    let accumulate = outputs.accumulate;
     let zeros = &*scratch.zeros;
 
     let (mut loss, mut correct) = (0.0, 0);
@@ -131,13 +136,22 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
         let weights = RwLock::new(&mut *scratch.weights);
         let total = RwLock::new(&mut *scratch.total_dw);
 
-        let pack = |_| weights::pack(problem, &mut write(&weights), layout);
+        let pack = |_| {
+            let mut to = write(&weights);
+            weights::pack(problem.weights, &mut to[..packed], layout);
+            if let Some(direction) = direction {
+                weights::pack(Matrix::Plain(direction.weights), &mut to[packed..], layout);
+            }
+        };
         let work = |k: usize| {
             let weights = read(&weights);
             if let Some(task) = &mut *write(&tasks[k]) {
+                let (weights, of_direction) = weights.split_at(packed);
+                let direction = direction
+                    .map(|direction| hessian::Direction { weights: of_direction, bias: direction.bias });
                 T::run(
                     crew.level,
-                    Panels { task, terms, problem, weights: &weights, zeros, layout, tiles, wanted },
+                    Panels { task, terms, problem, weights, direction, zeros, layout, tiles, wanted },
                 );
             }
         };
@@ -179,6 +193,11 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     }
     if let Some(db) = &mut outputs.bias_gradient {
         write_sums(db, &db_sums, accumulate);
+    }
+    if let (Some(product), Some(direction)) = (&mut outputs.weights_gradient, direction)
+        && let Some((lambda, _)) = terms.penalty_gradient()
+    {
+        product.scaled_add(lambda, &direction.weights);
     }
     (loss, correct)
 }

@@ -1,6 +1,7 @@
 //! A task's panels of rows: scores, the formulas, and the products with G.
 
 use super::epilogue::{bend, best_classes, exponentials, gradient, label_facts};
+use super::hessian::{Direction, change_of_gradient, changes_of_scores};
 use super::layout::{Chunk, Groups, Layout, PANEL, Tiles};
 use super::task::Task;
 use crate::columns::Columns;
@@ -24,6 +25,8 @@ pub(super) struct Panels<'t, 's, 'o, 'p, T> {
     pub(super) terms: &'t Terms<'t, 'p, T>,
     pub(super) problem: &'t Dense<'p, T>,
     pub(super) weights: &'t [T],
+    /// For H·V in place of dW and db.
+    pub(super) direction: Option<Direction<'t, T>>,
     /// D zeros, where a sample may not count.
     pub(super) zeros: &'t [T],
     pub(super) layout: Layout,
@@ -36,11 +39,13 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let Panels { task, terms, problem, weights, zeros, layout, tiles, wanted } = self;
+        let Panels { task, terms, problem, weights, direction, zeros, layout, tiles, wanted } = self;
         let Layout { c, panel, .. } = layout;
         let (scores, scratch) = task.scratch.split_at_mut(tiles.scores);
         let (sums, scratch) = scratch.split_at_mut(tiles.sums);
         let (slopes, scratch) = scratch.split_at_mut(tiles.slopes);
+        let (changes, scratch) = scratch.split_at_mut(tiles.changes);
+        let (capped, scratch) = scratch.split_at_mut(tiles.capped);
         let (copies, scratch) = scratch.split_at_mut(tiles.copies);
         let dx_rows = &mut scratch[..tiles.dx];
         let mut columns = Columns::new();
@@ -63,9 +68,20 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             }
             let (next, size) = (&next[..after], problem.features.size());
 
-            panel_scores::<T, L>(lanes, layout, &x[..rows], (next, size), weights, sums, scores);
+            // X·W, and then X·V: the code is there once.
+            for of_direction in [false, true].into_iter().take(1 + usize::from(direction.is_some())) {
+                let (packed, ahead, tile) = match direction {
+                    Some(direction) if of_direction => (direction.weights, &[][..], &mut *changes),
+                    _ => (weights, next, &mut *scores),
+                };
+                panel_scores::<T, L>(lanes, layout, &x[..rows], (ahead, size), packed, sums, tile);
+            }
             columns.begin(terms, first_sample, rows);
             bend(terms, scores, slopes, &mut columns);
+            if let Some(direction) = direction {
+                capped.copy_from_slice(&scores[..tiles.capped]);
+                changes_of_scores(terms, direction.bias, slopes, changes);
+            }
             if wanted.label {
                 label_facts(terms, scores, &mut columns);
             }
@@ -94,7 +110,10 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                 continue;
             }
             columns.slopes(terms);
-            gradient(terms, scores, slopes, &columns);
+            match direction {
+                None => gradient(terms, scores, slopes, &columns),
+                Some(_) => change_of_gradient(terms, scores, (capped, slopes), changes, &columns),
+            }
             if terms.ignores() {
                 // Zero times NaN is not zero.
                 let ignored = (0..rows).filter(|&k| terms.is_ignored(first_sample + k));

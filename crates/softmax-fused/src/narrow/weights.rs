@@ -2,14 +2,14 @@
 
 use super::layout::{BLOCK, Layout, MOST_CLASSES};
 use crate::kernel::level::FusedElement;
-use crate::stored::{Dense, Matrix, Number, with_numbers};
+use crate::stored::{Matrix, Number, with_numbers};
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
 /// Some features of all classes, class by class.
 type Turned<T> = [[T; BLOCK]; MOST_CLASSES];
 
-pub(super) fn pack<T: FusedElement>(problem: &Dense<'_, T>, packed: &mut [T], layout: Layout) {
-    with_numbers!(problem.weights, weights => pack_numbers(&weights, packed, layout));
+pub(super) fn pack<T: FusedElement>(weights: Matrix<'_, T>, packed: &mut [T], layout: Layout) {
+    with_numbers!(weights, weights => pack_numbers(&weights, packed, layout));
 }
 
 fn pack_numbers<T: FusedElement, S: Number<T>>(

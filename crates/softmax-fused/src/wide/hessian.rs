@@ -13,6 +13,7 @@ use super::scratch::{Facts, Scratch, Spare};
 use super::sparse::weights_rows;
 use crate::columns::{Columns, ROWS};
 use crate::facts::Wanted;
+use crate::hessian::Direction;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{pairs, pairs_mut};
@@ -21,14 +22,7 @@ use crate::stored::{Matrix, Samples, Stored};
 use crate::sums::{Sum, write_sums};
 use crate::terms::Terms;
 use softmax_core::Outputs;
-use softmax_core::ndarray::{Array2, ArrayView1, ArrayView2};
-
-/// V (D×C) and v (C).
-#[derive(Clone, Copy)]
-pub(crate) struct Direction<'v, T> {
-    pub(crate) weights: ArrayView2<'v, T>,
-    pub(crate) bias: Option<ArrayView1<'v, T>>,
-}
+use softmax_core::ndarray::{Array2, ArrayView1};
 
 /// H·V, in place of dW and db.
 ///

@@ -26,7 +26,7 @@ use crate::terms::Terms;
 pub(crate) use class_facts::{class_facts, label_scores, summarize_classes};
 use features::features_gradient;
 use gradient::{Held, gradient_block};
-pub(crate) use hessian::{Direction, hessian_product};
+pub(crate) use hessian::hessian_product;
 use plan::{Block, Plan};
 use scores::score_block;
 pub(crate) use scratch::Scratch;
