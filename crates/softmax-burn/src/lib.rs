@@ -41,7 +41,7 @@
 //! # Ok::<(), softmax_burn::Error>(())
 //! ```
 //!
-//! Each device is a cargo feature. Flex is always built; `wgpu` and `vulkan` add graphics devices. f64 is
+//! Flex, the CPU device, is always built; the cargo features `wgpu` and `vulkan` add graphics devices. f64 is
 //! [`Error::Unsupported`] on a device without it.
 
 #![forbid(unsafe_code)]

@@ -28,7 +28,7 @@
 //!    ```
 //!
 //! 2. An implementation of [`Backend`](softmax_core::Backend): its name, and the features that it supports. By default these
-//!    are all but half precision, sparse rows, row facts and two passes. Then one of
+//!    are all but half precision, sparse rows, row facts, two passes and parts of the samples. Then one of
 //!    [`SoftmaxBackend`](softmax_core::SoftmaxBackend): call `check`, which refuses unsupported problems with
 //!    [`Error::Unsupported`](softmax_core::Error::Unsupported), compute, and write the requested outputs.
 //! 3. A test, to run with `cargo test --release` (in a debug build the oracle takes twenty times as long):
@@ -84,7 +84,7 @@
 //! * **Regressions** (`found/`): random problems on which a backend was wrong once.
 //! * **Properties**: of the loss as a function, on random problems that shrink when they fail.
 //! * **Behaviour**: the same answers from one instance after other problems, with fewer outputs (none, each alone, all but one),
-//!   and, from a backend that says it is deterministic, the same bits for any number of threads.
+//!   and the same bits where a backend promises them: for any number of threads, vector instructions, memory limit and batch.
 
 #![forbid(unsafe_code)]
 // The documentation's example is a test for its reader to copy.

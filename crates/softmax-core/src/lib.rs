@@ -46,7 +46,8 @@
 //!   over all classes but the best), and H from the same terms, Σ p_c·(m − s_c) + log1p(…). Both keep their relative accuracy
 //!   where a confident prediction brings them near 0.
 //! * **Two passes** ([`TwoPass`]): the first computes statistics of each row over all classes or over shards of them. The
-//!   second computes the gradients (11) with coefficients g, h and k of each sample's loss, entropy and lse.
+//!   second computes the gradients (11) with coefficients g, h and k of each sample's loss without u,
+//!   entropy and lse.
 //! * **Non-finite values** follow IEEE 754: NaN in, NaN out. A NaN reaches only the sample's own outputs and the sums over
 //!   samples. A bias of −∞ masks its class: p and its gradient are 0, and the loss is +∞ only if the class has target mass.
 //!   If a sample's largest score is +∞, or −∞ because every class is masked, its loss, lse and gradient are not finite; the

@@ -24,8 +24,8 @@
 //!
 //! On the digits and on 200,000 samples of 10 features, `Lbfgs` reached a gradient of 1e-4 several times faster than the
 //! others, because its preconditioner contains the features' second derivatives. For very small problems, such as 150
-//! samples of 4 features and 3 classes, both take a millisecond. If the Hessian takes less than half a million multiply-adds, `Auto`
-//! in f64 takes `NewtonCholesky`, whose minimum has more digits. `cargo xtask fits` draws the curves of all solvers, and
+//! samples of 4 features and 3 classes, `Lbfgs` and `NewtonCholesky` both take about a millisecond. If the Hessian takes at most half a
+//! million multiply-adds and there is no softcap, `Auto` in f64 takes `NewtonCholesky`, whose minimum has more digits. `cargo xtask fits` draws the curves of all solvers, and
 //! `softmax fit --solver …` times them on your data.
 //!
 //! # Method

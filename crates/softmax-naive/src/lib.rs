@@ -10,8 +10,8 @@
 //! The constant log k = −m_i, added to all scores of a row, cancels in p and keeps the exponentials from overflowing.
 //! [Two passes](TwoPass) use the same loops, with statistics of each row between them, which merge over shards of the classes.
 //!
-//! Memory beyond inputs and outputs: two copies of dW and db, which are summed in blocks of samples, and a few rows of C
-//! numbers. Time: 4·N·D·C operations with dW, on one thread, without explicit SIMD. It supports every storage of features
+//! Memory beyond inputs and outputs: dW and db in the element type and in f64, summed in blocks of samples, and a few rows
+//! of C numbers. Time: 4·N·D·C operations with dW, on one thread, without explicit SIMD. It supports every storage of features
 //! and weights.
 //!
 //! ```

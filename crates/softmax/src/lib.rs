@@ -57,13 +57,13 @@
 //!
 //! | backend | feature | implementation | f16, bf16, sparse | memory beyond inputs and outputs |
 //! |---|---|---|---|---|
-//! | `fused` | `fused` | SIMD and threads; the same bits with any of either | yes | 64 MiB or the size of W, whichever is larger |
+//! | `fused` | `fused` | SIMD and threads; the same bits with any vector instructions and number of threads | yes | 64 MiB or the size of W, whichever is larger |
 //! | `openblas` | `openblas` | products by the system's OpenBLAS | no | N×C |
 //! | `ndarray` | `ndarray` | matrix algebra on ndarray, one thread | yes | N×C |
 //! | `burn` | `burn` | Burn tensors on the CPU | no | a copy of the problem and about 32 MiB |
 //! | `burn-autodiff` | `burn` | the same, gradients by Burn's autodiff | no | several N×C |
 //! | `burn-wgpu`, `burn-vulkan` | `wgpu`, `vulkan` | Burn tensors on graphics devices | no | a copy of the problem and about 32 MiB |
-//! | `naive` | `naive` | loops that read like the derivation | yes | two copies of dW and a few rows |
+//! | `naive` | `naive` | loops that read like the derivation | yes | dW in the element type and in f64, and a few rows |
 //!
 //! If gradients depend on the losses (policy gradients), or classes come in shards, use [two passes](TwoPass): statistics of the
 //! rows first, then gradients.
