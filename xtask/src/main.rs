@@ -14,6 +14,7 @@ mod libraries;
 mod lint;
 mod memcheck;
 mod mutants;
+mod neon;
 mod package;
 mod python;
 mod regress;
@@ -55,6 +56,8 @@ enum Command {
     Soak(soak::SoakArgs),
     /// Run valgrind over the kernels' tests
     Memcheck(memcheck::MemcheckArgs),
+    /// Run the tests of softmax-fused on NEON, in an emulator
+    Neon(neon::NeonArgs),
     /// Check that the conformance suite notices small changes of the backends' code
     Mutants(mutants::MutantsArgs),
     /// Run the fuzz targets
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Regress(args) => regress::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Memcheck(args) => memcheck::run(&args),
+        Command::Neon(args) => neon::run(&args),
         Command::Mutants(args) => mutants::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Features(args) => features::run(&args),

@@ -60,7 +60,7 @@
 //! | `fused` | `fused` | SIMD and threads; the same bits with any vector instructions and number of threads | yes | 64 MiB or the size of W, whichever is larger |
 //! | `openblas` | `openblas` | products by the system's OpenBLAS | no | N×C |
 //! | `ndarray` | `ndarray` | matrix algebra on ndarray, one thread | yes | N×C |
-//! | `burn` | `burn` | Burn tensors on the CPU | no | a copy of the problem and about 32 MiB |
+//! | `burn` | `burn` | Burn tensors on the CPU | no | a copy of the problem and about 32 MiB (64 in f64) |
 //! | `burn-autodiff` | `burn` | the same, gradients by Burn's autodiff | no | several N×C |
 //! | `burn-wgpu`, `burn-vulkan` | `wgpu`, `vulkan` | Burn tensors on graphics devices | no | a copy of the problem and about 32 MiB |
 //! | `naive` | `naive` | loops that read like the derivation | yes | dW in the element type and in f64, and a few rows |

@@ -10,6 +10,7 @@ pub(crate) fn interleave_f32(rows: [&[f32]; 4], to: &mut [f32], pitch: usize) {
     let length = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == length));
     assert!(length == 0 || to.len() >= (length - 1) * pitch + 4);
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "there are squares for x86 alone"))]
     let mut done = 0;
     #[cfg(target_arch = "x86_64")]
     {
@@ -49,6 +50,7 @@ pub(crate) fn interleave_f64(rows: [&[f64]; 4], to: &mut [f64], pitch: usize) {
     let length = rows[0].len();
     assert!(rows.iter().all(|row| row.len() == length));
     assert!(length == 0 || to.len() >= (length - 1) * pitch + 4);
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "there are squares for x86 alone"))]
     let mut done = 0;
     #[cfg(target_arch = "x86_64")]
     {
