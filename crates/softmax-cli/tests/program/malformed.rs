@@ -138,7 +138,7 @@ const CASES: &[Case] = &[
     ("twice.svm", "", &["line 2", "each index once, found 3 twice"]),
     ("only-header.csv", "", &["rows"]),
     ("spaces.csv", "", &["table", "commas, semicolons or tabs", "1 column"]),
-    ("half-header.csv", "", &["line 1, column 0", "a header is", "label"]),
+    ("half-header.csv", "", &["line 1, column 0", "is a header", "label"]),
     ("bytes.csv", "", &["UTF-8"]),
     ("bomb.csv.gz", "", &["inflates"]),
     ("cut.csv.gz", "", &["cut.csv.gz"]),
