@@ -1,7 +1,7 @@
 //! The loss as a function of the parameters alone: W and b in one array, b as a last row.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice};
-use softmax::{Element, Outputs, Problem, Result, SoftmaxBackend, ndarray};
+use softmax::{Element, Objective, Outputs, Problem, Result, SoftmaxBackend, ndarray};
 
 /// What the loss is a function of: parameters ((D+1)×C with a bias, else D×C) of one problem.
 #[derive(Clone, Copy)]
@@ -28,6 +28,21 @@ impl<'a, T: Element> Ground<'a, T> {
     /// λ, as it is for a row of the parameters.
     pub(crate) fn penalty(&self, row: usize) -> f64 {
         if row < self.problem.n_features() { self.problem.objective().l2 } else { 0.0 }
+    }
+
+    /// Takes from a direction what changes no loss: one number for all classes in a row of the parameters without a penalty, which
+    /// moves all scores of a sample alike.
+    pub(crate) fn remove_shifts(&self, direction: &mut Array2<f64>) {
+        let Objective { z_loss, softcap, .. } = *self.problem.objective();
+        if z_loss != 0.0 || softcap.is_some() {
+            return;
+        }
+        for (row, mut of_classes) in direction.rows_mut().into_iter().enumerate() {
+            if self.penalty(row) == 0.0 {
+                let mean = of_classes.sum() / of_classes.len() as f64;
+                of_classes -= mean;
+            }
+        }
     }
 }
 

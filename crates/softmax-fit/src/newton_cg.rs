@@ -60,9 +60,12 @@ fn newton_direction<T: Element>(
     first_size: &mut Option<f64>,
     descent: &mut Descent<'_>,
 ) -> Result<Option<Array2<T>>> {
+    let ground = landscape.ground();
     let preconditioned = |residual: &Array2<f64>| {
         let mut z = residual.clone();
         preconditioner.apply(&mut z);
+        // The loss does not curve along these: rounding alone would decide how far a step goes.
+        ground.remove_shifts(&mut z);
         z
     };
     let mut residual = point.gradient.mapv(|g| -g.widen());
