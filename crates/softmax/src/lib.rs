@@ -44,7 +44,7 @@
 //!
 //! let (features, weights) = (array![[1.0f32], [2.0]], array![[0.5f32, 0.1]]);
 //! let error = Problem::builder(features.view(), weights.view(), &[0i64, 7][..]).build().unwrap_err();
-//! assert_eq!(error.to_string(), "labels[1]: expected a class in 0..2, found 7");
+//! assert_eq!(error.to_string(), "labels: expected a class below 2, found 7 at sample 1");
 //! ```
 //!
 //! An option that a backend does not have is [`Error::Unsupported`], which names the backend and the option;
