@@ -21,7 +21,17 @@ pub(crate) fn run(args: &NeonArgs) -> anyhow::Result<()> {
         ("SOFTMAX_CONFORMANCE_FILTER", &args.filter),
     ];
     // Of every f32 there are too many for an emulator; and it has no pool to keep busy.
-    let tests = ["--lib", "--test", "conformance", "--test", "hessian", "--test", "params"];
+    let tests = [
+        "--lib",
+        "--test",
+        "conformance",
+        "--test",
+        "hessian",
+        "--test",
+        "params",
+        "--test",
+        "recorded_bits",
+    ];
     let test = [&["test", "--release", "-p", "softmax-fused", "--target", TARGET][..], &tests];
     cargo(&[&test.concat()[..], &["--", "--skip", "every_f32"]].concat(), &variables)
 }

@@ -53,7 +53,7 @@
 //! | what may differ | what has the same bits |
 //! |---|---|
 //! | threads | everything |
-//! | vector instructions ([`Fused::level`]) | everything, on processors with fused multiply-add |
+//! | vector instructions ([`Fused::level`]), x86-64 or Arm | everything, on processors with fused multiply-add |
 //! | the memory limit ([`Fused::memory`]), sizes of the caches ([`KernelParams`]) | everything |
 //! | which outputs are requested | those requested in both calls |
 //! | strides of dense arrays; f16 or bf16 storage, or the same numbers widened | everything |
