@@ -1,6 +1,7 @@
 //! The second derivative of [`Fused`], by the kernel that evaluates the problem.
 
 use crate::backend::{Fused, Scratch};
+use crate::direction::Direction;
 use crate::kernel::level::FusedElement;
 use crate::narrow;
 use crate::stored::{Dense, Samples, Stored};
@@ -8,13 +9,6 @@ use crate::terms::Terms;
 use crate::wide::hessian_product;
 use softmax_core::ndarray::{ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use softmax_core::{HessianVectorProduct, Outputs, Problem, Result, SoftmaxBackend};
-
-/// V (D×C) and v (C).
-#[derive(Clone, Copy)]
-pub(crate) struct Direction<'v, T> {
-    pub(crate) weights: ArrayView2<'v, T>,
-    pub(crate) bias: Option<ArrayView1<'v, T>>,
-}
 
 impl Fused {
     fn hessian_with<T: FusedElement>(

@@ -84,6 +84,7 @@
 mod backend;
 mod buffer;
 mod columns;
+mod direction;
 mod facts;
 mod hessian;
 mod kernel;

@@ -1,8 +1,4 @@
-//! H·V between the products of a panel: the derivative of G along a direction of the weights.
-//!
-//! With t = (X·V + v)/τ·(∂s/∂raw), the derivative of the scores, and t̄_i = Σ_c p_ic·t_ic, that of lse, it is
-//! (u_i/Ω)·[((A_i + 2ζ·lse_i)·p_ic·(t_ic − t̄_i) + 2ζ·t̄_i·p_ic)·(∂s_ic/∂raw_ic) + ((A_i + 2ζ·lse_i)·p_ic − a_ic)·q_ic]/τ, where
-//! q_ic = −2·s_ic·t_ic/κ² is the derivative of ∂s/∂raw = 1 − (s/κ)², and 0 without a softcap.
+//! The derivative of G along a direction, between the products of a panel: the formula is in direction.rs.
 
 use super::layout::PANEL;
 use crate::columns::Columns;
@@ -60,7 +56,6 @@ pub(super) fn change_of_gradient<T: FusedElement>(
         bend[k] = columns.scale[k] * twice_z * (of_best[k] + mean[k]) / sum;
         tile[columns.best(k) * PANEL + k] = T::one() + columns.defect(k);
     }
-    // From here on t̄ itself is not needed, but what it is measured from.
     let factor = &columns.factor;
     match terms.softcap() {
         None => {

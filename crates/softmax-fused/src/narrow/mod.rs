@@ -10,8 +10,8 @@ mod task;
 mod weights;
 
 use crate::buffer::Buffer;
+use crate::direction::Direction;
 use crate::facts::{FactViews, Wanted};
-use crate::hessian::Direction;
 use crate::kernel::level::FusedElement;
 use crate::rounds::{Crew, Round};
 use crate::stored::{Dense, Matrix};

@@ -1,8 +1,4 @@
-//! H·V: the derivative of G along a direction of the weights, and its products with X.
-//!
-//! With t = (X·V + v)/τ·(∂s/∂raw), the derivative of the scores, and t̄_i = Σ_c p_ic·t_ic, that of lse, the derivative of (8) is
-//! (u_i/Ω)·[((A_i + 2ζ·lse_i)·p_ic·(t_ic − t̄_i) + 2ζ·t̄_i·p_ic)·(∂s_ic/∂raw_ic) + ((A_i + 2ζ·lse_i)·p_ic − a_ic)·q_ic]/τ, where
-//! q_ic = −2·s_ic·t_ic/κ² is the derivative of ∂s/∂raw = 1 − (s/κ)², and 0 without a softcap.
+//! H·V of blocks of rows: the derivative of G along a direction, by the formula of direction.rs, and its products with X.
 
 use super::Means;
 use super::epilogue::Place;
@@ -12,8 +8,8 @@ use super::scores::{Features, Products, score_block, shares};
 use super::scratch::{Facts, Scratch, Spare};
 use super::sparse::weights_rows;
 use crate::columns::{Columns, ROWS};
+use crate::direction::Direction;
 use crate::facts::Wanted;
-use crate::hessian::Direction;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{pairs, pairs_mut};
