@@ -14,10 +14,11 @@ use softmax_core::{
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// Default of [`Fused::memory`], unless W is larger.
+/// Default of [`Fused::memory`] in bytes, unless W is larger.
 const DEFAULT_MEMORY: usize = 64 << 20;
 
-/// Threads of a pool of its own at most: more is a mistake, and takes the system minutes to start.
+/// Upper limit of [`Fused::threads`]. A larger number is a mistake: the system takes minutes to start that many
+/// threads.
 const MOST_THREADS: usize = 1024;
 
 /// The backend `fused`.
@@ -25,7 +26,7 @@ const MOST_THREADS: usize = 1024;
 pub struct Fused {
     level: Level,
     threads: Option<usize>,
-    /// Of that many threads, once it is needed.
+    /// A pool of `threads` threads, started on first use.
     pool: Option<Arc<ThreadPool>>,
     memory: Option<usize>,
     narrow_up_to: usize,
@@ -47,10 +48,10 @@ impl Default for Fused {
 }
 
 impl Fused {
-    /// The kernel for few classes takes so many at most.
+    /// The largest number of classes that the narrow kernel supports.
     pub const MOST_NARROW_CLASSES: usize = narrow::MOST_CLASSES;
 
-    /// With the widest vectors that this machine has, in the caller's rayon pool.
+    /// Uses the widest vectors that this machine supports, and the caller's rayon pool.
     pub fn new() -> Self {
         Fused {
             level: Level::detect(),
@@ -64,46 +65,51 @@ impl Fused {
         }
     }
 
-    /// With the vectors of a level.
+    /// Sets the instruction set. On a processor with fused multiply-add it changes no bit of a result.
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
         self
     }
 
-    /// In a pool of its own of so many threads, 1024 at most. The first evaluation starts it, and fails where the system
-    /// does not give that many threads.
+    /// Runs in a pool of its own with this number of threads, from 1 to 1024, in place of the caller's rayon pool.
+    ///
+    /// The first evaluation starts the pool. It fails with [`Error::Backend`] if the number is out of range or the
+    /// system cannot start that many threads.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         (self.threads, self.pool) = (Some(threads), None);
         self
     }
 
-    /// Holds at most about so many bytes beyond inputs and outputs, but enough for one task (up to 64 classes), or a block of
-    /// 192 rows (more classes). With sparse features a copy of W comes on top, unless its rows are contiguous and of the
-    /// element type. Default 64 MiB, or the size of W if that is more.
+    /// Limits working memory, beyond inputs and outputs, to about this number of bytes. Default: 64 MiB, or the size of
+    /// W if that is more.
+    ///
+    /// A minimum is always allocated: the memory of one task (up to 64 classes) or of a block of 192 rows (more
+    /// classes). Sparse features also need a copy of W, unless the rows of W are contiguous and of the element type.
     #[must_use]
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = Some(bytes);
         self
     }
 
-    /// Uses the kernel for few classes up to so many, [`MOST_NARROW_CLASSES`](Self::MOST_NARROW_CLASSES) at most, which is
-    /// the default; `cargo xtask bench` measures where the two kernels meet.
+    /// Sets the largest number of classes that the narrow kernel computes:
+    /// [`MOST_NARROW_CLASSES`](Self::MOST_NARROW_CLASSES) at most, which is the default. `cargo xtask bench` measures
+    /// where the two kernels meet.
     #[must_use]
     pub fn narrow_up_to(mut self, classes: usize) -> Self {
         self.narrow_up_to = classes.min(Self::MOST_NARROW_CLASSES);
         self
     }
 
-    /// Sets the block sizes of the kernel for many classes. They change no bit of a result.
+    /// Sets the block sizes of the wide kernel. They change no bit of a result.
     #[must_use]
     pub fn params(mut self, params: KernelParams) -> Self {
         self.params = params.rounded();
         self
     }
 
-    /// The pool, if it has one of its own.
+    /// Its own pool, started if necessary. `None` if it uses the caller's.
     pub(crate) fn pool(&mut self) -> Result<Option<Arc<ThreadPool>>> {
         let (Some(threads), None) = (self.threads, &self.pool) else { return Ok(self.pool.clone()) };
         let failed = |message, source| Error::Backend { backend: "fused".to_owned(), message, source };
@@ -118,12 +124,12 @@ impl Fused {
         Ok(self.pool.clone())
     }
 
-    /// Whether the kernel for few classes computes a problem, if its features are dense.
+    /// Whether the narrow kernel computes the problem if its features are dense.
     pub(crate) fn is_narrow<T: FusedElement>(&self, problem: &Problem<'_, T>) -> bool {
         problem.n_classes() <= self.narrow_up_to
     }
 
-    /// How a problem is to be computed, in its own pool or the caller's.
+    /// Memory, block sizes and threads of one call.
     pub(crate) fn means<'p, T: FusedElement>(
         &self,
         problem: &Problem<'_, T>,
@@ -188,7 +194,7 @@ impl Backend for Fused {
 }
 
 impl Fused {
-    /// This backend with each value of a setting.
+    /// This backend with each value of a setting, and the value's name.
     fn others(&self, setting: Setting) -> Vec<(Cow<'static, str>, Fused)> {
         match setting {
             Setting::Level => {

@@ -1,10 +1,10 @@
 use crate::kernel::level::FusedElement;
 use std::ops::{Deref, DerefMut};
 
-/// A cache line.
+/// Size of a cache line in bytes.
 const ALIGNMENT: usize = 64;
 
-/// Scratch memory that begins at a cache line, and is kept from call to call.
+/// Scratch memory, aligned to a cache line and kept from call to call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buffer<T> {
     storage: Vec<T>,
@@ -19,12 +19,12 @@ impl<T> Buffer<T> {
 }
 
 impl<T: FusedElement> Buffer<T> {
-    /// Makes it `length` long. What it holds is what it held, or zeros.
+    /// Sets the length. Old contents stay where they fit; the rest is arbitrary or zero.
     pub(crate) fn resize(&mut self, length: usize) {
         let line = ALIGNMENT / std::mem::size_of::<T>();
         if self.storage.len() < length + line {
             self.storage.resize(length + line, T::zero());
-            // Once more from the start, so that growth leaves no slack of twice the size.
+            // Allocates exactly the new length: growing in place could leave capacity for twice that.
             self.storage.shrink_to_fit();
         }
         self.offset = self.storage.as_ptr().align_offset(ALIGNMENT).min(line);

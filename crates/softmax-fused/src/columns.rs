@@ -1,13 +1,13 @@
-//! What is known of up to [`ROWS`] samples, an array per quantity, so that the samples are in the vector lanes:
-//! formulas (3), (4), (6) and (8) but for what needs every class.
+//! State of up to [`ROWS`] samples between the two products, one array per quantity, so that samples are in the vector
+//! lanes. Implements formulas (3), (4), (6) and (8), except for the parts that visit every class.
 
 use crate::kernel::level::FusedElement;
 use crate::terms::{NONE, Terms};
 
-/// Samples at most.
+/// Maximum number of samples.
 pub(crate) const ROWS: usize = 64;
 
-/// A number for each sample.
+/// One number per sample.
 pub(crate) type Column<T> = [T; ROWS];
 
 #[derive(Clone, Debug)]
@@ -15,35 +15,36 @@ pub(crate) struct Columns<T> {
     pub(crate) first_sample: usize,
     pub(crate) rows: usize,
 
-    /// m, and where it is: the first of equals.
+    /// m, the largest score, and its class: the lowest index on ties.
     pub(crate) max: Column<T>,
     pub(crate) best: [u32; ROWS],
-    /// Σ exp(s − m) over the classes other than `best`, whose own is 1.
+    /// Σ exp(s − m) over all classes except `best`, whose term is 1.
     pub(crate) rest: Column<T>,
     /// Σ a·(s − m).
     pub(crate) cross: Column<T>,
-    /// Σ exp(s − m)·(m − s), and the score of the label, NaN where it is no class: where they are wanted.
+    /// Σ exp(s − m)·(m − s), and the score of the label (NaN if the label is no class). Only set if the entropy or the
+    /// label's facts are requested.
     pub(crate) spread: Column<T>,
     pub(crate) label_score: Column<T>,
-    /// How many classes have a larger one.
+    /// Number of classes with a larger score than the label.
     pub(crate) above: [u32; ROWS],
 
-    /// y, if there is one and it is not ignored; A, 0 where ignored.
+    /// The label y, or `NONE` if the sample has none or is ignored; A, which is 0 if it is ignored.
     pub(crate) label: [usize; ROWS],
     pub(crate) total_mass: Column<T>,
-    /// a at `best`.
+    /// The target mass a of class `best`.
     best_mass: Column<T>,
 
-    /// ln(1 + rest), which is lse − m.
+    /// ln(1 + rest) = lse − m.
     log_rest: Column<T>,
     pub(crate) loss: Column<T>,
 
-    /// G is e·factor − scale·a, but `at_best` at the best class.
+    /// G is e·factor − scale·a, except at the best class, where it is `at_best`.
     pub(crate) factor: Column<T>,
     pub(crate) scale: Column<T>,
     pub(crate) at_label: Column<T>,
     pub(crate) at_best: Column<T>,
-    /// What exp·(m − s) is multiplied by, where gradients depend on entropies.
+    /// Factor of exp·(m − s) in G, if gradients depend on entropies.
     pub(crate) of_distance: Column<T>,
 }
 
@@ -73,21 +74,21 @@ impl<T: FusedElement> Columns<T> {
         }
     }
 
-    /// Begins with these samples.
+    /// Starts with the samples from `first_sample` on.
     #[inline(always)]
     pub(crate) fn begin(&mut self, terms: &Terms<'_, '_, T>, first_sample: usize, rows: usize) {
         self.begin_labels(terms, first_sample, rows);
         terms.total_masses(first_sample, &self.label[..rows], &mut self.total_mass[..rows]);
     }
 
-    /// The same, but for the masses.
+    /// Sets labels and ignored samples alone, without the masses.
     #[inline(always)]
     pub(crate) fn begin_labels(&mut self, terms: &Terms<'_, '_, T>, first_sample: usize, rows: usize) {
         (self.first_sample, self.rows) = (first_sample, rows);
         terms.labels(first_sample, &mut self.label[..rows]);
     }
 
-    /// How many of so many classes have a larger score than the label: all where it is no class.
+    /// Number of the `classes` classes with a larger score than the label: all of them if the label is no class.
     pub(crate) fn label_rank(&self, k: usize, classes: usize) -> usize {
         if self.label_score[k].is_nan() { classes } else { self.above[k] as usize }
     }
@@ -100,27 +101,27 @@ impl<T: FusedElement> Columns<T> {
         self.max[k] + self.log_rest[k] + self.defect(k)
     }
 
-    /// H of (10), from `rest` and `spread`: a sum of terms that are not negative.
+    /// The entropy H (10), from `rest` and `spread`: a sum of non-negative terms.
     pub(crate) fn entropy(&self, k: usize) -> T {
         self.log_rest[k] + self.spread[k] / (T::one() + self.rest[k]) + self.defect(k)
     }
 
-    /// log p of a class with this score.
+    /// log p of a class, from its score.
     pub(crate) fn log_prob(&self, k: usize, score: T) -> T {
         -((self.max[k] - score) + self.log_rest[k])
     }
 
-    /// 0, or NaN where the maximum is not finite, and with it all that depends on it.
+    /// 0, or NaN if the maximum is not finite: added to a result, it passes the NaN on.
     pub(crate) fn defect(&self, k: usize) -> T {
         self.max[k] * T::zero()
     }
 
-    /// How many are predicted right.
+    /// Number of samples whose predicted class is the label.
     pub(crate) fn correct(&self) -> usize {
         (0..self.rows).filter(|&k| self.label[k] == self.best(k)).count()
     }
 
-    /// ℓ of (6), and their sum in f64, from `max`, `rest` and `cross`.
+    /// Computes the losses ℓ (6) from `max`, `rest` and `cross`; returns their sum in f64.
     #[inline(always)]
     pub(crate) fn losses(&mut self, terms: &Terms<'_, '_, T>) -> f64 {
         self.log_rest = self.rest;
@@ -142,7 +143,7 @@ impl<T: FusedElement> Columns<T> {
         self.loss[..self.rows].iter().map(|loss| loss.widen()).sum()
     }
 
-    /// What (8) needs, from `best`, `max` and `rest`.
+    /// Computes the factors of (8) from `best`, `max` and `rest`.
     #[inline(always)]
     pub(crate) fn slopes(&mut self, terms: &Terms<'_, '_, T>) {
         let Columns { first_sample, rows, .. } = *self;
@@ -162,7 +163,8 @@ impl<T: FusedElement> Columns<T> {
             let z_slope = if twice_z == T::zero() { T::zero() } else { twice_z * self.lse(k) };
             let sum = T::one() + rest;
             let factor = (total_mass + z_slope) / sum;
-            // Where p is above one half, A·p − a is taken as Σ a − A·Σ p over the other classes.
+            // If p is above one half, A·p − a is computed as Σ a − A·Σ p over the other classes, which keeps its
+            // digits.
             let others = (total_mass - best_mass) - total_mass * (rest / sum) + z_slope / sum;
             let at_best = if rest < T::one() { others } else { factor - best_mass };
             self.factor[k] = self.scale[k] * factor;
@@ -170,7 +172,8 @@ impl<T: FusedElement> Columns<T> {
             self.at_best[k] = self.scale[k] * (at_best + self.defect(k));
         }
         for k in 0..rows {
-            // (11): −p·(log p + H) is p·((m − s) − Σ p·(m − s)), which is all that there is of it at the best class.
+            // (11): −p·(log p + H) is p·((m − s) − Σ p·(m − s)). At the best class m − s is 0, so only the second term
+            // remains.
             if let Some((of_entropy, of_lse)) = terms.beyond_loss(first_sample + k) {
                 let sum = T::one() + self.rest[k];
                 let beyond = (of_lse - of_entropy * (self.spread[k] / sum)) / sum;
@@ -181,7 +184,7 @@ impl<T: FusedElement> Columns<T> {
         }
     }
 
-    /// Takes sample k's target mass from its `e·factor`, which is `tile[at(c)]` for class c.
+    /// Subtracts sample k's target mass from its `e·factor`. Class c is at `tile[at(c)]`.
     #[inline(always)]
     pub(crate) fn subtract_mass(
         &self,
@@ -195,7 +198,7 @@ impl<T: FusedElement> Columns<T> {
         if terms.is_point() && self.label[k] != NONE {
             tile[at(self.label[k])] -= self.at_label[k];
         } else if terms.is_ignored(i) {
-            // Even where an exponential is NaN.
+            // An ignored row is 0, even if an exponential is NaN.
             (0..classes).for_each(|c| tile[at(c)] = T::zero());
             return;
         } else {
@@ -204,8 +207,9 @@ impl<T: FusedElement> Columns<T> {
         tile[at(self.best(k))] = self.at_best[k];
     }
 
-    /// Takes sample k's target masses from a row of its `e·factor`, for classes from `first` on; the label's of a target that
-    /// is a single class stays. Where the sample is ignored the row is 0, even where an exponential is NaN.
+    /// Subtracts sample k's target masses from a row of `e·factor` that begins at class `first`. If the target is a
+    /// single class, its mass is subtracted elsewhere. The row of an ignored sample becomes 0, even if an exponential
+    /// is NaN.
     #[inline(always)]
     pub(crate) fn subtract_masses(&self, terms: &Terms<'_, '_, T>, k: usize, first: usize, row: &mut [T]) {
         let i = self.first_sample + k;

@@ -1,15 +1,16 @@
-//! Facts of rows that are requested beside loss, log-sum-exp and predicted class.
+//! Row facts beyond loss, log-sum-exp and predicted class: entropy, log-probability and rank of the label, the best
+//! classes.
 
 use crate::columns::Columns;
 use crate::kernel::level::FusedElement;
 use softmax_core::Outputs;
 use softmax_core::ndarray::{ArrayViewMut1, ArrayViewMut2, Axis};
 
-/// Which of them, and how many of the best classes.
+/// Which facts are requested, and the number of best classes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wanted {
     pub(crate) entropy: bool,
-    /// Whether a fact of the label is.
+    /// Whether any requested fact is about the label.
     pub(crate) label: bool,
     pub(crate) rank: bool,
     pub(crate) top: usize,
@@ -26,7 +27,7 @@ impl Wanted {
     }
 }
 
-/// Where they go, for some rows.
+/// Output slices for some rows.
 pub(crate) struct FactViews<'o, T> {
     pub(crate) entropy: Option<ArrayViewMut1<'o, T>>,
     pub(crate) label_log_prob: Option<ArrayViewMut1<'o, T>>,
@@ -36,7 +37,7 @@ pub(crate) struct FactViews<'o, T> {
 }
 
 impl<'o, T> FactViews<'o, T> {
-    /// Those of all rows.
+    /// The outputs of all rows.
     pub(crate) fn of(outputs: &'o mut Outputs<'_, T>) -> Self {
         FactViews {
             entropy: outputs.entropy.as_mut().map(|view| view.view_mut()),
@@ -47,7 +48,7 @@ impl<'o, T> FactViews<'o, T> {
         }
     }
 
-    /// The first rows, and the others.
+    /// Splits off the first `rows` rows.
     pub(crate) fn split_at(self, rows: usize) -> (Self, Self) {
         let (entropy, entropy_rest) = unzip(self.entropy.map(|view| view.split_at(Axis(0), rows)));
         let (log_prob, log_prob_rest) = unzip(self.label_log_prob.map(|view| view.split_at(Axis(0), rows)));
@@ -74,7 +75,7 @@ impl<'o, T> FactViews<'o, T> {
 }
 
 impl<T: FusedElement> FactViews<'_, T> {
-    /// Writes row `i`, which is row `k` of `columns` and has these best classes, of so many classes in all.
+    /// Writes the facts of row `i`, which is row `k` of `columns`. `classes` is the number of classes in all.
     pub(crate) fn write(
         &mut self,
         i: usize,
@@ -107,7 +108,7 @@ fn unzip<A, B>(pair: Option<(A, B)>) -> (Option<A>, Option<B>) {
     pair.map_or((None, None), |(a, b)| (Some(a), Some(b)))
 }
 
-/// The `k` best of the classes that it is given: the largest score first, of equals the first class. A NaN is none of them.
+/// Collects the `k` best classes: largest score first, lowest index first on ties. A NaN is never one of them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Best<T> {
     k: usize,
@@ -119,13 +120,13 @@ impl<T: FusedElement> Best<T> {
         Best { k, classes: Vec::with_capacity(k.min(64)) }
     }
 
-    /// Begins with none, of which it keeps `k`.
+    /// Empties the collection and sets its size to `k`.
     pub(crate) fn begin(&mut self, k: usize) {
         self.k = k;
         self.classes.clear();
     }
 
-    /// The score that another has to reach, once there are `k`.
+    /// The smallest score in the collection, once it is full: another class has to exceed it.
     pub(crate) fn least(&self) -> Option<T> {
         self.classes.get(self.k.wrapping_sub(1)).map(|&(_, score)| score)
     }
@@ -146,7 +147,7 @@ impl<T: FusedElement> Best<T> {
         self.classes.truncate(self.k);
     }
 
-    /// Those, and where there are NaNs some classes in place of the others.
+    /// The best classes. If NaNs leave the collection short, arbitrary other classes fill it.
     pub(crate) fn filled(&self) -> impl Iterator<Item = (usize, T)> {
         let others = (0..self.k - self.classes.len()).map(|class| (class, T::nan()));
         self.classes.iter().copied().chain(others)

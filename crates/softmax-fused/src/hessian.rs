@@ -1,4 +1,4 @@
-//! The second derivative of [`Fused`], by the kernel that evaluates the problem.
+//! Hessian-vector products of [`Fused`], by the same kernel that evaluates the problem.
 
 use crate::backend::{Fused, Scratch};
 use crate::direction::Direction;

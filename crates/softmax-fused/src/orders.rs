@@ -1,18 +1,20 @@
-//! The orders of the sums of the kernel for many classes. To change one of these is to change bits.
+//! Orders of summation of the wide kernel. Changing one of these constants changes bits of results.
 
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, TILE};
 
-/// Features whose products are summed by themselves in a score, and their tiles for dW: whole ones.
+/// A score is the sum of partial sums over this many features. A multiple of the tile's rows, so that dW has whole
+/// tiles.
 pub(crate) const CHUNK: usize = 22 * TILE;
 
-/// Panels of a group: its classes have a maximum and sums of their own, and each sum over classes is one of groups' sums.
+/// Panels in a group of classes. Each group has its own maximum and sums; a sum over classes adds the sums of the
+/// groups.
 pub(crate) const GROUP: usize = 8;
 
-/// Rows whose products are summed by themselves in dW and db.
+/// dW and db are sums of partial sums over this many rows.
 pub(crate) const SUMMED: usize = 192;
 
-/// Classes of a group.
+/// Classes in a group.
 pub(crate) const fn group_classes<T: FusedElement>() -> usize {
     GROUP * PANEL * T::LANES
 }

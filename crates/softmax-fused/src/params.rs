@@ -1,50 +1,51 @@
-//! Block sizes that follow the machine.
+//! Block sizes, from the size of the caches.
 
 use crate::kernel::lanes::VECTOR;
 use crate::kernel::tile::{PANEL, TILE};
 use crate::orders::{CHUNK, GROUP, SUMMED};
 
-/// Block sizes of the kernel for many classes, which follow the L2 cache. The tile itself follows the [`Level`](crate::Level): 12 rows × 2
-/// vectors of 64 bytes where there are 32 registers of 64 bytes, 6 × 1 elsewhere.
+/// Block sizes of the wide kernel, from the size of the L2 cache. The tile follows the [`Level`](crate::Level): 12 rows
+/// × 2 vectors of 64 bytes on AVX-512, which has 32 registers of 64 bytes, and 6 × 1 elsewhere.
 ///
-/// They change no bit of a result: the orders of sums are constants of their own. The default suits the machine; other values
-/// are for experiments (`cargo bench -p softmax-benches --bench fused`). Values are rounded to the multiples given.
+/// Block sizes change no bit of a result: the orders of summation are constants of their own. The default suits the
+/// machine; other values are for experiments (`cargo bench -p softmax-benches --bench fused`). Values are rounded to
+/// the multiples below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KernelParams {
-    /// Rows that go through a group's scores together: with their part of the group's weights they stay in the L2 cache.
-    /// A multiple of 192.
+    /// Rows whose scores for one group of classes are computed together. They and their part of the group's weights
+    /// stay in the L2 cache. A multiple of 192.
     pub strip: usize,
-    /// Rows of a block at most, unless it takes more to give each thread a strip: dW is read and written once for each block.
-    /// [`Fused::memory`](crate::Fused::memory) may allow fewer. A multiple of 192.
+    /// Maximum rows of a block, unless more are needed to give each thread a strip. dW is read and written once per
+    /// block. [`Fused::memory`](crate::Fused::memory) may allow fewer. A multiple of 192.
     pub block: usize,
-    /// Features of dW that a group's rows meet together, a multiple of 12.
+    /// Features of dW in one task of a group. A multiple of 12.
     pub features: usize,
-    /// Numbers of W that a thread keeps packed for all rows of a block.
+    /// Maximum elements of W that a thread keeps packed for all rows of a block.
     pub kept: usize,
-    /// Tasks of a round for each thread, so that none waits long for the others.
+    /// Tasks per thread in a round. More tasks balance the load better.
     pub tasks: usize,
 }
 
-/// Bytes of the L2 cache where the machine does not report them.
+/// Assumed size of the L2 cache in bytes, if the machine does not report one.
 const L2_CACHE: usize = 1 << 20;
 
-/// Bytes of a group's row.
+/// Bytes of one row of scores in a group.
 const ROW: usize = GROUP * PANEL * VECTOR;
 
-/// Rows of a strip at most: with more, too few strips are left for the threads.
+/// Maximum rows of a strip: with more, too few strips are left for the threads.
 const MOST_ROWS: usize = 4 * SUMMED;
 
 impl KernelParams {
-    /// For an L2 cache of so many bytes.
+    /// Block sizes for an L2 cache of `bytes` bytes.
     pub fn for_cache(bytes: usize) -> Self {
-        // Two thirds of it for a group's scores and its part of W: the rest is for X.
+        // Two thirds of the cache hold a group's scores and its part of W; the rest is for X.
         let rows = (bytes / 3 * 2).saturating_sub(CHUNK * ROW) / ROW;
         KernelParams { strip: rows, block: 6 * SUMMED, features: 16 * TILE, kept: 1 << 20, tasks: 4 }
             .rounded()
     }
 
-    /// To multiples of what a kernel takes together.
+    /// Rounds each value to the multiple that the kernel needs.
     pub(crate) fn rounded(self) -> Self {
         KernelParams {
             strip: (self.strip / SUMMED * SUMMED).clamp(SUMMED, MOST_ROWS),
@@ -57,17 +58,17 @@ impl KernelParams {
 }
 
 impl Default for KernelParams {
-    /// For this machine's L2 cache.
+    /// Block sizes for this machine's L2 cache.
     fn default() -> Self {
         Self::for_cache(l2_cache().unwrap_or(L2_CACHE))
     }
 }
 
-/// Bytes of the L2 cache.
+/// Size of the L2 cache in bytes.
 #[cfg(target_arch = "x86_64")]
 fn l2_cache() -> Option<usize> {
     let cpuid = raw_cpuid::CpuId::new();
-    // Intel's leaf, and AMD's.
+    // Intel reports the size in leaf 4, AMD in leaf 0x8000_0006.
     let of_leaf_4 = cpuid.get_cache_parameters().and_then(|mut caches| {
         let second = caches.find(|cache| cache.level() == 2)?;
         let lines = second.sets() * second.associativity() * second.physical_line_partitions();

@@ -1,4 +1,4 @@
-//! Work in rounds: what a round does is seen by the next, and no thread is woken twice.
+//! Rounds of tasks: a round sees all results of the round before, and each thread is woken only once per call.
 
 use crate::kernel::errand::with_help;
 use crate::kernel::level::Level;
@@ -6,7 +6,7 @@ use rayon::ThreadPool;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Tasks that may be done in any order, by any thread, each with its number.
+/// A set of numbered tasks, which any thread may run in any order.
 pub(crate) struct Round<'w> {
     count: usize,
     work: &'w (dyn Fn(usize) + Sync),
@@ -19,7 +19,7 @@ impl<'w> Round<'w> {
         Round { count, work, next: AtomicUsize::new(0), done: AtomicUsize::new(0) }
     }
 
-    /// Does tasks as long as there are any, and waits for those of the others.
+    /// Runs tasks until none is left, then waits for those of the other threads.
     fn take_part(&self) {
         loop {
             let task = self.next.fetch_add(1, Ordering::Relaxed);
@@ -29,7 +29,8 @@ impl<'w> Round<'w> {
             let _done = Done(&self.done);
             (self.work)(task);
         }
-        // A round's end is near when its tasks have run out; but whoever has the last one may have lost its processor.
+        // The wait is usually short, so it spins first; but the thread with the last task may have lost its processor,
+        // so it yields later.
         let mut spins = 0;
         while self.done.load(Ordering::Acquire) < self.count {
             spins += 1;
@@ -38,7 +39,7 @@ impl<'w> Round<'w> {
     }
 }
 
-/// Counts a task as done, even one that panics: the others are not to wait for ever.
+/// Counts a task as done even if it panics, so that the other threads do not wait forever.
 struct Done<'r>(&'r AtomicUsize);
 
 impl Drop for Done<'_> {
@@ -47,11 +48,11 @@ impl Drop for Done<'_> {
     }
 }
 
-/// Who computes: the threads of a pool, the caller's among them or not, with the vectors of a level.
+/// The threads of a call (a pool, which may include the caller's thread) and the instruction set.
 #[derive(Clone, Copy)]
 pub(crate) struct Crew<'p> {
     pub(crate) level: Level,
-    /// A pool of its own, or the caller's.
+    /// The backend's own pool. `None` means the caller's.
     pool: Option<&'p ThreadPool>,
 }
 
@@ -60,14 +61,14 @@ impl<'p> Crew<'p> {
         Crew { level, pool }
     }
 
-    /// How many threads there are.
+    /// Number of threads in the pool.
     pub(crate) fn threads(self) -> usize {
         self.pool.map_or_else(rayon::current_num_threads, ThreadPool::current_num_threads)
     }
 
-    /// Does the rounds one after the other on the calling thread and up to `threads` in all. The caller begins at once, and
-    /// whoever is woken in time helps: for a small problem waking takes as long as the work, and a busy pool may have nobody
-    /// to wake.
+    /// Runs the rounds in order, on the calling thread and up to `threads` threads in all. The caller starts at once
+    /// and other threads join when they wake: for a small problem waking takes as long as the work, and in a busy pool
+    /// no thread may be free.
     pub(crate) fn in_rounds(self, rounds: &[Round<'_>], threads: usize) {
         let helpers = threads.min(self.threads()).saturating_sub(1);
         let work = || rounds.iter().for_each(Round::take_part);
@@ -77,7 +78,7 @@ impl<'p> Crew<'p> {
         }
     }
 
-    /// Does `work` on each of the items, in no order.
+    /// Calls `work` for each item, in any order.
     pub(crate) fn for_each<I: Send>(self, items: impl Iterator<Item = I>, work: impl Fn(usize, I) + Sync) {
         let items: Vec<Mutex<Option<I>>> = items.map(|item| Mutex::new(Some(item))).collect();
         let take = |k: usize| {

@@ -1,11 +1,12 @@
-//! κ·tanh(s/κ) and its slope, from the crate's own exponential: the system's `tanh` gives other bits on other systems.
+//! κ·tanh(s/κ) and its slope, from the crate's own exponential: the `tanh` of the system's library gives different bits
+//! on different systems.
 
 use crate::kernel::level::FusedElement;
 
-/// Below this tanh is a quotient of polynomials; from it on the exponential gives it without cancellation.
+/// Below this |z| tanh is a quotient of polynomials. Above it the exponential gives tanh without cancellation.
 const SMALL: f64 = 0.35;
 
-/// tanh z for |z| < [`SMALL`]: the continued fraction of Lambert, cut after its seventh part, which leaves less than 2⁻⁵⁸.
+/// tanh z for |z| < [`SMALL`]: Lambert's continued fraction, cut after its seventh part. The error is below 2⁻⁵⁸.
 #[inline(always)]
 fn of_small<T: FusedElement>(z: T) -> T {
     let (a, number) = (z * z, T::narrow);
@@ -14,7 +15,7 @@ fn of_small<T: FusedElement>(z: T) -> T {
     z * (top / bottom)
 }
 
-/// Scores to capped ones; `slopes`, as many, take 1 − tanh². ±∞ gives ±κ with a slope of 0.
+/// Replaces scores by capped scores and writes the slopes 1 − tanh². ±∞ gives ±κ with a slope of 0.
 #[inline(always)]
 pub(crate) fn cap_scores<T: FusedElement>(cap: T, scores: &mut [T], slopes: &mut [T]) {
     for (s, slope) in scores.iter_mut().zip(&mut *slopes) {
@@ -28,7 +29,7 @@ pub(crate) fn cap_scores<T: FusedElement>(cap: T, scores: &mut [T], slopes: &mut
         let of_large = ((T::one() - e) / sum).copysign(z);
         let tanh = if z.abs() < T::narrow(SMALL) { of_small(z) } else { of_large };
         *s = cap * tanh;
-        // 1 − tanh², without its cancellation.
+        // 1 − tanh² as 4e/(1 + e)², which has no cancellation.
         *slope = (e + e + e + e) / (sum * sum);
     }
 }

@@ -1,5 +1,5 @@
-//! A problem's features and weights as they are stored: arrays of the element type, or of half precision, which is widened,
-//! without a rounding, where it is packed or loaded.
+//! A problem's features and weights as they are stored. Half precision is widened where it is packed or loaded;
+//! widening is exact.
 
 use crate::kernel::ahead::Ahead;
 use crate::kernel::level::FusedElement;
@@ -7,14 +7,14 @@ use softmax_core::half::{bf16, f16};
 use softmax_core::ndarray::{ArrayView1, ArrayView2, Axis};
 use softmax_core::{Csr, Features, Problem, Weights};
 
-/// A number that is one of the element type's.
+/// A stored number that the element type `T` represents exactly.
 pub(crate) trait Number<T>: Copy {
     fn widened(self) -> T;
 
-    /// Widens all.
+    /// Widens all numbers.
     fn copy(from: &[Self], to: &mut [T]);
 
-    /// The numbers as they are, or widened in the `room` for them.
+    /// The numbers as slices of `T`: the stored ones if they are of type `T`, otherwise widened into `room`.
     fn read<'a>(from: &'a [Self], room: &'a mut [T]) -> &'a [T];
 }
 
@@ -57,7 +57,7 @@ macro_rules! impl_half {
 impl_half!(f16, widen_f16);
 impl_half!(bf16, widen_bf16);
 
-/// An array of numbers.
+/// A matrix of one of the storage types.
 #[derive(Clone, Copy)]
 pub(crate) enum Matrix<'p, T> {
     Plain(ArrayView2<'p, T>),
@@ -65,7 +65,7 @@ pub(crate) enum Matrix<'p, T> {
     Bf16(ArrayView2<'p, bf16>),
 }
 
-/// Does the same with an array of any kind of number.
+/// Evaluates an expression with the array, whatever its storage type.
 macro_rules! with_numbers {
     ($matrix:expr, $array:ident => $work:expr) => {
         match $matrix {
@@ -82,7 +82,7 @@ impl<'p, T: FusedElement> Matrix<'p, T> {
         with_numbers!(self, array => array.dim())
     }
 
-    /// The array, if it is of the element type and its rows lie together.
+    /// The array, if it is of the element type and each row is contiguous.
     pub(crate) fn plain_rows(&self) -> Option<ArrayView2<'p, T>> {
         match self {
             Matrix::Plain(array) if array.ncols() <= 1 || array.strides()[1] == 1 => Some(*array),
@@ -90,13 +90,13 @@ impl<'p, T: FusedElement> Matrix<'p, T> {
         }
     }
 
-    /// Row `i`, widened.
+    /// Copies row `i`, widened.
     #[inline(always)]
     pub(crate) fn copy_row(&self, i: usize, to: &mut [T]) {
         with_numbers!(self, array => copy(&array.index_axis_move(Axis(0), i), to));
     }
 
-    /// Bytes of a number.
+    /// Bytes of a stored number.
     pub(crate) fn size(&self) -> usize {
         match self {
             Matrix::Plain(_) => size_of::<T>(),
@@ -104,12 +104,12 @@ impl<'p, T: FusedElement> Matrix<'p, T> {
         }
     }
 
-    /// Row `i`, where its numbers lie together, to be prefetched.
+    /// The address of row `i` for prefetching, if the row is contiguous.
     pub(crate) fn ahead(&self, i: usize) -> Option<Ahead> {
         with_numbers!(self, array => array.row(i).to_slice().map(Ahead::of))
     }
 
-    /// The sum of the squares of so many columns at a time, in f64.
+    /// Sums of squares in f64, one per `columns` columns.
     pub(crate) fn sums_of_squares(&self, columns: usize) -> Vec<f64> {
         fn sum<T: FusedElement, S: Number<T>>(array: &ArrayView2<'_, S>) -> f64 {
             array.iter().map(|x| x.widened().widen()).map(|x| x * x).sum()
@@ -120,7 +120,7 @@ impl<'p, T: FusedElement> Matrix<'p, T> {
     }
 }
 
-/// The numbers of a row or a column, widened.
+/// Copies the numbers of a row or column, widened.
 #[inline(always)]
 pub(crate) fn copy<T: FusedElement, S: Number<T>>(from: &ArrayView1<'_, S>, to: &mut [T]) {
     match from.to_slice() {
@@ -129,7 +129,7 @@ pub(crate) fn copy<T: FusedElement, S: Number<T>>(from: &ArrayView1<'_, S>, to: 
     }
 }
 
-/// X: an array, or compressed sparse rows.
+/// X, dense or in compressed sparse rows.
 #[derive(Clone, Copy)]
 pub(crate) enum Samples<'p, T> {
     Dense(Matrix<'p, T>),
@@ -148,18 +148,18 @@ impl<T: FusedElement> Samples<'_, T> {
 /// Dense X and W.
 #[derive(Clone, Copy)]
 pub(crate) struct Dense<'p, T> {
-    /// N×D.
+    /// X (N×D).
     pub(crate) features: Matrix<'p, T>,
-    /// D×C.
+    /// W (D×C).
     pub(crate) weights: Matrix<'p, T>,
 }
 
 /// X and W.
 #[derive(Clone, Copy)]
 pub(crate) struct Stored<'p, T> {
-    /// N×D.
+    /// X (N×D).
     pub(crate) features: Samples<'p, T>,
-    /// D×C.
+    /// W (D×C).
     pub(crate) weights: Matrix<'p, T>,
 }
 

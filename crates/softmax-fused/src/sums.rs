@@ -1,9 +1,9 @@
-//! Sums over all samples, which are kept in f64: in f32 each further term would be rounded at the size of the sum.
+//! Sums over all samples, kept in f64: in f32 the rounding error of each addition would grow with the sum.
 
 use softmax_core::Element;
 use softmax_core::ndarray::ArrayViewMut1;
 
-/// A sum, and what its roundings lost: D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B.
+/// A sum and its accumulated rounding error: D. E. Knuth, The Art of Computer Programming 2, 4.2.2, theorem B.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sum {
     high: f64,
@@ -19,12 +19,12 @@ impl Sum {
     }
 
     pub(crate) fn value(self) -> f64 {
-        // An infinity has lost NaN.
+        // The rounding error of an infinite sum is NaN.
         if self.high.is_finite() { self.high + self.low } else { self.high }
     }
 }
 
-/// The sum of some terms in sixteen chains, and of the chains by halves.
+/// Sums the terms in sixteen interleaved chains, then adds the chains pairwise, by halves.
 #[inline(always)]
 pub(crate) fn sum_in_chains<T: Element>(terms: &[T]) -> T {
     let mut chains = [T::zero(); 16];
@@ -38,7 +38,7 @@ pub(crate) fn sum_in_chains<T: Element>(terms: &[T]) -> T {
     chains[0]
 }
 
-/// Writes sums to an output, or adds them to what it holds.
+/// Writes sums to an output, or adds them if `accumulate` is set.
 pub(crate) fn write_sums<T: Element>(out: &mut ArrayViewMut1<'_, T>, sums: &[Sum], accumulate: bool) {
     for (out, sum) in out.iter_mut().zip(sums) {
         let sum = T::narrow(sum.value());

@@ -1,4 +1,6 @@
-//! The problem's options as the tiles need them: formulas (2) to (8), a sample or an element at a time.
+//! The problem's options in the form that the kernels use: formulas (2) to (8), one sample or one element at a time.
+//!
+//! Masses are measured in a common unit (`unit`), so that extreme class weights neither overflow nor underflow.
 
 use crate::kernel::level::FusedElement;
 use crate::orders::group_classes;
@@ -7,45 +9,45 @@ use crate::stored::{Matrix, Stored};
 use softmax_core::ndarray::ArrayView1;
 use softmax_core::{Objective, Outputs, Problem, RowStatistics, Targets, Upstream};
 
-/// No class: of a sample that has no label, or is ignored.
+/// The label of a sample that has none or is ignored.
 pub(crate) const NONE: usize = usize::MAX;
 
-/// The problem's options, as the tiles need them.
+/// The problem's options in the form that the kernels use.
 pub(crate) struct Terms<'t, 'p, T> {
     problem: &'t Problem<'p, T>,
     objective: &'t Objective,
     weights: Matrix<'p, T>,
-    /// Whether a sample may not count.
+    /// Whether any sample may be ignored.
     ignores: bool,
     bias: Option<ArrayView1<'p, T>>,
     class_weights: Option<ArrayView1<'p, T>>,
-    /// What masses are measured in.
+    /// The unit of masses.
     unit: f64,
     /// 1/unit.
     per_unit: T,
     /// 1 − ε, and ε/C.
     kept: T,
     spread: T,
-    /// Whether every target is a single class.
+    /// Whether every target is a single class, without smoothing.
     point: bool,
     /// Σ_c ε·w_c/C, in units.
     total_spread: T,
-    /// unit/(Ω·τ), a sample's share where it has no weight.
+    /// unit/(Ω·τ): the factor of a sample without a sample weight.
     share: T,
-    /// Ω.
+    /// Ω, the total weight.
     pub(crate) total_weight: f64,
-    /// g, h and k of each sample, where they are given.
+    /// The upstream coefficients g, h and k of each sample, if given.
     upstream: Coefficients<T>,
 }
 
-/// [`Upstream`], in arrays of its own.
+/// [`Upstream`] in contiguous arrays.
 struct Coefficients<T> {
     losses: Option<Vec<T>>,
     entropy: Option<Vec<T>>,
     log_sum_exp: Option<Vec<T>>,
 }
 
-/// What is known of all classes, of which the problem may have a shard.
+/// Quantities of all classes, of which the problem may hold a shard.
 struct Whole {
     unit: f64,
     total_weight: f64,
@@ -53,7 +55,7 @@ struct Whole {
     class_weight: f64,
 }
 
-/// Σ_c w_c of each group of classes.
+/// Σ_c w_c for each group of classes.
 pub(crate) fn group_weights<T: FusedElement>(problem: &Problem<'_, T>) -> Vec<f64> {
     let (c, of_group) = (problem.n_classes(), group_classes::<T>());
     let weight = |c: usize| problem.class_weights().map_or(1.0, |w| w[c].widen());
@@ -65,7 +67,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         let whole = Whole {
             unit: problem.mass_unit(),
             total_weight: problem.total_weight(),
-            // Nothing is spread over the classes without smoothing.
+            // Only label smoothing needs the sum of the class weights.
             class_weight: match problem.objective().label_smoothing {
                 0.0 => 0.0,
                 _ => group_weights(problem).iter().sum(),
@@ -79,7 +81,8 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         )
     }
 
-    /// For statistics of all classes, of which the problem may have a shard: unit, Ω and Σ w are those of all.
+    /// Terms for statistics of all classes: unit, Ω and Σ w are those of all classes, while the problem may hold a
+    /// shard.
     pub(crate) fn of_statistics(
         problem: &'t Problem<'p, T>,
         stored: &Stored<'p, T>,
@@ -98,7 +101,8 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
             log_sum_exp: copied(upstream.log_sum_exp),
         };
         let terms = Terms::of_shard(problem, stored, &whole, coefficients);
-        // Without targets there is no loss; but there are entropies.
+        // A sample without a target has no loss, but its entropy has a gradient: without targets no sample is ignored
+        // if such gradients are requested.
         let ignores = terms.ignores && (problem.has_targets() || !terms.reaches_past_targets());
         Terms { ignores, ..terms }
     }
@@ -138,12 +142,12 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// Whether tiles need a second array, for the slopes of a softcap.
+    /// Whether the kernels need a second array of scores, for the slopes of a softcap.
     pub(crate) fn has_slopes(&self) -> bool {
         self.objective.softcap.is_some()
     }
 
-    /// The labels of samples from the `first` on, [`NONE`] where there is none or it is ignored.
+    /// Writes the labels of the samples from `first` on: [`NONE`] for a sample that has none or is ignored.
     #[inline(always)]
     pub(crate) fn labels(&self, first: usize, labels: &mut [usize]) {
         match self.problem.targets() {
@@ -171,13 +175,13 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         self.class_weights.map_or(self.per_unit, |w| w[c] * self.per_unit)
     }
 
-    /// Whether every target is a single class.
+    /// Whether every target is a single class, without smoothing.
     #[inline(always)]
     pub(crate) fn is_point(&self) -> bool {
         self.point
     }
 
-    /// Whether a class, counted from the problem's first, is one of the problem's.
+    /// Whether a class, counted from the first class of the problem, belongs to the problem.
     #[inline(always)]
     pub(crate) fn has_class(&self, class: usize) -> bool {
         class < self.problem.n_classes()
@@ -193,7 +197,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         (self.kept * target + self.spread) * self.class_weight(c)
     }
 
-    /// A of samples from the `first` on, in units, 0 where ignored.
+    /// Writes A of the samples from `first` on, in units; 0 for an ignored sample.
     #[inline(always)]
     pub(crate) fn total_masses(&self, first: usize, labels: &[usize], masses: &mut [T]) {
         for (k, (mass, &label)) in masses.iter_mut().zip(labels).enumerate() {
@@ -205,12 +209,13 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// A of a sample whose label has this weight, in units.
+    /// A of a sample whose label has this class weight, in units.
     fn label_mass(&self, class_weight: T) -> T {
         self.kept * class_weight + self.total_spread
     }
 
-    /// A of sample `i`, in units, 0 where ignored: of soft targets the sum that groups of classes gave.
+    /// A of sample `i`, in units; 0 if it is ignored. For soft targets it is `of_groups`, the sum over the groups of
+    /// classes.
     pub(crate) fn total_mass(&self, i: usize, of_groups: T, label_weight: Option<f64>) -> T {
         match self.problem.targets() {
             Targets::Soft(_) => of_groups,
@@ -222,7 +227,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// Multiplies losses in units by the samples' weights.
+    /// Multiplies losses, in units, by the sample weights.
     #[inline(always)]
     pub(crate) fn weigh(&self, first: usize, losses: &mut [T]) {
         if let Some(weights) = self.problem.sample_weights() {
@@ -234,7 +239,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// g·unit/τ, where g is u/Ω unless it is given.
+    /// Writes g·unit/τ. The default of g is u/Ω.
     #[inline(always)]
     pub(crate) fn shares(&self, first: usize, shares: &mut [T]) {
         let Objective { temperature, .. } = *self.objective;
@@ -255,7 +260,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// h/τ and k/τ of a sample, where either is given.
+    /// h/τ and k/τ of a sample, if the caller gave either.
     #[inline(always)]
     pub(crate) fn beyond_loss(&self, i: usize) -> Option<(T, T)> {
         let Coefficients { entropy, log_sum_exp, .. } = &self.upstream;
@@ -265,7 +270,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         self.reaches_past_targets().then(|| (of(entropy), of(log_sum_exp)))
     }
 
-    /// Whether there are gradients without targets.
+    /// Whether gradients exist without targets: those of entropies and log-sum-exps.
     fn reaches_past_targets(&self) -> bool {
         self.upstream.entropy.is_some() || self.upstream.log_sum_exp.is_some()
     }
@@ -280,12 +285,12 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         if self.problem.has_targets() { T::narrow(self.objective.z_loss / self.unit) } else { T::zero() }
     }
 
-    /// Whether scores are the products as they are.
+    /// Whether scores equal the products X·W: no bias, temperature or softcap.
     pub(crate) fn is_bare(&self) -> bool {
         self.bias.is_none() && self.objective.temperature == 1.0 && self.objective.softcap.is_none()
     }
 
-    /// Products to scores, (1) and (2): bias, temperature and softcap, and the softcap's slopes.
+    /// Turns products into scores by (1) and (2): bias, temperature and softcap. Writes the slopes of the softcap.
     pub(crate) fn bend(&self, scores: &mut [T], slopes: &mut [T], class: impl Fn(usize) -> usize) {
         let temperature = T::narrow(self.objective.temperature);
         if let Some(bias) = self.bias {
@@ -304,8 +309,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// What `classes` of them from the `first` on have of Σ a·(s − m) for sample i with this label, from their s − m, in
-    /// units.
+    /// The part of Σ a·(s − m), in units, of the `classes` classes from `first` on, from their s − m.
     #[inline(always)]
     pub(crate) fn cross(
         &self,
@@ -315,7 +319,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         classes: usize,
         shifted: impl Fn(usize) -> T,
     ) -> T {
-        // A class without mass may be masked, and 0·∞ is not 0.
+        // A masked class has s − m = −∞. If it has no mass it adds 0; the product 0·∞ would be NaN.
         let product = |mass: T, j: usize| if mass == T::zero() { T::zero() } else { mass * shifted(j) };
         if self.point {
             let j = label.wrapping_sub(first);
@@ -327,7 +331,7 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         (0..classes).map(|j| product(self.mass(i, first + j), j)).sum()
     }
 
-    /// The label of a sample, [`NONE`] where there is none or it is ignored.
+    /// The label of a sample: [`NONE`] if it has none or is ignored.
     pub(crate) fn label(&self, i: usize) -> usize {
         match self.problem.targets() {
             Targets::Labels(_) => self.problem.label(i).unwrap_or(NONE),
@@ -335,18 +339,18 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         }
     }
 
-    /// The class that is the label of a sample, ignored or not, [`NONE`] where it is no class.
+    /// The class that is the label of a sample, ignored or not: [`NONE`] if the label is no class.
     pub(crate) fn labelled_class(&self, i: usize) -> usize {
         self.problem.labelled_class(i).unwrap_or(NONE)
     }
 
-    /// What a label's class has of Σ a·(s − m), from its s − m, and of Σ a, where every target is a single class.
+    /// The label's parts of Σ a·(s − m) and of Σ a, from its s − m, if every target is a single class.
     pub(crate) fn point_cross(&self, label: usize, shifted: T) -> (T, T) {
         let mass = self.kept * self.class_weight(label);
         (if mass == T::zero() { mass } else { mass * shifted }, mass)
     }
 
-    /// What `classes` of them from the `first` on have of Σ a for sample i.
+    /// The part of Σ a·(s − m), in units, of the `classes` classes from `first` on, from their s − m.
     pub(crate) fn mass_of(&self, i: usize, first: usize, classes: usize) -> T {
         if self.is_ignored(i) {
             return T::zero();
@@ -354,42 +358,42 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
         (first..first + classes).map(|c| self.mass(i, c)).sum()
     }
 
-    /// κ.
+    /// κ, the softcap.
     pub(crate) fn softcap(&self) -> Option<T> {
         self.objective.softcap.map(T::narrow)
     }
 
-    /// τ.
+    /// τ, the temperature.
     pub(crate) fn temperature(&self) -> f64 {
         self.objective.temperature
     }
 
-    /// What masses are measured in.
+    /// The unit of masses.
     pub(crate) fn unit(&self) -> f64 {
         self.unit
     }
 
-    /// Which of all classes the problem's first one is.
+    /// The index, among all classes, of the first class of the problem.
     pub(crate) fn first_class(&self) -> usize {
         self.problem.class_range().start
     }
 
-    /// The label of a sample among all classes.
+    /// The label of a sample, counted among all classes.
     pub(crate) fn label_of_all(&self, i: usize) -> Option<usize> {
         self.problem.label_of_all(i)
     }
 
-    /// Whether there is a penalty: λ is not 0, and the problem has targets.
+    /// Whether an L2 penalty applies: λ is not 0 and the problem has targets.
     fn has_penalty(&self) -> bool {
         self.objective.l2 != 0.0 && self.problem.has_targets()
     }
 
-    /// λ and W, where there is a penalty.
+    /// λ and W, if an L2 penalty applies.
     pub(crate) fn penalty_gradient(&self) -> Option<(T, Matrix<'p, T>)> {
         self.has_penalty().then(|| (T::narrow(self.objective.l2), self.weights))
     }
 
-    /// The loss (7) for a sum of sample losses, in f64. `squared_norm` gives ‖W‖².
+    /// The loss (7) in f64, from the sum of the sample losses. `squared_norm` computes ‖W‖².
     pub(crate) fn loss(&self, loss_sum: f64, squared_norm: impl FnOnce() -> f64) -> f64 {
         let loss = if self.problem.has_targets() { loss_sum / self.total_weight } else { 0.0 };
         if !self.has_penalty() {
@@ -399,7 +403,8 @@ impl<'t, 'p, T: FusedElement> Terms<'t, 'p, T> {
     }
 }
 
-/// Makes dX of ignored samples zero: what was computed is zero times weights, which may be infinite.
+/// Sets dX of ignored samples to zero. The computed value is zero times weights, which is NaN where a weight is
+/// infinite.
 pub(crate) fn clear_ignored<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     samples: usize,

@@ -1,4 +1,4 @@
-//! The two passes of [`Fused`], both by the kernel for many classes.
+//! The two passes of [`Fused`]. Both use the wide kernel.
 
 use crate::backend::{Fused, Scratch};
 use crate::kernel::level::FusedElement;
@@ -177,8 +177,8 @@ macro_rules! impl_two_pass {
                 self.backward_with(|fused| &mut fused.$scratch, problem, statistics, upstream, outputs)
             }
 
-            /// The classes of a group: 256 of f32, 128 of f64. One pass over few classes, 64 or what
-            /// [`narrow_up_to`](Fused::narrow_up_to) says, is of another kernel, with other bits.
+            /// The number of classes in a group: 256 in f32, 128 in f64. With few classes (64, or the value of
+            /// [`narrow_up_to`](Fused::narrow_up_to)) one pass uses the narrow kernel, which gives other bits.
             fn shard_multiple(&self) -> Option<usize> {
                 Some(group_classes::<$T>())
             }

@@ -1,4 +1,4 @@
-//! The full conformance suite, at every level that this machine has, each a backend of its own.
+//! The full conformance suite, at every level that this machine supports. Each level is a backend of its own.
 
 use softmax_conformance::{Runner, Suite, check, judge_in_turns, reference};
 use softmax_fused::ndarray::{Array1, Array2, s};
@@ -32,14 +32,14 @@ fn every_level_f64() {
     }
 }
 
-/// So little memory that a block has as few rows as it may, and there is a single task.
+/// With the least memory a block has the minimum of rows and one task runs at a time.
 #[test]
 fn little_memory_is_enough() {
     let suite = Suite::<f64>::full();
     Runner::new().run(&suite, || Box::new(Fused::new().memory(1))).assert_complete_but(is_sparse_gradient);
 }
 
-/// The kernel for many classes with few of them, fewer than a vector has lanes too.
+/// The wide kernel with few classes, also with fewer classes than a vector has lanes.
 #[test]
 fn the_wide_kernel_takes_few_classes() {
     let suite = Suite::<f32>::full();
@@ -49,7 +49,7 @@ fn the_wide_kernel_takes_few_classes() {
     }
 }
 
-/// Otherwise no case would compare bits, or not those of every level.
+/// Without these promises no case would compare bits, or not those of every level.
 #[test]
 fn fused_promises_reproducible_bits() {
     let mut fused = Fused::new();
@@ -63,14 +63,14 @@ fn fused_promises_reproducible_bits() {
     assert!(SoftmaxBackend::<f32>::two_pass(&mut fused).is_some());
 }
 
-/// One instance in both types, whose scratch memory is not one for both.
+/// One instance evaluates f32 and f64 in turns: each type has scratch memory of its own.
 #[test]
 fn both_types_in_turns() {
     let faults = judge_in_turns(&mut Fused::new(), 0..150);
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
-/// Where memory is short, it is shared out alike whatever is requested, in both kernels.
+/// With little memory, both kernels divide it the same way whichever outputs are requested.
 #[test]
 fn requested_outputs_change_no_bit_with_little_memory() {
     let suite = Suite::<f32>::full();
@@ -85,7 +85,7 @@ fn requested_outputs_change_no_bit_with_little_memory() {
     }
 }
 
-/// No samples, after some: what is kept from call to call is in no answer.
+/// A call without samples after a call with some: scratch memory must not leak into the answer.
 #[test]
 fn no_samples_have_no_gradient() {
     let mut backend = Fused::new();
@@ -106,7 +106,7 @@ fn no_samples_have_no_gradient() {
     }
 }
 
-/// The distance from row to row is no part of the problem.
+/// The row stride changes no bit.
 #[test]
 fn the_distance_of_rows_changes_no_bit() {
     let (samples, features, classes) = (130, 450, 7);
@@ -128,7 +128,7 @@ fn the_distance_of_rows_changes_no_bit() {
     }
 }
 
-/// Rows whose lines share a cache set go another way than those that do not; so do few classes and many.
+/// Rows whose lines share a cache set take another code path; few and many classes do too.
 #[test]
 fn every_distance_of_rows_and_number_of_classes() {
     distances::<f32>();

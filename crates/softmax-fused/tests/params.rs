@@ -1,4 +1,4 @@
-//! How the kernel for many classes is cut to the caches changes no bit.
+//! The block sizes of the wide kernel change no bit.
 
 use softmax_conformance::Generator;
 use softmax_fused::{Fused, KernelParams, OutputSet, OwnedOutputs, SoftmaxBackend};

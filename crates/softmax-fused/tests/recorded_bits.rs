@@ -1,12 +1,12 @@
-//! Bits that were recorded on an x86-64 processor: every level gives them, and so does an Arm processor (`cargo xtask neon`).
+//! Recorded bits of results: every level on x86-64 gives them, and so does an Arm processor (`cargo xtask neon`).
 
 use softmax_fused::ndarray::{Array1, Array2};
 use softmax_fused::{Element, Fused, Level, Objective, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
 
-/// Narrow and wide, with whole vectors and without.
+/// Narrow and wide kernel, with and without whole vectors.
 const SHAPES: [(usize, usize, usize); 4] = [(200, 61, 10), (130, 300, 64), (300, 77, 65), (100, 530, 700)];
 
-/// Of each shape in f32 and f64, without options and with most of them.
+/// For each shape: f32 and f64, without options and with most of them.
 const RECORDED: [[[u64; 2]; 4]; 2] = [
     [
         [0xc472_503c_9d00_a3bc, 0x7943_a164_e416_39f3],
@@ -36,13 +36,13 @@ fn options(all: bool) -> Objective {
     }
 }
 
-/// Numbers from −1 to 1, by integers: no library's function has a part in them.
+/// Numbers from −1 to 1, computed by integer arithmetic so that they are the same everywhere.
 fn matrix<T: Element>(rows: usize, columns: usize, step: usize) -> Array2<T> {
     let number = |at: usize| ((at * step + at / 7 * 31) % 2003) as f64 / 1001.5 - 1.0;
     Array2::from_shape_fn((rows, columns), |(i, j)| T::narrow(number(i * columns + j)))
 }
 
-/// FNV-1a of the bits of the loss and of every output of floating-point numbers.
+/// FNV-1a hash of the bits of the loss and of every floating-point output.
 fn hash<T: Element>(level: Level, (n, d, c): (usize, usize, usize), objective: Objective) -> u64
 where
     Fused: SoftmaxBackend<T>,

@@ -1,4 +1,4 @@
-//! The number of threads changes no bit, and one that makes no sense is refused.
+//! The number of threads changes no bit. A number out of range is an error.
 
 use softmax_conformance::Generator;
 use softmax_fused::{Backend, Error, Fused, OutputSet, OwnedOutputs, SoftmaxBackend};
@@ -6,7 +6,7 @@ use softmax_fused::{Backend, Error, Fused, OutputSet, OwnedOutputs, SoftmaxBacke
 #[test]
 fn every_number_of_threads_gives_the_same_bits() {
     let mut generator = Generator::new(17);
-    // The narrow kernel and the wide one, each with several tasks.
+    // Both kernels, each with several tasks.
     for (n, d, c) in [(700, 65, 10), (900, 33, 300)] {
         let owned = generator.problem(n, d, c);
         let problem = owned.problem().unwrap();

@@ -1,7 +1,7 @@
-//! Prefetching: the hardware's own follows no jump from row to row.
+//! Software prefetching, for jumps from row to row that the hardware prefetcher does not follow.
 #![allow(unsafe_code)]
 
-/// The address of what is wanted next. It is prefetched and never read.
+/// An address to prefetch. It is never read.
 #[derive(Clone, Copy)]
 pub(crate) struct Ahead(*const u8);
 
@@ -10,18 +10,19 @@ impl Ahead {
         Ahead(slice.as_ptr().cast())
     }
 
-    /// So many bytes on.
+    /// The address `bytes` bytes further on.
     pub(crate) fn on(self, bytes: usize) -> Self {
         Ahead(self.0.wrapping_add(bytes))
     }
 
-    /// Prefetches the line so many bytes on into the L1 cache.
+    /// Prefetches the cache line `bytes` bytes further on into the L1 cache.
     #[inline(always)]
     pub(crate) fn prefetch(self, bytes: usize) {
         self.prefetch_into::<1>(bytes);
     }
 
-    /// Prefetches it into the L2 cache: what is wanted later must not push out what is wanted now.
+    /// Prefetches the line into the L2 cache, for data that is needed later: it must not evict what the L1 cache holds
+    /// now.
     #[inline(always)]
     pub(crate) fn prefetch_later(self, bytes: usize) {
         self.prefetch_into::<2>(bytes);
@@ -33,8 +34,8 @@ impl Ahead {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
-            // SAFETY: a prefetch reads nothing that the program sees, whatever the address; SSE, which it needs, is
-            // part of every x86-64.
+            // SAFETY: a prefetch has no effect on the program's memory, at any address. It needs SSE, which every
+            // x86-64 processor has.
             unsafe {
                 match CACHE {
                     1 => _mm_prefetch::<_MM_HINT_T0>(address.cast()),

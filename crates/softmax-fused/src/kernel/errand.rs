@@ -1,6 +1,6 @@
-//! A closure that other threads may call while the caller is at it, and no longer: the caller never waits for a thread that
-//! has not begun. A scope of rayon's waits for every job that it was given, in a pool whose workers are busy for as long as
-//! they are.
+//! Lets other threads call a borrowed closure, but only while the caller is running it too: the caller never waits for
+//! a thread that has not started. `rayon::scope` waits for every spawned job, even while the workers of the pool are
+//! busy with other work.
 #![allow(unsafe_code)]
 
 use std::any::Any;
@@ -8,28 +8,30 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Set in [`Errand::state`] once the caller has come to its end; the rest of it counts, in steps of two, who is inside.
+/// Bit of [`Errand::state`] that is set when the caller has finished. The other bits count the threads inside the
+/// closure.
 const OVER: usize = 1;
 const ONE: usize = 2;
 
-/// What the helpers share.
+/// State shared by the caller and its helpers.
 struct Errand {
     work: *const (dyn Fn() + Sync),
     state: AtomicUsize,
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-// SAFETY: `work` is a reference to a `Sync` closure, which is called from any thread only as `help` says.
+// SAFETY: `work` refers to a `Sync` closure, which any thread may call under the conditions in `help`.
 unsafe impl Send for Errand {}
-// SAFETY: as for `Send`; the other fields are `Sync` themselves.
+// SAFETY: see `Send` for `work`; the other fields are `Sync`.
 unsafe impl Sync for Errand {}
 
 impl Errand {
-    /// Calls the closure, if the caller is still at it.
+    /// Calls the closure, unless the caller has finished.
     fn help(&self) {
         if self.state.fetch_add(ONE, Ordering::Acquire) & OVER == 0 {
-            // SAFETY: the closure lives until `with_help` returns. `Ending` sets OVER before that, and then waits until
-            // nobody is inside; this thread was inside before OVER was set, and is until it takes ONE back below.
+            // SAFETY: the closure lives until `with_help` returns. Before that, `Ending` sets OVER and then waits until
+            // no thread is inside. This thread entered before OVER was set, and stays inside until it subtracts ONE
+            // below.
             let work = unsafe { &*self.work };
             if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
                 *self.panic.lock().unwrap_or_else(PoisonError::into_inner) = Some(panic);
@@ -39,13 +41,14 @@ impl Errand {
     }
 }
 
-/// Ends an errand, also where the caller's own part of it panics.
+/// Ends an errand, even if the caller's own call panics.
 struct Ending<'e>(&'e Errand);
 
 impl Drop for Ending<'_> {
     fn drop(&mut self) {
         self.0.state.fetch_or(OVER, Ordering::AcqRel);
-        // Whoever is inside is near its end, but may have lost its processor.
+        // A thread inside is usually about to finish, so the wait spins first; but it may have lost its processor, so
+        // the wait yields later.
         let mut spins = 0;
         while self.0.state.load(Ordering::Acquire) != OVER {
             spins += 1;
@@ -54,16 +57,16 @@ impl Drop for Ending<'_> {
     }
 }
 
-/// Calls `work` here, and on up to `helpers` more threads, to each of which `spawn` gives a job. It returns when every call
-/// that has begun has ended. Jobs that begin later do nothing.
+/// Calls `work` on this thread and on up to `helpers` more, which `spawn` starts with one job each. Returns when every
+/// call that started has ended. A job that starts later does nothing.
 ///
 /// # Panics
-/// As `work` does, on any thread.
+/// If `work` panics, on any thread.
 pub(crate) fn with_help(helpers: usize, spawn: impl Fn(Box<dyn FnOnce() + Send>), work: &(dyn Fn() + Sync)) {
     if helpers == 0 {
         return work();
     }
-    // SAFETY: only the lifetime changes; `help` says why the closure lives as long as it is called.
+    // SAFETY: only the lifetime changes. `help` states why the closure outlives every call.
     let unbounded: &'static (dyn Fn() + Sync) = unsafe { std::mem::transmute(work) };
     let errand = Arc::new(Errand { work: unbounded, state: AtomicUsize::new(0), panic: Mutex::new(None) });
     {
@@ -94,7 +97,7 @@ mod tests {
             calls.fetch_add(1, Ordering::Relaxed);
         });
         assert_eq!(calls.load(Ordering::Relaxed), 1);
-        // Too late: nothing is left to be called.
+        // These jobs start after the end: they must not call the closure.
         jobs.into_inner().unwrap().into_iter().for_each(|job| job());
         assert_eq!(calls.load(Ordering::Relaxed), 1);
     }

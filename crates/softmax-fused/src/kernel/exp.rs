@@ -1,14 +1,15 @@
-//! e^x over slices, branch-free so that the compiler vectorises it for whatever instruction set it is inlined
+//! e^x over slices, without branches, so that the compiler vectorises it for the instruction set that it is inlined
 //! into.
 //!
-//! x = k·ln 2 + r with |r| ≤ ln 2 / 2 (ln 2 in two parts, so that r has no error to speak of), a polynomial for
-//! e^r, and 2^k in two factors, since 2^k itself may be subnormal or too large where the result is neither.
+//! x = k·ln 2 + r with |r| ≤ ln 2 / 2. ln 2 is split in two parts, so that the error of r is negligible. A polynomial
+//! gives e^r. 2^k is the product of two factors, since 2^k itself may be subnormal or overflow where the result does
+//! not.
 
-/// Added and subtracted it rounds to an integer, which then stands in the low bits of the sum.
+/// Adding and subtracting this number rounds to an integer. The low bits of the sum hold that integer.
 const ROUND_F32: f32 = 12_582_912.0;
 const ROUND_F64: f64 = 6_755_399_441_055_744.0;
 
-/// 2^k for the `k` in the low bits of a rounding sum.
+/// 2^k, where the low bits of `k` hold the integer.
 #[inline(always)]
 fn power_f32(k: i32) -> f32 {
     f32::from_bits(((k + 127) as u32) << 23)
@@ -22,7 +23,7 @@ fn power_f64(k: i64) -> f64 {
 #[inline(always)]
 pub(crate) fn exp_f32(values: &mut [f32]) {
     for x in values {
-        // The bounds keep k in range; beyond them the result is 0 or infinite, and NaN passes through.
+        // The bounds keep k in range. Beyond them the result is 0 or infinite. NaN passes through.
         let bounded = if *x < -104.0 { -104.0 } else { *x };
         let bounded = if bounded > 89.0 { 89.0 } else { bounded };
         let sum = bounded * std::f32::consts::LOG2_E + ROUND_F32;
@@ -51,7 +52,7 @@ pub(crate) fn exp_f64(values: &mut [f64]) {
         let k = sum - ROUND_F64;
         // The first part of ln 2 has 32 bits, so that its products with k are exact.
         let r = (bounded - k * 6.931_471_803_691_238e-1) - k * 1.908_214_929_270_587_7e-10;
-        // Taylor to r^13: the next term is below 2^-58 of the sum.
+        // Taylor series to r^13: the next term is below 2^-58 of the sum.
         let mut p = 1.0 / 6_227_020_800.0;
         p = p * r + 1.0 / 479_001_600.0;
         p = p * r + 1.0 / 39_916_800.0;
@@ -77,7 +78,7 @@ mod tests {
     use crate::kernel::ulps::{ulps_f32, ulps_f64};
     use rayon::prelude::*;
 
-    /// Of every finite f32, or every `step`-th, the worst error in ulps, and where it is.
+    /// The worst error in ulps over every finite f32, or every `step`-th, and the argument where it occurs.
     fn worst_of_f32(step: usize) -> (f64, f32) {
         const BATCH: u32 = 1 << 12;
         let batches = (0..f32::INFINITY.to_bits()).into_par_iter().step_by((BATCH as usize) * step);
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn every_f32_is_within_two_ulps_of_e_to_the_x() {
-        // Without optimisation there is not the time for all 4.3e9: one batch in a thousand.
+        // A debug build is too slow for all 4.3e9 values: it tests every thousandth.
         let (error, at) = worst_of_f32(if cfg!(debug_assertions) { 1000 } else { 1 });
         println!("{error} ulp at {at}");
         assert!(error <= 2.0, "{error} ulp at {at}");
@@ -101,7 +102,7 @@ mod tests {
 
     #[test]
     fn f64_is_within_two_ulps_of_e_to_the_x() {
-        // The library's own exp is within one ulp.
+        // The reference, the standard library's exp, is itself accurate to one ulp.
         let mut x: Vec<f64> = (0..2_000_000).map(|k| -746.0 + f64::from(k) * (1455.0 / 2e6)).collect();
         x.extend((0..400).map(|k| 2f64.powi(-k)));
         let mut found = x.clone();

@@ -1,10 +1,10 @@
-//! Four rows to columns of four: what packing is made of.
+//! Interleaves four rows into columns of four: the inner step of packing.
 #![allow(unsafe_code)]
 
 /// Writes `[a[k], b[k], c[k], d[k]]` to `to[k * pitch..]` for each k.
 ///
 /// # Panics
-/// If a row is shorter than the first, or `to` ends before.
+/// If a row is shorter than the first, or `to` is too short.
 #[inline(always)]
 pub(crate) fn interleave_f32(rows: [&[f32]; 4], to: &mut [f32], pitch: usize) {
     let length = rows[0].len();
@@ -17,8 +17,8 @@ pub(crate) fn interleave_f32(rows: [&[f32]; 4], to: &mut [f32], pitch: usize) {
         use std::arch::x86_64::{_mm_loadu_ps, _mm_movehl_ps, _mm_movelh_ps, _mm_storeu_ps};
         use std::arch::x86_64::{_mm_unpackhi_ps, _mm_unpacklo_ps};
         while done + 4 <= length {
-            // SAFETY: four numbers from `done` on are within each row, and within `to` at each of the four places, as was
-            // asserted. SSE is part of every x86-64.
+            // SAFETY: the four numbers from `done` on are inside each row and inside `to` at each of the four places,
+            // as asserted above. SSE is part of every x86-64 processor.
             unsafe {
                 let [a, b, c, d] = rows.map(|row| _mm_loadu_ps(row.as_ptr().add(done)));
                 let (ab, cd) = (_mm_unpacklo_ps(a, b), _mm_unpacklo_ps(c, d));
@@ -41,10 +41,10 @@ pub(crate) fn interleave_f32(rows: [&[f32]; 4], to: &mut [f32], pitch: usize) {
     }
 }
 
-/// As [`interleave_f32`].
+/// Like [`interleave_f32`], for f64.
 ///
 /// # Panics
-/// As there.
+/// See [`interleave_f32`].
 #[inline(always)]
 pub(crate) fn interleave_f64(rows: [&[f64]; 4], to: &mut [f64], pitch: usize) {
     let length = rows[0].len();
@@ -56,8 +56,8 @@ pub(crate) fn interleave_f64(rows: [&[f64]; 4], to: &mut [f64], pitch: usize) {
     {
         use std::arch::x86_64::{_mm_loadu_pd, _mm_storeu_pd, _mm_unpackhi_pd, _mm_unpacklo_pd};
         while done + 2 <= length {
-            // SAFETY: two numbers from `done` on are within each row, and four within `to` at both places, as was asserted.
-            // SSE2 is part of every x86-64.
+            // SAFETY: the two numbers from `done` on are inside each row, and four are inside `to` at both places, as
+            // asserted above. SSE2 is part of every x86-64 processor.
             unsafe {
                 let [a, b, c, d] = rows.map(|row| _mm_loadu_pd(row.as_ptr().add(done)));
                 let at = to.as_mut_ptr().add(done * pitch);

@@ -1,7 +1,7 @@
-//! Vectors of 64 bytes, of either element type, on any instruction set, over `pulp`: one kernel source for all.
+//! Vectors of 64 bytes, of f32 or f64, on any instruction set, on top of `pulp`: one kernel source for all.
 //!
-//! 64 bytes are a register of AVX-512, two of AVX2 and four of NEON. Since every layout and every sum is in this unit, the same
-//! operations are done on the same elements in the same order at every level, and give the same bits.
+//! 64 bytes are one register of AVX-512, two of AVX2 and four of NEON. All layouts and sums use this unit. So every
+//! level does the same operations on the same elements in the same order, and gives the same bits.
 
 use pulp::Simd;
 
@@ -13,33 +13,33 @@ pub(crate) trait Lanes<T>: Copy {
     type V: Copy;
     /// Elements per vector.
     const N: usize = VECTOR / size_of::<T>();
-    /// Vectors that the registers hold.
+    /// Number of 64-byte vectors that fit the registers.
     const REGISTERS: usize;
 
     fn splat(self, x: T) -> Self::V;
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    /// The larger ones. Where there is a NaN, either.
+    /// The larger of each pair of elements. If one is NaN, either of the two.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    /// a·b + c, rounded once where the instruction set can.
+    /// a·b + c, rounded once if the instruction set has fused multiply-add.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
-    /// The sum of the elements: of the first half and the second half of them, and so on.
+    /// The sum of the elements, by halves: adds the second half to the first until one element is left.
     fn sum(self, a: Self::V) -> T;
-    /// The largest element. Where there is a NaN, any.
+    /// The largest element. If one is NaN, any element.
     fn largest(self, a: Self::V) -> T;
-    /// A slice no longer than a vector, and zeros.
+    /// Loads a slice of at most one vector, followed by zeros.
     fn load_part(self, slice: &[T]) -> Self::V;
-    /// A slice as whole vectors, and what is left.
+    /// Splits a slice into whole vectors and the rest.
     fn split(slice: &[T]) -> (&[Self::V], &[T]);
     fn split_mut(slice: &mut [T]) -> (&mut [Self::V], &mut [T]);
 }
 
-/// Lanes of f32 on `S`, whose vectors are a `K`-th of 64 bytes.
+/// Lanes of f32 on `S`: `K` registers of `S` make 64 bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Single<S, const K: usize>(pub(super) S);
 
-/// Lanes of f64 on `S`, whose vectors are a `K`-th of 64 bytes.
+/// Lanes of f64 on `S`: `K` registers of `S` make 64 bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Double<S, const K: usize>(pub(super) S);
 
@@ -49,7 +49,7 @@ macro_rules! impl_lanes {
      $sum:ident, $largest:ident, $load_part:ident) => {
         impl<S: Simd, const K: usize> Lanes<$T> for $Lanes<S, K> {
             type V = [S::$V; K];
-            // 32 of AVX-512 and of NEON, 16 of AVX2.
+            // AVX-512 and NEON have 32 registers, AVX2 has 16.
             const REGISTERS: usize = if K == 2 { 8 } else { 32 / K };
 
             #[inline(always)]
@@ -83,7 +83,7 @@ macro_rules! impl_lanes {
                     count /= 2;
                     (0..count).for_each(|k| a[k] = self.0.$add(a[k], a[k + count]));
                 }
-                // `pulp` adds halves, too, on every instruction set: `tests` holds it to that.
+                // `pulp` also adds by halves on every instruction set; a test below checks this.
                 self.0.$sum(a[0])
             }
             #[inline(always)]
@@ -148,7 +148,8 @@ impl_lanes!(
     partial_load_f64s
 );
 
-/// Lanes without vector instructions, which the compiler may find; whether a·b + c is rounded once.
+/// Lanes without explicit vector instructions; the compiler may vectorise them. `FUSED`: whether a·b + c is rounded
+/// once.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable<const FUSED: bool>;
 
@@ -231,7 +232,7 @@ mod tests {
     use super::*;
     use crate::kernel::level::{FusedElement, Level};
 
-    /// What each operation gives for numbers of all sizes, in bits.
+    /// Collects the bits of every operation, for numbers of all sizes.
     struct Everything<'n, T>(&'n [T]);
 
     impl<T: FusedElement> Kernel<T> for Everything<'_, T> {
@@ -269,7 +270,7 @@ mod tests {
         }
     }
 
-    /// On a processor with fused multiply-add: without, the portable level rounds twice.
+    /// Needs a processor with fused multiply-add: without it the portable level rounds twice.
     #[test]
     fn every_level_gives_the_same_bits() {
         every_level_agrees::<f32>();

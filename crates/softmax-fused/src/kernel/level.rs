@@ -1,4 +1,4 @@
-//! Instruction sets, and what is compiled for each.
+//! Instruction sets, and the functions that are compiled for each.
 
 use super::interleave::{interleave_f32, interleave_f64};
 use super::lanes::{Double, Kernel, Portable, Single, VECTOR};
@@ -9,36 +9,38 @@ use softmax_core::half::{bf16, f16};
 use std::fmt;
 use std::str::FromStr;
 
-/// An element type that kernels run on.
+/// An element type that the kernels support: f32 or f64.
 pub(crate) trait FusedElement: Element {
     /// Elements per vector.
     const LANES: usize = VECTOR / size_of::<Self>();
 
-    /// Runs a kernel compiled for this level.
+    /// Runs a kernel, compiled for the level.
     fn run<K: Kernel<Self>>(level: Level, kernel: K) -> K::Output;
 
     /// Writes `[a[k], b[k], c[k], d[k]]` to `to[k * pitch..]` for each k.
     fn interleave(rows: [&[Self]; 4], to: &mut [Self], pitch: usize);
 
-    /// Numbers of half precision, which this type holds exactly.
+    /// Widens f16. The result is exact.
     fn widen_f16(from: &[f16], to: &mut [Self]);
     fn widen_bf16(from: &[bf16], to: &mut [Self]);
 
-    /// e^x of every element: at most 2 ulp off; exactly 0 at −∞ and wherever the result is below the
-    /// subnormals, +∞ past the largest number, NaN for NaN.
+    /// Replaces every element by e^x, with an error of at most 2 ulp. Gives exactly 0 for −∞ and wherever the result is
+    /// below the subnormals, +∞ on overflow, NaN for NaN.
     fn exp_in_place(values: &mut [Self]);
 
-    /// ln(1 + x) of every element, none of them negative: at most 2 ulp off; +∞ for +∞, NaN for NaN.
+    /// Replaces every element, none of them negative, by ln(1 + x), with an error of at most 2 ulp. Gives +∞ for +∞ and
+    /// NaN for NaN.
     fn ln_1p_in_place(values: &mut [Self]);
 }
 
-/// An instruction set that this machine has.
+/// An instruction set that this machine supports.
 #[derive(Clone, Copy, Debug)]
 pub struct Level(Inner);
 
 #[derive(Clone, Copy, Debug)]
 enum Inner {
-    /// Where the processor has fused multiply-add, that of AVX2's level: for the instruction, not for the vectors.
+    /// Portable code. On a processor with fused multiply-add it is compiled with the instructions of AVX2's level, for
+    /// that instruction and not for the vectors.
     #[cfg(target_arch = "x86_64")]
     Portable(Option<pulp::x86::V3>),
     #[cfg(not(target_arch = "x86_64"))]
@@ -52,12 +54,12 @@ enum Inner {
 }
 
 impl Level {
-    /// The widest that this machine has.
+    /// The widest level that this machine supports.
     pub fn detect() -> Self {
         *Self::available().last().unwrap_or(&Self::portable())
     }
 
-    /// No vector instructions but those that the compiler finds.
+    /// Portable code: no vector instructions except those that the compiler generates.
     pub fn portable() -> Self {
         #[cfg(target_arch = "x86_64")]
         return Level(Inner::Portable(pulp::x86::V3::try_new()));
@@ -65,7 +67,7 @@ impl Level {
         Level(Inner::Portable)
     }
 
-    /// All that this machine has, the narrowest first.
+    /// All levels that this machine supports, narrowest first.
     pub fn available() -> Vec<Level> {
         #[allow(unused_mut, reason = "not every architecture adds to it")]
         let mut levels = vec![Level::portable()];
@@ -79,7 +81,7 @@ impl Level {
         levels
     }
 
-    /// `portable`, `avx2`, `avx512` or `neon`.
+    /// The level's name: `portable`, `avx2`, `avx512` or `neon`.
     pub fn name(self) -> &'static str {
         match self.0 {
             Inner::Portable { .. } => "portable",
@@ -93,7 +95,7 @@ impl Level {
     }
 }
 
-/// A name that is no level, or none that this machine has.
+/// The error of parsing a [`Level`]: the name is not a level, or this machine does not support it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoSuchLevel {
     found: String,
@@ -173,7 +175,7 @@ macro_rules! impl_element {
 
             #[inline(always)]
             fn widen_bf16(from: &[bf16], to: &mut [$T]) {
-                // The upper half of an f32; as a loop it is compiled for the level.
+                // A bf16 is the upper half of an f32. As a loop the compiler vectorises it for the level.
                 let widened = |from: bf16| f32::from_bits(u32::from(from.to_bits()) << 16);
                 to.iter_mut().zip(from).for_each(|(to, &from)| *to = <$T>::from(widened(from)));
             }

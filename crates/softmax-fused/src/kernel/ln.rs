@@ -1,16 +1,15 @@
-//! ln(1 + x) for x ≥ 0 over slices, branch-free like `exp`.
+//! ln(1 + x) for x ≥ 0 over slices, without branches, like `exp`.
 //!
-//! 1 + x = 2^k·(1 + f) with 1 + f in [√½, √2), and what the sum 1 + x lost is put back as its quotient by the
-//! sum. The polynomials are those of FreeBSD's msun (`s_log1p.c`, `s_log1pf.c`), whose errors are below 2^-58
-//! and 2^-34.
+//! 1 + x = 2^k·(1 + f) with 1 + f in [√½, √2). The rounding error of the sum 1 + x, divided by the sum, is added back.
+//! The polynomials are those of FreeBSD's msun (`s_log1p.c`, `s_log1pf.c`), with errors below 2^-58 and 2^-34.
 
-/// The bits of 1, and of √½ rounded down to what the exponent's carry needs.
+/// The bits of 1, and of √½ rounded down so that the carry into the exponent is right.
 const ONE_F32: u32 = 0x3f80_0000;
 const ROOT_F32: u32 = 0x3f35_04f3;
 const ONE_F64: u64 = 0x3ff0_0000_0000_0000;
 const ROOT_F64: u64 = 0x3fe6_a09e_0000_0000;
 
-/// 2^52: its low bits count.
+/// 2^52: from here on the low bits of an f64 count integers.
 const COUNTER: f64 = 4_503_599_627_370_496.0;
 
 #[inline(always)]
@@ -41,7 +40,8 @@ pub(crate) fn ln_1p_f64(values: &mut [f64]) {
         let x = *value;
         let u = 1.0 + x;
         let shifted = u.to_bits().wrapping_add(ONE_F64 - ROOT_F64);
-        // No instruction of AVX2 turns a 64-bit integer into an f64: the exponent goes through low bits.
+        // AVX2 has no instruction that converts a 64-bit integer to an f64, so the exponent is placed in the low bits
+        // of 2^52.
         let k = f64::from_bits(COUNTER.to_bits() | (shifted >> 52)) - (COUNTER + 1023.0);
         let m = f64::from_bits((shifted & 0x000f_ffff_ffff_ffff) + ROOT_F64);
         let lost = if k > 1.0 { 1.0 - (u - x) } else { x - (u - 1.0) };
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn f64_is_within_two_ulps_of_ln_1p() {
-        // From 2^-60 to 2^70, where the library's own is within one.
+        // From 2^-60 to 2^70. The reference, the standard library's ln_1p, is itself accurate to one ulp.
         let x: Vec<f64> = (0..2_000_000).map(|k| (f64::from(k) * (130.0 / 2e6) - 60.0).exp2()).collect();
         let mut found = x.clone();
         ln_1p_f64(&mut found);

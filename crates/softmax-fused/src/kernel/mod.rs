@@ -1,5 +1,5 @@
-//! The kernels: one source for every instruction set and both element types. `pulp` detects the
-//! instruction sets and enters them.
+//! Building blocks of both kernels: one source for every instruction set and both element types. `pulp` detects the
+//! instruction sets and calls the code compiled for them.
 
 pub(crate) mod ahead;
 pub(crate) mod errand;

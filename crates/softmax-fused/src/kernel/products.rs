@@ -1,7 +1,8 @@
-//! The narrow kernel's products: sums that stay in registers along the features ([`dots`]) or down the rows ([`down`]).
+//! The products of the narrow kernel. Their sums stay in registers, along the features ([`dots`]) or down the rows
+//! ([`down`]).
 //!
-//! Entries are read without bounds checks, in loops that would spend as much time on the checks as on the products. Each
-//! function asserts what makes that sound first.
+//! Elements are read without bounds checks, which would cost as much time as the products. Each function first asserts
+//! what makes that sound.
 #![allow(unsafe_code)]
 
 use super::ahead::Ahead;
@@ -9,12 +10,13 @@ use super::lanes::Lanes;
 use crate::columns::ROWS;
 use softmax_core::Element;
 
-/// Steps of a loop at a time: fewer instructions beside the multiply-adds, for a core that is shared.
+/// Unrolled steps of a loop. Unrolling leaves fewer instructions beside the multiply-adds, which matters on a core
+/// shared by two threads.
 const UNROLL: usize = 4;
 
-/// `R` rows of X by `K` of the rows of `stride` in `w`, along the features: x_r · w_k is added to `tile[r][k]`, in
-/// vectors. What a row has beyond whole vectors counts as a vector with zeros, in `w` too. Of the rows in `ahead`
-/// `pace` bytes are prefetched with each vector.
+/// Products of `R` rows of X with `K` rows of `w`, which are `stride` apart, along the features: adds x_r · w_k to
+/// `tile[r][k]`, in vectors. The part of a row beyond whole vectors counts as a vector padded with zeros, in `w` too.
+/// With each vector, prefetches `pace` bytes of the rows in `ahead`.
 #[inline(always)]
 pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, const A: usize>(
     lanes: L,
@@ -32,14 +34,14 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, cons
     let ws: [&[L::V]; K] = std::array::from_fn(|_| L::split(ws.next().unwrap_or(&[])).0);
     assert!(xs.iter().all(|x| x.len() == whole) && ws.iter().all(|w| w.len() >= length.div_ceil(L::N)));
     let mut sums = tile;
-    // No closure: one that is not inlined is not compiled for the level.
+    // A macro, since a closure that is not inlined would not be compiled for the level.
     macro_rules! step {
         ($v:expr) => {
             let v = $v;
-            // SAFETY: v < whole, and every row has that many vectors, as was asserted.
+            // SAFETY: v < whole, and every row has `whole` vectors, as asserted above.
             let x = xs.map(|x| unsafe { *x.get_unchecked(v) });
             for k in 0..K {
-                // SAFETY: as above.
+                // SAFETY: v < whole, as above.
                 let w = unsafe { *ws[k].get_unchecked(v) };
                 for r in 0..R {
                     sums[r][k] = lanes.mul_add(x[r], w, sums[r][k]);
@@ -49,7 +51,7 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, cons
     }
     for v in (0..whole / UNROLL).map(|k| k * UNROLL) {
         for u in 0..UNROLL {
-            // A vector is a line, and prefetching what is there already costs little.
+            // One vector is one cache line. Prefetching a line that is already cached costs little.
             ahead.iter().for_each(|row| row.prefetch((v + u) * pace));
             step!(v + u);
         }
@@ -68,7 +70,7 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, cons
     sums
 }
 
-/// Rows of one length, as whole vectors.
+/// Rows of equal length, as whole vectors.
 pub(crate) struct VectorRows<'x, V> {
     rows: [&'x [V]; ROWS],
     count: usize,
@@ -76,7 +78,7 @@ pub(crate) struct VectorRows<'x, V> {
 }
 
 impl<'x, V> VectorRows<'x, V> {
-    /// Of `count` rows, at most `ROWS`.
+    /// Collects `count` rows, at most `ROWS`.
     pub(crate) fn new(count: usize, row: impl Fn(usize) -> &'x [V]) -> Self {
         let rows: [&[V]; ROWS] = std::array::from_fn(|r| if r < count { row(r) } else { &[] });
         let whole = rows[0].len();
@@ -84,18 +86,18 @@ impl<'x, V> VectorRows<'x, V> {
         VectorRows { rows, count, whole }
     }
 
-    /// How many rows there are.
+    /// Number of rows.
     pub(crate) fn count(&self) -> usize {
         self.count
     }
 
-    /// Vectors of each row.
+    /// Number of whole vectors in each row.
     pub(crate) fn whole(&self) -> usize {
         self.whole
     }
 }
 
-/// Factors of rows for results: that of row r for result k is `numbers[k * result + r * row]`.
+/// Factors of the rows, one per result: the factor of row r for result k is `numbers[k * result + r * row]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Factors<'g, T> {
     pub(crate) numbers: &'g [T],
@@ -104,13 +106,14 @@ pub(crate) struct Factors<'g, T> {
 }
 
 impl<T> Factors<'_, T> {
-    /// Those of the results from the `first` on.
+    /// The factors of the results from `first` on.
     pub(crate) fn from(self, first: usize) -> Self {
         Factors { numbers: &self.numbers[first * self.result..], ..self }
     }
 }
 
-/// Σ_r g_rk · x_r for `K` results and the `V` vectors of features from `v` on, summed in registers over all rows.
+/// Computes Σ_r g_rk · x_r for `K` results and the `V` vectors of features from `v` on. The sums over all rows stay in
+/// registers.
 #[inline(always)]
 pub(crate) fn down<T: Element, L: Lanes<T>, const V: usize, const K: usize>(
     lanes: L,
@@ -123,10 +126,10 @@ pub(crate) fn down<T: Element, L: Lanes<T>, const V: usize, const K: usize>(
     let mut sums = [[lanes.splat(T::zero()); V]; K];
     for r in 0..x.count {
         // SAFETY: r < count ≤ ROWS, and each of these rows has `whole` vectors, as `new` asserted; v + V ≤ whole, as
-        // was asserted above.
+        // asserted above.
         let x: [L::V; V] = std::array::from_fn(|k| unsafe { *x.rows.get_unchecked(r).get_unchecked(v + k) });
         for (k, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: k ≤ K − 1 and r ≤ count − 1, so that it is within the length that was asserted.
+            // SAFETY: k ≤ K − 1 and r ≤ count − 1, so the index is within the asserted length.
             let g = lanes.splat(unsafe { *g.numbers.get_unchecked(k * g.result + r * g.row) });
             for (sum, &x) in sums.iter_mut().zip(&x) {
                 *sum = lanes.mul_add(g, x, *sum);

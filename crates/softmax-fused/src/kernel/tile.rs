@@ -1,6 +1,7 @@
-//! The wide kernel's products, a tile at a time: sums of products that stay in registers from the first to the last.
+//! The products of the wide kernel, one tile at a time. The sums of a tile stay in registers from the first product to
+//! the last.
 //!
-//! A tile has [`TILE`] rows of a panel, which is [`PANEL`] vectors wide:
+//! A tile is [`TILE`] rows by one panel, which is [`PANEL`] vectors wide:
 //!
 //! ```text
 //! for k in 0..steps                        all of it unrolled but the loop over k
@@ -9,8 +10,8 @@
 //!             sums[r][v] += x[k][r] · w[k][v]
 //! ```
 //!
-//! An instruction set with too few registers for all sums takes some rows and vectors after the other. Each sum is its own
-//! chain of fused multiply-adds over k, so that no bit depends on how.
+//! An instruction set with too few registers for all sums computes the tile in parts. Each sum is its own chain of
+//! fused multiply-adds over k, so the division into parts changes no bit.
 #![allow(unsafe_code)]
 
 use super::ahead::Ahead;
@@ -20,16 +21,16 @@ use softmax_core::Element;
 /// Rows of a tile.
 pub(crate) const TILE: usize = 12;
 
-/// Vectors of a panel.
+/// Vectors of a panel's row.
 pub(crate) const PANEL: usize = 2;
 
-/// Bytes that are prefetched with each step of a product.
+/// Bytes prefetched with each step of a product.
 const STEP: usize = 4;
 
-/// A panel's row.
+/// A row of a panel, as vectors.
 pub(crate) type Pair<T, L> = [<L as Lanes<T>>::V; PANEL];
 
-/// A panel's rows.
+/// The rows of a panel, as vectors.
 #[inline(always)]
 pub(crate) fn pairs<T, L: Lanes<T>>(rows: &[T]) -> &[Pair<T, L>] {
     L::split(rows).0.as_chunks::<PANEL>().0
@@ -40,7 +41,7 @@ pub(crate) fn pairs_mut<T, L: Lanes<T>>(rows: &mut [T]) -> &mut [Pair<T, L>] {
     L::split_mut(rows).0.as_chunks_mut::<PANEL>().0
 }
 
-/// The sums of `R` rows from `FIRST` on and of `V` vectors from `at` on.
+/// The sums of the `R` rows from `FIRST` on and the `V` vectors from `at` on.
 #[inline(always)]
 fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: usize>(
     lanes: L,
@@ -62,8 +63,8 @@ fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: us
     sums
 }
 
-/// Rows in pieces of `length` numbers: a piece holds its part of every row, row after row, and the next piece begins `pitch`
-/// numbers on. For dW a piece is a square of packed X, for dX a panel of G.
+/// Rows stored in pieces of `length` numbers. A piece holds its part of every row, row after row; the next piece begins
+/// `pitch` numbers later. For dW a piece is a square of packed X, for dX a panel of G.
 #[derive(Clone, Copy)]
 pub(crate) struct Pieces<'x, T> {
     pub(crate) numbers: &'x [T],
@@ -71,7 +72,7 @@ pub(crate) struct Pieces<'x, T> {
     pub(crate) pitch: usize,
 }
 
-/// As [`sums`] of rows in pieces.
+/// Like [`sums`], for rows in pieces.
 #[inline(always)]
 fn turned_sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: usize>(
     lanes: L,
@@ -88,12 +89,12 @@ fn turned_sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, cons
         let next = Ahead::of(x).on(pitch * size_of::<T>());
         for (k, w) in w.iter().enumerate() {
             ahead.prefetch_later((piece * length + k) * STEP);
-            // The next piece, a line for each 48 bytes: a step's share of it in f32, and half of that in f64.
+            // Prefetches the next piece, one line per 48 bytes: the share of one step in f32, half of it in f64.
             for part in 0..size_of::<T>() / 4 {
                 next.prefetch((k * (size_of::<T>() / 4) + part) * (TILE * 4));
             }
             for r in 0..R {
-                // SAFETY: k < length, so that the place is below (FIRST + R)·length, which is within `x`, as was asserted.
+                // SAFETY: k < length, so the index is below (FIRST + R)·length, which is within `x`, as asserted above.
                 let x = lanes.splat(unsafe { *x.get_unchecked((FIRST + r) * length + k) });
                 for v in 0..V {
                     sums[r][v] = lanes.mul_add(x, w[at + v], sums[r][v]);
@@ -104,7 +105,7 @@ fn turned_sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, cons
     sums
 }
 
-/// What of a tile is wanted, at least, and what is prefetched while the sums are made, since memory answers meanwhile.
+/// Which rows and vectors of a tile are needed at least, and what to prefetch while the sums are computed.
 #[derive(Clone, Copy)]
 pub(crate) struct Want {
     pub(crate) rows: usize,
@@ -112,7 +113,7 @@ pub(crate) struct Want {
     pub(crate) ahead: Ahead,
 }
 
-/// Calls `$part!(first row, rows, vectors, first vector)` for the parts that the registers hold.
+/// Calls `$part!(first row, rows, vectors, first vector)` for each part of a tile that fits the registers.
 macro_rules! parts {
     ($L:ty, $want:expr, $part:ident) => {
         let Want { rows, vectors, .. } = $want;
@@ -138,7 +139,7 @@ macro_rules! parts {
     };
 }
 
-/// Gives the sum of each row and vector to `give`.
+/// Computes the product and passes the sum of each row and vector to `give`.
 #[inline(always)]
 pub(crate) fn product<T: Element, L: Lanes<T>>(
     lanes: L,
@@ -158,7 +159,7 @@ pub(crate) fn product<T: Element, L: Lanes<T>>(
     parts!(L, want, part);
 }
 
-/// As [`product`], of rows in pieces.
+/// Like [`product`], for rows in pieces.
 #[inline(always)]
 pub(crate) fn turned_product<T: Element, L: Lanes<T>>(
     lanes: L,

@@ -1,7 +1,7 @@
-//! Distances in units in the last place, for the tests.
+//! Errors in units in the last place, for the tests.
 
-/// The distance of `found` from the exact value, in units of the last place of the f32 next to it. Beyond the
-/// largest f32 nothing but infinity will do.
+/// The error of `found` against the exact value, in ulps of the nearest f32. If the exact value exceeds the largest
+/// f32, only infinity is right.
 pub(crate) fn ulps_f32(found: f32, exact: f64) -> f64 {
     if exact > f64::from(f32::MAX) {
         return if found == f32::INFINITY { 0.0 } else { f64::INFINITY };
@@ -11,7 +11,7 @@ pub(crate) fn ulps_f32(found: f32, exact: f64) -> f64 {
     (f64::from(found) - exact).abs() / spacing
 }
 
-/// The distance of two f64, in units of the last place of the second.
+/// The difference of two f64, in ulps of the second.
 pub(crate) fn ulps_f64(found: f64, near: f64) -> f64 {
     if found == near {
         return 0.0;

@@ -1,4 +1,4 @@
-//! What happens to a panel's scores between the two products.
+//! The formulas between the two products of a panel.
 
 use super::layout::PANEL;
 use crate::columns::Columns;
@@ -6,7 +6,8 @@ use crate::facts::Best;
 use crate::kernel::level::FusedElement;
 use crate::terms::{NONE, Terms};
 
-/// Products to scores, (1) to (3). `tile` has a row of `PANEL` numbers per class, and so has `slopes`, where there is a softcap.
+/// Turns products into scores, (1) to (3). `tile` has a row of `PANEL` numbers per class; so has `slopes`, if there is
+/// a softcap.
 #[inline(always)]
 pub(super) fn bend<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
@@ -35,12 +36,12 @@ pub(super) fn bend<T: FusedElement>(
     }
 }
 
-/// Whole vectors, whatever lies beyond the rows.
+/// The number of rows, rounded up to whole vectors. The numbers beyond the rows are arbitrary.
 fn width<T>(columns: &Columns<T>) -> usize {
     columns.rows.next_multiple_of(16)
 }
 
-/// The score of each row's label, and how many are above it.
+/// Finds the score of each row's label and counts the scores above it.
 #[inline(always)]
 pub(super) fn label_facts<T: FusedElement>(terms: &Terms<'_, '_, T>, tile: &[T], columns: &mut Columns<T>) {
     let width = width(columns);
@@ -58,7 +59,7 @@ pub(super) fn label_facts<T: FusedElement>(terms: &Terms<'_, '_, T>, tile: &[T],
     }
 }
 
-/// Each row's best classes, where `best` has room for them.
+/// Collects each row's best classes, if `best` has room for them.
 pub(super) fn best_classes<T: FusedElement>(tile: &[T], rows: usize, best: &mut [Best<T>]) {
     for (k, best) in best.iter_mut().enumerate().take(rows) {
         best.classes.clear();
@@ -66,8 +67,8 @@ pub(super) fn best_classes<T: FusedElement>(tile: &[T], rows: usize, best: &mut 
     }
 }
 
-/// Scores to exponentials, (4), but 0 at the best class; with the products of exponentials and distances, where the entropy is
-/// wanted.
+/// Turns scores into exponentials, (4), with 0 at the best class. If the entropy is needed, also sums the products of
+/// exponentials and distances.
 #[inline(always)]
 pub(super) fn exponentials<T: FusedElement, const ENTROPY: bool>(
     terms: &Terms<'_, '_, T>,
@@ -94,7 +95,7 @@ pub(super) fn exponentials<T: FusedElement, const ENTROPY: bool>(
         if ENTROPY {
             let exps = scores.iter().zip(&distances);
             for (spread, (&exp, &distance)) in columns.spread[..width].iter_mut().zip(exps) {
-                // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+                // A masked class is at distance ∞ and has exponential 0; 0·∞ would be NaN.
                 *spread -= if exp == T::zero() { T::zero() } else { exp * distance };
             }
         }
@@ -109,7 +110,7 @@ pub(super) fn exponentials<T: FusedElement, const ENTROPY: bool>(
     }
 }
 
-/// Exponentials to G: (8).
+/// Turns exponentials into G, by (8).
 #[inline(always)]
 pub(super) fn gradient<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
@@ -129,7 +130,7 @@ pub(super) fn gradient<T: FusedElement>(
         *g *= slope;
     }
     if terms.ignores() && !slopes.is_empty() {
-        // A slope may be NaN where a sample is ignored.
+        // The slope of an ignored sample may be NaN.
         for k in (0..columns.rows).filter(|&k| terms.is_ignored(columns.first_sample + k)) {
             tile.iter_mut().skip(k).step_by(PANEL).for_each(|g| *g = T::zero());
         }

@@ -1,4 +1,4 @@
-//! The derivative of G along a direction, between the products of a panel: the formula is in direction.rs.
+//! The derivative of G along a direction, between the products of a panel. The formula is in direction.rs.
 
 use super::layout::PANEL;
 use crate::columns::Columns;
@@ -9,12 +9,12 @@ use softmax_core::ndarray::ArrayView1;
 /// A direction of W and b, as the tasks use it.
 #[derive(Clone, Copy)]
 pub(super) struct Direction<'t, T> {
-    /// Vᵀ, packed as Wᵀ is.
+    /// Vᵀ, packed like Wᵀ.
     pub(super) weights: &'t [T],
     pub(super) bias: Option<ArrayView1<'t, T>>,
 }
 
-/// X·V to t. `changes` has a row of `PANEL` numbers per class, and so has `slopes`, where there is a softcap.
+/// Turns X·V into t. `changes` has a row of `PANEL` numbers per class; so has `slopes`, if there is a softcap.
 #[inline(always)]
 pub(super) fn changes_of_scores<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
@@ -30,8 +30,8 @@ pub(super) fn changes_of_scores<T: FusedElement>(
     changes.iter_mut().zip(slopes).for_each(|(t, &slope)| *t *= slope);
 }
 
-/// Exponentials, 0 at the best class, to the derivative of G. The changes are measured from that of the best class, so that
-/// t − t̄ keeps its digits where that class has nearly all of the probability.
+/// Turns exponentials (0 at the best class) into the derivative of G. The changes are measured from that of the best
+/// class, so that t − t̄ keeps its digits if that class has nearly all of the probability.
 #[inline(always)]
 pub(super) fn change_of_gradient<T: FusedElement>(
     terms: &Terms<'_, '_, T>,

@@ -1,40 +1,39 @@
-//! Where things lie, and how much there is of them: all of it follows from the problem and
-//! the memory allowed, none from threads.
+//! Sizes and memory layout. All of it follows from the problem and the memory limit, none from the number of threads.
 
 use crate::columns::ROWS;
 use crate::kernel::level::FusedElement;
 use crate::stored::Dense;
 
-/// Classes at most: more are the wide kernel's, which is the faster one from here on (ARCHITECTURE.md has the times).
+/// Maximum number of classes. With more, the wide kernel is the faster one (ARCHITECTURE.md has the times).
 pub(crate) const MOST_CLASSES: usize = 64;
 
-/// Rows of a panel at most, and the distance between classes in a panel's tile of scores.
+/// Maximum rows of a panel, and the distance between classes in a panel's tile of scores.
 pub(super) const PANEL: usize = ROWS;
 
-/// Bytes of a panel of X: with Wᵀ and dWᵀ it is to stay in the L2 cache.
+/// Bytes of X in a panel. The panel stays in the L2 cache, together with Wᵀ and dWᵀ.
 const PANEL_BYTES: usize = 200 << 10;
 
-/// A panel has a multiple of so many rows.
+/// The rows of a panel are a multiple of this.
 const TILE: usize = 6;
 
-/// Features at a time, so that their part of Wᵀ stays in the L1 cache. A multiple of any vector's length, and of
-/// [`BLOCK`].
+/// Features in a chunk, so that its part of Wᵀ stays in the L1 cache. A multiple of [`BLOCK`] and of the elements of
+/// any vector.
 pub(super) const CHUNK: usize = 448;
 
-/// Features that are packed or unpacked together: their rows of W stay in the L1 cache meanwhile.
+/// Features that are packed or unpacked together. Their rows of W stay in the L1 cache.
 pub(super) const BLOCK: usize = 32;
 
-/// Tasks at most, and rows that one is worth.
+/// Maximum number of tasks, and minimum number of rows of a task.
 pub(super) const TASKS: usize = 32;
 const TASK_ROWS: usize = 96;
 
-/// Sizes that hold for the whole call, and where things lie in packed weights: by chunks of features, in each by
-/// classes, each with its features and zeros up to a whole vector.
+/// Sizes that are constant during a call, and the layout of packed weights: by chunk of features, then by class; each
+/// class has its features and zeros up to a whole vector.
 #[derive(Clone, Copy)]
 pub(super) struct Layout {
     pub(super) d: usize,
     pub(super) c: usize,
-    /// Elements of a vector.
+    /// Elements per vector.
     pub(super) lanes: usize,
     /// Rows of a panel.
     pub(super) panel: usize,
@@ -42,17 +41,17 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// With the largest panels.
+    /// The layout with the largest panels.
     pub(super) fn new<T: FusedElement>(problem: &Dense<'_, T>) -> Self {
         let (d, c) = problem.weights.dim();
-        // Or as much again as Wᵀ and dWᵀ, which each panel goes through.
+        // Or twice the size of W: each panel reads all of Wᵀ and updates all of dWᵀ.
         let entries = (PANEL_BYTES / size_of::<T>()).max(2 * d * c);
         let panel = entries / d.max(1) / TILE * TILE;
         let panel = panel.clamp(TILE, PANEL / TILE * TILE);
         Layout { d, c, lanes: T::LANES, panel, groups: Groups::new(c) }
     }
 
-    /// With panels of one size for tasks of so many rows.
+    /// The layout with panels of equal size for tasks of `rows` rows.
     pub(super) fn with_even_panels(self, rows: usize) -> Self {
         let panels = rows.div_ceil(self.panel).max(1);
         let panel = rows.div_ceil(panels).next_multiple_of(TILE).min(PANEL / TILE * TILE);
@@ -68,7 +67,7 @@ impl Layout {
         (0..self.d).step_by(CHUNK).map(move |first| self.chunk_at(first))
     }
 
-    /// The chunk that a feature is in.
+    /// The chunk that contains a feature.
     pub(super) fn chunk_at(self, feature: usize) -> Chunk {
         let first = feature / CHUNK * CHUNK;
         let length = CHUNK.min(self.d - first);
@@ -76,12 +75,12 @@ impl Layout {
     }
 }
 
-/// Some features.
+/// A chunk of features.
 #[derive(Clone, Copy)]
 pub(super) struct Chunk {
     pub(super) first: usize,
     pub(super) length: usize,
-    /// Where its first class lies in packed weights, and how far from it the next.
+    /// Index of its first class in packed weights, and the distance between classes.
     pub(super) offset: usize,
     pub(super) stride: usize,
 }
@@ -96,7 +95,8 @@ impl Chunk {
     }
 }
 
-/// The classes in as few groups of at most five as it takes, all about as large: of each the first, and how many.
+/// The classes in as few groups as possible, of at most five and of nearly equal size. Yields the first class and the
+/// size of each group.
 #[derive(Clone, Copy)]
 pub(super) struct Groups {
     groups: [(usize, usize); Self::MOST],
@@ -113,7 +113,7 @@ impl Groups {
         Groups { groups: std::array::from_fn(|k| (first(k), first(k + 1) - first(k))), count }
     }
 
-    /// How many the largest has.
+    /// Size of the largest group.
     pub(super) fn largest(&self) -> usize {
         self.iter().map(|(_, count)| count).max().unwrap_or(0)
     }
@@ -123,8 +123,8 @@ impl Groups {
     }
 }
 
-/// How many tasks there are for `n` samples, of how many rows: a power of two, so that two, four or eight threads have the
-/// same number each. The order of dW's sums is that of the tasks, so that nothing but `n` decides.
+/// The number of tasks for `n` samples, and rows per task. A power of two, so that two, four or eight threads get the
+/// same number each. dW is summed in the order of the tasks, so the number depends on `n` alone.
 pub(super) fn tasks(n: usize) -> (usize, usize) {
     let most = (n / TASK_ROWS).clamp(1, TASKS);
     let count = 1 << most.ilog2();
@@ -132,15 +132,15 @@ pub(super) fn tasks(n: usize) -> (usize, usize) {
     (n.div_ceil(rows), rows)
 }
 
-/// Lengths of what a task needs for its panels.
+/// Lengths of a task's buffers.
 #[derive(Clone, Copy)]
 pub(super) struct Tiles {
     pub(super) scores: usize,
     pub(super) slopes: usize,
-    /// For H·V, t, and the scores under a softcap.
+    /// For H·V: t, and the scores if there is a softcap.
     pub(super) changes: usize,
     pub(super) capped: usize,
-    /// The vectors in which scores are summed.
+    /// Vectors of partial sums of scores.
     pub(super) sums: usize,
     pub(super) copies: usize,
     pub(super) dx: usize,
@@ -159,7 +159,7 @@ impl Tiles {
             changes: if hessian { layout.c * PANEL } else { 0 },
             capped: if hessian && slopes { layout.c * PANEL } else { 0 },
             sums: layout.c * PANEL * layout.lanes,
-            // Where rows of X cannot be used as they are.
+            // Copies of rows of X that cannot be used in place.
             copies: if problem.features.plain_rows().is_some() { 0 } else { layout.panel * layout.d },
             dx: if dx { layout.panel * CHUNK } else { 0 },
         }

@@ -1,6 +1,6 @@
-//! Few classes. Both products have the features in the vector lanes; a panel of rows of X is read from memory
-//! once, for the scores, and from cache again, for dW. Rows are shared out in fixed tasks, each with a dWᵀ of its
-//! own; these are added in a fixed order.
+//! The kernel for few classes. Both products have the features in the vector lanes. A panel of rows of X is read from
+//! memory once, for the scores, and again from the cache, for dW. The rows are divided into a fixed number of tasks,
+//! each with its own dWᵀ; these are added in a fixed order.
 
 mod epilogue;
 mod hessian;
@@ -25,25 +25,26 @@ use softmax_core::ndarray::Axis;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use task::Task;
 
-/// Multiply-adds that are not worth waking another thread.
+/// With fewer multiply-adds than this, waking another thread does not pay.
 const ALONE: usize = 100_000;
 
-/// Memory that is kept from call to call.
+/// Working memory, kept from call to call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
-    /// Wᵀ, packed; for H·V followed by Vᵀ.
+    /// Packed Wᵀ; for H·V followed by Vᵀ.
     weights: Buffer<T>,
-    /// Each task's dWᵀ, packed, and db.
+    /// Packed dWᵀ of each task, and its db.
     partial_dw: Buffer<T>,
     partial_db: Vec<Sum>,
-    /// The sum of the tasks' dWᵀ so far, where not all of them are done together.
+    /// The sum of the tasks' dWᵀ so far, if memory does not allow all tasks at once.
     total_dw: Buffer<T>,
-    /// In place of rows that do not count.
+    /// Zeros, in place of the rows of ignored samples.
     zeros: Vec<T>,
     tiles: Buffer<T>,
 }
 
-/// The loss before division by Ω, and the number correct. Along a `direction` dW and db are those of H·V.
+/// Returns the loss before division by Ω and the number of correct predictions. With a `direction`, dW and db are H·V
+/// in place of the gradient.
 ///
 /// ```text
 /// pack W
@@ -98,7 +99,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
         Some(first)
     };
 
-    // dW in as many parts, of whole blocks of features.
+    // dW is divided into tasks of whole blocks of features.
     let part = layout.d.div_ceil(TASKS).next_multiple_of(BLOCK).max(1);
     let mut dw_rows = outputs.weights_gradient.as_mut().map(|a| a.axis_chunks_iter_mut(Axis(0), part));
     let dw_parts: [_; TASKS] =
@@ -109,7 +110,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
 
     let (mut loss, mut correct) = (0.0, 0);
     let mut db_sums = vec![Sum::default(); if wants_db { c } else { 0 }];
-    // One without tasks, too, where there are no samples: dW is zero then.
+    // One wave even without samples, so that dW becomes zero.
     for first_task in (0..count.max(1)).step_by(wave) {
         let mut dw = scratch.partial_dw.chunks_mut(size);
         let mut db = scratch.partial_db.chunks_mut(c);
@@ -202,7 +203,7 @@ pub(crate) fn evaluate<'p, T: FusedElement>(
     (loss, correct)
 }
 
-// What a panic leaves behind is not looked at: the scope passes it on.
+// Poisoning can be ignored: if a task panics, the scope passes the panic on and nobody reads the data.
 fn read<T: ?Sized>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
     lock.read().unwrap_or_else(PoisonError::into_inner)
 }

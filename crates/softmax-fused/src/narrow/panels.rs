@@ -1,4 +1,4 @@
-//! A task's panels of rows: scores, the formulas, and the products with G.
+//! The panels of a task: scores, the formulas, and the products with G.
 
 use super::epilogue::{bend, best_classes, exponentials, gradient, label_facts};
 use super::hessian::{Direction, change_of_gradient, changes_of_scores};
@@ -15,7 +15,7 @@ use crate::sums::{Sum, sum_in_chains};
 use crate::terms::Terms;
 use softmax_core::ndarray::Axis;
 
-/// Registers that are too few for the larger tiles, and enough for the largest.
+/// With at most this many registers, tiles are smaller.
 const FEW: usize = 10;
 const MANY: usize = 32;
 
@@ -25,9 +25,9 @@ pub(super) struct Panels<'t, 's, 'o, 'p, T> {
     pub(super) terms: &'t Terms<'t, 'p, T>,
     pub(super) problem: &'t Dense<'p, T>,
     pub(super) weights: &'t [T],
-    /// For H·V in place of dW and db.
+    /// The direction, for H·V in place of dW and db.
     pub(super) direction: Option<Direction<'t, T>>,
-    /// D zeros, where a sample may not count.
+    /// D zeros, if any sample may be ignored.
     pub(super) zeros: &'t [T],
     pub(super) layout: Layout,
     pub(super) tiles: Tiles,
@@ -68,7 +68,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             }
             let (next, size) = (&next[..after], problem.features.size());
 
-            // X·W, and then X·V: the code is there once.
+            // X·W, then X·V, in one loop so that the code is instantiated once.
             for of_direction in [false, true].into_iter().take(1 + usize::from(direction.is_some())) {
                 let (packed, ahead, tile) = match direction {
                     Some(direction) if of_direction => (direction.weights, &[][..], &mut *changes),
@@ -115,7 +115,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                 Some(_) => change_of_gradient(terms, scores, (capped, slopes), changes, &columns),
             }
             if terms.ignores() {
-                // Zero times NaN is not zero.
+                // Ignored rows are replaced by zeros: 0·NaN would be NaN.
                 let ignored = (0..rows).filter(|&k| terms.is_ignored(first_sample + k));
                 ignored.for_each(|k| x[k] = zeros);
             }
@@ -159,7 +159,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
     }
 }
 
-/// Rows of X as slices: the problem's own where they are contiguous and of the element type, widened copies where not.
+/// Rows of X as slices: in place if they are contiguous and of the element type, otherwise widened copies.
 fn rows_of<'a, T: FusedElement>(
     problem: &'a Dense<'_, T>,
     first: usize,
@@ -185,8 +185,8 @@ fn rows_of<'a, T: FusedElement>(
     }
 }
 
-/// out[c][r] = x_r · w_c, five classes by two or four rows by a chunk of features at a time. Every second row of the next
-/// panel is prefetched meanwhile.
+/// Computes out[c][r] = x_r · w_c, for five classes by two or four rows by one chunk of features at a time. Meanwhile
+/// prefetches every second row of the next panel.
 #[inline(always)]
 fn panel_scores<T: FusedElement, L: Lanes<T>>(
     lanes: L,
@@ -212,7 +212,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                 _ => 1,
             };
             for (group, (first, count)) in layout.groups.iter().enumerate() {
-                // Every second of the next panel's rows, in the place of these.
+                // Every second row of the next panel, from the row at the same place.
                 let ahead = |k: usize| {
                     let row = next.get(r + 2 * k).filter(|_| group == 0 && 2 * k < rows);
                     row.map_or(Ahead::of(chunk.of_row(x[r])), |row| row.on(chunk.first * size))
@@ -223,7 +223,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                         let w = &weights[chunk.offset + first * chunk.stride..];
                         let x: [&[T]; $rows] = std::array::from_fn(|k| chunk.of_row(x[r + k]));
                         let mut tile = [[lanes.splat(T::zero()); $classes]; $rows];
-                        // Between chunks the sums wait, as vectors.
+                        // Between chunks the partial sums are stored as vectors.
                         let waiting = |k: usize| (r + k) * c + first..(r + k) * c + first + $classes;
                         if !is_first {
                             for (k, tile) in tile.iter_mut().enumerate() {
@@ -244,7 +244,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                     }};
                 }
                 match (rows, count) {
-                    // As many sums as there are registers for.
+                    // As many sums as fit the registers.
                     (4, 5) => tile!(4, 5, first),
                     (4, 4) => tile!(4, 4, first),
                     (4, 3) => tile!(4, 3, first),
@@ -275,9 +275,9 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// Σ_r g(k, r)·x_r for each result k, added to `out[k * stride..]` or written there: down the rows, five results by two or
-/// four vectors at a time, or fewer by more. Of the rows that `next` gives
-/// `pace` bytes are prefetched with each vector.
+/// Computes Σ_r g(k, r)·x_r for each result k, down the rows, and adds it to `out[k * stride..]` or writes it there.
+/// Computes five results by two or four vectors at a time, or fewer results by more vectors. With each vector,
+/// prefetches `pace` bytes of the rows that `next` gives.
 #[inline(always)]
 fn sum_down<T: FusedElement, L: Lanes<T>, const ADDS: bool>(
     lanes: L,
@@ -340,7 +340,7 @@ fn sum_down<T: FusedElement, L: Lanes<T>, const ADDS: bool>(
     }
 }
 
-/// What a chunk's rows have beyond whole vectors, as `sum_down` adds the rest.
+/// Adds the part of a chunk's rows beyond whole vectors, in the same order as `sum_down`.
 #[inline(always)]
 fn add_rest<'x, T: FusedElement, L: Lanes<T>>(
     lanes: L,

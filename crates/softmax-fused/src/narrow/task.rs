@@ -2,7 +2,7 @@ use crate::facts::FactViews;
 use crate::sums::Sum;
 use softmax_core::ndarray::{ArrayViewMut1, ArrayViewMut2};
 
-/// What the rows of one task give: `'s` is the scratch's, `'o` the outputs'.
+/// The outputs and buffers of one task: `'s` is the lifetime of the scratch memory, `'o` that of the outputs.
 pub(super) struct Task<'s, 'o, T> {
     pub(super) first_sample: usize,
     pub(super) rows: usize,

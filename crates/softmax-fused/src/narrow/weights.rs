@@ -1,11 +1,11 @@
-//! W to Wᵀ as the kernel wants it, and the tasks' dWᵀ to dW.
+//! Packs W as Wᵀ, and adds the dWᵀ of all tasks to dW.
 
 use super::layout::{BLOCK, Layout, MOST_CLASSES};
 use crate::kernel::level::FusedElement;
 use crate::stored::{Matrix, Number, with_numbers};
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
-/// Some features of all classes, class by class.
+/// A block of features of all classes, class by class.
 type Turned<T> = [[T; BLOCK]; MOST_CLASSES];
 
 pub(super) fn pack<T: FusedElement>(weights: Matrix<'_, T>, packed: &mut [T], layout: Layout) {
@@ -38,8 +38,8 @@ fn pack_numbers<T: FusedElement, S: Number<T>>(
     }
 }
 
-/// Rows of dW from the feature `first` on, a multiple of [`BLOCK`]: the tasks' parts, added in order, and λ·W of the
-/// `penalty`; overwritten, or added to what they hold.
+/// Writes the rows of dW from the feature `first` on, which is a multiple of [`BLOCK`]: the sum of the tasks' parts, in
+/// order, plus λ·W if there is a `penalty`. Overwrites dW, or adds to it.
 pub(super) fn unpack_gradient<'a, T: FusedElement>(
     parts: impl Iterator<Item = &'a [T]> + Clone,
     layout: Layout,

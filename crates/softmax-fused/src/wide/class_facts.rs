@@ -1,5 +1,5 @@
-//! Facts of single classes in two passes: the label's score from the shard that has it, then the rank and the best classes of
-//! each shard.
+//! Facts about single classes in two passes: the score of the label, from the shard that holds it; then each shard's
+//! part of the rank, and its best classes.
 
 use super::Means;
 use super::facts::label_scores as scores_of_labels;
@@ -16,7 +16,7 @@ use crate::terms::Terms;
 use softmax_core::ndarray::{Array1, Array2, ArrayView1};
 use softmax_core::{ClassFacts, Outputs, RowStatistics};
 
-/// s of each sample's label, NaN where the shard does not have it.
+/// The score of each sample's label; NaN if this shard does not hold it.
 pub(crate) fn label_scores<T: FusedElement>(
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
@@ -38,7 +38,7 @@ pub(crate) fn label_scores<T: FusedElement>(
     Array1::from_vec(scores)
 }
 
-/// How many of the shard's classes are above the label's score, and its best classes.
+/// Counts the shard's classes whose score exceeds the label's, and collects its best classes.
 ///
 /// ```text
 /// for each block of rows
@@ -82,7 +82,7 @@ pub(crate) fn class_facts<T: FusedElement>(
     facts
 }
 
-/// Log p of the label and of the best classes, and the label's rank.
+/// Writes the log-probabilities of the label and of the best classes, and the label's rank.
 pub(crate) fn summarize_classes<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     statistics: &RowStatistics<T>,

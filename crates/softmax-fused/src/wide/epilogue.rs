@@ -1,5 +1,5 @@
-//! What happens to a strip of a group's scores between the products: formulas (2) to (4), and (8) but for what needs every
-//! class. The classes are in the vector lanes.
+//! The formulas for a strip of a group's scores between the products: (2) to (4), and (8) except for the parts that
+//! need every class. The classes are in the vector lanes.
 
 use super::facts::TopClasses;
 use super::plan::{Block, MOST_WIDTH, Plan};
@@ -10,7 +10,8 @@ use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, pairs, pairs_mut};
 use crate::terms::{NONE, Terms};
 
-/// Where the scores lie: panel by panel, each `pitch` numbers after the other, with a row of `width` of them per sample.
+/// Layout of a group's strip of scores: panel by panel, `pitch` numbers apart; a panel has a row of `width` numbers per
+/// sample.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) first_sample: usize,
@@ -22,7 +23,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// A group's strip of a block.
+    /// The layout of one group and one strip of a block.
     pub(super) fn new(plan: Plan, block: Block, group: usize, strip: usize) -> Self {
         let (first_class, classes) = plan.group_classes(group);
         Place {
@@ -35,20 +36,20 @@ impl Place {
         }
     }
 
-    /// The panels: where each begins, its first class, and how many it has.
+    /// The panels: start, first class and number of classes of each.
     pub(super) fn panels(self) -> impl Iterator<Item = (usize, usize, usize)> {
         let count = self.classes.div_ceil(self.width);
         (0..count)
             .map(move |p| (p * self.pitch, p * self.width, self.width.min(self.classes - p * self.width)))
     }
 
-    /// Where the class, of the group's, is in a row.
+    /// The index of a class, counted from the group's first, in a row.
     fn at(self, class: usize, row: usize) -> usize {
         class / self.width * self.pitch + row * self.width + class % self.width
     }
 }
 
-/// Products to scores, and −∞ where there is no class. `slopes` take the softcap's.
+/// Turns products into scores, with −∞ in the places beyond the last class. `slopes` receive the slopes of the softcap.
 #[inline(always)]
 pub(super) fn bend<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
@@ -74,19 +75,19 @@ pub(super) fn bend<T: FusedElement>(
     }
 }
 
-/// Facts of rows that are wanted of a group's scores.
+/// Row facts that are requested of a group's scores.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'t, T> {
     pub(super) entropy: bool,
-    /// The scores of the strip's labels, where those above them are counted.
+    /// The scores of the strip's labels, if the scores above them are to be counted.
     pub(super) label_scores: Option<&'t [T]>,
-    /// Whose best classes are collected, and where the strip begins.
+    /// Collects the best classes, with the index of the strip's first row.
     pub(super) top: Option<&'t TopClasses<T>>,
     pub(super) first_row: usize,
 }
 
-/// Scores to exponentials: s becomes exp(s − m), where m is the group's largest of the row. `distances` take m − s, where they
-/// are kept.
+/// Turns scores s into exp(s − m), where m is the row's largest score in the group. `distances` receive m − s, if they
+/// are needed later.
 #[inline(always)]
 pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
     lanes: L,
@@ -96,7 +97,7 @@ pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
     asked: Asked<'_, T>,
     mut facts: Piece<'_, T>,
 ) {
-    // Some rows at a time, so that they stay in the L1 cache.
+    // A few rows at a time, so that they stay in the L1 cache.
     for first in (0..place.rows).step_by(ROWS) {
         let rows = first..place.rows.min(first + ROWS);
         maxima(lanes, place, scores, rows.clone(), &mut facts);
@@ -118,7 +119,7 @@ pub(super) fn exponentials<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// How many classes of each row have a score above the label's.
+/// Counts, for each row, the classes whose score exceeds the label's.
 #[inline(always)]
 fn count_above<T: FusedElement>(
     place: Place,
@@ -138,7 +139,7 @@ fn count_above<T: FusedElement>(
     }
 }
 
-/// The largest of each row, and where it is first.
+/// Finds the largest score of each row and its lowest index.
 #[inline(always)]
 fn maxima<T: FusedElement, L: Lanes<T>>(
     lanes: L,
@@ -157,13 +158,13 @@ fn maxima<T: FusedElement, L: Lanes<T>>(
         }
         let max = lanes.largest(largest);
         facts.max[row] = max;
-        // The first class where all are NaN, or none has the maximum.
+        // Defaults to the first class: all scores may be NaN, or none may equal the maximum.
         facts.best[row] = place.first_class as u32;
         for (at, class, _) in place.panels() {
             let panel = &scores[at + row * width..][..width];
             if panel.iter().fold(false, |any, &s| any | (s == max)) {
                 let place = panel.iter().position(|&s| s == max).unwrap_or(0);
-                // Where there is a NaN the maximum may be −∞, as places that are no class are.
+                // With a NaN the maximum may be −∞, which the places beyond the last class hold too.
                 facts.best[row] += (class + place).min(place_of_last) as u32;
                 break;
             }
@@ -171,8 +172,8 @@ fn maxima<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// The exponentials of some rows, which are 1 at the row's best class, and the sums over the others; with the products of
-/// exponentials and distances, where the entropy is wanted.
+/// Computes the exponentials of some rows and their sums, without the best class, whose exponential is 1. If the
+/// entropy is needed, also sums the products of exponentials and distances.
 #[inline(always)]
 fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
     lanes: L,
@@ -182,10 +183,10 @@ fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
     rows: std::ops::Range<usize>,
     facts: &mut Piece<'_, T>,
 ) {
-    // No exponential that is not 0 is as far away, and 0·∞ is not 0.
+    // A class this far away has exponential 0. Limiting the distance avoids 0·∞, which would be NaN.
     let farthest = lanes.splat(T::narrow(FARTHEST));
     let (width, zero) = (place.width, lanes.splat(T::zero()));
-    // A group that is masked whole has no maximum, and exponentials of 0.
+    // If all classes of a group are masked, its maximum is −∞ and its exponentials are 0.
     let shift = |max: T| if max == T::neg_infinity() { T::zero() } else { max };
     facts.cross[rows.clone()].fill(T::zero());
     facts.mass[rows.clone()].fill(T::zero());
@@ -233,7 +234,7 @@ fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
         for (row, exps) in rows.clone().zip(panel.chunks_exact_mut(width)) {
             let best = (facts.best[row] as usize - place.first_class).wrapping_sub(class);
             if best < width {
-                // NaN where the maximum is not finite; where there is none, because the group is masked, or is NaN.
+                // NaN if the maximum is not finite. It is −∞ if the group is masked or holds NaN.
                 let max = facts.max[row];
                 exps[best] = T::zero() * if max == T::neg_infinity() { exps[best] } else { max };
             }
@@ -255,18 +256,19 @@ fn exponentiate<T: FusedElement, L: Lanes<T>, const ENTROPY: bool>(
     }
 }
 
-/// s − m of a class that is as good as masked.
+/// A class at this s − m counts as masked.
 const FARTHEST: f64 = -2000.0;
 
-/// What a gradient that depends on entropies needs of the rows of `columns`. `distances` are m − s from the group's maximum,
-/// `shifts` what to add for the row's maximum, and `factors` what exp(s − m)·(m − s) is multiplied by.
+/// The inputs of a gradient that depends on entropies, for the rows of `columns`. `distances` are m − s from the
+/// group's maximum, `shifts` the difference to the row's maximum, `factors` the factors of exp(s − m)·(m − s).
 pub(super) struct Entropy<'t, T> {
     pub(super) distances: &'t [T],
     pub(super) shifts: [T; ROWS],
     pub(super) factors: [T; ROWS],
 }
 
-/// Exponentials of some rows to G: (8) or (11). `factors` are what they are multiplied by; `rows` those of `columns`, of the strip.
+/// Turns the exponentials of some rows into G, by (8) or (11). `factors` are the factors of the exponentials; `rows`
+/// are the strip's rows that `columns` holds.
 #[inline(always)]
 pub(super) fn finish<T: FusedElement, L: Lanes<T>>(
     lanes: L,
@@ -303,7 +305,8 @@ pub(super) fn finish<T: FusedElement, L: Lanes<T>>(
             }
         }
         if classes < width {
-            // What is no class is multiplied by zeros for dX, and factors may be infinite.
+            // The product for dX multiplies the places beyond the last class by zeros. They are cleared, since their
+            // factors may be infinite.
             panel.chunks_exact_mut(width).for_each(|row| row[classes..].fill(T::zero()));
         }
     }
@@ -327,7 +330,7 @@ pub(super) fn finish<T: FusedElement, L: Lanes<T>>(
         let part = at + first * width..at + (first + rows) * width;
         scores[part.clone()].iter_mut().zip(&slopes[part.clone()]).for_each(|(g, &slope)| *g *= slope);
         if terms.ignores() {
-            // A slope may be NaN where a sample is ignored.
+            // The slope of an ignored sample may be NaN.
             for (k, row) in scores[part].chunks_exact_mut(width).enumerate() {
                 if terms.is_ignored(columns.first_sample + k) {
                     row.fill(T::zero());

@@ -1,5 +1,5 @@
-//! Facts of a block's rows: the label's score before the others are known, so that those above it can be counted; and the best
-//! classes, to which each group of classes offers its own.
+//! Row facts of a block: the label's score, computed before the other scores so that those above it can be counted; and
+//! the best classes, which the groups of classes contribute.
 
 use super::epilogue::Place;
 use super::pack::PackedRows;
@@ -16,10 +16,10 @@ use crate::terms::{NONE, Terms};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Rows of a task.
+/// Rows per task.
 const ROWS: usize = 8 * TILE;
 
-/// s of each row's label, NaN where there is none: the sums of the products, in their order.
+/// The score of each row's label; NaN if it has none. Adds the products in the order of the wide kernel.
 pub(super) fn label_scores<T: FusedElement>(
     packed: &[T],
     scores: &mut Buffer<T>,
@@ -59,7 +59,7 @@ impl<T: FusedElement> Kernel<T> for LabelScores<'_, '_, '_, T> {
                 *label = terms.labelled_class(block.first + row + k);
             }
             let mut sums = [lanes.splat(T::zero()); TILE];
-            // A product is one lane of a tile's: a whole vector has the same bits at every level.
+            // The product is one lane of a tile's. Computing a whole vector gives the same bits at every level.
             match &problem.features {
                 Samples::Dense(_) => {
                     for first in (0..plan.d).step_by(CHUNK) {
@@ -100,7 +100,7 @@ impl<T: FusedElement> Kernel<T> for LabelScores<'_, '_, '_, T> {
             }
             for ((score, &label), sum) in scores.iter_mut().zip(&labels).zip(sums) {
                 let mut slope = [T::zero()];
-                // Each lane has the same sum.
+                // All lanes hold the same sum.
                 let mut one = [lanes.largest(sum)];
                 if label != NONE && !terms.is_bare() {
                     terms.bend(&mut one, &mut slope, |_| label);
@@ -111,24 +111,24 @@ impl<T: FusedElement> Kernel<T> for LabelScores<'_, '_, '_, T> {
     }
 }
 
-/// The best classes of a block's rows, from its groups in any order.
+/// The best classes of a block's rows. Groups contribute in any order.
 #[derive(Debug, Default)]
 pub(super) struct TopClasses<T> {
     best: Vec<Mutex<Best<T>>>,
-    /// The score that another has to reach, of each row's best, as a number that rises with it: so that most groups need no
-    /// lock.
+    /// The score that a further class must exceed, per row, as an integer that rises with the score. Thanks to it most
+    /// groups need no lock.
     least: Vec<AtomicU64>,
 }
 
 impl<T> Clone for TopClasses<T> {
-    /// None: what it holds is of no meaning from block to block.
+    /// Empty: the contents mean nothing from block to block.
     fn clone(&self) -> Self {
         TopClasses { best: Vec::new(), least: Vec::new() }
     }
 }
 
 impl<T: FusedElement> TopClasses<T> {
-    /// Begins a block.
+    /// Starts a block of `rows` rows.
     pub(super) fn begin(&mut self, k: usize, rows: usize) {
         let rows = if k > 0 { rows } else { 0 };
         self.best.resize_with(rows, Mutex::default);
@@ -137,14 +137,14 @@ impl<T: FusedElement> TopClasses<T> {
         self.least.resize_with(rows, || AtomicU64::new(0));
     }
 
-    /// Whether a group with this maximum may have one of the row's best. What another thread has just raised may be missed:
-    /// the lock tells.
+    /// Whether a group with this maximum may hold one of the row's best classes. The answer may miss what another
+    /// thread has just added; `offer` decides under the lock.
     #[inline(always)]
     pub(super) fn may_have(&self, row: usize, max: T) -> bool {
         rising(max) >= self.least[row].load(Ordering::Relaxed)
     }
 
-    /// Offers a group's classes to a row.
+    /// Offers the classes of a group to a row.
     #[inline(always)]
     pub(super) fn offer(&self, place: Place, row_of_strip: usize, first_row: usize, scores: &[T]) {
         let row = first_row + row_of_strip;
@@ -163,18 +163,18 @@ impl<T: FusedElement> TopClasses<T> {
         }
     }
 
-    /// A row's, after all groups.
+    /// The best classes of a row, after all groups.
     pub(super) fn of_row(&mut self, row: usize) -> Option<&Best<T>> {
         self.best.get_mut(row).map(|best| &*of(best))
     }
 }
 
-/// What only this has.
+/// The contents of a mutex that only this thread can access.
 fn of<T>(mutex: &mut Mutex<T>) -> &mut T {
     mutex.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A number that rises with the score: zeros of both signs are equal, and NaN is below all.
+/// Maps a score to an integer that rises with it. Zeros of both signs are equal; NaN is below all.
 fn rising<T: FusedElement>(score: T) -> u64 {
     const SIGN: u64 = 1 << 63;
     let score = score.widen();

@@ -1,4 +1,4 @@
-//! dX of a block of rows.
+//! The gradient dX of a block of rows.
 
 use super::pack::pack_panels;
 use super::plan::{Block, Plan};
@@ -13,10 +13,10 @@ use crate::rounds::Crew;
 use crate::stored::{Stored, with_numbers};
 use softmax_core::ndarray::{ArrayViewMut2, Axis};
 
-/// Panels of features that meet a group's rows of G together.
+/// Panels of features that are computed together from a group's rows of G.
 const TOGETHER: usize = 4;
 
-/// G·Wᵀ of the block, or that and what dX holds.
+/// Computes G·Wᵀ of the block, and overwrites dX or adds to it.
 ///
 /// ```text
 /// for some panels of features                                              a task
@@ -39,7 +39,7 @@ pub(super) fn features_gradient<T: FusedElement>(
     scratch.dx.resize(plan.d.div_ceil(plan.width) * panel);
     let mut rows = dx.slice_axis_mut(Axis(0), (block.first..block.first + block.rows).into());
     if adds {
-        // The sums of the classes before these go on.
+        // Continues the sums over the earlier classes.
         let packed = scratch.dx.chunks_exact_mut(panel);
         for (columns, packed) in rows.axis_chunks_iter(Axis(1), plan.width).zip(packed) {
             for (row, to) in columns.rows().into_iter().zip(packed.chunks_exact_mut(plan.width)) {

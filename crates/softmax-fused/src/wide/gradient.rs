@@ -1,4 +1,4 @@
-//! G, dW and db of a block of rows.
+//! Computes G, dW and db of a block of rows.
 
 use super::epilogue::{Entropy, Place, finish};
 use super::pack::{PackedRows, ahead, clear_ignored, load_panels, store_panels};
@@ -19,19 +19,19 @@ use crate::terms::Terms;
 use softmax_core::Outputs;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
-/// Chains in which db is summed, every eighth row in each; then the chains by halves.
+/// db is summed in this many chains, every eighth row in each; the chains are then added by halves.
 const CHAINS: usize = 8;
 
-/// What regions hold.
+/// Contents of the regions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Held {
-    /// Exponentials, which are still to become G.
+    /// Exponentials, not yet turned into G.
     Exponentials,
     /// G.
     Gradient,
 }
 
-/// Exponentials to G, and G to dW and db.
+/// Turns exponentials into G, and multiplies G for dW and db.
 ///
 /// ```text
 /// for each group of classes                                                a task, or a task for each strip and part
@@ -49,7 +49,7 @@ pub(super) fn gradient_block<T: FusedElement>(
     outputs: &mut Outputs<'_, T>,
     crew: Crew<'_>,
 ) {
-    // The first block overwrites dW, unless it is added to what there is.
+    // The first block overwrites dW, unless the caller asked to accumulate.
     let overwrites = block.first == 0 && !outputs.accumulate;
     let mut dw = Vec::new();
     if let Some(whole) = &mut outputs.weights_gradient {
@@ -107,7 +107,7 @@ pub(super) fn gradient_block<T: FusedElement>(
     crew.for_each(tasks, |_, task| T::run(crew.level, (&context, task)));
 }
 
-/// Rows of a matrix, so many at a time.
+/// Cuts a matrix into pieces of `rows` rows.
 fn cut<T>(mut rest: ArrayViewMut2<'_, T>, rows: usize) -> Vec<ArrayViewMut2<'_, T>> {
     let mut parts = Vec::with_capacity(rest.nrows().div_ceil(rows));
     while rest.nrows() > rows {
@@ -119,14 +119,14 @@ fn cut<T>(mut rest: ArrayViewMut2<'_, T>, rows: usize) -> Vec<ArrayViewMut2<'_, 
     parts
 }
 
-/// X, as the products read it: as `pack_rows` packs it, or sparse and turned.
+/// X as the products read it: packed by `pack_rows`, or sparse and transposed.
 #[derive(Clone, Copy)]
 enum Features<'t, T> {
     Tiles(&'t [T]),
     Turned(&'t [Turned<T>]),
 }
 
-/// What all tasks of a block share.
+/// Data shared by all tasks of a block.
 struct Context<'t, 'p, T> {
     columns: &'t [Columns<T>],
     facts: &'t Facts<T>,
@@ -138,7 +138,7 @@ struct Context<'t, 'p, T> {
     overwrites: bool,
 }
 
-/// Strips of a group to G, and the group's db and parts of dW from G.
+/// Turns strips of a group into G, then computes the group's db and parts of dW.
 struct Task<'t, 'o, T> {
     group: usize,
     regions: Regions<'t, T>,
@@ -148,7 +148,7 @@ struct Task<'t, 'o, T> {
 }
 
 enum Regions<'t, T> {
-    /// Exponentials of the strips from the `first` on, which are still to become G.
+    /// Exponentials of the strips from `first` on, not yet turned into G.
     Exponentials { first: usize, regions: &'t mut [T] },
     /// G of the group.
     Gradient(&'t [T]),
@@ -182,7 +182,7 @@ impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, Task<'_, '_, T>) {
 }
 
 impl<T: FusedElement> Context<'_, '_, T> {
-    /// Exponentials of a strip to G.
+    /// Turns the exponentials of a strip into G.
     #[inline(always)]
     fn finish<L: Lanes<T>>(&self, lanes: L, group: usize, strip: usize, region: &mut [T]) {
         let Context { plan, block, .. } = *self;
@@ -198,7 +198,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
                 let mut entropy = Entropy { distances, shifts: [T::zero(); ROWS], factors };
                 for k in 0..columns.rows {
                     entropy.factors[k] *= columns.of_distance[k];
-                    // A group that is masked whole has no share, at an infinite distance.
+                    // If all classes of a group are masked, its share is 0 and its distance ∞; 0·∞ would be NaN.
                     if factors[k] != T::zero() {
                         entropy.shifts[k] = columns.max[k] - self.facts.max[at + k];
                     }
@@ -211,7 +211,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
         }
     }
 
-    /// The sums of G's columns, some rows at a time.
+    /// Sums the columns of G, a few rows at a time.
     #[inline(always)]
     fn bias_gradient<L: Lanes<T>>(&self, lanes: L, group: usize, regions: &[T], db: &mut [Sum]) {
         let Context { plan, block, .. } = *self;
@@ -240,7 +240,8 @@ impl<T: FusedElement> Context<'_, '_, T> {
         }
     }
 
-    /// dW of a group's classes and a part of the features. `next` will be wanted after it.
+    /// Computes dW for the classes of a group and a part of the features. Prefetches `next`, the data of the following
+    /// part.
     #[inline(always)]
     fn weights_gradient<L: Lanes<T>>(
         &self,

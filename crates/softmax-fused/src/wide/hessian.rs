@@ -1,4 +1,5 @@
-//! H·V of blocks of rows: the derivative of G along a direction, by the formula of direction.rs, and its products with X.
+//! Computes H·V by blocks of rows: the derivative of G along a direction, by the formula in direction.rs, and its
+//! products with X.
 
 use super::Means;
 use super::epilogue::Place;
@@ -20,7 +21,7 @@ use crate::terms::Terms;
 use softmax_core::Outputs;
 use softmax_core::ndarray::{Array2, ArrayView1};
 
-/// H·V, in place of dW and db.
+/// Writes H·V to the outputs of dW and db.
 ///
 /// ```text
 /// for each block of rows
@@ -94,7 +95,7 @@ pub(crate) fn hessian_product<T: FusedElement>(
     }
 }
 
-/// t̄ of the block's rows.
+/// Computes t̄ of the block's rows.
 fn mean_changes<T: FusedElement>(
     columns: &[Columns<T>],
     facts: &Facts<T>,
@@ -117,7 +118,7 @@ fn mean_changes<T: FusedElement>(
     means
 }
 
-/// t of a strip and a group, and Σ exp·t of its rows.
+/// Computes t of a strip and a group, and Σ exp·t of its rows.
 struct Changes<'t, 'p, 'q, T> {
     products: Products<'t, 'q, T>,
     spare: &'t Spare<T>,
@@ -172,7 +173,7 @@ impl<T: FusedElement> Kernel<T> for Changes<'_, '_, '_, T> {
     }
 }
 
-/// s from m − s, and 0 where there is no class.
+/// Computes s from m − s, with 0 in the places beyond the last class.
 fn scores_of_distances<T: FusedElement>(place: Place, max: &[T], distances: &[T], scores: &mut [T]) {
     for (at, _, classes) in place.panels() {
         for (row, &max) in max.iter().enumerate().take(place.rows) {
@@ -184,12 +185,12 @@ fn scores_of_distances<T: FusedElement>(place: Place, max: &[T], distances: &[T]
     }
 }
 
-/// ∂s/∂raw of a score under a softcap.
+/// ∂s/∂raw, from a score under a softcap.
 fn slope<T: FusedElement>(s: T, cap: T) -> T {
     T::one() - (s / cap) * (s / cap)
 }
 
-/// What all tasks of a block share.
+/// Data shared by all tasks of a block.
 struct Context<'t, 'p, T> {
     columns: &'t [Columns<T>],
     means: &'t [T],
@@ -202,7 +203,7 @@ struct Context<'t, 'p, T> {
 impl<T: FusedElement> Kernel<T> for (&Context<'_, '_, T>, usize, &mut [T]) {
     type Output = ();
 
-    /// Exponentials of a strip and a group to the derivative of G.
+    /// Turns the exponentials of a strip and a group into the derivative of G.
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
         let (context, piece, region) = self;

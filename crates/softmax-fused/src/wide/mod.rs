@@ -1,6 +1,7 @@
-//! Many classes, in the vector lanes. A block of rows goes through its scores, group of classes by group of classes: each
-//! group keeps a maximum and sums of its own, and its scores become exponentials while they are in the L2 cache. Then
-//! each row knows its probabilities, and the groups come back one after the other for dW and dX.
+//! The kernel for many classes, which are in the vector lanes. It computes the scores of a block of rows one group of
+//! classes at a time. Each group has its own maximum and sums, so its scores become exponentials while they are in the
+//! L2 cache. After all groups the row's maximum and sums are known, and a second loop over the groups computes dW and
+//! dX.
 
 mod class_facts;
 mod epilogue;
@@ -33,7 +34,7 @@ pub(crate) use scratch::Scratch;
 use softmax_core::Outputs;
 pub(crate) use two_pass::{backward, condense, forward, summarize};
 
-/// How a call is to be done.
+/// Memory, block sizes and threads of a call.
 #[derive(Clone, Copy)]
 pub(crate) struct Means<'p> {
     pub(crate) memory: usize,
@@ -41,7 +42,7 @@ pub(crate) struct Means<'p> {
     pub(crate) crew: Crew<'p>,
 }
 
-/// The loss before division by Ω, and the number correct.
+/// Returns the loss before division by Ω and the number of correct predictions.
 pub(crate) fn evaluate<T: FusedElement>(
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
@@ -89,7 +90,7 @@ pub(crate) fn evaluate<T: FusedElement>(
     (loss, correct)
 }
 
-/// What dW and db are after all blocks.
+/// Completes dW and db after the last block: penalty and conversion from f64.
 fn finish_gradients<T: FusedElement>(
     scratch: &Scratch<T>,
     terms: &Terms<'_, '_, T>,

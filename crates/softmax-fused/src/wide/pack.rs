@@ -1,4 +1,4 @@
-//! X and W, as the tiles want them.
+//! Packs X and W into the layouts that the tiles read.
 
 use super::plan::{Block, MOST_WIDTH, Plan};
 use crate::buffer::Buffer;
@@ -13,11 +13,11 @@ use crate::terms::Terms;
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 use std::ops::Range;
 
-/// Numbers of a row that are turned at a time.
+/// Elements of a row that are transposed at a time.
 const MOST: usize = CHUNK;
 
-/// Rows of `from`, of [`MOST`] numbers at most, side by side: element k of row r goes to `to[k * pitch + r]`. What `to` has
-/// beyond the rows is zero.
+/// Interleaves the rows of `from`, which have at most [`MOST`] elements: element k of row r goes to `to[k * pitch +
+/// r]`. The rest of `to` becomes zero.
 fn turn<T: FusedElement, S: Number<T>>(from: &ArrayView2<'_, S>, to: &mut [T], pitch: usize) {
     let (rows, length) = from.dim();
     if rows < pitch {
@@ -44,8 +44,8 @@ fn turn<T: FusedElement, S: Number<T>>(from: &ArrayView2<'_, S>, to: &mut [T], p
     }
 }
 
-/// Some rows of W, or of its transpose, for a group's panels: for each panel, for each of the rows, its numbers of the panel's
-/// columns, and zeros up to the panel's width.
+/// Packs some rows of W, or of its transpose, for the panels of a group: panel by panel, row by row, with zeros up to
+/// the panel's width.
 #[inline(always)]
 pub(super) fn pack_panels<T: FusedElement, S: Number<T>, L: Lanes<T>>(
     _: L,
@@ -65,7 +65,7 @@ pub(super) fn pack_panels<T: FusedElement, S: Number<T>, L: Lanes<T>>(
         }
         return;
     }
-    // Row by row through all panels: rows may be far apart, each on a page of its own.
+    // Row by row through all panels, since rows may be far apart, each on its own page.
     let mut room = [T::zero(); MOST];
     for (k, row) in part.rows().into_iter().enumerate() {
         let row = match row.to_slice() {
@@ -81,11 +81,11 @@ pub(super) fn pack_panels<T: FusedElement, S: Number<T>, L: Lanes<T>>(
     }
 }
 
-/// A panel's row, and zeros where there are fewer numbers.
+/// Copies a row of a panel and pads it with zeros.
 #[inline(always)]
 fn copy_vectors<T: FusedElement, L: Lanes<T>>(from: &[T], to: &mut [T]) {
     if from.len() == to.len() && to.len().is_multiple_of(L::N) {
-        // Without the call that a slice of unknown length takes.
+        // Whole vectors one by one: copying a slice of unknown length would be a call of memcpy.
         L::split_mut(to).0.iter_mut().zip(L::split(from).0).for_each(|(to, from)| *to = *from);
     } else {
         let (to, rest) = to.split_at_mut(from.len());
@@ -94,7 +94,8 @@ fn copy_vectors<T: FusedElement, L: Lanes<T>>(from: &[T], to: &mut [T]) {
     }
 }
 
-/// What to prefetch before a matrix is packed or loaded: one of its rows, or of its columns where those lie together.
+/// The address to prefetch before a matrix is packed or loaded: one of its rows, or one of its columns if columns are
+/// contiguous.
 #[inline(always)]
 pub(super) fn ahead<S>(part: &ArrayView2<'_, S>, run: usize, otherwise: Ahead) -> Ahead {
     let axis = Axis(usize::from(part.strides()[0] == 1));
@@ -104,7 +105,7 @@ pub(super) fn ahead<S>(part: &ArrayView2<'_, S>, run: usize, otherwise: Ahead) -
     part.index_axis(axis, run).to_slice().map_or(otherwise, Ahead::of)
 }
 
-/// dW's part of a group to sums: for each panel, for each of the features, its numbers of the panel's classes.
+/// Loads a group's part of dW as sums: panel by panel, feature by feature, with the elements of the panel's classes.
 #[inline(always)]
 pub(super) fn load_panels<T: FusedElement, L: Lanes<T>>(
     _: L,
@@ -133,7 +134,7 @@ pub(super) fn load_panels<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// Sums back to dW: what [`load_panels`] does, turned round.
+/// Stores sums to dW: the inverse of [`load_panels`].
 #[inline(always)]
 pub(super) fn store_panels<T: FusedElement, L: Lanes<T>>(
     _: L,
@@ -173,11 +174,11 @@ pub(super) fn store_panels<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// Where a block of X lies once it is packed: by chunks of features, in each by tiles of rows, in each by features, the rows
-/// of a feature side by side.
+/// Layout of a packed block of X: by chunk of features, then by tile of rows, then by feature, with the rows of a
+/// feature side by side.
 ///
-/// Read for the scores, a tile's chunk is a run of features. Read for dW, it is a run of squares: as many features as rows,
-/// each with its rows side by side.
+/// For the scores, a tile's chunk is read as a run of features. For dW it is read as a run of squares: as many features
+/// as rows, each with its rows side by side.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PackedRows {
     features: usize,
@@ -189,7 +190,7 @@ impl PackedRows {
         PackedRows { features: plan.d, tiles: block.rows.div_ceil(TILE) }
     }
 
-    /// From a tile of a chunk's to the next. The room of a square keeps tiles from sharing cache sets.
+    /// The distance between tiles of a chunk. An extra square keeps tiles from sharing cache sets.
     fn pitch_of(features: usize) -> usize {
         (features + TILE) * TILE
     }
@@ -198,7 +199,7 @@ impl PackedRows {
         Self::pitch_of(CHUNK.min(self.features - feature / CHUNK * CHUNK))
     }
 
-    /// A whole chunk.
+    /// Length of a whole chunk.
     fn chunk(self) -> usize {
         self.tiles * Self::pitch_of(CHUNK)
     }
@@ -207,13 +208,13 @@ impl PackedRows {
         self.tiles * (self.features + self.features.div_ceil(CHUNK) * TILE) * TILE
     }
 
-    /// Where a tile's features begin, from one on.
+    /// Index of a feature of a tile.
     pub(super) fn at(self, feature: usize, tile: usize) -> usize {
         feature / CHUNK * self.chunk() + tile * self.pitch(feature) + feature % CHUNK * TILE
     }
 }
 
-/// The block's rows, zero beyond the last.
+/// Packs the rows of a block, with zeros beyond the last row.
 pub(super) fn pack_rows<T: FusedElement>(
     features: &Matrix<'_, T>,
     packed: &mut Buffer<T>,
@@ -243,7 +244,7 @@ pub(super) fn pack_rows<T: FusedElement>(
     });
 }
 
-/// Zeros in place of packed rows that do not count, whatever those hold.
+/// Replaces the packed rows of ignored samples by zeros, whatever they hold.
 pub(super) fn clear_ignored<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     packed: &mut [T],

@@ -1,4 +1,4 @@
-//! A block's scores, group by group, and what is known of each group's: maximum, exponentials, sums.
+//! Computes a block's scores group by group, and the state of each group: maximum, exponentials, sums.
 
 use super::epilogue::{Asked, Place, bend, exponentials};
 use super::facts::{TopClasses, label_scores};
@@ -20,7 +20,7 @@ use softmax_core::Csr;
 use softmax_core::ndarray::{ArrayView2, Axis};
 use std::ops::Range;
 
-/// Scores of a block of rows to exponentials, and to each row's maximum and sums.
+/// Computes the scores of a block of rows, turns them into exponentials, and finds the maximum and sums of each row.
 ///
 /// ```text
 /// for each group of classes, for each strip of rows                        a task, or all strips of a group
@@ -58,7 +58,7 @@ pub(super) fn score_block<T: FusedElement>(
     });
 }
 
-/// The same, but for the merging.
+/// Like [`score_block`], without merging the groups.
 pub(super) fn score_groups<T: FusedElement>(
     scratch: &mut Scratch<T>,
     terms: &Terms<'_, '_, T>,
@@ -88,7 +88,7 @@ pub(super) fn score_groups<T: FusedElement>(
         let packed = &scratch.rows;
         label_scores(packed, &mut scratch.label_scores, terms, problem, (plan, block), crew);
     }
-    // A task that packs W has all strips of its group, where there are groups enough: W is then packed once.
+    // A task that packs W handles all strips of its group, if there are enough groups: W is then packed once.
     let packs = matches!(features, Features::Tiles(_));
     let by_groups = packs && plan.has_groups_for(crew.threads()) && plan.keeps_weights();
     let together = if by_groups { strips } else { 1 };
@@ -103,7 +103,7 @@ pub(super) fn score_groups<T: FusedElement>(
     });
 }
 
-/// What is known of a group's rows of a strip.
+/// State of a group's rows in a strip.
 pub(super) struct Piece<'f, T> {
     pub(super) max: &'f mut [T],
     pub(super) best: &'f mut [u32],
@@ -160,8 +160,8 @@ impl<T: FusedElement> Facts<T> {
     }
 }
 
-/// Maximum and sums over all classes of the rows of `columns`, which are the block's from `first` on: group by group, in the
-/// order of the classes.
+/// Maximum and sums over all classes, for the rows of `columns`, which begin at row `first` of the block. Merges the
+/// groups in the order of the classes.
 pub(super) fn merge<T: FusedElement>(
     facts: &Facts<T>,
     groups: usize,
@@ -197,33 +197,33 @@ pub(super) fn merge<T: FusedElement>(
             let whole = (T::one() + rest[k]) * share[k];
             columns.rest[k] += if best_group[k] == group { rest[k] } else { whole };
             let shift = facts.max[group * pitch + first + k] - columns.max[k];
-            // A group that is masked whole has no share, at an infinite distance.
+            // If all classes of a group are masked, its share is 0 and its distance ∞; 0·∞ would be NaN.
             let of_group = share[k] * (spread[k] - (T::one() + rest[k]) * shift);
             columns.spread[k] += if share[k] == T::zero() { T::zero() } else { of_group };
             columns.above[k] += above[k];
             columns.total_mass[k] += mass[k];
-            // A group without mass may be masked, and 0·∞ is not 0.
+            // A group without target mass may be masked; 0·∞ would be NaN.
             columns.cross[k] += if mass[k] == T::zero() { cross[k] } else { cross[k] + mass[k] * shift };
         }
     }
 }
 
-/// exp(max of the group − max of all), for each row.
+/// Computes exp(max of the group − max of all) for each row.
 pub(super) fn shares<T: FusedElement>(group: &[T], all: &[T], shares: &mut [T; ROWS]) {
     shares.iter_mut().zip(group.iter().zip(all)).for_each(|(share, (&group, &all))| *share = group - all);
     T::exp_in_place(shares);
 }
 
-/// X, as the products read it.
+/// X as the products read it.
 #[derive(Clone, Copy)]
 pub(super) enum Features<'t, T> {
-    /// As `pack_rows` packs it.
+    /// Packed by `pack_rows`.
     Tiles(&'t [T]),
-    /// Sparse, and the rows of W.
+    /// Sparse features, with the rows of W.
     Rows(&'t Csr<'t, T>, ArrayView2<'t, T>),
 }
 
-/// What all tasks of a block share.
+/// Data shared by all tasks of a block.
 #[derive(Clone, Copy)]
 struct Context<'t, 'p, 'q, T> {
     products: Products<'t, 'q, T>,
@@ -236,7 +236,7 @@ struct Context<'t, 'p, 'q, T> {
     top: &'t TopClasses<T>,
 }
 
-/// Strips of a group: one, or all of the block's.
+/// One strip of a group, or all strips of the block.
 struct Strips<'t, T> {
     group: usize,
     first: usize,
@@ -251,7 +251,7 @@ impl<T: FusedElement> Kernel<T> for (Context<'_, '_, '_, T>, Strips<'_, T>) {
     fn run<L: Lanes<T>>(self, lanes: L) {
         let (context, Strips { group, first, regions, mut facts }) = self;
         let Context { plan, block, .. } = context;
-        // What is packed for the first strip stays for the others.
+        // W that is packed for the first strip is reused for the others.
         let kept = if regions.len() > plan.region() { plan.d } else { CHUNK };
         let mut packed = context.spare.take(context.products.room(group, kept));
         for (k, region) in regions.chunks_mut(plan.region()).enumerate() {
@@ -269,7 +269,7 @@ impl<T: FusedElement> Kernel<T> for (Context<'_, '_, '_, T>, Strips<'_, T>) {
 }
 
 impl<T: FusedElement> Context<'_, '_, '_, T> {
-    /// What is wanted of a strip's facts.
+    /// The facts that are requested of a strip.
     fn asked(&self, place: Place) -> Asked<'_, T> {
         let first_row = place.first_sample - self.block.first;
         let label_scores = self.wanted.rank.then(|| &self.label_scores[first_row..first_row + place.rows]);
@@ -278,7 +278,7 @@ impl<T: FusedElement> Context<'_, '_, '_, T> {
     }
 }
 
-/// X·W, of a group of classes and a strip of rows at a time.
+/// Computes X·W for one group of classes and one strip of rows at a time.
 #[derive(Clone, Copy)]
 pub(super) struct Products<'t, 'q, T> {
     pub(super) features: Features<'t, T>,
@@ -288,7 +288,7 @@ pub(super) struct Products<'t, 'q, T> {
 }
 
 impl<T: FusedElement> Products<'_, '_, T> {
-    /// Numbers that a group's part of W takes, of `kept` features at a time.
+    /// Length of a group's packed part of W, for `kept` features at a time.
     pub(super) fn room(&self, group: usize, kept: usize) -> usize {
         match self.features {
             Features::Tiles(_) => kept * self.plan.panels_of(group) * self.plan.width,
@@ -296,8 +296,8 @@ impl<T: FusedElement> Products<'_, '_, T> {
         }
     }
 
-    /// X·W of a strip and a group. `packed` has room for the group's part of W, of `kept` features at a time; whether it
-    /// is still to be packed.
+    /// Computes X·W of a strip and a group. `packed` has room for the group's part of W, for `kept` features at a time;
+    /// the flag says whether it must still be packed.
     #[inline(always)]
     pub(super) fn of_strip<L: Lanes<T>>(
         &self,
@@ -312,7 +312,7 @@ impl<T: FusedElement> Products<'_, '_, T> {
         }
     }
 
-    /// The same of dense features.
+    /// Computes the products of dense features.
     #[inline(always)]
     fn of_tiles<L: Lanes<T>>(
         &self,

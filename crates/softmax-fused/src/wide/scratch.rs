@@ -8,48 +8,49 @@ use softmax_core::ndarray::Array2;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// Memory that is kept from call to call.
+/// Working memory, kept from call to call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
-    /// A block's scores: by groups of panels, by strips of rows, by panels, each a row of a panel's width per sample; their
-    /// slopes after them, where there is a softcap. They become exponentials, and then ∂loss/∂scores.
+    /// A block's scores, by group of panels, strip of rows and panel; a panel has a row of its width per sample. The
+    /// slopes of a softcap follow. The scores become exponentials and then ∂loss/∂scores.
     pub(super) regions: Buffer<T>,
-    /// A block of X, packed: pack.rs says how.
+    /// A packed block of X; the layout is in pack.rs.
     pub(super) rows: Buffer<T>,
-    /// W in rows, and a block's entries by features, where X is sparse.
+    /// For sparse X: W in contiguous rows, and the block's entries by feature.
     pub(super) weights: Array2<T>,
     pub(super) turned: Vec<Turned<T>>,
-    /// What is known of each group and row.
+    /// State of each group and row.
     pub(super) facts: Facts<T>,
-    /// The score of each row's label, and each row's best classes, where they are wanted.
+    /// The score of each row's label and each row's best classes, if requested.
     pub(super) label_scores: Buffer<T>,
     pub(super) top: TopClasses<T>,
-    /// A block of dX: by panels of features, by rows.
+    /// A block of dX, by panel of features, then by row.
     pub(super) dx: Buffer<T>,
-    /// db, of all blocks so far.
+    /// db, summed over all blocks so far.
     pub(super) db: Vec<Sum>,
     pub(super) columns: Vec<Columns<T>>,
     pub(super) spare: Spare<T>,
 }
 
-/// Of each group of classes and row of the block, group after group.
+/// State of each group of classes and each row of the block, group after group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts<T> {
     /// The largest score.
     pub(super) max: Buffer<T>,
-    /// Where it is, the first of equals.
+    /// Its class, the lowest index on ties.
     pub(super) best: Vec<u32>,
-    /// Σ exp(s − max) over the group's classes other than that.
+    /// Σ exp(s − max) over the group's other classes.
     pub(super) rest: Buffer<T>,
     /// Σ a·(s − max) and Σ a over the group's classes.
     pub(super) cross: Buffer<T>,
     pub(super) mass: Buffer<T>,
-    /// Σ exp(s − max)·(max − s) over the group's classes, and how many have a score above the label's: where that is wanted.
+    /// Σ exp(s − max)·(max − s) over the group's classes, and the number of scores above the label's. Only set if
+    /// requested.
     pub(super) spread: Buffer<T>,
     pub(super) above: Vec<u32>,
 }
 
-/// Buffers for whoever has a task: as many as there are threads at work.
+/// A pool of buffers for tasks: at most one per running thread.
 #[derive(Debug)]
 pub(super) struct Spare<T>(Mutex<Vec<Buffer<T>>>);
 
@@ -60,14 +61,14 @@ impl<T> Default for Spare<T> {
 }
 
 impl<T> Clone for Spare<T> {
-    /// None: what they hold is of no meaning.
+    /// Empty: the contents mean nothing between calls.
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
 impl<T: FusedElement> Spare<T> {
-    /// A buffer of a length, which holds anything. It comes back when it is dropped.
+    /// Takes a buffer of this length with arbitrary contents. Dropping it returns it to the pool.
     pub(super) fn take(&self, length: usize) -> Taken<'_, T> {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut buffer = taken.unwrap_or_else(Buffer::empty);
@@ -76,8 +77,8 @@ impl<T: FusedElement> Spare<T> {
     }
 }
 
-/// A buffer of a [`Spare`]'s, which takes it back. (A closure that is given the buffer would not be compiled for the level of
-/// whoever calls it.)
+/// A buffer taken from a [`Spare`], which it returns to on drop. (A closure that borrows the buffer would not be
+/// compiled for the caller's level.)
 pub(super) struct Taken<'s, T> {
     buffer: Buffer<T>,
     owner: &'s Spare<T>,

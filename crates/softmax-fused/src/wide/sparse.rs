@@ -1,4 +1,5 @@
-//! Products with features in compressed sparse rows: in time proportional to the entries that are stored, times C.
+//! Products with features in compressed sparse rows. They take time proportional to the number of stored entries times
+//! C.
 
 use super::epilogue::Place;
 use super::plan::{Block, MOST_WIDTH, Plan};
@@ -13,13 +14,13 @@ use softmax_core::Csr;
 use softmax_core::ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
 use std::ops::Range;
 
-/// Entries whose products are summed by themselves in a score.
+/// A score is the sum of partial sums over this many entries.
 pub(super) const CHUNK: usize = 256;
 
-/// Panels whose sums are in registers together.
+/// Panels whose sums are in registers at the same time.
 const TOGETHER: usize = 2;
 
-/// W as rows that lie together: its own, or a copy in `room` that the first block makes.
+/// W with contiguous rows: W itself, or a copy in `room`, which the first block makes.
 pub(super) fn weights_rows<'w, T: FusedElement>(
     weights: &'w Matrix<'_, T>,
     room: &'w mut Array2<T>,
@@ -39,7 +40,7 @@ pub(super) fn weights_rows<'w, T: FusedElement>(
     room.view()
 }
 
-/// Products of a strip's rows with a group's classes.
+/// Computes the products of a strip's rows with a group's classes.
 ///
 /// ```text
 /// for each row of the strip, for two panels at a time
@@ -76,11 +77,11 @@ pub(super) fn scores<T: FusedElement, L: Lanes<T>>(
     }
 }
 
-/// The vectors of some panels.
+/// The vectors of a few panels.
 type Panels<T, L> = [<L as Lanes<T>>::V; TOGETHER * PANEL];
 
-/// Σ x·w over a row's entries, 256 at a time, for some columns of W: `WHOLE` vectors of them, and where there are fewer than fit,
-/// one in part. The others are zeros.
+/// Computes Σ x·w over a row's entries, 256 at a time, for some columns of W: `WHOLE` vectors of them, plus one partial
+/// vector if the columns end inside it. The other sums are zero.
 #[inline(always)]
 fn row_sums<T: FusedElement, L: Lanes<T>, const WHOLE: usize>(
     lanes: L,
@@ -109,19 +110,19 @@ fn row_sums<T: FusedElement, L: Lanes<T>, const WHOLE: usize>(
     all
 }
 
-/// Entries of a block's rows that count, feature by feature.
+/// The entries of a block's rows that count, feature by feature.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turned<T> {
-    /// Where each feature's entries begin, and where the last ends.
+    /// Start of each feature's entries, and the end of the last.
     starts: Vec<usize>,
-    /// The row of each entry, from the block's first on; they rise within a feature.
+    /// The row of each entry, counted from the block's first. Rows rise within a feature.
     rows: Vec<u32>,
     values: Vec<T>,
-    /// Where in each row the entries of these features begin.
+    /// For each row, the index of its first entry of these features.
     firsts: Vec<u32>,
 }
 
-/// The block's entries, for some features after the other.
+/// Transposes the block's entries, for successive ranges of features.
 pub(super) fn turn_rows<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     features: &Csr<'_, T>,
@@ -145,7 +146,8 @@ pub(super) fn turn_rows<T: FusedElement>(
             columns.partition_point(|&column| (column as usize) < range.start) as u32
         }));
         let counting = || (0..block.rows).filter(|&row| !terms.is_ignored(block.first + row));
-        // How many entries each feature has, then where they begin, and while they are written where the next goes.
+        // First counts the entries of each feature, then turns the counts into start positions, which advance as
+        // entries are written.
         turned.starts.clear();
         turned.starts.resize(range.len() + 2, 0);
         for row in counting() {
@@ -165,7 +167,7 @@ pub(super) fn turn_rows<T: FusedElement>(
     });
 }
 
-/// dW of a group's classes and the features of `turned`.
+/// Computes dW for the classes of a group and the features of `turned`.
 ///
 /// ```text
 /// for each feature, for each panel

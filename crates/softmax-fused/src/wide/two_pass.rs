@@ -1,7 +1,7 @@
-//! Two passes: the groups' statistics first, as they are merged in one pass, and then gradients from statistics of all
-//! classes.
+//! Two passes: the first computes the statistics of each group of classes; the second computes gradients from the
+//! merged statistics of all classes.
 //!
-//! A shard that begins with a group has the groups of the whole problem, so that both passes give the same bits.
+//! A shard that begins at the start of a group has the same groups as the whole problem, so both give the same bits.
 
 use super::features::features_gradient;
 use super::gradient::{Held, gradient_block};
@@ -18,7 +18,7 @@ use crate::terms::Terms;
 use softmax_core::ndarray::Array1;
 use softmax_core::{GroupStatistics, Outputs, RowStatistics};
 
-/// Statistics of the problem's groups of classes, but for what does not depend on scores.
+/// Computes the statistics of the problem's groups of classes, except those that do not depend on scores.
 ///
 /// ```text
 /// for each block of rows
@@ -67,7 +67,8 @@ fn empty_group<T: FusedElement>(n: usize) -> GroupStatistics<T> {
     }
 }
 
-/// Loss before division by Ω and the number correct, and what is requested of each row.
+/// Returns the loss before division by Ω and the number of correct predictions, and writes the requested outputs of
+/// each row.
 pub(crate) fn summarize<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     statistics: &RowStatistics<T>,
@@ -99,7 +100,7 @@ pub(crate) fn summarize<T: FusedElement>(
     (loss, correct)
 }
 
-/// dW, dX and db of the problem's classes.
+/// Computes dW, dX and db of the problem's classes.
 ///
 /// ```text
 /// for each block of rows
@@ -129,7 +130,7 @@ pub(crate) fn backward<T: FusedElement>(
             let rows = ROWS.min(block.rows - which * ROWS);
             let some = Block { first: block.first + which * ROWS, rows };
             merge_whole(&mut Facts::default(), terms, statistics, some, columns);
-            // By the problem's own count. What is no class of it is in none of its groups.
+            // Counted from the first class of the problem. A best class outside the problem is in none of its groups.
             columns.best.iter_mut().for_each(|best| *best = best.wrapping_sub(first_class as u32));
             columns.losses(terms);
             columns.slopes(terms);
@@ -142,7 +143,7 @@ pub(crate) fn backward<T: FusedElement>(
     finish_gradients(scratch, terms, n, plan.c, outputs);
 }
 
-/// Statistics of some rows, group after group.
+/// Loads the statistics of some rows, group after group.
 fn load<T: FusedElement>(
     whole: &mut Facts<T>,
     terms: &Terms<'_, '_, T>,
@@ -154,7 +155,7 @@ fn load<T: FusedElement>(
         for row in 0..block.rows {
             let (i, at) = (block.first + row, k * block.rows + row);
             whole.max[at] = group.max[i];
-            // In 32 bits: W has no room for more classes.
+            // 32 bits suffice: W could not hold more classes.
             whole.best[at] = group.best[i] as u32;
             whole.rest[at] = group.rest[i];
             whole.mass[at] = T::narrow(group.mass[i] / terms.unit());
@@ -164,7 +165,7 @@ fn load<T: FusedElement>(
     }
 }
 
-/// Maximum and sums over all classes of some rows, as many as `columns` have room for.
+/// Maximum and sums over all classes, for as many rows as `columns` holds.
 pub(super) fn merge_whole<T: FusedElement>(
     whole: &mut Facts<T>,
     terms: &Terms<'_, '_, T>,
@@ -180,7 +181,7 @@ pub(super) fn merge_whole<T: FusedElement>(
     }
 }
 
-/// The same, but that the target mass is that of the groups.
+/// Like [`merge_whole`], but the target mass is the sum over the groups.
 fn merge_groups<T: FusedElement>(
     whole: &mut Facts<T>,
     terms: &Terms<'_, '_, T>,
@@ -193,7 +194,8 @@ fn merge_groups<T: FusedElement>(
     merge(whole, statistics.groups().len(), 0, block.rows, columns);
 }
 
-/// The groups' sums as those of one group. Its own merging multiplies by exp(0) and adds to 0, which is exact.
+/// Merges the sums of all groups into one group. Merging that single group multiplies by exp(0) and adds to 0, which is
+/// exact.
 pub(crate) fn condense<T: FusedElement>(
     terms: &Terms<'_, '_, T>,
     statistics: &RowStatistics<T>,
