@@ -15,23 +15,24 @@ pub trait Backend {
     /// The backend's name, device and threads.
     fn descriptor(&self) -> Descriptor;
 
-    /// Whether the backend supports `feature`. [`SoftmaxBackend::evaluate`] refuses a problem with an unsupported one.
+    /// Whether the backend supports `feature`. [`SoftmaxBackend::evaluate`] returns an error for an unsupported one.
     ///
-    /// The default is every option, every output except row facts ([`Feature::is_row_fact`]), and dense X and W of the
-    /// element type, without [two passes](TwoPass) and [parts of the samples](Problem::as_part).
+    /// By default a backend supports every option, every output except row facts ([`Feature::is_row_fact`]), and dense
+    /// X and W of the element type. By default it supports neither [two passes](TwoPass) nor
+    /// [parts of the samples](Problem::as_part).
     fn supports(&self, feature: Feature) -> bool {
         let is_left_out = matches!(feature, Feature::TwoPasses | Feature::PartOfSamples);
         !feature.is_storage() && !feature.is_row_fact() && !is_left_out
     }
 
-    /// Whether the results of a sample have the same bits in any batch: its loss, its
-    /// log-sum-exp, its predicted class, and under [`Reduction::Sum`](crate::Reduction::Sum) its row of dX.
+    /// Whether a sample's results have the same bits in any batch: its loss, log-sum-exp and predicted class, and under
+    /// [`Reduction::Sum`](crate::Reduction::Sum) its row of dX.
     fn is_batch_invariant(&self) -> bool {
         false
     }
 
-    /// Time of the last evaluation on the device, without the transfers of the problem and the outputs. `None` for a backend
-    /// that computes on the caller's arrays.
+    /// The time of the last evaluation on the device, without the transfer of the problem and the outputs. `None` for a
+    /// backend that computes on the caller's arrays.
     fn device_time(&self) -> Option<Duration> {
         None
     }
@@ -40,12 +41,12 @@ pub trait Backend {
 /// An implementation of the loss and its gradients. Object-safe.
 ///
 /// A backend owns its working memory and reuses it from call to call, so its methods take `&mut self`. A result
-/// depends on the problem alone, never on earlier calls.
+/// depends only on the problem, never on earlier calls.
 pub trait SoftmaxBackend<T: Element>: Backend {
-    /// Computes the loss and the requested outputs. An implementation begins with [`check`](Self::check).
+    /// Computes the loss and the requested outputs. Implementations call [`check`](Self::check) first.
     ///
     /// # Errors
-    /// As [`check`](Self::check), and [`Error::Backend`] for failures of its own.
+    /// Those of [`check`](Self::check), and [`Error::Backend`] if the backend itself fails.
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation>;
 
     /// Checks that the problem has all classes, that the outputs have its shapes, and that the backend supports both.
@@ -58,7 +59,7 @@ pub trait SoftmaxBackend<T: Element>: Backend {
         self.check_support(problem.needs().union(outputs.needs(problem)))
     }
 
-    /// Checks that the backend supports all of `features`.
+    /// Checks that the backend supports all features in `needs`.
     ///
     /// # Errors
     /// [`Error::Unsupported`].
@@ -71,18 +72,18 @@ pub trait SoftmaxBackend<T: Element>: Backend {
         }
     }
 
-    /// The loss alone.
+    /// The loss without any outputs.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate).
+    /// The same as [`evaluate`](Self::evaluate).
     fn loss(&mut self, problem: &Problem<'_, T>) -> Result<f64> {
         Ok(self.evaluate(problem, &mut Outputs::default())?.loss)
     }
 
-    /// The loss with dW and db in new arrays.
+    /// The loss, and dW and db in new arrays.
     ///
     /// # Errors
-    /// As [`evaluate`](Self::evaluate).
+    /// The same as [`evaluate`](Self::evaluate).
     fn gradients(&mut self, problem: &Problem<'_, T>) -> Result<Gradients<T>> {
         let mut weights = Array2::zeros(problem.weights().dim());
         let mut bias = Array1::zeros(problem.n_classes());
@@ -95,17 +96,18 @@ pub trait SoftmaxBackend<T: Element>: Backend {
         Ok(Gradients { loss, weights, bias })
     }
 
-    /// The backend's second derivative, if it has one.
+    /// The backend's Hessian-vector product, if it implements one.
     fn hessian(&mut self) -> Option<&mut dyn HessianVectorProduct<T>> {
         None
     }
 
-    /// The backend's evaluation in two passes, if it has one.
+    /// The backend's evaluation in two passes, if it implements one.
     fn two_pass(&mut self) -> Option<&mut dyn TwoPass<T>> {
         None
     }
 
-    /// Copies of this backend with other values of a setting that must not change bits. Empty if it has no such setting.
+    /// Copies of this backend with other values of `setting`, which must not change any bit of the results. Empty if
+    /// the backend does not have the setting.
     fn variants(&self, setting: Setting) -> Vec<Variant<T>> {
         let _ = setting;
         Vec::new()
@@ -115,14 +117,14 @@ pub trait SoftmaxBackend<T: Element>: Backend {
 /// A setting that must not change any bit of a backend's results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The vector instructions.
+    /// The level of vector instructions.
     Level,
-    /// The memory limit.
+    /// The limit of working memory.
     Memory,
 }
 
 impl Setting {
-    /// The setting in words.
+    /// The name in words.
     pub fn name(self) -> &'static str {
         match self {
             Setting::Level => "vector instructions",
@@ -133,13 +135,13 @@ impl Setting {
 
 /// A backend with another value of a setting.
 pub struct Variant<T> {
-    /// The value: `avx2`, `1048576 bytes`, ….
+    /// The value of the setting: `avx2`, `1048576 bytes`, ….
     pub name: Cow<'static, str>,
-    /// The backend.
+    /// The backend with that value.
     pub backend: Box<dyn SoftmaxBackend<T>>,
 }
 
-/// A pointer to a backend is a backend.
+/// Implements the backend traits for pointers to a backend.
 macro_rules! impl_for_pointers {
     ($($Pointer:ty),*) => {$(
         impl<B: Backend + ?Sized> Backend for $Pointer {
@@ -194,14 +196,14 @@ macro_rules! impl_for_pointers {
 
 impl_for_pointers!(Box<B>, &mut B);
 
-/// The second derivative of the loss, for methods such as Newton-CG. A backend that has it returns itself from
-/// [`SoftmaxBackend::hessian`].
+/// Products of the loss's Hessian with a vector, for methods such as Newton-CG. A backend that implements this returns
+/// itself from [`SoftmaxBackend::hessian`].
 pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
-    /// H·V (D×C), where H is the Hessian of the loss with respect to W at the problem's W, and V (D×C) the
-    /// `direction`: the derivative of dW along V. Overwrites `product`.
+    /// Overwrites `product` with H·V (D×C): the derivative of dW along V. H is the Hessian of the loss with respect to
+    /// W, at the problem's W, and V (D×C) is `direction`.
     ///
     /// # Errors
-    /// [`Error::Shape`](crate::Error::Shape) if `direction` or `product` is not D×C; also those of
+    /// [`Error::Shape`](crate::Error::Shape) if `direction` or `product` is not D×C, and the errors of
     /// [`SoftmaxBackend::evaluate`].
     fn hessian_vector_product(
         &mut self,
@@ -210,11 +212,12 @@ pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
         product: ArrayViewMut2<'_, T>,
     ) -> Result<()>;
 
-    /// The same for W and b together: the derivatives of dW and db along V (D×C) and v (C). Overwrites both products. The default
-    /// is unsupported.
+    /// The Hessian-vector product for W and b together: the derivatives of dW and db along V (D×C) and v (C).
+    /// Overwrites both products.
     ///
     /// # Errors
-    /// As [`hessian_vector_product`](Self::hessian_vector_product), and [`Error::Unsupported`] with [`Feature::Bias`] by default.
+    /// Those of [`hessian_vector_product`](Self::hessian_vector_product). The default implementation always returns
+    /// [`Error::Unsupported`] with [`Feature::Bias`].
     fn hessian_vector_product_with_bias(
         &mut self,
         problem: &Problem<'_, T>,
@@ -226,8 +229,9 @@ pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
     }
 }
 
-/// Evaluation in two passes over the scores. It is needed if the coefficients of the gradients depend on the losses, as in a
-/// policy gradient, or if the classes are in shards ([`Problem::shard`]), so that no shard has a row's maximum and sum.
+/// Evaluation in two passes over the scores. It is needed if the coefficients of the gradients depend on the losses, as
+/// in a policy gradient, or if the classes are in shards ([`Problem::shard`]), because no single shard knows a row's
+/// maximum and sum.
 ///
 /// ```text
 /// for each shard: statistics = forward(shard), merged in the order of the classes
@@ -239,19 +243,19 @@ pub trait HessianVectorProduct<T: Element>: SoftmaxBackend<T> {
 /// for each shard, in the order of the classes: backward(shard, statistics, upstream): its dW and db, and dX
 /// ```
 ///
-/// Without shards, the problem itself is the only shard. [`InShards`](crate::InShards) is a backend that does these steps.
+/// Without shards, the problem itself is the only shard. [`InShards`](crate::InShards) performs these steps.
 pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
     /// Statistics of each row over the problem's classes.
     ///
     /// # Errors
-    /// [`Error::Unsupported`], and [`Error::Backend`] for failures of its own.
+    /// [`Error::Unsupported`], and [`Error::Backend`] if the backend itself fails.
     fn forward(&mut self, problem: &Problem<'_, T>) -> Result<RowStatistics<T>>;
 
-    /// The loss, and among the requested outputs the sample losses, lse, predicted classes and entropies, from the statistics of
-    /// all classes. The other outputs are not touched. The problem may be any of the shards.
+    /// Returns the loss, and writes the sample losses, lse, predicted classes and entropies if they are requested.
+    /// `statistics` must cover all classes. Other outputs are left unchanged. `problem` may be any of the shards.
     ///
     /// # Errors
-    /// As [`RowStatistics::check`], and [`Error::Shape`].
+    /// Those of [`RowStatistics::check`], and [`Error::Shape`].
     fn summarize(
         &mut self,
         problem: &Problem<'_, T>,
@@ -259,17 +263,17 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         outputs: &mut Outputs<'_, T>,
     ) -> Result<Evaluation>;
 
-    /// The score of each sample's label (N), ignored or not; NaN if the label is not one of the problem's classes.
+    /// The score of each sample's label (N), ignored or not. NaN if the label is not one of the problem's classes.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// The same as [`forward`](Self::forward).
     fn label_scores(&mut self, problem: &Problem<'_, T>) -> Result<Array1<T>>;
 
-    /// The number of the problem's classes whose score is above the label's score (N), and the best `top` of the classes, or all
-    /// of them if there are fewer.
+    /// For each sample, the number of the problem's classes whose score is above the label's score (N), and the best
+    /// `top` classes, or all if there are fewer.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward), and [`Error::Shape`].
+    /// Those of [`forward`](Self::forward), and [`Error::Shape`].
     fn class_facts(
         &mut self,
         problem: &Problem<'_, T>,
@@ -277,11 +281,11 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         top: usize,
     ) -> Result<ClassFacts<T>>;
 
-    /// Among the requested outputs the label's log p and rank, and the best classes with their log p, from statistics and facts of
-    /// all classes. The other outputs are not touched. The problem may be any of the shards.
+    /// Writes the label's log p and rank, and the best classes with their log p, if they are requested. `statistics`
+    /// and `facts` must cover all classes. Other outputs are left unchanged. `problem` may be any of the shards.
     ///
     /// # Errors
-    /// As [`summarize`](Self::summarize).
+    /// The same as [`summarize`](Self::summarize).
     fn summarize_classes(
         &mut self,
         problem: &Problem<'_, T>,
@@ -294,7 +298,7 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
     /// [`backward`](Self::backward). The default returns the statistics unchanged.
     ///
     /// # Errors
-    /// As [`RowStatistics::check`].
+    /// The same as [`RowStatistics::check`].
     fn condense(
         &mut self,
         problem: &Problem<'_, T>,
@@ -304,18 +308,19 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         Ok(statistics)
     }
 
-    /// Among the requested outputs dW, dX and db, by formulas (11) and (9), from the statistics of all classes. The other outputs
-    /// are not touched.
+    /// Writes dW, dX and db if they are requested, by formulas (11) and (9). `statistics` must cover all classes. Other
+    /// outputs are left unchanged.
     ///
-    /// The gradient is that of Σ_i (g_i·ℓ'_i + h_i·H_i + k_i·lse_i) + (λ/2)·‖W‖², with the [`Upstream`] coefficients. ℓ'_i
-    /// is the loss (6) without u_i. Ignored samples add nothing, whatever their coefficients. Without targets, ℓ' and λ are 0.
+    /// The result is the gradient of Σ_i (g_i·ℓ'_i + h_i·H_i + k_i·lse_i) + (λ/2)·‖W‖², with the [`Upstream`]
+    /// coefficients g, h and k. ℓ'_i is the loss (6) without u_i. Ignored samples add nothing, whatever their
+    /// coefficients. Without targets, ℓ' and λ are 0.
     ///
-    /// dX is a sum over the shards: the shard with the first class overwrites it, and each other shard adds to it. Rows of samples
-    /// [without gradients](Upstream::reaches) are 0 after each shard. dW and db are overwritten unless they
+    /// dX is a sum over the shards: the shard with the first class overwrites it, and each other shard adds to it. Rows
+    /// of samples [without gradients](Upstream::reaches) are 0 after each shard. dW and db are overwritten unless they
     /// [accumulate](Outputs::accumulate).
     ///
     /// # Errors
-    /// As [`RowStatistics::check`], [`Error::Shape`] and [`Error::Unsupported`].
+    /// Those of [`RowStatistics::check`], [`Error::Shape`] and [`Error::Unsupported`].
     fn backward(
         &mut self,
         problem: &Problem<'_, T>,
@@ -324,16 +329,17 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
         outputs: &mut Outputs<'_, T>,
     ) -> Result<()>;
 
-    /// A number of classes. Shards that begin at its multiples give the bits of two passes over the undivided problem, and, unless
-    /// the implementation documents an exception, those of [`evaluate`](SoftmaxBackend::evaluate). `None`: no such promise.
+    /// The number of classes at whose multiples shards may begin without changing any bit. Such shards give the same
+    /// bits as two passes over the undivided problem and, unless the implementation documents an exception, as
+    /// [`evaluate`](SoftmaxBackend::evaluate). `None` if the backend does not guarantee this.
     fn shard_multiple(&self) -> Option<usize> {
         None
     }
 
-    /// Checks the arguments of [`backward`](Self::backward). An implementation begins with it.
+    /// Checks the arguments of [`backward`](Self::backward). Implementations of `backward` call it first.
     ///
     /// # Errors
-    /// As [`backward`](Self::backward).
+    /// The same as [`backward`](Self::backward).
     fn check_backward(
         &self,
         problem: &Problem<'_, T>,
@@ -350,15 +356,15 @@ pub trait TwoPass<T: Element>: SoftmaxBackend<T> {
     }
 }
 
-/// The result of an evaluation, beside the outputs.
+/// The result of an evaluation, apart from the outputs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Evaluation {
     /// The loss, formula (7), summed in double precision.
     pub loss: f64,
     /// The total weight Ω, the divisor of the sample losses.
     pub total_weight: f64,
-    /// Number of samples whose label is the predicted class, without ignored ones. `None` for soft targets and without
-    /// targets.
+    /// The number of samples whose label is the predicted class, without ignored samples. `None` unless the targets are
+    /// hard labels.
     pub correct: Option<usize>,
 }
 
@@ -376,13 +382,13 @@ pub struct Gradients<T> {
 /// A backend's name, device and threads, for reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Descriptor {
-    /// Its name on the command line: `naive`, `ndarray`, `burn`, …
+    /// The name on the command line: `naive`, `ndarray`, `burn`, …
     pub name: Cow<'static, str>,
     /// `cpu`, or the name of the device.
     pub device: Cow<'static, str>,
-    /// The vector instructions it was built for or has chosen (`scalar`, `avx2+fma`, …), or the library that chooses them.
+    /// The vector instructions that it was built for or has chosen (`scalar`, `avx2+fma`, …), or what chooses them.
     pub simd: Cow<'static, str>,
-    /// Number of threads.
+    /// The number of threads.
     pub threads: usize,
     /// Whether the same problem gives the same bits with any number of threads.
     pub deterministic: bool,

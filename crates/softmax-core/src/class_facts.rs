@@ -1,4 +1,4 @@
-//! What two passes know of single classes.
+//! Row facts about single classes in two passes: the label's rank, and the best classes.
 
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -7,17 +7,18 @@ use crate::parts::{ArrayName, AxisName, OutputKind};
 use crate::problem::{Problem, check_samples};
 use ndarray::{Array1, Array2};
 
-/// Facts of each sample over consecutive classes, from [`TwoPass::class_facts`](crate::TwoPass::class_facts): how many of
-/// these classes have a score above the label's, and which are best.
+/// Facts of each sample over a range of classes, from [`TwoPass::class_facts`](crate::TwoPass::class_facts): the number
+/// of classes with a score above the label's, and the best classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClassFacts<T> {
-    /// The label's score (N) among all classes; NaN without a label.
+    /// The score of the label (N), which may be in another shard; NaN if there is no label or it is not a class.
     pub label_scores: Array1<T>,
-    /// Number of these classes with a larger score (N); 0 without a label.
+    /// The number of these classes with a score above the label's (N); 0 if the label's score is NaN.
     pub above: Array1<usize>,
-    /// The best of these classes (N×K), as indices among all classes, in order of falling score; the lower of equal ones first.
+    /// The best of these classes (N×K), as indices among all classes, highest score first; the lower class first on
+    /// ties.
     pub top_classes: Array2<usize>,
-    /// Their scores (N×K).
+    /// The scores of `top_classes` (N×K).
     pub top_scores: Array2<T>,
 }
 
@@ -41,7 +42,8 @@ impl<T: Element> ClassFacts<T> {
         Ok(())
     }
 
-    /// The facts over these classes and the `next`, with the best `top` of both, or all if there are fewer.
+    /// Merges the facts of these classes with those of the `next`. Keeps the best `top` classes of both, or all if
+    /// there are fewer.
     ///
     /// # Errors
     /// [`Error::Shape`] if the numbers of samples differ.
@@ -55,7 +57,7 @@ impl<T: Element> ClassFacts<T> {
         for i in 0..n {
             let (mut left, mut right) = (0, 0);
             for place in 0..shape.1 {
-                // Of equals ours, which are the first; a NaN is last.
+                // On ties ours come first, because our classes are lower. NaN comes last.
                 let is_ours = left < ours
                     && (right == theirs
                         || next.top_scores[[i, right]].is_nan()

@@ -3,12 +3,12 @@
 use crate::error::{Error, Result};
 use std::ops::Range;
 
-/// A sparse matrix in compressed sparse rows, borrowed: row i has the entries from `row_pointers[i]` to
+/// A borrowed sparse matrix in compressed sparse rows. Row i has the entries from `row_pointers[i]` to
 /// `row_pointers[i + 1]` of `columns` and `values`. Entries that are not stored are zero, and are not multiplied with
 /// anything.
 ///
-/// The slices are checked once, by [`new`](Self::new): in every row the columns rise and lie in the matrix, so that no
-/// entry is there twice. SciPy calls this the canonical format.
+/// [`new`](Self::new) checks the slices once: in every row the columns are strictly increasing and within the matrix,
+/// so there are no duplicates. SciPy calls this the canonical format.
 ///
 /// ```
 /// use softmax_core::Csr;
@@ -27,11 +27,11 @@ pub struct Csr<'a, T> {
 }
 
 impl<'a, T> Csr<'a, T> {
-    /// A matrix of `shape` from its three slices.
+    /// A matrix of `n_rows` by `n_columns` from its three slices.
     ///
     /// # Errors
-    /// [`Error::Csr`] if the row pointers do not increase from 0 to the number of entries, or if a row's columns do not
-    /// increase or are outside the matrix.
+    /// [`Error::Csr`] if the lengths of the slices disagree, if the row pointers do not rise from 0 to the number of
+    /// entries, or if a row's columns are not strictly increasing or are outside the matrix.
     pub fn new(
         (n_rows, n_columns): (usize, usize),
         row_pointers: &'a [usize],
@@ -89,23 +89,23 @@ impl<'a, T> Csr<'a, T> {
     /// The columns and values of a row's entries.
     ///
     /// # Panics
-    /// If there is no such row.
+    /// If `row` is out of range.
     pub fn row(&self, row: usize) -> (&'a [u32], &'a [T]) {
         let entries = self.row_pointers[row]..self.row_pointers[row + 1];
         (&self.columns[entries.clone()], &self.values[entries])
     }
 
-    /// Some of the rows.
+    /// A range of rows.
     ///
     /// # Panics
-    /// If there are no such rows.
+    /// If `rows` is out of range.
     #[must_use]
     pub fn rows(&self, rows: Range<usize>) -> Self {
         Csr { row_pointers: &self.row_pointers[rows.start..=rows.end], ..*self }
     }
 }
 
-/// A sparse matrix in compressed sparse rows, owned and checked.
+/// An owned sparse matrix in compressed sparse rows, with the same checks as [`Csr`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnedCsr<T> {
     n_columns: usize,
@@ -118,7 +118,7 @@ impl<T> OwnedCsr<T> {
     /// A matrix of `shape` from its three arrays.
     ///
     /// # Errors
-    /// As [`Csr::new`].
+    /// The same as [`Csr::new`].
     pub fn new(
         shape: (usize, usize),
         row_pointers: Vec<usize>,

@@ -7,11 +7,10 @@ use crate::problem::Problem;
 use ndarray::{ArrayView1, ArrayView2};
 
 impl<T: Element> Problem<'_, T> {
-    /// Checks the shapes of a direction in the space of W and of a Hessian-vector product; a backend calls this
-    /// first.
+    /// Checks the shapes of a direction in the space of W and of a Hessian-vector product. Backends call this first.
     ///
     /// # Errors
-    /// [`Error::Shape`] if either is not D×C; [`Error::Classes`] for a shard.
+    /// [`Error::Shape`] if either is not D×C; [`Error::Classes`] if the problem is a shard.
     pub fn check_direction(&self, direction: ArrayView2<'_, T>, product: ArrayView2<'_, T>) -> Result<()> {
         self.check_whole()?;
         for (array, found) in
@@ -38,10 +37,10 @@ impl<T: Element> Problem<'_, T> {
         Ok(())
     }
 
-    /// Checks the lengths of the bias's part of a direction and of a product.
+    /// Checks the lengths of the bias parts of a direction and of a Hessian-vector product.
     ///
     /// # Errors
-    /// [`Error::Shape`] if either is not C.
+    /// [`Error::Shape`] if the length of either is not C.
     pub fn check_bias_direction(
         &self,
         direction: ArrayView1<'_, T>,

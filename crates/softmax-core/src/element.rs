@@ -10,7 +10,7 @@ mod sealed {
 
 /// The two element types of computations and outputs: `f32` and `f64`. Sealed.
 pub trait Element: sealed::Sealed + NdFloat + Default + std::iter::Sum {
-    /// Which of the two this is.
+    /// This type as a run-time value.
     const DTYPE: Dtype;
 
     /// The value as an `f64`, exactly.
@@ -19,10 +19,11 @@ pub trait Element: sealed::Sealed + NdFloat + Default + std::iter::Sum {
     /// The value of this type nearest to `value`.
     fn narrow(value: f64) -> Self;
 
-    /// The numbers that lie in `bytes` in the machine's own order, if they are whole and aligned.
+    /// Reinterprets `bytes` in native byte order as numbers. `None` if the length is not a multiple of the element size
+    /// or the address is misaligned.
     fn of_bytes(bytes: &[u8]) -> Option<&[Self]>;
 
-    /// The bytes of these numbers, in the machine's own order.
+    /// The bytes of `numbers`, in native byte order.
     fn as_bytes(numbers: &[Self]) -> &[u8];
 }
 
@@ -70,7 +71,7 @@ impl Element for f64 {
     }
 }
 
-/// The name of an element type at run time.
+/// An element type as a run-time value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize), serde(rename_all = "lowercase"))]
 pub enum Dtype {

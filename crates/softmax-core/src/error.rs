@@ -6,20 +6,20 @@ use std::ops::Range;
 /// A result whose error is the library's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// An error, with its place and what was expected. `Display` is one line.
+/// An error that names the argument, the position and what was expected. `Display` is one line.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An array's length along an axis does not agree with the other arrays.
+    /// The length of an array's axis does not agree with the other arrays.
     #[error("{array}: expected {expected} {axis}, found {found}")]
     Shape {
         /// The array.
         array: ArrayName,
-        /// What its axis counts.
+        /// The axis, by what it counts.
         axis: AxisName,
         /// The length that the other arrays require.
         expected: usize,
-        /// Its length.
+        /// The length of the array's axis.
         found: usize,
     },
 
@@ -32,12 +32,12 @@ pub enum Error {
         found: usize,
     },
 
-    /// The wrong shard of the classes, or its statistics.
+    /// A shard, or its statistics, covers the wrong classes.
     #[error("classes: expected {} up to {}, found {} up to {}", expected.start, expected.end, found.start, found.end)]
     Classes {
-        /// The required or existing classes.
+        /// The classes that are required, or that exist.
         expected: Range<usize>,
-        /// The classes of the shard.
+        /// The classes that the shard covers.
         found: Range<usize>,
     },
 
@@ -49,9 +49,9 @@ pub enum Error {
     #[error("labels: expected a class below {classes}{}, found {label} at sample {sample}",
         ignore_index.map_or(String::new(), |i| format!(" or the ignored value {i}")))]
     Label {
-        /// The first sample that has such a label.
+        /// The first sample with such a label.
         sample: usize,
-        /// Its label.
+        /// The label of that sample.
         label: i128,
         /// The number of classes C.
         classes: usize,
@@ -75,26 +75,26 @@ pub enum Error {
     Value {
         /// The array: class weights, sample weights or soft targets.
         array: ArrayName,
-        /// One index per axis.
+        /// The index of the entry, one number per axis.
         index: Vec<usize>,
         /// What the entry must be.
         expected: &'static str,
-        /// The entry.
+        /// The value of the entry.
         found: f64,
     },
 
     /// An option of the objective that is out of its range.
     #[error("{option}: expected {expected}, found {found}")]
     Option {
-        /// Which option.
+        /// The option.
         option: OptionName,
-        /// What it must be.
+        /// What the option must be.
         expected: &'static str,
-        /// What it is.
+        /// The value of the option.
         found: f64,
     },
 
-    /// The backend does not support this; [`Backend::supports`](crate::Backend::supports) tells beforehand.
+    /// The backend does not support a feature. [`Backend::supports`](crate::Backend::supports) tells in advance.
     #[error("backend {backend} does not support {feature}")]
     Unsupported {
         /// The backend's name.
@@ -103,12 +103,12 @@ pub enum Error {
         feature: Feature,
     },
 
-    /// The backend cannot continue, and a new instance could not either, such as a process that does not start.
+    /// The backend cannot continue, and a new instance could not either. For example, its process does not start.
     #[error("backend {backend} is gone: {message}")]
     Gone {
         /// The backend's name.
         backend: String,
-        /// One line on what happened.
+        /// A description of the failure, in one line.
         message: String,
     },
 
@@ -117,7 +117,7 @@ pub enum Error {
     Backend {
         /// The backend's name.
         backend: String,
-        /// One line on what happened.
+        /// A description of the failure, in one line.
         message: String,
         /// The underlying error, if there is one.
         source: Option<Box<dyn StdError + Send + Sync>>,

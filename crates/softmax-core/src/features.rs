@@ -7,8 +7,8 @@ use half::{bf16, f16};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2, Slice};
 use std::ops::Range;
 
-/// X (N×D) in its storage. Half-precision numbers are exactly representable in `T`, so a backend returns the same bits as for
-/// the widened array.
+/// X (N×D) in its storage. Half-precision numbers are exactly representable in `T`, so a backend returns the same bits
+/// as for the widened array.
 ///
 /// A backend reads it [row by row](Self::row) in any storage, or requires an array of the element type with
 /// [`dense`](Self::dense).
@@ -49,7 +49,7 @@ impl<'a, T: Element> From<Csr<'a, T>> for Features<'a, T> {
 }
 
 impl<'a, T: Element> Features<'a, T> {
-    /// N and D.
+    /// (N, D).
     pub fn dim(&self) -> (usize, usize) {
         match self {
             Features::Dense(x) => x.dim(),
@@ -76,15 +76,15 @@ impl<'a, T: Element> Features<'a, T> {
     /// The dense array, for a backend that supports no other storage.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] in the name of `backend`.
+    /// [`Error::Unsupported`], which names `backend`.
     pub fn dense(&self, backend: &str) -> Result<ArrayView2<'a, T>> {
         self.dense_or_storage().map_err(|feature| Error::Unsupported { backend: backend.to_owned(), feature })
     }
 
-    /// The stored entries of row `i`, in the order of their columns: all D of them, except for CSR.
+    /// The stored entries of row `i`, in column order. Only CSR may store fewer than D.
     ///
     /// # Panics
-    /// If there is no such row.
+    /// If `i` is out of range.
     pub fn row(&self, i: usize) -> FeatureRow<'a, T> {
         let entries = match self {
             Features::Dense(x) => Entries::Dense(x.index_axis_move(Axis(0), i)),
@@ -98,10 +98,10 @@ impl<'a, T: Element> Features<'a, T> {
         FeatureRow { entries, next: 0 }
     }
 
-    /// The features of some of the samples.
+    /// The features of a range of samples.
     ///
     /// # Panics
-    /// If there are no such rows.
+    /// If `rows` is out of range.
     #[must_use]
     pub fn rows(&self, rows: Range<usize>) -> Self {
         match self {
@@ -133,7 +133,7 @@ fn slice_rows<A>(array: ArrayView2<'_, A>, rows: Range<usize>) -> ArrayView2<'_,
     array.slice_axis_move(Axis(0), Slice::from(rows))
 }
 
-/// The entries of one row of [`Features`]: pairs of a column and its value.
+/// An iterator over the stored entries of one row of [`Features`], as pairs of column and value.
 #[derive(Clone, Debug)]
 pub struct FeatureRow<'a, T> {
     entries: Entries<'a, T>,

@@ -1,4 +1,4 @@
-//! A backend that evaluates in two passes.
+//! A backend that evaluates another backend in two passes.
 
 use crate::backend::{Backend, Descriptor, Evaluation, Setting, SoftmaxBackend, TwoPass, Variant};
 use crate::class_facts::ClassFacts;
@@ -11,8 +11,8 @@ use crate::support::Feature;
 use ndarray::Array1;
 use std::ops::Range;
 
-/// A backend that evaluates in [two passes](crate::TwoPass) of another backend, over shards of the classes. If that one has no
-/// two passes, [`evaluate`](SoftmaxBackend::evaluate) is [`Error::Unsupported`].
+/// A backend that evaluates another backend in [two passes](crate::TwoPass), over shards of the classes. If that
+/// backend does not implement two passes, [`evaluate`](SoftmaxBackend::evaluate) returns [`Error::Unsupported`].
 #[derive(Clone, Debug)]
 pub struct InShards<B> {
     backend: B,
@@ -21,24 +21,25 @@ pub struct InShards<B> {
 
 #[derive(Clone, Copy, Debug)]
 enum Shards {
-    /// So many, of about a size.
+    /// This number of shards, of about equal size.
     Count(usize),
-    /// Of so many classes each, but the last.
+    /// Shards of this number of classes; the last has the remainder.
     Size(usize),
 }
 
 impl<B> InShards<B> {
-    /// In `count` shards of about equal size, or one per class if there are fewer; 1 for the undivided problem.
+    /// Divides the classes into `shards` shards of about equal size, but at most one per class. 1 leaves the problem
+    /// undivided.
     pub fn new(backend: B, shards: usize) -> Self {
         InShards { backend, shards: Shards::Count(shards.max(1)) }
     }
 
-    /// In shards of `size` classes; the last has the remainder.
+    /// Divides the classes into shards of `classes` classes; the last has the remainder.
     pub fn of_size(backend: B, classes: usize) -> Self {
         InShards { backend, shards: Shards::Size(classes.max(1)) }
     }
 
-    /// The classes of each shard, of so many in all.
+    /// The range of classes of each shard, for a problem with `classes` classes.
     pub fn ranges(&self, classes: usize) -> Vec<Range<usize>> {
         match self.shards {
             Shards::Count(count) => {
@@ -109,7 +110,7 @@ impl<T: Element, B: SoftmaxBackend<T>> SoftmaxBackend<T> for InShards<B> {
     }
 }
 
-/// Facts of all classes, from shards.
+/// Merges the class facts of all shards.
 fn class_facts<T: Element>(
     passes: &mut dyn TwoPass<T>,
     problem: &Problem<'_, T>,

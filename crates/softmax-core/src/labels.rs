@@ -2,7 +2,7 @@ use crate::views::View1;
 use ndarray::{ArrayView1, Axis, Slice};
 use std::ops::Range;
 
-/// One label per sample (N): a class from 0 to C−1, or the ignored value, in any of the usual integer types.
+/// One label per sample (N), in one of several integer types. A label is a class from 0 to C−1, or the ignored value.
 #[derive(Clone, Copy, Debug)]
 pub enum Labels<'a> {
     /// Rust's index type.
@@ -13,11 +13,11 @@ pub enum Labels<'a> {
     U32(View1<'a, u32>),
     /// Signed 32-bit integers.
     I32(View1<'a, i32>),
-    /// Signed 64-bit integers, as PyTorch has them.
+    /// Signed 64-bit integers, as in PyTorch.
     I64(View1<'a, i64>),
 }
 
-/// Runs `$body` on the view of whichever type the labels have.
+/// Runs `$body` on the view, for each label type.
 macro_rules! each_type {
     ($labels:expr, $view:ident => $body:expr) => {
         match $labels {
@@ -54,7 +54,7 @@ impl Labels<'_> {
         each_type!(self, labels => labels.len())
     }
 
-    /// Whether there are none.
+    /// Whether there are no samples.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -62,22 +62,22 @@ impl Labels<'_> {
     /// The label of sample `i` as stored.
     ///
     /// # Panics
-    /// If there is no such sample.
+    /// If `i` is out of range.
     pub fn value(&self, i: usize) -> i128 {
         each_type!(self, labels => labels[i] as i128)
     }
 
-    /// The label of sample `i` as a class, `None` where it is `ignored` or negative.
+    /// The label of sample `i` as a class. `None` if it equals `ignored` or is negative.
     #[inline]
     pub(crate) fn class(&self, i: usize, ignored: Option<i64>) -> Option<usize> {
         let label = self.value(i);
         if ignored.map(i128::from) == Some(label) { None } else { usize::try_from(label).ok() }
     }
 
-    /// The labels of some of the samples.
+    /// The labels of a range of samples.
     ///
     /// # Panics
-    /// If there are no such samples.
+    /// If `samples` is out of range.
     #[must_use]
     pub fn range(&self, samples: Range<usize>) -> Self {
         let range = Slice::from(samples);

@@ -1,5 +1,5 @@
-//! The contract of the linear softmax loss: what a problem is, which outputs it has, and the trait that every backend
-//! implements. This crate contains no backend and does no I/O.
+//! The interface of the linear softmax loss: the problem, its outputs, and the traits that backends implement. This
+//! crate contains no backend and does no I/O.
 //!
 //! # The formula
 //!
@@ -28,35 +28,36 @@
 //!   labels, and Σ_i u_i for soft targets, as in PyTorch. Under [`Reduction::Sum`], Ω is 1.
 //!   [`Problem::total_weight`] returns it.
 //! * **Signed weights.** Class weights and sample weights may be any finite numbers, as in PyTorch. For example, the
-//!   advantages of a policy gradient are sample weights of either sign. Ω may then be negative; the formula holds unchanged.
+//!   advantages of a policy gradient are sample weights of either sign. Ω may then be negative; the formula holds
+//!   unchanged.
 //! * **Ignored samples**, whose label equals [`Objective::ignore_index`], add nothing to the loss, Ω or the gradients,
-//!   whatever their features contain. Their lse and predicted class are still computed; their sample loss is 0. If every
-//!   sample is ignored under `Mean`, the loss is NaN, as in PyTorch; dW is λ·W, and dX and db are 0. If Ω is 0 because
-//!   weights are zero or cancel, the loss and the gradients are not finite; the contract does not say whether they are
-//!   infinite or NaN.
-//! * **No targets** ([`Targets::None`]): for prediction. The loss, Ω and the gradients are zero under every option, except
-//!   the gradients of entropies and lse in two passes.
+//!   whatever their features contain. Their lse and predicted class are still computed; their sample loss is 0. If
+//!   every sample is ignored under `Mean`, the loss is NaN, as in PyTorch; dW is λ·W, and dX and db are 0. If Ω is 0
+//!   because weights are zero or cancel, the loss and the gradients are not finite; the contract does not say whether
+//!   they are infinite or NaN.
+//! * **No targets** ([`Targets::None`]): for prediction. The loss, Ω and the gradients are zero under every option,
+//!   except the gradients of entropies and lse in two passes.
 //! * **Storage.** Features and weights may be stored in half precision, and features in sparse rows ([`Features`],
 //!   [`Weights`]). Arithmetic and outputs use the element type, f32 or f64. Both represent half precision exactly, so a
 //!   backend returns the same bits as for the widened arrays.
-//! * **Confident predictions** keep their full relative accuracy. With hard labels and ε = 0 a backend computes
+//! * **Confident predictions** have full relative accuracy. With hard labels and ε = 0 a backend computes
 //!   A·p_y − a_y as −A·Σ_{c≠y} p_c, and ℓ from m − s_y and log1p of the sum over the other classes.
-//! * **Row facts** are defined for every sample, ignored or not, and without targets: the entropy (10), the label's log p,
-//!   the label's rank, and the K best classes with their log p. A backend computes log p_c as −((m − s_c) + log1p of the sum
-//!   over all classes but the best), and H from the same terms, Σ p_c·(m − s_c) + log1p(…). Both keep their relative accuracy
-//!   where a confident prediction brings them near 0.
-//! * **Two passes** ([`TwoPass`]): the first computes statistics of each row over all classes or over shards of them. The
-//!   second computes the gradients (11) with coefficients g, h and k of each sample's loss without u,
-//!   entropy and lse.
-//! * **Non-finite values** follow IEEE 754: NaN in, NaN out. A NaN reaches only the sample's own outputs and the sums over
-//!   samples. A bias of −∞ masks its class: p and its gradient are 0, and the loss is +∞ only if the class has target mass.
-//!   If a sample's largest score is +∞, or −∞ because every class is masked, its loss, lse and gradient are not finite; the
-//!   contract does not say whether they are infinite or NaN, nor whether the loss is 0 if the sample has no target mass. The
-//!   predicted class of a sample with a NaN is any class. A softcap applies to the raw score, by (2), and turns ±∞ into ±κ
-//!   with a slope of 0, so a mask has no effect under a softcap.
-//! * **Sums over samples** (dW, db, loss, Ω) keep their digits for any number of samples. A plain f32 sum loses them; a sum
-//!   in blocks of a few hundred terms, or in f64, does not. Factors are combined before they are rounded: u, Ω, τ or a class
-//!   weight may be near the limits of `T` while the gradient is not.
+//! * **Row facts** are defined for every sample, ignored or not, and without targets: the entropy (10), the label's log
+//!   p, the label's rank, and the K best classes with their log p. A backend computes log p_c as −((m − s_c) + log1p of
+//!   the sum over all classes except the best), and H from the same terms, Σ p_c·(m − s_c) + log1p(…). Both keep their
+//!   relative accuracy where a confident prediction brings them near 0.
+//! * **Two passes** ([`TwoPass`]): the first computes statistics of each row over all classes or over shards of them.
+//!   The second computes the gradients (11). Its coefficients g, h and k are the derivatives of the caller's objective
+//!   by each sample's loss (without u), entropy and lse.
+//! * **Non-finite values** follow IEEE 754: NaN in, NaN out. A NaN reaches only the sample's own outputs and the sums
+//!   over samples. A bias of −∞ masks its class: p and its gradient are 0, and the loss is +∞ only if the class has
+//!   target mass. If a sample's largest score is +∞, or −∞ because every class is masked, its loss, lse and gradient
+//!   are not finite; the contract does not say whether they are infinite or NaN, nor whether the loss is 0 if the
+//!   sample has no target mass. The predicted class of a sample with a NaN is any class. A softcap applies to the raw
+//!   score, by (2), and turns ±∞ into ±κ with a slope of 0, so a mask has no effect under a softcap.
+//! * **Sums over samples** (dW, db, loss, Ω) stay accurate for any number of samples. A plain f32 sum does not; a sum
+//!   in blocks of a few hundred terms, or in f64, does. Factors are combined before they are rounded: u, Ω, τ or a
+//!   class weight may be near the limits of `T` while the gradient is not.
 //! * **Sparse features**: an entry that CSR does not store adds nothing, even where its factor is infinite or NaN.
 //!
 //! # Example
@@ -129,5 +130,5 @@ pub use weights::Weights;
 
 /// The crate of half-precision numbers that features and weights may hold.
 pub use half;
-/// The array crate whose views are in this interface.
+/// The array crate whose views this interface uses.
 pub use ndarray;

@@ -1,15 +1,15 @@
-//! Enums whose variants have names: one table of names for `Display`, `FromStr` and lists.
+//! Enums with named variants: one table of names for `Display`, `FromStr` and lists.
 
 use std::fmt;
 
-/// A text that names none of an enum's variants. `Display` is one line.
+/// The error for a string that is not the name of any variant of an enum. `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownName {
-    /// What was expected: `element type`, `reduction`, …
+    /// The kind of name that was expected: `element type`, `reduction`, …
     pub kind: &'static str,
-    /// The names that there are.
+    /// The valid names.
     pub expected: Vec<&'static str>,
-    /// The text.
+    /// The string that is not a valid name.
     pub found: String,
 }
 

@@ -18,14 +18,14 @@ pub struct Objective {
     pub reduction: Reduction,
     /// ε in \[0, 1\]: the share of the target mass that is spread evenly over the classes. Default 0.
     pub label_smoothing: f64,
-    /// The ignored label: its samples add nothing, whatever they contain. It need not be a class; PyTorch's is −100. Default
-    /// none.
+    /// The ignored label. Samples with this label add nothing, whatever their features contain. It need not be a class;
+    /// PyTorch uses −100. By default no label is ignored.
     pub ignore_index: Option<i64>,
     /// λ ≥ 0: adds (λ/2)·‖W‖² to the loss. Default 0.
     pub l2: f64,
     /// ζ ≥ 0: adds ζ·lse² to each sample's loss. Default 0.
     pub z_loss: f64,
-    /// κ > 0: scores become κ·tanh(raw/κ). Default none.
+    /// κ > 0: scores become κ·tanh(raw/κ). By default there is no softcap.
     pub softcap: Option<f64>,
     /// τ > 0: scores are divided by it. Default 1.
     pub temperature: f64,
@@ -45,7 +45,7 @@ impl Default for Objective {
     }
 }
 
-/// How sample losses become one number.
+/// How sample losses are reduced to one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum Reduction {

@@ -9,37 +9,37 @@ use std::ops::Range;
 
 /// The requested outputs: each is a view of an array that the caller owns, or `None`.
 ///
-/// A backend overwrites the views, except for gradients that [accumulate](Self::accumulate), and computes no other output.
-/// Views may have any strides. After an error their contents are unspecified.
+/// A backend overwrites the views, except for gradients that [accumulate](Self::accumulate), and computes no other
+/// output. Views may have any strides. After an error their contents are unspecified.
 #[derive(Debug)]
 pub struct Outputs<'a, T> {
     /// dW = ∂loss/∂W (D×C).
     pub weights_gradient: Option<ArrayViewMut2<'a, T>>,
     /// dX = ∂loss/∂X (N×D).
     pub features_gradient: Option<ArrayViewMut2<'a, T>>,
-    /// db = ∂loss/∂b (C). A problem without a bias has it too, at b = 0.
+    /// db = ∂loss/∂b (C). For a problem without a bias, the gradient at b = 0.
     pub bias_gradient: Option<ArrayViewMut1<'a, T>>,
-    /// ℓ (N): the losses of formula (6), not yet divided by Ω. What PyTorch calls the reduction `none`.
+    /// ℓ (N): the losses of formula (6), not divided by Ω. PyTorch calls this the reduction `none`.
     pub sample_losses: Option<ArrayViewMut1<'a, T>>,
     /// lse (N).
     pub log_sum_exp: Option<ArrayViewMut1<'a, T>>,
-    /// argmax_c s_ic (N), the lowest class among equal scores. An unspecified class if the row contains a NaN.
+    /// argmax_c s_ic (N), the lowest class on ties. Unspecified if the row contains a NaN.
     pub predicted: Option<ArrayViewMut1<'a, usize>>,
     /// H_i = −Σ_c p_ic·log p_ic (N), in nats.
     pub entropy: Option<ArrayViewMut1<'a, T>>,
-    /// log p of the label (N), also of an ignored one; NaN if the label is not a class, and without labels.
+    /// log p of the label (N), ignored or not. NaN if the label is not a class or there are no labels.
     pub label_log_prob: Option<ArrayViewMut1<'a, T>>,
-    /// The number of classes with a score above the label's (N), 0 for the best; C if the label is not a class, and without
-    /// labels. Unspecified if the row contains a NaN.
+    /// The number of classes with a score above the label's (N): 0 for the best class. C if the label is not a class or
+    /// there are no labels. Unspecified if the row contains a NaN.
     pub label_rank: Option<ArrayViewMut1<'a, usize>>,
-    /// The K classes with the largest scores (N×K, K at most C), in order of falling score; the lower of equal ones first.
-    /// Unspecified classes if the row contains a NaN.
+    /// The K classes with the largest scores (N×K, K at most C), highest score first; the lower class first on ties.
+    /// Unspecified if the row contains a NaN.
     pub top_classes: Option<ArrayViewMut2<'a, usize>>,
-    /// log p of these (N×K).
+    /// log p of the K classes with the largest scores (N×K).
     pub top_log_prob: Option<ArrayViewMut2<'a, T>>,
-    /// Adds dW and db to the contents of their arrays instead of overwriting them, to sum gradients over batches. The other
-    /// outputs belong to the samples of one batch, and are overwritten; in [two passes](crate::TwoPass::backward) dX is a sum over
-    /// shards.
+    /// Adds dW and db to the contents of their arrays instead of overwriting them, to sum gradients over batches. The
+    /// other outputs belong to the samples of one batch and are overwritten, except that
+    /// [two passes](crate::TwoPass::backward) sum dX over shards.
     pub accumulate: bool,
 }
 
@@ -102,13 +102,13 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
-    /// K, the number of best classes, if they are requested.
+    /// K, the requested number of best classes. `None` if neither they nor their log p are requested.
     pub fn top(&self) -> Option<usize> {
         let classes = self.top_classes.as_ref().map(|v| v.ncols());
         classes.or(self.top_log_prob.as_ref().map(|v| v.ncols()))
     }
 
-    /// Whether this output is requested.
+    /// Whether the output `kind` is requested.
     pub fn wants(&self, kind: OutputKind) -> bool {
         match kind {
             OutputKind::WeightsGradient => self.weights_gradient.is_some(),
@@ -125,7 +125,7 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
-    /// The features that a backend needs to write these.
+    /// The features that a backend needs to write the requested outputs.
     pub fn needs(&self, problem: &Problem<'_, T>) -> FeatureSet {
         let of_csr =
             self.wants(OutputKind::FeaturesGradient) && matches!(problem.features(), Features::Csr(_));
@@ -134,10 +134,11 @@ impl<T: Element> Outputs<'_, T> {
         of_kinds.with_if(of_csr, Feature::CsrFeaturesGradient).with_if(self.accumulate, Feature::Accumulation)
     }
 
-    /// The outputs of [`TwoPass::backward`](crate::TwoPass::backward) for a shard: its part of dW and db, and dX.
+    /// The outputs of [`TwoPass::backward`](crate::TwoPass::backward) for a shard: the shard's part of dW and db, and
+    /// all of dX.
     ///
     /// # Panics
-    /// If there are no such classes.
+    /// If `classes` is out of range.
     pub fn of_shard(&mut self, classes: Range<usize>) -> Outputs<'_, T> {
         let range = || Slice::from(classes.clone());
         let (dw, db) = (self.weights_gradient.as_mut(), self.bias_gradient.as_mut());
@@ -150,7 +151,7 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
-    /// The same views for a shorter time.
+    /// The same views with a shorter lifetime.
     pub fn reborrow(&mut self) -> Outputs<'_, T> {
         Outputs {
             weights_gradient: self.weights_gradient.as_mut().map(|view| view.view_mut()),
@@ -168,10 +169,11 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
-    /// The part of some samples, of the outputs with a row per sample, including dX.
+    /// The outputs of a range of samples: their rows of every output with one row per sample, including dX. dW and db
+    /// are left out.
     ///
     /// # Panics
-    /// If there are no such samples.
+    /// If `samples` is out of range.
     pub fn of_rows(&mut self, samples: Range<usize>) -> Outputs<'_, T> {
         let rows = || Slice::from(samples.clone());
         let all = self.reborrow();
@@ -191,7 +193,7 @@ impl<T: Element> Outputs<'_, T> {
         }
     }
 
-    /// Whether the label's log p or rank, or the best classes, are requested.
+    /// Whether the label's log p, its rank, or the best classes are requested.
     pub fn wants_class_facts(&self) -> bool {
         self.label_log_prob.is_some() || self.label_rank.is_some() || self.top().is_some()
     }
@@ -202,39 +204,39 @@ impl<T: Element> Outputs<'_, T> {
     }
 }
 
-/// Rows of a view.
+/// A range of rows of a view.
 fn slice<A, D: RemoveAxis>(view: ArrayViewMut<'_, A, D>, rows: Slice) -> ArrayViewMut<'_, A, D> {
     view.slice_axis_move(Axis(0), rows)
 }
 
-/// A choice of outputs.
+/// A set of [`OutputKind`]s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct OutputSet(u16);
 
 impl OutputSet {
-    /// No output: the loss alone.
+    /// No outputs, only the loss.
     pub const NONE: OutputSet = OutputSet(0);
     /// Every output.
     pub const ALL: OutputSet = OutputSet((1 << OutputKind::ALL.len()) - 1);
 
-    /// This choice with `kind` added.
+    /// This set with `kind` added.
     #[must_use]
     pub const fn with(self, kind: OutputKind) -> OutputSet {
         OutputSet(self.0 | 1 << kind as u8)
     }
 
-    /// This choice without `kind`.
+    /// This set without `kind`.
     #[must_use]
     pub const fn without(self, kind: OutputKind) -> OutputSet {
         OutputSet(self.0 & !(1 << kind as u8))
     }
 
-    /// Whether `kind` is chosen.
+    /// Whether `kind` is in the set.
     pub const fn contains(self, kind: OutputKind) -> bool {
         self.0 & (1 << kind as u8) != 0
     }
 
-    /// The chosen outputs, in the order of [`OutputKind::ALL`].
+    /// The outputs in the set, in the order of [`OutputKind::ALL`].
     pub fn iter(self) -> impl Iterator<Item = OutputKind> {
         OutputKind::ALL.iter().copied().filter(move |&kind| self.contains(kind))
     }
@@ -246,7 +248,7 @@ impl FromIterator<OutputKind> for OutputSet {
     }
 }
 
-/// Arrays for a choice of outputs.
+/// Owned arrays for a set of outputs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnedOutputs<T> {
     /// dW (D×C).
@@ -269,20 +271,20 @@ pub struct OwnedOutputs<T> {
     pub label_rank: Option<Array1<usize>>,
     /// The best classes (N×K).
     pub top_classes: Option<Array2<usize>>,
-    /// Their log p (N×K).
+    /// log p of the best classes (N×K).
     pub top_log_prob: Option<Array2<T>>,
 }
 
 impl<T: Element> OwnedOutputs<T> {
-    /// K of [`zeros`](Self::zeros), where there are so many classes.
+    /// The K of [`zeros`](Self::zeros), or C if the problem has fewer classes.
     pub const TOP: usize = 5;
 
-    /// Zeros of the problem's shapes for the chosen outputs, with [`TOP`](Self::TOP) of the best classes.
+    /// Zeros in the problem's shapes for the outputs of `set`, with the [`TOP`](Self::TOP) best classes.
     pub fn zeros(problem: &Problem<'_, T>, set: OutputSet) -> Self {
         Self::zeros_with_top(problem, set, Self::TOP.min(problem.n_classes()))
     }
 
-    /// Zeros of the problem's shapes for the chosen outputs, with `top` best classes.
+    /// Zeros in the problem's shapes for the outputs of `set`, with the `top` best classes.
     pub fn zeros_with_top(problem: &Problem<'_, T>, set: OutputSet, top: usize) -> Self {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let wanted = |kind| set.contains(kind);
@@ -301,7 +303,7 @@ impl<T: Element> OwnedOutputs<T> {
         }
     }
 
-    /// Views of these arrays, to hand to a backend.
+    /// Views of these arrays, for a backend to write.
     pub fn as_outputs(&mut self) -> Outputs<'_, T> {
         Outputs {
             weights_gradient: self.weights_gradient.as_mut().map(|a| a.view_mut()),

@@ -5,14 +5,14 @@ use crate::problem::{Problem, ProblemBuilder};
 use crate::targets::Targets;
 use ndarray::{Array1, Array2};
 
-/// The owned, dense arrays of a problem, for generators and tests. [`problem`](Self::problem) checks them.
+/// A problem with owned, dense arrays, for generators and tests. [`problem`](Self::problem) checks them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnedProblem<T> {
     /// X (N×D).
     pub features: Array2<T>,
     /// W (D×C).
     pub weights: Array2<T>,
-    /// Labels (N) or soft targets (N×C).
+    /// Labels (N), soft targets (N×C), or none.
     pub targets: OwnedTargets<T>,
     /// b (C).
     pub bias: Option<Array1<T>>,
@@ -31,12 +31,12 @@ pub enum OwnedTargets<T> {
     Labels(Array1<i64>),
     /// A mass for every class (N×C).
     Soft(Array2<T>),
-    /// None.
+    /// No targets.
     None,
 }
 
 impl<T: Element> OwnedProblem<T> {
-    /// Features, weights and targets, with no bias, unit weights and the plain objective.
+    /// A problem without a bias, class weights or sample weights, with the default objective.
     pub fn new(features: Array2<T>, weights: Array2<T>, targets: OwnedTargets<T>) -> Self {
         OwnedProblem {
             features,
@@ -52,12 +52,12 @@ impl<T: Element> OwnedProblem<T> {
     /// Views of these arrays as a checked problem.
     ///
     /// # Errors
-    /// As [`ProblemBuilder::build`].
+    /// The same as [`ProblemBuilder::build`].
     pub fn problem(&self) -> Result<Problem<'_, T>> {
         self.builder().build()
     }
 
-    /// Views of these arrays, for whoever has something to say differently.
+    /// A builder with views of these arrays, to change parts of the problem before it is built.
     pub fn builder(&self) -> ProblemBuilder<'_, T> {
         let targets = match &self.targets {
             OwnedTargets::Labels(labels) => Targets::Labels(labels.view().into()),

@@ -1,4 +1,4 @@
-//! The parts of a problem by name, so that errors can say which.
+//! Names of the parts of a problem and an evaluation, for error messages and files.
 
 use crate::names::{UnknownName, names};
 use crate::support::Feature;
@@ -19,9 +19,9 @@ pub enum ArrayName {
     ClassWeights,
     /// u.
     SampleWeights,
-    /// A direction in the space of W.
+    /// A direction V in the space of W, or v in the space of b.
     Direction,
-    /// H·V.
+    /// H·V, or its part for b.
     HessianVectorProduct,
     /// Statistics from the first of two passes.
     RowStatistics,
@@ -62,7 +62,7 @@ pub enum AxisName {
 
 names!(AxisName, "axis", Samples => "samples", Features => "features", Classes => "classes");
 
-/// A number of an [`Objective`](crate::Objective).
+/// A numeric option of an [`Objective`](crate::Objective).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OptionName {
     /// ε.
@@ -108,7 +108,7 @@ pub enum OutputKind {
     LabelRank,
     /// The classes with the largest scores (N×K).
     TopClasses,
-    /// Their log p (N×K).
+    /// log p of the classes with the largest scores (N×K).
     TopLogProb,
 }
 
@@ -144,7 +144,7 @@ impl OutputKind {
         }
     }
 
-    /// The feature that a backend needs to write it; `None` for dW, which every backend writes.
+    /// The feature that a backend needs to write this output; `None` for dW, which every backend writes.
     pub const fn feature(self) -> Option<Feature> {
         Some(match self {
             OutputKind::WeightsGradient => return None,
@@ -166,7 +166,7 @@ impl OutputKind {
     }
 }
 
-/// A quantity of an evaluation that can be compared.
+/// A quantity of an evaluation that can be compared with a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "String", into = "String"))]
@@ -182,7 +182,7 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    /// In words, for messages.
+    /// The name in words, for messages.
     pub const fn name(self) -> &'static str {
         match self {
             Quantity::Loss => "loss",
@@ -218,7 +218,7 @@ impl From<Quantity> for String {
     }
 }
 
-/// By its symbol.
+/// Finds the quantity with this [symbol](Quantity::symbol).
 impl TryFrom<String> for Quantity {
     type Error = UnknownName;
 

@@ -13,8 +13,8 @@ use ndarray::{ArrayView, ArrayView1, Dimension};
 use std::ops::Range;
 
 /// The checked inputs of an evaluation. Shapes agree; labels are classes or the ignored value; class weights and sample
-/// weights are finite; soft targets are finite and not negative; options are in their ranges, also when rounded to `T`; there
-/// is at least one class. Backends rely on all of this.
+/// weights are finite; soft targets are finite and not negative; options are in their ranges, also when rounded to `T`;
+/// there is at least one class. Backends rely on all of this.
 ///
 /// A problem borrows its arrays, with any strides. Features, weights and bias may contain any number, including NaN and
 /// infinities. N and D may be zero.
@@ -27,12 +27,13 @@ pub struct Problem<'a, T> {
     class_weights: Option<View1<'a, T>>,
     sample_weights: Option<View1<'a, T>>,
     objective: Objective,
-    /// Of a shard, the first of its classes among all, and how many these are.
+    /// For a shard: its first class, and the number of all classes.
     shard: Option<(usize, usize)>,
-    /// Of a part of the samples, Ω of all of them.
+    /// For a part of the samples: Ω of all samples.
     given_total_weight: Option<f64>,
-    /// Ω, and whether a weight is negative: known once it is built.
+    /// Ω, set by `build`.
     total_weight: f64,
+    /// Whether a class weight or sample weight is negative, set by `build`.
     has_negative_weights: bool,
 }
 
@@ -60,7 +61,7 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
         self
     }
 
-    /// The bias b (C), added to every sample's raw scores. −∞ masks a class. Default none.
+    /// The bias b (C), added to every sample's raw scores. −∞ masks a class. By default there is no bias.
     pub fn bias(mut self, bias: impl Into<Option<ArrayView1<'a, T>>>) -> Self {
         self.0.bias = bias.into();
         self
@@ -84,9 +85,9 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
         self
     }
 
-    /// Makes this the problem of a shard of the classes, for [two passes](crate::TwoPass): the shard begins at class `first` of
-    /// `total` classes and has as many as W has columns. Weights, bias, class weights and soft targets are the shard's; labels
-    /// are indices among all classes.
+    /// Makes this the problem of a shard of the classes, for [two passes](crate::TwoPass): the shard begins at class
+    /// `first` of `total` classes and has as many as W has columns. Weights, bias, class weights and soft targets are
+    /// the shard's; labels are indices among all classes.
     pub fn shard(mut self, first: usize, total: usize) -> Self {
         self.0.shard = Some((first, total));
         self
@@ -95,8 +96,8 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
     /// Checks all inputs.
     ///
     /// # Errors
-    /// [`Error::NoClasses`], [`Error::Classes`], [`Error::Shape`], [`Error::Option`], [`Error::Label`] or [`Error::Value`],
-    /// the first of them in this order.
+    /// [`Error::NoClasses`], [`Error::Classes`], [`Error::Shape`], [`Error::Option`], [`Error::Label`] or
+    /// [`Error::Value`]. If several apply, the first in this order.
     pub fn build(self) -> Result<Problem<'a, T>> {
         let mut problem = self.0;
         problem.check_shapes()?;
@@ -117,7 +118,7 @@ impl<'a, T: Element> ProblemBuilder<'a, T> {
     }
 }
 
-/// Refuses options that overflow in `T`, or that are divisors and not normal in it.
+/// Checks options as rounded to `T`: L2 and z-loss must be finite, softcap and temperature must be normal numbers.
 fn check_rounded<T: Element>(objective: &Objective) -> Result<()> {
     let require = |option, found, holds, expected| {
         if holds { Ok(()) } else { Err(Error::Option { option, expected, found }) }
@@ -169,12 +170,12 @@ impl<'a, T: Element> Problem<'a, T> {
         self.features.dim().1
     }
 
-    /// The number of classes C, at least 1; for a shard, its own.
+    /// The number of classes C, at least 1. For a shard, the number of its own classes.
     pub fn n_classes(&self) -> usize {
         self.weights.dim().1
     }
 
-    /// The number of all classes: C, unless this is a shard.
+    /// The number of classes over all shards. Without shards, C.
     pub fn total_classes(&self) -> usize {
         self.shard.map_or(self.n_classes(), |(_, total)| total)
     }
@@ -188,12 +189,12 @@ impl<'a, T: Element> Problem<'a, T> {
     /// Checks that an array has a row for each sample.
     ///
     /// # Errors
-    /// [`Error::Shape`] in the name of `array`.
+    /// [`Error::Shape`], which names `array`.
     pub fn check_samples(&self, array: ArrayName, found: usize) -> Result<()> {
         check_samples(array, self.n_samples(), found)
     }
 
-    /// Checks that this is not a shard, which has statistics but no loss.
+    /// Checks that this is not a shard. A shard has statistics but no loss.
     ///
     /// # Errors
     /// [`Error::Classes`].
@@ -236,14 +237,15 @@ impl<'a, T: Element> Problem<'a, T> {
         &self.objective
     }
 
-    /// The class of sample `i`'s label, as a column of W. `None` if the sample is ignored, if targets are not labels, and if the
-    /// class is in another shard.
+    /// The class of sample `i`'s label, as a column of W. `None` if the sample is ignored, if the targets are not
+    /// labels, or if the class is in another shard.
     #[inline]
     pub fn label(&self, i: usize) -> Option<usize> {
         self.column(self.label_of_all(i))
     }
 
-    /// The label of sample `i` as an index among all classes. `None` if the sample is ignored, and if targets are not labels.
+    /// The label of sample `i` as an index among all classes. `None` if the sample is ignored or the targets are not
+    /// labels.
     #[inline]
     pub fn label_of_all(&self, i: usize) -> Option<usize> {
         match &self.targets {
@@ -252,8 +254,8 @@ impl<'a, T: Element> Problem<'a, T> {
         }
     }
 
-    /// The class of sample `i`'s label, ignored or not. `None` if the label is not a class, if targets are not labels, and if
-    /// the class is in another shard.
+    /// The class of sample `i`'s label as a column of W, ignored or not. `None` if the label is not a class, if the
+    /// targets are not labels, or if the class is in another shard.
     #[inline]
     pub fn labelled_class(&self, i: usize) -> Option<usize> {
         match &self.targets {
@@ -262,14 +264,14 @@ impl<'a, T: Element> Problem<'a, T> {
         }
     }
 
-    /// The column of W of a class among all, if it is in this shard.
+    /// Converts an index among all classes to a column of W. `None` if the class is in another shard.
     #[inline]
     fn column(&self, class: Option<usize>) -> Option<usize> {
         let first = self.shard.map_or(0, |(first, _)| first);
         class?.checked_sub(first).filter(|&column| column < self.n_classes())
     }
 
-    /// Whether sample `i` counts: it has a target, and is not ignored.
+    /// Whether sample `i` counts: it has a target and is not ignored.
     #[inline]
     pub fn counts(&self, i: usize) -> bool {
         match &self.targets {
@@ -279,18 +281,20 @@ impl<'a, T: Element> Problem<'a, T> {
         }
     }
 
-    /// Whether targets are hard labels.
+    /// Whether the targets are hard labels.
     pub fn has_labels(&self) -> bool {
         matches!(self.targets, Targets::Labels(_))
     }
 
-    /// Whether there are targets: without them there is no loss, no penalty and no gradient.
+    /// Whether there are targets. Without them the loss, the penalty and the gradients are 0, except the gradients of
+    /// entropies and lse in [two passes](crate::TwoPass).
     pub fn has_targets(&self) -> bool {
         !matches!(self.targets, Targets::None)
     }
 
-    /// Ω of formula (7), summed in f64 in the order of the samples. For a shard under the mean, the sum over labels of its
-    /// classes ([`RowStatistics::total_weight`](crate::RowStatistics::total_weight) has all of it).
+    /// Ω of formula (7), summed in f64 in the order of the samples. For a shard with hard labels under the mean, the
+    /// sum covers only labels in the shard; [`RowStatistics::total_weight`](crate::RowStatistics::total_weight) covers
+    /// all of them.
     pub fn total_weight(&self) -> f64 {
         self.total_weight
     }
@@ -387,7 +391,7 @@ impl<'a, T: Element> Problem<'a, T> {
     }
 }
 
-/// Refuses another number of samples than the expected one.
+/// Returns an error unless the number of samples is the expected one.
 pub(crate) fn check_samples(array: ArrayName, expected: usize, found: usize) -> Result<()> {
     if expected == found {
         return Ok(());
@@ -395,12 +399,13 @@ pub(crate) fn check_samples(array: ArrayName, expected: usize, found: usize) -> 
     Err(Error::Shape { array, axis: AxisName::Samples, expected, found })
 }
 
-/// Refuses classes that are not the expected ones.
+/// Returns an error unless the classes are the expected ones.
 pub(crate) fn check_classes(expected: Range<usize>, found: Range<usize>) -> Result<()> {
     if expected == found { Ok(()) } else { Err(Error::Classes { expected, found }) }
 }
 
-/// Refuses an entry that is not finite or below `least`, and gives the smallest of them, or 0.
+/// Returns an error if an entry is not finite or is below `least`; otherwise the smallest entry, or 0 if none is
+/// negative.
 fn check_entries<T: Element, D: Dimension>(
     array: ArrayName,
     entries: ArrayView<'_, T, D>,

@@ -1,4 +1,4 @@
-//! What two passes over the scores hand on: statistics of the rows, and coefficients of the samples.
+//! The data between the two passes over the scores: row statistics, and coefficients of the samples.
 
 use crate::element::Element;
 use crate::error::{Error, Result};
@@ -7,16 +7,17 @@ use crate::problem::{Problem, check_classes, check_samples};
 use ndarray::{Array1, ArrayView1, Axis, Slice};
 use std::ops::Range;
 
-/// Coefficients of the samples in formula (11), N of each: the derivatives of the caller's objective by each sample's loss,
+/// Coefficients of the samples (N) in formula (11): the derivatives of the caller's objective by each sample's loss,
 /// entropy and lse.
 #[derive(Clone, Copy, Debug)]
 pub struct Upstream<'a, T> {
-    /// g, of the loss without the sample weight u. The default u_i/Ω gives the gradient of the loss. For an objective that is a
-    /// function of [`Outputs::sample_losses`](crate::Outputs::sample_losses), which include u_i, g is u_i times its derivative.
+    /// g: the derivative by the loss without the sample weight u. The default u_i/Ω gives the gradient of the loss. For
+    /// an objective that is a function of [`Outputs::sample_losses`](crate::Outputs::sample_losses), which include u_i,
+    /// g is u_i times its derivative.
     pub losses: Option<ArrayView1<'a, T>>,
-    /// h, of the entropy. Default 0.
+    /// h: the derivative by the entropy. Default 0.
     pub entropy: Option<ArrayView1<'a, T>>,
-    /// k, of lse. Default 0.
+    /// k: the derivative by lse. Default 0.
     pub log_sum_exp: Option<ArrayView1<'a, T>>,
 }
 
@@ -27,17 +28,17 @@ impl<T> Default for Upstream<'_, T> {
 }
 
 impl<'a, T> Upstream<'a, T> {
-    /// Whether sample `i` has gradients: it has a target and is not ignored, or there are no targets but coefficients of
-    /// entropies or lse.
+    /// Whether sample `i` has gradients: it has a target and is not ignored, or the problem has no targets and there
+    /// are coefficients of entropies or lse.
     pub fn reaches<U: Element>(&self, problem: &Problem<'_, U>, i: usize) -> bool {
         let reaches_past_targets = self.entropy.is_some() || self.log_sum_exp.is_some();
         problem.counts(i) || (reaches_past_targets && !problem.has_targets())
     }
 
-    /// The coefficients of some samples, to go with [`Problem::rows`].
+    /// The coefficients of a range of samples, for the problem that [`Problem::rows`] returns.
     ///
     /// # Panics
-    /// If there are no such samples.
+    /// If `samples` is out of range.
     #[must_use]
     pub fn rows(&self, samples: Range<usize>) -> Self
     where
@@ -54,23 +55,23 @@ impl<'a, T> Upstream<'a, T> {
     }
 }
 
-/// Statistics of each sample over consecutive classes, from the first pass: a list of groups of classes, in order. Each backend
-/// chooses its groups; there may be one. Only the backend that made the statistics, or another instance of it, can use them,
-/// because each backend sums over groups in its own way.
+/// Statistics of each sample over a range of classes, from the first pass: a list of groups of classes, in class order.
+/// Each backend chooses its groups; there may be only one. Only the backend that made the statistics, or another
+/// instance of it, can use them, because each backend sums over groups in its own way.
 ///
-/// A group takes six numbers per row. `softmax-fused` has one group per 256 classes in f32 and per 128 in f64.
+/// A group stores six numbers per row. `softmax-fused` has one group per 256 classes in f32 and per 128 in f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RowStatistics<T> {
     classes: Range<usize>,
     total_classes: usize,
-    /// The class weight of each label (N) among these classes, and 0 for the other samples.
+    /// The class weight of each sample's label (N); 0 if the label is not one of these classes or is ignored.
     label_weights: Array1<f64>,
     largest_class_weight: Option<f64>,
     groups: Vec<GroupStatistics<T>>,
 }
 
-/// Statistics of each row (N) over a group of classes, from which loss, entropy, lse and gradients follow. If all scores of a row
-/// are −∞ in the group, `max` is −∞, and `rest`, `cross` and `spread` are 0.
+/// Statistics of each row (N) over a group of classes. They determine loss, entropy, lse and gradients. If all scores
+/// of a row are −∞ in the group, `max` is −∞, and `rest`, `cross` and `spread` are 0.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GroupStatistics<T> {
     /// Σ_c w_c over the group's classes.
@@ -79,20 +80,20 @@ pub struct GroupStatistics<T> {
     pub squared_norm: f64,
     /// m: the largest score.
     pub max: Array1<T>,
-    /// The class with the largest score, as an index among all classes; the lowest of equal ones.
+    /// The class with the largest score, as an index among all classes; the lowest index on ties.
     pub best: Array1<usize>,
-    /// Σ_c exp(s_ic − m_i) over the other classes.
+    /// Σ_c exp(s_ic − m_i) over the classes of the group other than `best`.
     pub rest: Array1<T>,
-    /// Σ_c a_ic, of samples that count.
+    /// Σ_c a_ic; 0 for samples that do not count.
     pub mass: Array1<f64>,
-    /// Σ_c a_ic·(m_i − s_ic), of samples that count.
+    /// Σ_c a_ic·(m_i − s_ic); 0 for samples that do not count.
     pub cross: Array1<f64>,
     /// Σ_c exp(s_ic − m_i)·(m_i − s_ic).
     pub spread: Array1<T>,
 }
 
 impl<T: Element> RowStatistics<T> {
-    /// The statistics of a problem's classes, by groups.
+    /// The statistics of the problem's classes, from the statistics of their groups.
     pub fn new(problem: &Problem<'_, T>, groups: Vec<GroupStatistics<T>>) -> Self {
         RowStatistics {
             classes: problem.class_range(),
@@ -103,8 +104,7 @@ impl<T: Element> RowStatistics<T> {
         }
     }
 
-    /// Statistics over `classes`, from the values that [`classes`](Self::classes) to [`groups`](Self::groups) returned in
-    /// another process.
+    /// Statistics from the values that the methods of the same names returned in another process.
     pub fn from_parts(
         classes: Range<usize>,
         total_classes: usize,
@@ -115,10 +115,11 @@ impl<T: Element> RowStatistics<T> {
         RowStatistics { classes, total_classes, label_weights, largest_class_weight, groups }
     }
 
-    /// The statistics over these classes and the `next`. Merging is exact, so consecutive shards may be merged in any grouping.
+    /// Merges the statistics of these classes with those of the `next`. Merging is exact, so consecutive shards may be
+    /// merged in any grouping.
     ///
     /// # Errors
-    /// [`Error::Classes`] if the classes are not consecutive, [`Error::Shape`] if the numbers of samples differ.
+    /// [`Error::Classes`] if the classes are not consecutive; [`Error::Shape`] if the numbers of samples differ.
     pub fn merge(mut self, next: Self) -> Result<Self> {
         if next.classes.start != self.classes.end {
             let expected = self.classes.end..self.total_classes;
@@ -130,23 +131,23 @@ impl<T: Element> RowStatistics<T> {
         self.label_weights += &next.label_weights;
         self.largest_class_weight = match (self.largest_class_weight, next.largest_class_weight) {
             (Some(a), Some(b)) => Some(a.max(b)),
-            // Without class weights they are 1.
+            // A shard without class weights has weight 1 for each class.
             (a, b) => a.or(b).map(|largest| largest.max(1.0)),
         };
         self.groups.extend(next.groups);
         Ok(self)
     }
 
-    /// These statistics with one group in place of all.
+    /// These statistics with all groups replaced by `group`.
     #[must_use]
     pub fn with_group(self, group: GroupStatistics<T>) -> Self {
         RowStatistics { groups: vec![group], ..self }
     }
 
-    /// The statistics of some samples.
+    /// The statistics of a range of samples.
     ///
     /// # Panics
-    /// If there are no such samples.
+    /// If `samples` is out of range.
     #[must_use]
     pub fn rows(&self, samples: Range<usize>) -> Self {
         let of_group = |group: &GroupStatistics<T>| GroupStatistics {
@@ -166,10 +167,10 @@ impl<T: Element> RowStatistics<T> {
         }
     }
 
-    /// The statistics of these samples and the `next`, over the same classes in the same groups.
+    /// Appends the statistics of the `next` samples, over the same classes in the same groups.
     ///
     /// # Errors
-    /// [`Error::Classes`] if the classes differ, [`Error::Shape`] if the groups do.
+    /// [`Error::Classes`] if the classes differ; [`Error::Shape`] if the number of groups differs.
     pub fn followed_by(mut self, next: &Self) -> Result<Self> {
         check_classes(self.classes.clone(), next.classes.clone())?;
         check_samples(ArrayName::RowStatistics, self.groups.len(), next.groups.len())?;
@@ -210,12 +211,14 @@ impl<T: Element> RowStatistics<T> {
         self.label_weights.len()
     }
 
-    /// The class weight of each sample's label (N), 1 without class weights; 0 if a sample has no label or is ignored.
+    /// The class weight of each sample's label (N), or 1 without class weights. 0 if the sample is ignored, or if its
+    /// label is not one of these classes.
     pub fn label_weights(&self) -> ArrayView1<'_, f64> {
         self.label_weights.view()
     }
 
-    /// Ω of formula (7) for a problem of these samples, with the bits of [`Problem::total_weight`].
+    /// Ω of formula (7) for a problem of these samples, bit-identical to [`Problem::total_weight`] of the undivided
+    /// problem.
     ///
     /// # Panics
     /// If the number of samples differs from the problem's; see [`check`](Self::check).
@@ -239,7 +242,7 @@ impl<T: Element> RowStatistics<T> {
             [max.len(), best.len(), rest.len(), mass.len(), cross.len(), spread.len()]
         };
         let lengths = self.groups.iter().flat_map(of_group).chain([self.n_samples()]);
-        // Without a group no sample has statistics.
+        // Without groups there are statistics for 0 samples.
         let lengths = lengths.chain(self.groups.is_empty().then_some(0));
         lengths
             .into_iter()

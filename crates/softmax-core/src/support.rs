@@ -1,4 +1,4 @@
-//! What a problem or an evaluation may ask for that not every backend does.
+//! Features of a problem or an evaluation that some backends do not support.
 
 use crate::names::names;
 
@@ -7,9 +7,9 @@ use crate::names::names;
 #[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Feature {
-    /// Computing in f32.
+    /// Computation in f32.
     F32,
-    /// Computing in f64.
+    /// Computation in f64.
     F64,
     /// X in half precision, IEEE 754 binary16.
     F16Features,
@@ -21,7 +21,7 @@ pub enum Feature {
     F16Weights,
     /// W in half precision, bfloat16.
     Bf16Weights,
-    /// A target mass for every class.
+    /// Soft targets: a target mass for every class.
     SoftTargets,
     /// No targets.
     NoTargets,
@@ -35,13 +35,13 @@ pub enum Feature {
     SampleWeights,
     /// Class or sample weights below zero.
     NegativeWeights,
-    /// The reduction to a sum.
+    /// The sum reduction.
     SumReduction,
     /// Label smoothing ε.
     LabelSmoothing,
-    /// A label that is ignored.
+    /// An ignored label (`ignore_index`).
     IgnoreIndex,
-    /// The penalty λ.
+    /// The L2 penalty λ.
     L2,
     /// The z-loss ζ.
     ZLoss,
@@ -61,7 +61,7 @@ pub enum Feature {
     LogSumExp,
     /// The predicted classes.
     Predicted,
-    /// Adding dW and db to the contents of their arrays.
+    /// Accumulation: adding dW and db to the contents of their arrays.
     Accumulation,
     /// The entropy of each sample's probabilities.
     Entropy,
@@ -73,7 +73,7 @@ pub enum Feature {
     TopClasses,
     /// Two passes, for classes in shards and for upstream coefficients.
     TwoPasses,
-    /// Some of the samples of a larger problem, under its Ω.
+    /// A part of the samples of a larger problem, with the Ω of the larger problem.
     PartOfSamples,
 }
 

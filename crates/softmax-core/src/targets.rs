@@ -9,7 +9,8 @@ pub enum Targets<'a, T> {
     Labels(Labels<'a>),
     /// A mass for every class (N×C), finite and not negative. Rows need not sum to one.
     Soft(View2<'a, T>),
-    /// No targets, for prediction. Loss, total weight and gradients are zero under every option.
+    /// No targets, for prediction. Loss, total weight and gradients are zero under every option, except the gradients
+    /// of entropies and lse in [two passes](crate::TwoPass).
     None,
 }
 

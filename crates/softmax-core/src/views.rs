@@ -1,5 +1,5 @@
-//! Views whose lifetimes can be shortened inside of other types too: with the element type left to its default, a projection, the
-//! compiler takes them for invariant there.
+//! View types that stay covariant in their lifetime inside other types. With ndarray's default for the element type,
+//! which is an associated type, the compiler treats that lifetime as invariant.
 
 use ndarray::{ArrayBase, Ix1, Ix2, ViewRepr};
 

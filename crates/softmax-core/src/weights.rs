@@ -37,7 +37,7 @@ impl<'a, T: Element> From<ArrayView2<'a, bf16>> for Weights<'a, T> {
 }
 
 impl<'a, T: Element> Weights<'a, T> {
-    /// D and C.
+    /// (D, C).
     pub fn dim(&self) -> (usize, usize) {
         match self {
             Weights::Dense(w) => w.dim(),
@@ -46,10 +46,10 @@ impl<'a, T: Element> Weights<'a, T> {
         }
     }
 
-    /// Some of the classes.
+    /// The weights of a range of classes.
     ///
     /// # Panics
-    /// If there are no such classes.
+    /// If `classes` is out of range.
     #[must_use]
     pub fn classes(&self, classes: Range<usize>) -> Self {
         let range = Slice::from(classes);
@@ -76,7 +76,7 @@ impl<'a, T: Element> Weights<'a, T> {
     /// The dense array, for a backend that supports no other storage.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] in the name of `backend`.
+    /// [`Error::Unsupported`], which names `backend`.
     pub fn dense(&self, backend: &str) -> Result<ArrayView2<'a, T>> {
         self.dense_or_storage().map_err(|feature| Error::Unsupported { backend: backend.to_owned(), feature })
     }
@@ -84,7 +84,7 @@ impl<'a, T: Element> Weights<'a, T> {
     /// The entry of feature `k` and class `c`.
     ///
     /// # Panics
-    /// If there is no such entry.
+    /// If `k` or `c` is out of range.
     #[inline]
     pub fn at(&self, k: usize, c: usize) -> T {
         match self {

@@ -1,4 +1,4 @@
-//! What a problem refuses when it is built, and what its message names.
+//! Invalid problems: building one returns an error whose message names the argument.
 
 use softmax_core::ndarray::{Array2, array};
 use softmax_core::{

@@ -1,10 +1,10 @@
-//! Formula (9): dW and db, to which each sample adds, and a sample's dX.
+//! Formula (9): dW and db, summed over the samples, and a sample's row of dX.
 
 use crate::sums::Sums;
 use softmax_core::ndarray::{Array1, Ix1, Ix2};
 use softmax_core::{Element, Outputs, Problem};
 
-/// Those of dW and db that are requested.
+/// The sums for dW and db; `None` if not requested.
 pub(crate) struct ParameterGradients<T> {
     dw: Option<Sums<T, Ix2>>,
     db: Option<Sums<T, Ix1>>,
@@ -18,7 +18,7 @@ impl<T: Element> ParameterGradients<T> {
         }
     }
 
-    /// Adds sample `i`, whose G is `gradient`.
+    /// Adds sample `i`; `gradient` is its row of G.
     pub(crate) fn add(&mut self, problem: &Problem<'_, T>, i: usize, gradient: &[T]) {
         // Column j of dW grows by G_ij·X_i.
         if let Some(dw) = &mut self.dw {
@@ -35,7 +35,7 @@ impl<T: Element> ParameterGradients<T> {
         }
     }
 
-    /// Adds the penalty's part to dW, and writes both.
+    /// Adds the gradient of the L2 penalty to dW, and writes dW and db.
     pub(crate) fn write(self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) {
         let accumulate = outputs.accumulate;
         if let (Some(out), Some(mut dw)) = (&mut outputs.weights_gradient, self.dw) {
@@ -51,7 +51,7 @@ impl<T: Element> ParameterGradients<T> {
     }
 }
 
-/// dX of the sample whose G is `gradient`.
+/// The row of dX of a sample whose row of G is `gradient`.
 pub(crate) fn features_gradient<T: Element>(problem: &Problem<'_, T>, gradient: &[T]) -> Array1<T> {
     let weights = problem.weights();
     Array1::from_shape_fn(problem.n_features(), |k| {

@@ -1,4 +1,4 @@
-//! H·V: each sample's derivative of G along V, times its features.
+//! H·V: the sum over samples of the derivative of G along V, times the sample's features.
 
 use crate::sample::Sample;
 use crate::sums::Sums;
@@ -33,7 +33,7 @@ impl<T: Element> HessianVectorProduct<T> for Naive {
     }
 }
 
-/// The derivatives of dW and of db along V and v.
+/// The derivatives of dW and db along V (`direction`) and v (`bias`).
 fn products<T: Element>(
     problem: &Problem<'_, T>,
     direction: ArrayView2<'_, T>,

@@ -1,5 +1,5 @@
-//! The linear softmax loss as plain loops, to be read beside the formula of [`softmax_core`], whose numbers the comments
-//! quote. It is written to be understood, not to be fast.
+//! The linear softmax loss as plain loops. They follow the formula of [`softmax_core`], and the comments quote its
+//! numbers. The code is written for readability, not for speed.
 //!
 //! For plain labels, sample i adds a multiple of its features to every column of dW:
 //!
@@ -8,11 +8,12 @@
 //! ```
 //!
 //! The constant log k = −m_i, added to all scores of a row, cancels in p and keeps the exponentials from overflowing.
-//! [Two passes](TwoPass) use the same loops, with statistics of each row between them, which merge over shards of the classes.
+//! [Two passes](TwoPass) use the same loops. The statistics of each row between the passes merge over shards of the
+//! classes.
 //!
-//! Memory beyond inputs and outputs: dW and db in the element type and in f64, summed in blocks of samples, and a few rows
-//! of C numbers. Time: 4·N·D·C operations with dW, on one thread, without explicit SIMD. It supports every storage of features
-//! and weights.
+//! Memory beyond inputs and outputs: dW and db in the element type and in f64, summed in blocks of samples, and a few
+//! rows of C numbers. Time: 4·N·D·C operations with dW, on one thread, without explicit SIMD. It supports every storage
+//! of features and weights.
 //!
 //! ```
 //! use softmax_naive::{Naive, Problem, SoftmaxBackend, ndarray::array};
@@ -43,7 +44,7 @@ pub use softmax_core::*;
 pub struct Naive {}
 
 impl Naive {
-    /// It has no settings.
+    /// Creates the backend. It has no settings.
     pub fn new() -> Self {
         Naive {}
     }
@@ -144,8 +145,8 @@ impl<T: Element> SoftmaxBackend<T> for Naive {
     }
 }
 
-/// Ω, by its own sum rather than the problem's, so that the two are held against each other. `label_weight` gives w of a
-/// sample's label.
+/// Ω, summed here rather than taken from the problem, so that tests compare the two sums. `label_weight` returns the
+/// class weight of a sample's label.
 fn total_weight<T: Element>(problem: &Problem<'_, T>, label_weight: impl Fn(usize) -> f64) -> f64 {
     if !problem.has_targets() {
         return 0.0;
@@ -164,7 +165,7 @@ fn total_weight<T: Element>(problem: &Problem<'_, T>, label_weight: impl Fn(usiz
     total
 }
 
-/// w of sample i's label.
+/// The class weight of sample i's label; 1 if there is no label or no class weights.
 fn label_weight<T: Element>(problem: &Problem<'_, T>, i: usize) -> f64 {
     match (problem.label(i), problem.class_weights()) {
         (Some(label), Some(class_weights)) => class_weights[label].widen(),

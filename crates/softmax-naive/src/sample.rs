@@ -3,7 +3,7 @@
 use softmax_core::{Element, Problem, Targets};
 use std::iter::Sum;
 
-/// What is known of the sample at hand. One is made per evaluation and reused for every sample.
+/// State of the current sample. An evaluation makes one `Sample` and reuses it for every sample.
 pub(crate) struct Sample<T> {
     /// s_j.
     scores: Vec<T>,
@@ -11,13 +11,13 @@ pub(crate) struct Sample<T> {
     slopes: Vec<T>,
     /// exp(s_j + log k), where log k = −m.
     exps: Vec<T>,
-    /// a_j, and A: in f64, as what divides them may be as large or as small as they are.
+    /// a_j, and A below. In f64, because they and their divisor Ω may be near the limits of `T`.
     pub(crate) mass: Vec<f64>,
     pub(crate) total_mass: f64,
     gradient: Vec<T>,
-    /// argmax_j s_j, the first of equals.
+    /// argmax_j s_j, the lowest index on ties.
     pub(crate) best: usize,
-    /// Σ exps over the classes other than `best`, whose own exp is 1.
+    /// Σ exps over the classes other than `best`. The exp of `best` is 1.
     pub(crate) rest: T,
 }
 
@@ -62,7 +62,7 @@ impl<T: Element> Sample<T> {
         }
         self.rest = sum_of_others(&self.exps, self.best);
         if log_k.is_nan() {
-            // One class alone has no others to carry a NaN.
+            // With a single class, no other term carries the NaN.
             self.rest = log_k;
         }
     }
@@ -72,17 +72,17 @@ impl<T: Element> Sample<T> {
         self.scores[self.best] + self.rest.ln_1p()
     }
 
-    /// (5), as exp(s_j − m) / Σ exp(s − m): a large m would round s_j − lse.
+    /// (5), as exp(s_j − m) / Σ exp(s − m). A large m would round s_j − lse.
     fn probability(&self, j: usize) -> T {
         self.exps[j] / (self.exps[self.best] + self.rest)
     }
 
-    /// log p_j. A sum of terms that are not negative, so that it keeps its digits where p_j is nearly 1.
+    /// log p_j, as minus a sum of non-negative terms, so it keeps its digits where p_j is nearly 1.
     pub(crate) fn log_probability(&self, j: usize) -> T {
         -((self.scores[self.best] - self.scores[j]) + self.rest.ln_1p())
     }
 
-    /// H of (10), as log(1 + Σ exps of the others) + Σ p·(m − s): again of terms that are not negative.
+    /// H of (10), as log(1 + rest) + Σ p·(m − s). All terms are non-negative, so none cancel.
     pub(crate) fn entropy(&self) -> T {
         self.rest.ln_1p() + self.spread() / (self.exps[self.best] + self.rest)
     }
@@ -91,7 +91,7 @@ impl<T: Element> Sample<T> {
     pub(crate) fn spread(&self) -> T {
         let mut spread = T::zero();
         for (j, &exp) in self.exps.iter().enumerate() {
-            // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+            // A masked class has exp = 0 and distance m − s = ∞; 0·∞ would be NaN.
             if exp != T::zero() {
                 spread += exp * (self.max() - self.scores[j]);
             }
@@ -99,32 +99,32 @@ impl<T: Element> Sample<T> {
         spread
     }
 
-    /// m.
+    /// m, the largest score.
     pub(crate) fn max(&self) -> T {
         self.scores[self.best]
     }
 
-    /// Whether no class has a score above −∞. A NaN is no such score.
+    /// Whether every score is −∞. A NaN is not −∞.
     pub(crate) fn is_masked(&self) -> bool {
         self.scores.iter().all(|&score| score == T::neg_infinity())
     }
 
-    /// s_j, and its slope.
+    /// s_j and its slope, (∂s_j/∂raw_j) / τ.
     pub(crate) fn score_and_slope(&self, j: usize) -> (T, T) {
         (self.scores[j], self.slopes[j])
     }
 
-    /// How many classes have a larger score.
+    /// The number of classes with a score above the label's.
     pub(crate) fn rank(&self, label: usize) -> usize {
         self.count_above(self.scores[label])
     }
 
-    /// How many classes have a score above this one.
+    /// The number of classes with a score above `least`.
     pub(crate) fn count_above(&self, least: T) -> usize {
         self.scores.iter().filter(|&&score| score > least).count()
     }
 
-    /// The `k` classes with the largest scores, the largest first, of equals the first class first.
+    /// The `k` classes with the largest scores, largest first; the lower class first on ties.
     pub(crate) fn best_classes(&self, k: usize) -> Vec<usize> {
         let mut classes: Vec<usize> = Vec::with_capacity(k);
         let mut taken = vec![false; self.scores.len()];
@@ -135,15 +135,15 @@ impl<T: Element> Sample<T> {
                     best = Some(j);
                 }
             }
-            // There are as many classes as are requested.
+            // `best` is never `None`, because `k` is at most the number of classes.
             best.into_iter().for_each(|best| taken[best] = true);
             classes.extend(best);
         }
         classes
     }
 
-    /// ℓ_i of (6). A·lse − Σ a·s is written as A·(lse − m) + Σ a·(m − s), whose terms are all positive, so
-    /// that the loss of a confident prediction keeps its digits.
+    /// ℓ_i of (6). A·lse − Σ a·s is computed as A·(lse − m) + Σ a·(m − s). Unless class weights are negative, no
+    /// term is negative, so the loss of a confident prediction keeps its digits.
     pub(crate) fn loss(&mut self, problem: &Problem<'_, T>, i: usize) -> f64 {
         self.set_target_mass(problem, i);
         let mut loss = self.total_mass * self.rest.ln_1p().widen() + self.cross();
@@ -155,11 +155,11 @@ impl<T: Element> Sample<T> {
         loss * sample_weight(problem, i)
     }
 
-    /// Σ a·(m − s), from the state that [`set_target_mass`](Self::set_target_mass) left.
+    /// Σ a·(m − s). Call [`set_target_mass`](Self::set_target_mass) first.
     pub(crate) fn cross(&self) -> f64 {
         let mut cross = 0.0;
         for (&mass, &score) in self.mass.iter().zip(&self.scores) {
-            // A class without mass may be masked, and 0·∞ is not 0.
+            // A class without mass may be masked: m − s = ∞, and 0·∞ would be NaN.
             if mass != 0.0 {
                 cross += mass * (self.max() - score).widen();
             }
@@ -167,7 +167,7 @@ impl<T: Element> Sample<T> {
         cross
     }
 
-    /// G_i of (8), from the state that [`loss`](Self::loss) left.
+    /// G_i of (8). Call [`loss`](Self::loss) for the sample first.
     pub(crate) fn score_gradient(&mut self, problem: &Problem<'_, T>, i: usize, total_weight: f64) -> &[T] {
         let scale = sample_weight(problem, i) / total_weight;
         for j in 0..self.scores.len() {
@@ -177,10 +177,10 @@ impl<T: Element> Sample<T> {
         &self.gradient
     }
 
-    /// ∂ℓ_i/∂s_j over u_i: (A + 2ζ·lse)·p_j − a_j.
+    /// ∂ℓ_i/∂s_j without the factor u_i: (A + 2ζ·lse)·p_j − a_j.
     ///
-    /// Where p_j is above one half, A·p_j − a_j is written as Σ a − A·Σ p over the other classes: where p_j is
-    /// nearly 1 the difference would have no digits left.
+    /// Where p_j is above one half, A·p_j − a_j is computed as Σ a − A·Σ p over the other classes. With p_j nearly
+    /// 1, the direct difference would have no digits left.
     fn difference(&self, problem: &Problem<'_, T>, j: usize) -> f64 {
         let difference = if j == self.best && self.rest < T::one() {
             let others = self.rest / (self.exps[self.best] + self.rest);
@@ -191,7 +191,7 @@ impl<T: Element> Sample<T> {
         difference + self.z_slope(problem) * self.probability(j).widen()
     }
 
-    /// 2ζ·lse, and 0 without ζ, whatever lse is.
+    /// 2ζ·lse; exactly 0 if ζ = 0, even if lse is not finite.
     fn z_slope(&self, problem: &Problem<'_, T>) -> f64 {
         match problem.objective().z_loss {
             0.0 => 0.0,
@@ -199,8 +199,8 @@ impl<T: Element> Sample<T> {
         }
     }
 
-    /// The change of G_i as the raw scores before the temperature change by `direction`, from the state that
-    /// [`loss`](Self::loss) left: the derivative of (8), product by product.
+    /// The derivative of G_i along `direction`, a direction of X_i·W + b (before the temperature): formula (8),
+    /// differentiated by the product rule. Call [`loss`](Self::loss) for the sample first.
     pub(crate) fn score_gradient_change(
         &mut self,
         problem: &Problem<'_, T>,
@@ -230,8 +230,8 @@ impl<T: Element> Sample<T> {
         &self.gradient
     }
 
-    /// a_i: where the target's mass lies. Everything that labels, smoothing, class weights and soft targets
-    /// mean for loss and gradient is in these numbers.
+    /// Sets the target mass a_i and its sum A. Labels, label smoothing, class weights and soft targets affect the
+    /// loss and the gradient only through these numbers.
     pub(crate) fn set_target_mass(&mut self, problem: &Problem<'_, T>, i: usize) {
         let smoothing = problem.objective().label_smoothing;
         let spread = smoothing / problem.total_classes() as f64;
@@ -253,7 +253,7 @@ pub(crate) fn sample_weight<T: Element>(problem: &Problem<'_, T>, i: usize) -> f
     problem.sample_weights().map_or(1.0, |u| u[i].widen())
 }
 
-/// The derivative of tanh: 1 − tanh² without its cancellation.
+/// The derivative of tanh: 1 − tanh², computed without cancellation.
 fn sech_squared<T: Element>(z: T) -> T {
     let e = (T::narrow(-2.0) * z.abs()).exp();
     T::narrow(4.0) * e / ((T::one() + e) * (T::one() + e))

@@ -1,13 +1,13 @@
-//! Sums over the samples, in blocks: a sum in the element type that has reached its final size would round every further
-//! term at that size.
+//! Sums over the samples, in blocks. A single running sum in the element type would round each new term to the
+//! precision of the large total.
 
 use softmax_core::Element;
 use softmax_core::ndarray::{Array, ArrayViewMut, Dimension, ShapeBuilder};
 
-/// Samples whose terms are summed in the element type before they are added to the total.
+/// Samples per block. The terms of a block are summed in the element type, then added to the total in f64.
 const BLOCK: usize = 128;
 
-/// Σ over samples of an array: dW or db.
+/// The sum over samples of an array such as dW or db.
 pub(crate) struct Sums<T, D: Dimension> {
     block: Array<T, D>,
     samples_in_block: usize,
@@ -19,7 +19,7 @@ impl<T: Element, D: Dimension> Sums<T, D> {
         Sums { block: Array::zeros(shape.clone()), samples_in_block: 0, total: Array::zeros(shape) }
     }
 
-    /// One more sample, whose terms `add` adds to the array.
+    /// Adds one sample: `add` adds the sample's terms to the array of the current block.
     pub(crate) fn sample(&mut self, add: impl FnOnce(&mut Array<T, D>)) {
         add(&mut self.block);
         self.samples_in_block += 1;
@@ -28,12 +28,12 @@ impl<T: Element, D: Dimension> Sums<T, D> {
         }
     }
 
-    /// One term more for each entry.
+    /// Adds one term to each entry of the total.
     pub(crate) fn add(&mut self, terms: &Array<f64, D>) {
         self.total += terms;
     }
 
-    /// Writes the sums to `out`, or adds them to what it holds.
+    /// Writes the sums to `out`, or adds them to its contents if `accumulate`.
     pub(crate) fn write(mut self, out: &mut ArrayViewMut<'_, T, D>, accumulate: bool) {
         self.finish_block();
         out.zip_mut_with(&self.total, |out, &sum| {

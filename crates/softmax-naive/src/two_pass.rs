@@ -1,4 +1,4 @@
-//! Two passes: statistics of each row, which shards of the classes can be merged to, and gradients by formula (11).
+//! Two passes: statistics of each row, which merge over shards of the classes, and gradients by formula (11).
 
 use crate::gradients::{ParameterGradients, features_gradient, squared_norm};
 use crate::sample::{Sample, sample_weight};
@@ -190,8 +190,8 @@ impl<T: Element> TwoPass<T> for Naive {
                         let mass = sample.mass[j];
                         sum += of_loss * (row.difference(is_best, p, mass) + row.z_slope(problem) * p);
                     }
-                    // −p·(log p + H) is p·((m − s) − Σ p·(m − s)): what both have of log(1 + rest) is gone. A class that is
-                    // masked is at an infinite distance, and 0·∞ is not 0.
+                    // −p·(log p + H) = p·((m − s) − Σ p·(m − s)), because log(1 + rest) cancels.
+                    // A masked class has exp = 0 and distance m − s = ∞; 0·∞ would be NaN.
                     if of_entropy != 0.0 && exp != T::zero() {
                         let distance = row.max - score - row.mean_distance();
                         sum += of_entropy * p * distance.widen();
@@ -215,7 +215,7 @@ impl<T: Element> TwoPass<T> for Naive {
     }
 }
 
-/// Ω, by its own sum over the samples.
+/// Ω, summed here rather than by [`RowStatistics::total_weight`], so that tests compare the two sums.
 fn shards_total_weight<T: Element>(problem: &Problem<'_, T>, statistics: &RowStatistics<T>) -> f64 {
     total_weight(problem, |i| statistics.label_weights()[i])
 }
@@ -240,15 +240,15 @@ impl<T: Element> Merged<T> {
             }
         }
         let (max, best) = (groups[of_best].max[i], groups[of_best].best[i]);
-        // Of a row whose largest score is not finite nothing is.
+        // If the largest score is not finite, the row's results are NaN.
         let rest = if max.is_finite() { T::zero() } else { T::nan() };
         let mut row = Merged { max, best, rest, mass: 0.0, cross: 0.0, spread: T::zero() };
         for (k, group) in groups.iter().enumerate() {
             let distance = max - group.max[i];
-            // Σ exp(s − m) over the group, but for the best of all.
+            // exp(m_group − m) scales the group's sums from its own maximum to the row's.
             let share = (-distance).exp();
             row.rest += if k == of_best { group.rest[i] } else { (T::one() + group.rest[i]) * share };
-            // A group that is masked whole is at an infinite distance, and so is a class; 0·∞ is not 0.
+            // A fully masked group has share = 0 and distance = ∞; 0·∞ would be NaN.
             if share != T::zero() {
                 row.spread += share * (group.spread[i] + (T::one() + group.rest[i]) * distance);
             }
@@ -273,7 +273,7 @@ impl<T: Element> Merged<T> {
         }
     }
 
-    /// A·p − a of a class, as Σ a − A·Σ p over the other classes where p is above one half.
+    /// A·p − a of a class. Where p is above one half, computed as Σ a − A·Σ p over the other classes.
     fn difference(&self, is_best: bool, p: f64, mass: f64) -> f64 {
         if is_best && self.rest < T::one() {
             let others = self.rest / (T::one() + self.rest);

@@ -3,7 +3,7 @@
 use softmax_conformance::{Report, Runner, Suite, judge_in_turns};
 use softmax_naive::Naive;
 
-/// Every case passed, but for those of settings, and of promises of bits that the backend does not make.
+/// Every case passed, except the cases for settings and bit-identity guarantees that the backend does not have.
 fn assert_whole(report: &Report) {
     report.assert_complete();
     let promises = ["behaviour/levels", "behaviour/memory", "behaviour/batch", "behaviour/shards"];

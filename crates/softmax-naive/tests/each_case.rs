@@ -1,4 +1,4 @@
-//! Each case of the suite as a test of its own: `cargo test -p softmax-naive --test each_case -- f64::golden`.
+//! Each case of the suite as a separate test: `cargo test -p softmax-naive --test each_case -- f64::golden`.
 
 use softmax_conformance::{Suite, main as run, trials};
 use softmax_naive::Naive;

@@ -10,12 +10,12 @@ use softmax_core::{
     SoftmaxBackend, TwoPass,
 };
 
-/// The backend `ndarray`, named `ndarray+blas` in a build whose products are a BLAS's.
+/// The backend `ndarray`, named `ndarray+blas` in a build that computes products with a BLAS.
 #[derive(Clone, Debug, Default)]
 pub struct NdArray {}
 
 impl NdArray {
-    /// It has no settings.
+    /// Creates the backend. It has no settings.
     pub fn new() -> Self {
         NdArray {}
     }
@@ -28,7 +28,7 @@ impl Backend for NdArray {
             name: if blas { "ndarray+blas" } else { "ndarray" }.into(),
             device: "cpu".into(),
             simd: if blas { "BLAS picks" } else { "matrixmultiply picks" }.into(),
-            // A BLAS takes as many as it was told to, which it does not tell.
+            // A BLAS has its own number of threads, which CBLAS has no function to query.
             threads: if blas { std::thread::available_parallelism().map_or(1, usize::from) } else { 1 },
             deterministic: !blas,
         }
@@ -50,15 +50,15 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
         let sample_weights = SampleWeights::new(problem, unit);
         let total_weight = problem.total_weight();
         let has_targets = problem.has_targets();
-        // ζ, in the unit of masses.
+        // ζ in mass units.
         let z_loss = objective.z_loss / unit;
 
-        // (1) to (4), and Σ a·(s − m) on the way.
+        // (1) to (4). `cross` is Σ a·(s − m), computed before s − m is overwritten.
         let Scores { scores, slopes } = Scores::new(problem, weights.view());
         let kept = wants_facts(problem, outputs).then(|| scores.clone());
         let (softmax, cross) = Softmax::new(scores, |shifted| mass.row_products(shifted));
 
-        // (6): A·lse − Σ a·s as A·(lse − m) − Σ a·(s − m), both parts positive.
+        // (6): A·lse − Σ a·s as A·(lse − m) − Σ a·(s − m). Without negative class weights, nothing cancels.
         let mut losses = &total_mass * &softmax.log_rest - cross;
         if z_loss != 0.0 {
             losses += &(&softmax.lse * &softmax.lse * T::narrow(z_loss));
@@ -108,7 +108,7 @@ impl<T: Element> SoftmaxBackend<T> for NdArray {
     }
 }
 
-/// (9), of the samples that count. Whether dX is overwritten, or added to.
+/// Writes the gradients (9) over the samples that count. dX is overwritten if `overwrites`, and added to otherwise.
 pub(crate) fn write_gradients<T: Element>(
     problem: &Problem<'_, T>,
     weights: &CowArray<'_, T, Ix2>,
@@ -128,7 +128,7 @@ pub(crate) fn write_gradients<T: Element>(
     if let Some(dx) = &mut outputs.features_gradient {
         let kept = if overwrites { T::zero() } else { T::one() };
         general_mat_mul(T::one(), gradient, &weights.t(), kept, dx);
-        // Zero times an infinite weight is not zero.
+        // 0 times an infinite weight is NaN.
         for (i, _) in counts.indexed_iter().filter(|&(_, &counts)| !counts) {
             dx.row_mut(i).fill(T::zero());
         }
@@ -138,7 +138,7 @@ pub(crate) fn write_gradients<T: Element>(
     }
 }
 
-/// Writes sums to an output, or adds them to what it holds.
+/// Writes the sums to `out`, or adds them to its contents if `accumulate`.
 fn write<T: Element, D: Dimension>(out: &mut ArrayViewMut<'_, T, D>, sums: Array<T, D>, accumulate: bool) {
     if accumulate { *out += &sums } else { out.assign(&sums) }
 }

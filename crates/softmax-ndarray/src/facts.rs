@@ -1,16 +1,16 @@
-//! Facts of rows: entropy, log-probabilities, ranks and the best classes, from scores and their softmax.
+//! Row facts: entropy, log-probabilities, ranks and the best classes, from the scores and their softmax.
 
 use crate::forward::Softmax;
 use crate::rows::take_along_rows;
 use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 use softmax_core::{Element, Feature, Outputs, Problem};
 
-/// Whether any of them is requested.
+/// Whether any row fact is requested.
 pub(crate) fn wants_facts<T: Element>(problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> bool {
     outputs.needs(problem).iter().any(Feature::is_row_fact)
 }
 
-/// Writes those that are requested.
+/// Writes the requested row facts.
 pub(crate) fn write_facts<T: Element>(
     problem: &Problem<'_, T>,
     scores: &Array2<T>,
@@ -18,7 +18,7 @@ pub(crate) fn write_facts<T: Element>(
     outputs: &mut Outputs<'_, T>,
 ) {
     let max = take_along_rows(scores.view(), &softmax.best);
-    // log p as −((m − s) + log(1 + rest)): the terms are not negative.
+    // log p as −((m − s) + log(1 + rest)). Both terms are non-negative, so they do not cancel.
     let log_prob = |i: usize, c: usize| -((max[i] - scores[[i, c]]) + softmax.log_rest[i]);
     if let Some(out) = &mut outputs.entropy {
         let spread = spread(scores, &max, &softmax.exps);
@@ -47,19 +47,19 @@ pub(crate) fn write_facts<T: Element>(
     }
 }
 
-/// Σ exp(s − m)·(m − s) (N): (10) is log(1 + rest) and the mean distance Σ p·(m − s).
+/// Σ_c exp(s − m)·(m − s) (N). The entropy (10) is log(1 + rest) + Σ p·(m − s) = log(1 + rest) + spread / (1 + rest).
 pub(crate) fn spread<T: Element>(scores: &Array2<T>, max: &Array1<T>, exps: &Array2<T>) -> Array1<T> {
     let mut products = exps.clone();
     Zip::from(products.rows_mut()).and(scores.rows()).and(max).for_each(|mut products, scores, &max| {
         products.zip_mut_with(&scores, |product, &score| {
-            // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+            // A masked class has exp = 0 and m − s = ∞; 0·∞ would be NaN.
             *product = if *product == T::zero() { T::zero() } else { *product * (max - score) };
         });
     });
     products.sum_axis(Axis(1))
 }
 
-/// The places of the `k` largest entries, the largest first, of equals the first first.
+/// The indices of the `k` largest entries, largest first; the lower index first on ties.
 pub(crate) fn largest<T: Element>(row: ArrayView1<'_, T>, k: usize) -> Vec<usize> {
     let mut best: Vec<usize> = Vec::with_capacity(k + 1);
     for (place, &entry) in row.iter().enumerate() {

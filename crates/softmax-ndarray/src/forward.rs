@@ -1,4 +1,4 @@
-//! From features to probabilities: formulas (1) to (5), an array at a time.
+//! Formulas (1) to (5), from features to probabilities, on whole arrays.
 
 use crate::products::features_times;
 use crate::rows::{argmax_rows, column, put_along_rows, take_along_rows};
@@ -8,7 +8,7 @@ use softmax_core::{Element, Problem};
 /// Scores s (N×C) and their slopes.
 pub(crate) struct Scores<T> {
     pub(crate) scores: Array2<T>,
-    /// ∂s/∂raw, where there is a softcap.
+    /// ∂s/∂raw (N×C); `None` without a softcap.
     pub(crate) slopes: Option<Array2<T>>,
 }
 
@@ -34,23 +34,23 @@ impl<T: Element> Scores<T> {
     }
 }
 
-/// The softmax of each row, and what the loss needs of it.
+/// The softmax of each row, as the terms that the loss needs.
 #[derive(Clone)]
 pub(crate) struct Softmax<T> {
     /// exp(s − m) (N×C).
     pub(crate) exps: Array2<T>,
     /// argmax_c s (N).
     pub(crate) best: Array1<usize>,
-    /// Σ exps over the classes other than the best (N), whose own is 1.
+    /// Σ exps over the classes other than the best (N). The exp of the best is 1.
     pub(crate) rest: Array1<T>,
     /// log(1 + rest) = lse − m (N).
     pub(crate) log_rest: Array1<T>,
-    /// (N)
+    /// The log-sum-exp (N).
     pub(crate) lse: Array1<T>,
 }
 
 impl<T: Element> Softmax<T> {
-    /// (3) and (4). `visit` sees s − m before it is replaced by its exponential.
+    /// (3) and (4). `visit` reads s − m before it is overwritten with its exponential.
     pub(crate) fn new<V>(mut scores: Array2<T>, visit: impl FnOnce(&Array2<T>) -> V) -> (Self, V) {
         let best = argmax_rows(&scores);
         let max = take_along_rows(scores.view(), &best);
@@ -58,11 +58,11 @@ impl<T: Element> Softmax<T> {
         let visited = visit(&scores);
         let mut exps = scores;
         exps.mapv_inplace(T::exp);
-        // Summed without the largest term, which is exactly 1, the others keep their digits in log1p.
+        // The sum leaves out the largest term, which is exactly 1. So the others keep their digits in log1p.
         let at_best = take_along_rows(exps.view(), &best);
         put_along_rows(&mut exps, &best, &Array1::zeros(best.len()));
         let mut rest = exps.sum_axis(Axis(1));
-        // One class alone has no others to carry a NaN.
+        // With a single class, no other term carries the NaN.
         rest.zip_mut_with(&max, |rest, &max| *rest = if max.is_nan() { max } else { *rest });
         put_along_rows(&mut exps, &best, &at_best);
         let log_rest = rest.mapv(T::ln_1p);
@@ -70,7 +70,7 @@ impl<T: Element> Softmax<T> {
         (Softmax { exps, best, rest, log_rest, lse }, visited)
     }
 
-    /// (5): p (N×C), in the memory of the exponentials. Dividing them keeps what exp(s − lse) would lose
+    /// (5): p (N×C), in the memory of the exponentials. The quotient keeps digits that exp(s − lse) would lose
     /// where lse is large.
     pub(crate) fn into_probabilities(self) -> Array2<T> {
         let mut p = self.exps;
@@ -79,7 +79,7 @@ impl<T: Element> Softmax<T> {
     }
 }
 
-/// The derivative of tanh: 1 − tanh² without its cancellation.
+/// The derivative of tanh: 1 − tanh², computed without cancellation.
 pub(crate) fn sech_squared<T: Element>(z: T) -> T {
     let e = (T::narrow(-2.0) * z.abs()).exp();
     T::narrow(4.0) * e / ((T::one() + e) * (T::one() + e))

@@ -1,4 +1,4 @@
-//! ∂loss/∂scores.
+//! The gradient with respect to the scores.
 
 use crate::forward::Softmax;
 use crate::rows::{column, put_along_rows, take_along_rows};
@@ -13,7 +13,7 @@ pub(crate) fn score_gradient<T: Element>(
     total_mass: &Array1<T>,
     z_loss: T,
 ) -> Array2<T> {
-    // Where p is nearly 1, A·p − a is the difference of the other classes' sums, which has all its digits.
+    // Where p is nearly 1, A·p − a loses its digits. Σ a − A·Σ p over the other classes is equal and keeps them.
     let others = softmax.rest.mapv(|rest| rest / (T::one() + rest));
     let confident = total_mass - mass.at(&softmax.best) - total_mass * &others;
 

@@ -1,4 +1,4 @@
-//! H·V as matrix algebra: the derivative of formula (8) along V, product by product.
+//! H·V as matrix algebra: the derivative of formula (8) along V, by the product rule.
 
 use crate::backend::NdArray;
 use crate::forward::{Scores, Softmax};
@@ -35,7 +35,7 @@ impl<T: Element> HessianVectorProduct<T> for NdArray {
     }
 }
 
-/// H·V; gives the derivative of G.
+/// Writes H·V to `product`, and returns the derivative of G along the direction.
 fn hessian_product<T: Element>(
     problem: &Problem<'_, T>,
     (direction, bias): (ArrayView2<'_, T>, Option<ArrayView1<'_, T>>),
@@ -58,7 +58,7 @@ fn hessian_product<T: Element>(
     if let Some(slopes) = &slopes {
         score_changes *= slopes;
     }
-    // ∂²s/∂raw² along V: of 1 − (s/κ)², the slope.
+    // The derivative of the slope 1 − (s/κ)² along V.
     let slope_changes = objective.softcap.map(|cap| &scores * &score_changes * T::narrow(-2.0 / (cap * cap)));
     let (softmax, ()) = Softmax::new(scores, |_| ());
 

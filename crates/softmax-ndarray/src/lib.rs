@@ -1,15 +1,15 @@
-//! The linear softmax loss as matrix algebra on ndarray. Each step of the formula of [`softmax_core`] is one operation on a
-//! whole array, and ndarray computes the three products. For plain labels, with the one-hot matrix Y:
+//! The linear softmax loss as matrix algebra on ndarray. Each step of the formula of [`softmax_core`] is one operation
+//! on a whole array, and ndarray computes the three products. For plain labels, with the one-hot matrix Y:
 //!
 //! ```text
 //! S = X·W     P = softmax(S)     G = (P − Y) / N     dW = Xᵀ·G     dX = G·Wᵀ
 //! ```
 //!
-//! It stores one N×C array, which holds the scores, then the probabilities, then ∂loss/∂scores. Soft targets and the slopes of
-//! a softcap take one more N×C array each. It runs on one thread with the SIMD of ndarray's own kernels. With the feature `blas`
-//! the products are those of the BLAS library that the build links, and the backend is named `ndarray+blas`. It supports
-//! every storage: half-precision features are widened in blocks of rows, sparse features stay sparse, and half-precision
-//! weights are widened whole.
+//! It stores one N×C array, which holds the scores, then the probabilities, then ∂loss/∂scores. Soft targets, label
+//! smoothing, a softcap and row facts take further N×C arrays. It runs on one thread with the SIMD of ndarray's own
+//! kernels. With the feature `blas`, the BLAS library that the build links computes the products, and the backend is
+//! named `ndarray+blas`. It supports every storage: half-precision features are widened in blocks of rows, sparse
+//! features stay sparse, and half-precision weights are widened as a whole.
 //!
 //! ```
 //! use softmax_ndarray::{NdArray, Problem, SoftmaxBackend, ndarray::array};

@@ -1,15 +1,15 @@
-//! The products with X, whatever its storage: dense arrays and half precision by blocks of rows, CSR entry by entry.
+//! Products with X in any storage: dense arrays and half precision by blocks of rows, CSR entry by entry.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, Axis, CowArray, Ix2, Slice, Zip};
 use softmax_core::{Csr, Element, Features};
 use std::ops::Range;
 
-/// Rows of X in a block: what of it has to be widened or cleared is copied a block at a time. A multiple of the rows that
-/// matrix products sum before they add to their result, so that blocks change no sum.
+/// Rows of X per block. Rows that must be widened or cleared are copied one block at a time. This is a multiple of the
+/// number of rows that a matrix product sums before it adds to its result, so blocks do not change any sum.
 const BLOCK: usize = 1024;
 
-/// X·M (N×C) for a matrix of D rows.
+/// X·M (N×C) for a matrix M (D×C).
 pub(crate) fn features_times<T: Element>(features: Features<'_, T>, matrix: ArrayView2<'_, T>) -> Array2<T> {
     let mut product = Array2::zeros((features.dim().0, matrix.ncols()));
     if let Features::Csr(csr) = features {
@@ -28,7 +28,7 @@ pub(crate) fn features_times<T: Element>(features: Features<'_, T>, matrix: Arra
     product
 }
 
-/// Xᵀ·G (D×C), without the rows that do not count, whatever they hold.
+/// Xᵀ·G (D×C) over the samples that count. Other rows of X may hold NaN.
 pub(crate) fn features_transposed_times<T: Element>(
     features: Features<'_, T>,
     gradient: &Array2<T>,
@@ -36,7 +36,7 @@ pub(crate) fn features_transposed_times<T: Element>(
 ) -> Array2<T> {
     let (n, d) = features.dim();
     if let Features::Csr(csr) = features {
-        // A feature's sum may have N terms: in f64.
+        // In f64, because a feature's sum may have N terms.
         let mut sums = Array2::<f64>::zeros((d, gradient.ncols()));
         for i in (0..n).filter(|&i| counts[i]) {
             for (k, x) in entries(csr, i) {
@@ -55,7 +55,7 @@ pub(crate) fn features_transposed_times<T: Element>(
     product
 }
 
-/// Some rows of X, with zeros for those that do not count: zero times NaN is not zero.
+/// Rows of X, with zeros for samples that do not count, because 0·NaN is NaN.
 fn counted_rows<'a, T: Element>(
     block: Features<'a, T>,
     counts: &Array1<bool>,
@@ -75,7 +75,7 @@ fn counted_rows<'a, T: Element>(
     CowArray::from(block)
 }
 
-/// The sum of each column, by blocks of rows in the element type, and over the blocks in f64.
+/// The sum of each column: in the element type within a block of rows, and in f64 over the blocks.
 pub(crate) fn column_sums<T: Element>(matrix: &Array2<T>) -> Array1<T> {
     let mut sums = Array1::<f64>::zeros(matrix.ncols());
     for block in matrix.axis_chunks_iter(Axis(0), 128) {

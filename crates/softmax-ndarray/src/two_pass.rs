@@ -1,4 +1,4 @@
-//! Two passes: statistics of each row, which shards of the classes can be merged to, and gradients by formula (11).
+//! Two passes: statistics of each row, which merge over shards of the classes, and gradients by formula (11).
 
 use crate::backend::{NdArray, write_gradients};
 use crate::facts::{largest, spread};
@@ -22,7 +22,8 @@ impl<T: Element> TwoPass<T> for NdArray {
         let spread = spread(&scores, &max, &softmax.exps);
 
         let counted = |i: usize, x: T| if problem.counts(i) { x.widen() * unit } else { 0.0 };
-        // A row that is masked whole has no differences of scores. A NaN is no mask.
+        // If all scores of a row are −∞, the differences s − m are NaN, and the statistics are 0 instead. A row with a
+        // NaN score is not masked.
         let is_masked = scores.map_axis(Axis(1), |row| row.iter().all(|&s| s == T::neg_infinity()));
         let unmasked = |i: usize, x: T| if is_masked[i] { T::zero() } else { x };
         let first = problem.class_range().start;
@@ -181,7 +182,8 @@ impl<T: Element> TwoPass<T> for NdArray {
     }
 }
 
-/// h·p·((m − s) − Σ p·(m − s)) + k·p, over τ. The first is −h·p·(log p + H) without the log(1 + rest) that both have.
+/// Adds (h·p·((m − s) − Σ p·(m − s)) + k·p) / τ. The first term equals −h·p·(log p + H), in which log(1 + rest)
+/// cancels.
 fn add_entropy_and_lse<T: Element>(
     gradient: &mut Array2<T>,
     rows: &Merged<T>,
@@ -197,7 +199,7 @@ fn add_entropy_and_lse<T: Element>(
         let mut of_entropy = distances - &column(&rows.mean_distance);
         of_entropy *= &column(&(&h / temperature));
         Zip::from(gradient).and(p).and(&of_entropy).for_each(|gradient, &p, &of_entropy| {
-            // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+            // A masked class has p = 0 and distance ∞; 0·∞ would be NaN.
             if p != T::zero() {
                 *gradient += p * of_entropy;
             }
@@ -214,8 +216,9 @@ struct Merged<T> {
     lse: Array1<T>,
     /// Σ p·(m − s).
     mean_distance: Array1<T>,
-    /// A and Σ a·(m − s), in units.
+    /// A, in mass units.
     mass: Array1<T>,
+    /// Σ a·(m − s), in mass units.
     cross: Array1<T>,
 }
 
@@ -232,7 +235,7 @@ impl<T: Element> Merged<T> {
         }
         let max = Array1::from_shape_fn(n, |i| groups[of_best[i]].max[i]);
         let best = Array1::from_shape_fn(n, |i| groups[of_best[i]].best[i]);
-        // Of a row whose largest score is not finite nothing is.
+        // If the largest score is not finite, the row's results are NaN.
         let mut rest = max.mapv(|max| if max.is_finite() { T::zero() } else { T::nan() });
         let mut spread = Array1::<T>::zeros(n);
         let (mut mass, mut cross) = (Array1::<f64>::zeros(n), Array1::<f64>::zeros(n));
@@ -243,7 +246,7 @@ impl<T: Element> Merged<T> {
             Zip::indexed(&mut rest).and(&sums).for_each(|i, rest, &sum| {
                 *rest += if of_best[i] == k { group.rest[i] } else { sum };
             });
-            // A group that is masked whole is at an infinite distance, and so is a class; 0·∞ is not 0.
+            // A fully masked group has share 0 and distance ∞; 0·∞ would be NaN.
             let spreads = &shares * &group.spread + &sums * &distance;
             Zip::from(&mut spread).and(&shares).and(&spreads).for_each(|spread, &share, &of_group| {
                 *spread += if share == T::zero() { share } else { of_group };
@@ -267,14 +270,14 @@ impl<T: Element> Merged<T> {
         }
     }
 
-    /// (A + 2ζ·lse)·p − a, in units.
+    /// (A + 2ζ·lse)·p − a, in mass units.
     fn loss_gradient(&self, problem: &Problem<'_, T>, unit: f64, p: &Array2<T>) -> Array2<T> {
         let mass = TargetMass::new(problem, unit);
         let z_slopes = &self.lse * T::narrow(2.0 * problem.objective().z_loss / unit);
         let mut gradient = p * &column(&(&self.mass + &z_slopes));
         mass.subtract_from(&mut gradient);
 
-        // Where p is nearly 1, A·p − a is the difference of the other classes' sums, which has all its digits.
+        // Where p is nearly 1, A·p − a loses its digits. Σ a − A·Σ p over the other classes is equal and keeps them.
         let classes = problem.class_range();
         let is_here = |i: usize| classes.contains(&self.best[i]) && self.rest[i] < T::one();
         let here =

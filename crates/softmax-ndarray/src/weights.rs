@@ -1,13 +1,13 @@
-//! The weights of samples and of classes: the target mass a, the sample weights u.
+//! The target mass a, which includes the class weights, and the sample weights u.
 
 use crate::rows::{column, take_along_rows};
 use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 use softmax_core::{Element, Problem, Targets};
 
-/// The target mass a (N×C) in units, in the form that its parts have: a point at each label, and
-/// what is spread out.
+/// The target mass a (N×C) in mass units ([`Problem::mass_unit`]), as two parts: a point at each label, and a dense
+/// part.
 ///
-/// a_ic = point_i·[c = label_i] + dense_ic, where `dense` has one row if it is the same for all samples.
+/// a_ic = point_i·[c = label_i] + dense_ic. `dense` has a single row if it is the same for all samples.
 pub(crate) struct TargetMass<T> {
     point: Option<(Array1<usize>, Array1<T>)>,
     dense: Option<Array2<T>>,
@@ -15,7 +15,7 @@ pub(crate) struct TargetMass<T> {
 }
 
 impl<T: Element> TargetMass<T> {
-    /// An ignored sample has no point; its dense part is for the caller to leave out.
+    /// An ignored sample has a point of mass 0. Its dense part is not 0; the caller leaves it out.
     pub(crate) fn new(problem: &Problem<'_, T>, unit: f64) -> Self {
         let smoothing = problem.objective().label_smoothing;
         let kept = T::narrow(1.0 - smoothing);
@@ -40,7 +40,7 @@ impl<T: Element> TargetMass<T> {
         }
     }
 
-    /// A (N).
+    /// A = Σ_c a_ic (N).
     pub(crate) fn total(&self) -> Array1<T> {
         let dense = match &self.dense {
             Some(dense) => dense.sum_axis(Axis(1)),
@@ -52,7 +52,7 @@ impl<T: Element> TargetMass<T> {
         }
     }
 
-    /// a at one class per sample (N).
+    /// The mass of one class per sample (N).
     pub(crate) fn at(&self, classes: &Array1<usize>) -> Array1<T> {
         let mut mass = match &self.dense {
             Some(dense) => take_along_rows(self.broadcast(dense), classes),
@@ -69,7 +69,7 @@ impl<T: Element> TargetMass<T> {
         mass
     }
 
-    /// Σ_c a_ic·x_ic (N). Where there is no mass x may be infinite.
+    /// Σ_c a_ic·x_ic (N). Classes without mass are skipped, so x may be infinite there.
     pub(crate) fn row_products(&self, x: &Array2<T>) -> Array1<T> {
         let product = |mass: T, x: T| if mass == T::zero() { T::zero() } else { mass * x };
         let mut sums = match &self.dense {
@@ -85,7 +85,7 @@ impl<T: Element> TargetMass<T> {
         sums
     }
 
-    /// x −= a.
+    /// Subtracts a from x (N×C).
     pub(crate) fn subtract_from(&self, x: &mut Array2<T>) {
         if let Some(dense) = &self.dense {
             *x -= dense;
@@ -101,7 +101,8 @@ impl<T: Element> TargetMass<T> {
     }
 }
 
-/// u (N) times the unit of masses, and `None` for a sample that does not count. In f64: as large as Ω may be.
+/// u (N) times the mass unit; `None` for a sample that does not count. In f64, because u and Ω may be near the limits
+/// of the element type.
 pub(crate) struct SampleWeights(Array1<Option<f64>>);
 
 impl SampleWeights {
@@ -111,7 +112,7 @@ impl SampleWeights {
         SampleWeights(Array1::from_shape_fn(problem.n_samples(), counted))
     }
 
-    /// With other numbers in place of u.
+    /// Like [`new`](Self::new), with the given u in place of the problem's sample weights.
     pub(crate) fn of<T: Element>(problem: &Problem<'_, T>, unit: f64, u: ArrayView1<'_, T>) -> Self {
         let counted = |i: usize| problem.counts(i).then(|| u[i].widen() * unit);
         SampleWeights(Array1::from_shape_fn(problem.n_samples(), counted))
@@ -122,12 +123,12 @@ impl SampleWeights {
         self.0.map(Option::is_some)
     }
 
-    /// x_i, in units, ·= u_i; zero for a sample that does not count, whatever x_i is.
+    /// Multiplies x_i (in mass units) by u_i. Sets it to 0 for a sample that does not count, even if it is NaN.
     pub(crate) fn apply<T: Element>(&self, x: &mut Array1<T>) {
         x.zip_mut_with(&self.0, |x, u| *x = u.map_or(T::zero(), |u| *x * T::narrow(u)));
     }
 
-    /// x_ic, in units, ·= u_i/total; zero for a sample that does not count, whatever x_ic is.
+    /// Multiplies x_ic (in mass units) by u_i/total. Sets it to 0 for a sample that does not count, even if it is NaN.
     pub(crate) fn apply_to_rows<T: Element>(&self, x: &mut Array2<T>, total: f64) {
         let scales = self.0.mapv(|u| u.map_or(T::zero(), |u| T::narrow(u / total)));
         *x *= &column(&scales);

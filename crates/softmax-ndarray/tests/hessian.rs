@@ -1,5 +1,5 @@
-//! Hessian-vector products: the derivative of the gradient, symmetric, and positive semidefinite where the loss
-//! is convex.
+//! Hessian-vector products match finite differences of the gradient. The Hessian is symmetric, and positive
+//! semidefinite where the loss is convex.
 
 use softmax_conformance::check_hessian;
 use softmax_ndarray::NdArray;

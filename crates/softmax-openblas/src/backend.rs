@@ -11,17 +11,18 @@ use softmax_core::{
 #[derive(Clone, Debug)]
 pub struct OpenBlas<T> {
     threads: Option<usize>,
-    /// X·W, then G, of the last call.
+    /// X·W, then G (N×C). Kept for the next call.
     scores: Array2<T>,
 }
 
 impl<T: Element> OpenBlas<T> {
-    /// On as many threads as OpenBLAS uses in this process.
+    /// A backend that uses OpenBLAS's current number of threads in this process.
     pub fn new() -> Self {
         OpenBlas { threads: None, scores: Array2::zeros((0, 0)) }
     }
 
-    /// On so many threads. The number is OpenBLAS's own: it holds for the whole process, from the next call on.
+    /// Sets the number of threads. This is a setting of OpenBLAS: it applies to the whole process, from the next
+    /// evaluation on.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
@@ -81,7 +82,7 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
             if let Some(facts) = facts {
                 facts.write(i, outputs);
             }
-            // A sample that does not count has zeros, whatever its slopes are.
+            // The gradient of a sample that does not count stays 0; its slopes may be NaN.
             if gradient.is_some() && objective.softcap.is_some() && problem.counts(i) {
                 row *= &slopes;
             }
@@ -119,7 +120,7 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
         }
         if let Some(dx) = &mut outputs.features_gradient {
             multiply(self.scores.view(), weights.reversed_axes(), dx, false)?;
-            // Zero times an infinite weight is not zero.
+            // 0 times an infinite weight is NaN.
             for i in (0..problem.n_samples()).filter(|&i| !problem.counts(i)) {
                 dx.row_mut(i).fill(T::zero());
             }
@@ -137,10 +138,12 @@ impl<T: Element> SoftmaxBackend<T> for OpenBlas<T> {
     }
 }
 
-/// Rows of a product at most: what a small product adds up, it adds up one term after the other.
+/// The maximum number of samples that one product sums. For small products OpenBLAS adds the terms one after another,
+/// so a longer sum would lose accuracy.
 const ROWS: usize = 1024;
 
-/// X, with zeros for the samples that do not count where one of them holds what is not finite: zero times NaN is not zero.
+/// X. If a sample that does not count has a feature that is not finite, a copy with zeros for all such samples, because
+/// 0·NaN is NaN.
 fn counted_features<'x, T: Element>(
     problem: &Problem<'_, T>,
     features: ArrayView2<'x, T>,
@@ -156,7 +159,7 @@ fn counted_features<'x, T: Element>(
     counted.into()
 }
 
-/// The sum of each column, by blocks of rows in the element type, and over the blocks in f64.
+/// The sum of each column: in the element type within a block of rows, and in f64 over the blocks.
 fn column_sums<T: Element>(matrix: &Array2<T>) -> Array1<T> {
     const BLOCK: usize = 128;
     let mut sums = Array1::<f64>::zeros(matrix.ncols());

@@ -1,22 +1,23 @@
-//! Facts of one sample's scores: how many are above the label's, which are the largest, and with the exponentials the entropy.
+//! Row facts of one sample: the label's rank and log p, the best classes and the entropy.
 
 use ndarray::ArrayView1;
 use softmax_core::{Element, Outputs, Problem};
 
-/// What of a row's facts has to be known before its scores are replaced.
+/// The row facts of one sample. Part of them is taken from the scores before these are overwritten with exponentials.
 pub(crate) struct RowFacts<T> {
     label_rank: usize,
-    /// m − s of the label, and of every class where the entropy is requested.
+    /// m − s of the label; NaN if there is no label or it is not a class.
     label_distance: T,
+    /// m − s of every class; empty unless the entropy is requested.
     distances: Vec<T>,
-    /// The best classes, the best first, with m − s.
+    /// The best classes with their m − s, best first.
     top: Vec<(usize, T)>,
     entropy: T,
     log_rest: T,
 }
 
 impl<T: Element> RowFacts<T> {
-    /// Of sample `i`, from its scores, of which the largest is at `best`. `None` where no fact is requested.
+    /// The facts of sample `i` from its scores, whose largest is at `best`. `None` if no fact is requested.
     pub(crate) fn of_scores(
         problem: &Problem<'_, T>,
         outputs: &Outputs<'_, T>,
@@ -44,10 +45,10 @@ impl<T: Element> RowFacts<T> {
         })
     }
 
-    /// Adds what the exponentials say, of which the best class's is 1 and the others sum to `rest`.
+    /// Adds the facts that need the exponentials exp(s − m). The best class has 1, and the others sum to `rest`.
     pub(crate) fn with_exponentials(&mut self, exps: ArrayView1<'_, T>, rest: T, log_rest: T) {
         self.log_rest = log_rest;
-        // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+        // A masked class has exp = 0 and distance ∞; 0·∞ would be NaN.
         let present = exps.iter().zip(&self.distances).filter(|(exp, _)| **exp != T::zero());
         let sum: T = present.map(|(&exp, &distance)| exp * distance).sum();
         // (10), as log(1 + rest) + Σ p·(m − s).
@@ -75,14 +76,15 @@ impl<T: Element> RowFacts<T> {
     }
 }
 
-/// The places of the `k` largest scores, the largest first, of equals the first first. Where there is a NaN, some `k` places.
+/// The indices of the `k` largest scores, largest first; the lower index first on ties. If a score is NaN, the first
+/// `k` indices.
 fn largest<T: Element>(scores: ArrayView1<'_, T>, k: usize) -> Vec<usize> {
     let mut places: Vec<usize> = (0..scores.len()).collect();
     if scores.iter().any(|score| score.is_nan()) {
         places.truncate(k);
         return places;
     }
-    // Zeros of both signs are equal.
+    // Adding 0 turns −0 into +0, so that `total_cmp` treats both zeros as equal.
     let key = |place: usize| (scores[place] + T::zero()).widen();
     let order = |&a: &usize, &b: &usize| key(b).total_cmp(&key(a)).then(a.cmp(&b));
     if k < places.len() {

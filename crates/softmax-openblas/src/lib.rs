@@ -1,12 +1,13 @@
 //! The linear softmax loss on OpenBLAS. The three products are calls of `gemm` in the system's OpenBLAS, which
-//! [`ndarray_linalg`] links. All steps between them work in place, row by row, in one N×C array that is kept from call to call.
+//! [`ndarray_linalg`] links. The steps between them work in place, row by row, in one N×C array that is reused between
+//! calls.
 //!
 //! ```text
 //! S = X·W   →   exp(S_i − m_i)   →   G_i   →   dW = Xᵀ·G,   dX = G·Wᵀ
 //! ```
 //!
-//! It needs OpenBLAS on the system (Debian: `libopenblas-dev` and `pkg-config`). It supports dense features and weights of the
-//! element type, not half precision or sparse rows.
+//! It needs OpenBLAS on the system (Debian: `libopenblas-dev` and `pkg-config`). It supports dense features and weights
+//! of the element type, not half precision or sparse rows.
 //!
 //! ```
 //! use softmax_openblas::{OpenBlas, Problem, SoftmaxBackend, ndarray::array};
@@ -21,7 +22,7 @@
 
 #![deny(unsafe_code)]
 
-// Linked for its OpenBLAS, which has `cblas_sgemm` and `cblas_dgemm`.
+// Links OpenBLAS, which provides `cblas_sgemm` and `cblas_dgemm`.
 use ndarray_linalg as _;
 
 mod backend;

@@ -1,5 +1,5 @@
-//! Matrix products by OpenBLAS's `gemm`, called directly: ndarray's own feature `blas` would send every other crate's
-//! products there too.
+//! Matrix products by OpenBLAS's `gemm`, called directly. ndarray's feature `blas` would also send the products of
+//! every other crate in the build to OpenBLAS.
 #![allow(unsafe_code)]
 
 use cblas_sys::{CBLAS_LAYOUT, CBLAS_TRANSPOSE, cblas_dgemm, cblas_sgemm};
@@ -7,10 +7,10 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, CowArray, Ix2};
 use softmax_core::{Dtype, Element, Error, Result};
 use std::ffi::c_int;
 
-/// C = A·B, or where `add` says so C += A·B. Arrays may have any strides; those that `gemm` does not take are copied.
+/// Computes C = A·B, or C += A·B if `add`. Arrays may have any strides; layouts that `gemm` does not accept are copied.
 ///
 /// # Errors
-/// [`Error::Backend`] if a length is past what OpenBLAS counts in.
+/// [`Error::Backend`] if a length does not fit OpenBLAS's integer type.
 pub(crate) fn multiply<T: Element>(
     a: ArrayView2<'_, T>,
     b: ArrayView2<'_, T>,
@@ -73,9 +73,10 @@ pub(crate) fn multiply<T: Element>(
             )
         };
     }
-    // SAFETY: each operand has rows of contiguous numbers, or, where its order says so, columns, `pitch` apart, of the
-    // lengths that are passed; `C` likewise and it is borrowed mutably, so that nothing else reads it. `T` is f32 or f64,
-    // and `DTYPE` says which.
+    // SAFETY: each factor has contiguous rows, or contiguous columns if its order is `CblasTrans`. They are `pitch`
+    // apart and have the lengths that are passed. `C` has contiguous rows in the same way, and is borrowed mutably, so
+    // nothing else reads it. `T` is f32 or f64, and `DTYPE` says which, so the pointers have the element type of the
+    // function.
     unsafe {
         match T::DTYPE {
             Dtype::F32 => gemm!(cblas_sgemm),
@@ -85,11 +86,11 @@ pub(crate) fn multiply<T: Element>(
     Ok(())
 }
 
-/// A factor as `gemm` takes it: rows of contiguous numbers, or columns of them.
+/// A factor in a layout that `gemm` accepts: contiguous rows or contiguous columns.
 struct Operand<'a, T> {
     array: CowArray<'a, T, Ix2>,
     order: CBLAS_TRANSPOSE,
-    /// From one contiguous row, or column, to the next.
+    /// The stride in elements from one contiguous row (or column) to the next.
     pitch: usize,
 }
 
@@ -108,7 +109,7 @@ impl<'a, T: Element> Operand<'a, T> {
     }
 }
 
-/// How far apart rows of contiguous numbers are, if the matrix has such rows, none of which overlap.
+/// The row stride in elements. `None` if the rows are not contiguous, or if they overlap.
 fn pitch_of<T>(matrix: ArrayView2<'_, T>) -> Option<usize> {
     let ((rows, columns), strides) = (matrix.dim(), matrix.strides());
     let is_contiguous = columns <= 1 || strides[1] == 1;

@@ -1,4 +1,4 @@
-//! What happens to one sample between the products: raw scores come in, and G_i replaces them.
+//! The steps for one sample between the products: G_i replaces the raw scores in place.
 
 use crate::facts::RowFacts;
 use ndarray::{ArrayView1, ArrayViewMut1, Zip};
@@ -8,16 +8,17 @@ use softmax_core::{Element, Objective, Problem, Targets};
 pub(crate) struct Terms<'a, T> {
     objective: &'a Objective,
     class_weights: Option<ArrayView1<'a, T>>,
-    /// What masses are measured in.
+    /// The mass unit, [`Problem::mass_unit`].
     unit: f64,
-    /// 1 − ε, and ε/C.
+    /// 1 − ε.
     kept: T,
+    /// ε/C.
     spread: T,
-    /// Σ_c ε·w_c/C, in units.
+    /// Σ_c ε·w_c/C, in mass units.
     total_spread: T,
 }
 
-/// What a row's scores say, before they are replaced.
+/// The results of a row that do not depend on Ω.
 pub(crate) struct Summary<T> {
     pub(crate) lse: T,
     pub(crate) best: usize,
@@ -25,7 +26,7 @@ pub(crate) struct Summary<T> {
     pub(crate) loss: T,
 }
 
-/// The target mass of one sample: a point, or a row of it, and what smoothing spreads.
+/// The target of one sample: a label, or a row of soft targets. Label smoothing is in [`Terms`].
 enum Target<'a, T> {
     Label(usize),
     Soft(ArrayView1<'a, T>),
@@ -43,8 +44,8 @@ impl<'a, T: Element> Terms<'a, T> {
         Terms { objective, class_weights, unit, kept, spread, total_spread: spread * T::narrow(total) }
     }
 
-    /// Turns scores, the largest of them at `best`, into G_i, if there is an Ω for it, but for the softcap's slopes. An ignored
-    /// sample's G_i and loss are zero.
+    /// Replaces the scores in `row`, whose largest is at `best`, with G_i without the factor of the softcap's slopes.
+    /// Without `total_weight` there is no G_i, only the summary. An ignored sample has zero G_i and zero loss.
     pub(crate) fn process(
         &self,
         problem: &Problem<'_, T>,
@@ -63,10 +64,10 @@ impl<'a, T: Element> Terms<'a, T> {
         };
         let cross = target.as_ref().map_or(T::zero(), |target| self.cross(target, row.view()));
 
-        // Without the largest term, which is exactly 1, the others keep their digits in log1p.
+        // The sum leaves out the largest term, which is exactly 1. So the others keep their digits in log1p.
         row.mapv_inplace(T::exp);
         let at_best = std::mem::replace(&mut row[best], T::zero());
-        // One class alone has no others to carry a NaN.
+        // With a single class, no other term carries the NaN.
         let rest = if max.is_nan() { max } else { row.sum() };
         row[best] = at_best;
         let log_rest = rest.ln_1p();
@@ -90,7 +91,8 @@ impl<'a, T: Element> Terms<'a, T> {
         let loss = T::narrow(sample_weight) * loss;
         let Some(total_weight) = total_weight else { return Summary { lse, best, loss } };
 
-        // (8). Where p is above one half, A·p − a is taken as Σ a − A·Σ p over the other classes.
+        // (8). Where p is above one half, A·p − a is computed as Σ a − A·Σ p over the other classes, to keep its
+        // digits.
         let scale = T::narrow(sample_weight / total_weight / self.objective.temperature);
         let z_slope = (z_loss + z_loss) * lse;
         let sum = at_best + rest;
@@ -107,7 +109,8 @@ impl<'a, T: Element> Terms<'a, T> {
         Summary { lse, best, loss }
     }
 
-    /// Bias, temperature and softcap: raw scores to s.
+    /// Turns X_i·W into the scores s: applies bias, temperature and softcap. Writes ∂s/∂raw to `slopes` if there is a
+    /// softcap.
     pub(crate) fn cap(
         &self,
         problem: &Problem<'_, T>,
@@ -123,7 +126,7 @@ impl<'a, T: Element> Terms<'a, T> {
         if let Some(cap) = self.objective.softcap.map(T::narrow) {
             Zip::from(row).and(&mut slopes).for_each(|s, slope| {
                 let z = *s / cap;
-                // 1/cosh², as 1 − tanh² would cancel.
+                // 1/cosh², because 1 − tanh² would cancel.
                 let e = (-(z.abs() + z.abs())).exp();
                 let half = T::one() + e;
                 *slope = (e + e + e + e) / (half * half);
@@ -132,12 +135,12 @@ impl<'a, T: Element> Terms<'a, T> {
         }
     }
 
-    /// w_c, in units.
+    /// w_c, in mass units.
     fn class_weight(&self, c: usize) -> T {
         self.class_weights.map_or(T::one(), |w| w[c] * T::narrow(1.0 / self.unit))
     }
 
-    /// a_ic, in units.
+    /// a_ic, in mass units.
     fn mass_at(&self, target: &Target<'_, T>, c: usize) -> T {
         let own = match target {
             Target::Label(y) if *y == c => T::one(),
@@ -147,7 +150,7 @@ impl<'a, T: Element> Terms<'a, T> {
         (self.kept * own + self.spread) * self.class_weight(c)
     }
 
-    /// A_i, in units.
+    /// A_i, in mass units.
     fn total_mass(&self, target: &Target<'_, T>) -> T {
         match target {
             Target::Label(y) => self.kept * self.class_weight(*y) + self.total_spread,
@@ -159,7 +162,7 @@ impl<'a, T: Element> Terms<'a, T> {
         matches!(target, Target::Label(_)) && self.spread == T::zero()
     }
 
-    /// Σ_c a_ic·(s_ic − m_i) in units, where classes without mass may be masked.
+    /// Σ_c a_ic·(s_ic − m_i), in mass units. Classes without mass are skipped, because they may be masked.
     fn cross(&self, target: &Target<'_, T>, shifted: ArrayView1<'_, T>) -> T {
         let product = |c: usize| {
             let mass = self.mass_at(target, c);

@@ -1,5 +1,5 @@
-//! Proof that the products go through BLAS: this program has a `cblas_dgemm` of its own, which the linker takes
-//! before the library's. It counts the calls and hands them on.
+//! The products go through BLAS. This program defines its own `cblas_dgemm`, which the linker prefers to the library's.
+//! It counts the calls and forwards them.
 
 use softmax_openblas::ndarray::{Array1, Array2};
 use softmax_openblas::{OpenBlas, Problem, SoftmaxBackend};
@@ -26,7 +26,7 @@ type Dgemm = unsafe extern "C" fn(
 );
 
 /// # Safety
-/// As CBLAS's function of this name.
+/// The same as for CBLAS's `cblas_dgemm`.
 #[unsafe(no_mangle)]
 #[allow(clippy::too_many_arguments)]
 pub unsafe extern "C" fn cblas_dgemm(
@@ -46,12 +46,13 @@ pub unsafe extern "C" fn cblas_dgemm(
     ldc: c_int,
 ) {
     CALLS.fetch_add(1, Ordering::Relaxed);
-    // SAFETY: the name is NUL-terminated; RTLD_NEXT looks behind this program, where OpenBLAS is.
+    // SAFETY: the name is NUL-terminated. RTLD_NEXT searches the libraries after this program, and OpenBLAS is one of
+    // them.
     let next: *mut c_void = unsafe { libc::dlsym(libc::RTLD_NEXT, c"cblas_dgemm".as_ptr()) };
     assert!(!next.is_null(), "no BLAS library behind this program");
-    // SAFETY: the symbol of this name in a CBLAS has this type.
+    // SAFETY: in any CBLAS, the symbol of this name has this type.
     let dgemm: Dgemm = unsafe { std::mem::transmute::<*mut c_void, Dgemm>(next) };
-    // SAFETY: the caller keeps CBLAS's contract, and every argument is handed on as it came.
+    // SAFETY: the caller meets CBLAS's contract, and every argument is passed on unchanged.
     unsafe { dgemm(layout, transpose_a, transpose_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc) }
 }
 

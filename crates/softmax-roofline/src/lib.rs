@@ -1,5 +1,5 @@
-//! Measures this machine's peak rates of arithmetic and of memory reads, and derives from them the shortest time in which
-//! the softmax loss can be computed: the roofline of Williams, Waterman and Patterson (2009).
+//! Measures this machine's peak rates of arithmetic and of memory reads, and derives from them the shortest time in
+//! which the softmax loss can be computed: the roofline of Williams, Waterman and Patterson (2009).
 //!
 //! ```
 //! use softmax_core::Dtype;
@@ -16,20 +16,20 @@ mod probe;
 
 use softmax_core::Dtype;
 
-/// The limits of a number of threads of this machine.
+/// The peak rates of this machine with a given number of threads.
 #[derive(Clone, Copy, Debug)]
 pub struct Roofline {
-    /// How many threads ran at once.
+    /// The number of threads that ran at once.
     pub threads: usize,
-    /// Multiplications and additions per second in f32, by fused instructions on values in registers.
+    /// Multiplications and additions per second in f32, with fused multiply-add instructions on registers.
     pub f32_flops: f64,
-    /// The same in f64.
+    /// Multiplications and additions per second in f64.
     pub f64_flops: f64,
-    /// Bytes per second read from memory.
+    /// Bytes read from memory per second.
     pub read_bytes: f64,
 }
 
-/// One evaluation of loss and dW, whose floor is requested.
+/// The size of one evaluation of the loss and dW.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
     /// N.
@@ -38,20 +38,20 @@ pub struct Work {
     pub features: usize,
     /// C.
     pub classes: usize,
-    /// The type of everything.
+    /// The element type of all arrays.
     pub dtype: Dtype,
-    /// Whether dX is requested too.
+    /// Whether dX is also computed.
     pub dx: bool,
 }
 
 impl Work {
-    /// 4·N·D·C operations for the scores and dW, 6·N·D·C with dX.
+    /// The number of operations: 4·N·D·C for the scores and dW, 6·N·D·C with dX.
     pub fn operations(self) -> f64 {
         let products = if self.dx { 6.0 } else { 4.0 };
         products * self.samples as f64 * self.features as f64 * self.classes as f64
     }
 
-    /// Bytes of X, which must be read once.
+    /// The size of X in bytes. X must be read at least once.
     pub fn read_bytes(self) -> f64 {
         let size = match self.dtype {
             Dtype::F32 => 4.0,
@@ -62,8 +62,8 @@ impl Work {
 }
 
 impl Roofline {
-    /// Measures with so many threads at once, three times about a tenth of a second per figure, and keeps the best: now
-    /// and then a system runs two threads on one processor for as long as a measurement takes.
+    /// Measures with `threads` threads at once. Each rate is the best of three measurements of about a tenth of a
+    /// second, because a system sometimes runs two threads on one processor for a whole measurement.
     pub fn measure(threads: usize) -> Self {
         const TIMES: usize = 3;
         let threads = threads.max(1);
@@ -76,7 +76,7 @@ impl Roofline {
         }
     }
 
-    /// The least time in seconds that the work can take: that of its operations or that of its reads, whichever is
+    /// The shortest time in seconds that the work can take: the time for its operations or for its reads, whichever is
     /// longer.
     pub fn floor_s(&self, work: Work) -> f64 {
         let flops = match work.dtype {

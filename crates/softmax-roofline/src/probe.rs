@@ -1,4 +1,4 @@
-//! The measurements. Each is the best of some rounds: noise only ever slows.
+//! The measurements. Each keeps the best of several rounds, because noise only makes a round slower.
 
 use pulp::{Arch, Simd, WithSimd};
 use std::hint::{black_box, spin_loop};
@@ -9,18 +9,18 @@ use std::time::Instant;
 
 const ROUNDS: usize = 5;
 
-/// Sums in flight: more than the latency times the throughput of any machine's multiply-add units.
+/// Independent sums: more than the latency times the throughput of the multiply-add units of any machine.
 const CHAINS: usize = 12;
 
 /// Multiply-adds per chain in a round, about 15 ms.
 const STEPS: usize = 4_000_000;
 
-/// Bytes that a round reads in all: many times any cache.
+/// Bytes that all threads together read in a round: many times the size of any cache.
 const BYTES: usize = 512 << 20;
 
-/// An element type's vectors.
+/// An element type whose vector multiply-adds can be measured.
 pub(crate) trait Chained: Sized {
-    /// Runs the chains, and gives how many operations that was.
+    /// Runs the chains and returns the number of operations.
     fn run<S: Simd>(simd: S) -> usize;
 }
 
@@ -75,14 +75,14 @@ impl WithSimd for Sum<'_> {
     }
 }
 
-/// Operations per second of all threads together.
+/// Operations per second, over all threads.
 pub(crate) fn flops<T: Chained>(threads: usize) -> f64 {
     best_rate(threads, |_| Arch::new().dispatch(Chains::<T>(PhantomData)) as f64)
 }
 
-/// Bytes per second of all threads together, each reading a part of its own.
+/// Bytes read per second, over all threads. Each thread reads its own part.
 pub(crate) fn read_bytes(threads: usize) -> f64 {
-    // Not zeros, for which the system might lend every page the same memory.
+    // Not zeros, because the system may map all zero pages to the same memory.
     let data = vec![black_box(1.0f32); BYTES / 4];
     let part = data.len() / threads;
     best_rate(threads, |k| {
@@ -92,10 +92,10 @@ pub(crate) fn read_bytes(threads: usize) -> f64 {
     })
 }
 
-/// The most work per second of any round, in which all start together, by the slowest thread's time.
+/// The highest rate of any round: the work of all threads, which start together, over the time of the slowest thread.
 fn best_rate(threads: usize, work: impl Fn(usize) -> f64 + Sync) -> f64 {
     let timed = &|k: usize, ready: &AtomicUsize| {
-        // Once for nothing, so that the system has given each thread a processor before the time counts.
+        // An untimed run, so that the system has given each thread a processor before the timed run.
         work(k);
         ready.fetch_add(1, Ordering::AcqRel);
         while ready.load(Ordering::Acquire) < threads {

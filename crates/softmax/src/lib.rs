@@ -1,5 +1,5 @@
-//! The loss of a linear softmax classifier, loss = mean over i of −log softmax(X_i·W)\[y_i\], and its gradients: the crate
-//! to depend on in a program of your own. It computes losses; to train a classifier in one call, use `softmax-fit`.
+//! The loss of a linear softmax classifier, loss = mean over i of −log softmax(X_i·W)\[y_i\], and its gradients. Depend
+//! on this crate to compute losses and gradients in your program. To train a classifier in one call, use `softmax-fit`.
 //!
 //! # A training loop
 //!
@@ -25,18 +25,19 @@
 //!
 //! # Labels and options
 //!
-//! Labels are class indices of type `usize`, `u8`, `u32`, `i32` or `i64`. [`Targets`] are labels, soft targets (an N×C array of
-//! probabilities) or none. [`Objective`] has the options: label smoothing, ignored label, reduction, L2, z-loss, softcap and
-//! temperature; [`ProblemBuilder`] has the bias, class weights and sample weights. [`softmax_core`] states the whole formula.
+//! Labels are class indices of type `usize`, `u8`, `u32`, `i32` or `i64`. [`Targets`] are labels, soft targets (an N×C
+//! array of probabilities) or none. [`Objective`] has the options: label smoothing, ignored label, reduction, L2,
+//! z-loss, softcap and temperature; [`ProblemBuilder`] has the bias, class weights and sample weights. [`softmax_core`]
+//! states the whole formula.
 //!
-//! [`gradients`](SoftmaxBackend::gradients) returns the loss, dW and db. [`evaluate`](SoftmaxBackend::evaluate) writes any
-//! [`Outputs`] into arrays of yours: also dX, sample losses, log-sum-exp, predicted classes, entropies and the best classes.
-//! Reuse one backend in a loop; it keeps its working memory.
+//! [`gradients`](SoftmaxBackend::gradients) returns the loss, dW and db. [`evaluate`](SoftmaxBackend::evaluate) writes
+//! any [`Outputs`] into your arrays: also dX, sample losses, log-sum-exp, predicted classes, entropies and the best
+//! classes. Reuse one backend in a loop; it keeps its working memory.
 //!
 //! # Errors
 //!
-//! Building a problem checks shapes, labels and options once, and returns an [`Error`] that names the argument, the position and
-//! what was expected:
+//! Building a problem checks shapes, labels and options once, and returns an [`Error`] that names the argument, the
+//! position and what was expected:
 //!
 //! ```
 //! use softmax::Problem;
@@ -47,26 +48,27 @@
 //! assert_eq!(error.to_string(), "labels: expected a class below 2, found 7 at sample 1");
 //! ```
 //!
-//! An option that a backend does not have is [`Error::Unsupported`], which names the backend and the option;
-//! [`supports`](Backend::supports) answers beforehand. Numbers are not checked: NaN in the features is NaN in the outputs.
+//! If a backend does not support an option, it returns [`Error::Unsupported`], which names the backend and the option.
+//! [`supports`](Backend::supports) tells in advance. Features, weights and bias may contain any number: NaN in gives
+//! NaN out.
 //!
 //! # Backends
 //!
 //! Each backend is a cargo feature; `fused`, the fastest on a CPU, is the default. [`backend`] makes one by name, and
-//! [`Registry`] lists those of a build and how to add the others.
+//! [`Registry`] lists the backends of the build, and what to do to add the others.
 //!
 //! | backend | feature | implementation | f16, bf16, sparse | memory beyond inputs and outputs |
 //! |---|---|---|---|---|
-//! | `fused` | `fused` | SIMD and threads; the same bits with any vector instructions and number of threads | yes | 64 MiB or the size of W, whichever is larger |
+//! | `fused` | `fused` | SIMD and threads; bit-identical results for any vector instructions and number of threads | yes | 64 MiB or the size of W, whichever is larger |
 //! | `openblas` | `openblas` | products by the system's OpenBLAS | no | N×C |
 //! | `ndarray` | `ndarray` | matrix algebra on ndarray, one thread | yes | N×C |
 //! | `burn` | `burn` | Burn tensors on the CPU | no | a copy of the problem and about 32 MiB (64 in f64) |
-//! | `burn-autodiff` | `burn` | the same, gradients by Burn's autodiff | no | several N×C |
+//! | `burn-autodiff` | `burn` | Burn tensors on the CPU, gradients by Burn's autodiff | no | several N×C |
 //! | `burn-wgpu`, `burn-vulkan` | `wgpu`, `vulkan` | Burn tensors on graphics devices | no | a copy of the problem and about 32 MiB |
 //! | `naive` | `naive` | loops that read like the derivation | yes | dW in the element type and in f64, and a few rows |
 //!
-//! If gradients depend on the losses (policy gradients), or classes come in shards, use [two passes](TwoPass): statistics of the
-//! rows first, then gradients.
+//! If gradients depend on the losses (policy gradients), or if the classes are in shards, use [two passes](TwoPass).
+//! The first computes statistics of the rows, the second computes gradients.
 
 #![forbid(unsafe_code)]
 
@@ -86,10 +88,10 @@ pub use softmax_ndarray::NdArray;
 #[cfg(feature = "openblas")]
 pub use softmax_openblas::OpenBlas;
 
-/// A backend by its name, with its defaults.
+/// Makes the backend named `name`, with default settings.
 ///
 /// # Errors
-/// [`NoSuchBackend`], which says what would bring it, or which there are.
+/// [`NoSuchBackend`], which says how to make the backend available, or lists the available backends.
 pub fn backend<T: BackendElement>(name: &str) -> Result<Box<dyn SoftmaxBackend<T>>, NoSuchBackend> {
     Registry::built_in().make(name, Setup::default())
 }

@@ -1,25 +1,25 @@
-//! Which backends there are, by name, and how one is made.
+//! The registry: backends by name, and how each is made.
 
 use softmax_core::{Element, InShards, Setting, SoftmaxBackend};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-/// What a backend is made with.
+/// The settings that a backend is made with.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Setup {
-    /// How many threads it may use. By default as many as the rayon pool that it is called in, or for OpenBLAS as many as
-    /// it was told in its own ways.
+    /// The number of threads of `fused` and `openblas`; the other built-in backends ignore it. By default `fused` uses
+    /// the rayon pool that it is called in, and `openblas` uses OpenBLAS's own setting.
     pub threads: Option<usize>,
-    /// The vector instructions of `fused`. By default the widest that the machine has.
+    /// The vector instructions of `fused`. By default the widest that the machine supports.
     #[cfg(feature = "fused")]
     pub level: Option<crate::Level>,
-    /// In two passes, with the classes in so many shards ([`InShards`]). By default in one pass.
+    /// The number of class shards for evaluation in two passes ([`InShards`]). By default there is one pass.
     pub shards: Option<usize>,
 }
 
 type Factory<T> = Arc<dyn Fn(Setup) -> Box<dyn SoftmaxBackend<T>> + Send + Sync>;
 
-/// A backend by name.
+/// A named backend in the registry.
 #[derive(Clone)]
 pub struct Entry {
     name: String,
@@ -29,22 +29,23 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Its name.
+    /// The backend's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many arrays of N×C numbers it holds during a call, at most; 0 of one that holds none, or is not known to.
+    /// The maximum number of N×C arrays that the backend holds during a call. 0 if it holds none or the number is
+    /// unknown.
     pub fn score_arrays(&self) -> usize {
         self.score_arrays
     }
 
-    /// Whether it has vector instructions to choose from.
+    /// Whether the backend has several levels of vector instructions to choose from.
     pub fn has_levels(&self) -> bool {
         !self.make::<f32>(Setup::default()).variants(Setting::Level).is_empty()
     }
 
-    /// Makes it.
+    /// Makes the backend.
     pub fn make<T: BackendElement>(&self, setup: Setup) -> Box<dyn SoftmaxBackend<T>> {
         T::make(self, setup)
     }
@@ -56,32 +57,32 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// A backend that this build or this machine does not have.
+/// A known backend that is not available in this build or on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Absent {
-    /// Its name.
+    /// The backend's name.
     pub name: &'static str,
-    /// What brings it.
+    /// How to make it available, such as a cargo feature or a package.
     pub remedy: &'static str,
 }
 
-/// A name that no backend has.
+/// The error for a name under which no backend is available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoSuchBackend {
-    /// A backend that this build or this machine does not have.
+    /// The backend is known, but not available in this build or on this machine.
     #[error("backend {} is not here: {}", .0.name, .0.remedy)]
     Absent(Absent),
-    /// No backend at all.
+    /// No backend has this name.
     #[error("backend: expected one of {}, found {found}", known.join(", "))]
     Unknown {
-        /// The names that there are.
+        /// The names of the available backends.
         known: Vec<String>,
         /// The name that was requested.
         found: String,
     },
 }
 
-/// An element type that backends are made for: `f32` and `f64`.
+/// The element types for which the registry makes backends: `f32` and `f64`.
 pub trait BackendElement: Element {
     /// Makes an entry's backend for this type.
     fn make(entry: &Entry, setup: Setup) -> Box<dyn SoftmaxBackend<Self>>;
@@ -106,24 +107,25 @@ fn in_passes<T: Element>(backend: Box<dyn SoftmaxBackend<T>>, setup: Setup) -> B
     }
 }
 
-/// Backends by name, in the order in which they are shown.
+/// Backends by name, in display order.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     entries: Vec<Entry>,
     absent: Vec<Absent>,
-    /// Whether graphics devices are looked for, and what was found.
+    /// Whether to search for graphics devices.
     has_devices: bool,
+    /// The result of the search, which runs on first use.
     devices: OnceLock<Devices>,
 }
 
-/// What a look at the machine's graphics devices found.
+/// The backends on graphics devices, from a search of the machine.
 #[derive(Clone, Debug, Default)]
 struct Devices {
     entries: Vec<Entry>,
     absent: Vec<Absent>,
 }
 
-/// Adds a backend that is built in, or says what would bring it.
+/// Adds a built-in backend, or records it as absent if its cargo feature is off.
 macro_rules! built_in {
     ($registry:ident, $feature:literal, $name:literal, $remedy:literal, $make:expr) => {
         #[cfg(feature = $feature)]
@@ -151,7 +153,7 @@ impl Registry {
             "build with --features openblas (Debian: libopenblas-dev, pkg-config)",
             openblas
         );
-        // As `softmax compare` measures them.
+        // As measured by `softmax compare`.
         for (name, count) in [("ndarray", 1), ("openblas", 1), ("burn-autodiff", 6)] {
             registry
                 .entries
@@ -162,7 +164,7 @@ impl Registry {
         registry
     }
 
-    /// Adds a backend, in place of any of that name, by what makes it for f32 and for f64.
+    /// Adds a backend, with one function that makes it for f32 and one for f64. Replaces a backend of the same name.
     pub fn add(
         &mut self,
         name: impl Into<String>,
@@ -174,22 +176,22 @@ impl Registry {
         self.entries.push(Entry { name, score_arrays: 0, f32: Arc::new(f32), f64: Arc::new(f64) });
     }
 
-    /// All that there are. The first call looks for graphics devices, where the build can use them.
+    /// All available backends. The first call searches for graphics devices, if the build supports them.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().chain(&self.devices().entries)
     }
 
-    /// Those that are not there.
+    /// The known backends that are not available. This also searches for graphics devices.
     pub fn absent(&self) -> impl Iterator<Item = &Absent> {
         self.absent.iter().chain(&self.devices().absent)
     }
 
-    /// The backend of a name.
+    /// The backend named `name`.
     ///
     /// # Errors
     /// [`NoSuchBackend`].
     pub fn find(&self, name: &str) -> Result<&Entry, NoSuchBackend> {
-        // Graphics devices are looked for last.
+        // Searches for graphics devices only if no other backend has the name.
         let found = self.entries.iter().find(|entry| entry.name == name);
         if let Some(entry) = found.or_else(|| self.entries().find(|entry| entry.name == name)) {
             return Ok(entry);
@@ -203,7 +205,7 @@ impl Registry {
         })
     }
 
-    /// The named backends, each once, or all of them for no name.
+    /// The named backends without duplicates, or all backends if `names` is empty.
     ///
     /// # Errors
     /// [`NoSuchBackend`].
@@ -221,7 +223,7 @@ impl Registry {
         Ok(selected)
     }
 
-    /// Makes the backend of a name.
+    /// Makes the backend named `name`.
     ///
     /// # Errors
     /// [`NoSuchBackend`].
@@ -233,7 +235,8 @@ impl Registry {
         Ok(self.find(name)?.make(setup))
     }
 
-    /// Loading the drivers of graphics devices takes time and memory, so that it is not done before someone asks.
+    /// The backends on graphics devices. Loading graphics drivers takes time and memory, so the search runs on first
+    /// use.
     fn devices(&self) -> &Devices {
         self.devices.get_or_init(|| if self.has_devices { look_for_devices() } else { Devices::default() })
     }
@@ -259,7 +262,7 @@ fn openblas<T: Element>(setup: Setup) -> crate::OpenBlas<T> {
     }
 }
 
-/// Burn on the graphics devices that this build can use and this machine has.
+/// Finds the graphics devices that this build supports and this machine has, for Burn.
 fn look_for_devices() -> Devices {
     let mut devices = Devices::default();
     #[cfg(feature = "burn")]

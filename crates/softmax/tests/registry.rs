@@ -1,4 +1,4 @@
-//! Backends by name, whichever of them a build has.
+//! The registry of backends, with any set of built-in backends.
 
 use softmax::ndarray::array;
 use softmax::{Backend, NoSuchBackend, Problem, Registry, Setup, SoftmaxBackend};
@@ -10,7 +10,7 @@ fn every_entry_makes_the_backend_of_its_name() {
     let labels = array![0, 2];
     let problem = Problem::builder(features.view(), weights.view(), labels.view()).build().unwrap();
     let mut count = 0;
-    // In f32, which every device computes in.
+    // In f32, because every device supports it.
     for entry in registry.entries() {
         for setup in [Setup::default(), Setup { threads: Some(1), ..Setup::default() }] {
             let mut backend = entry.make::<f32>(setup);

@@ -1,5 +1,5 @@
-//! Backends in many threads at once: each thread has its own, and what they share (pools, devices, a BLAS) must not mix
-//! their answers.
+//! Backends in many threads at once. Each thread has its own backend; what the backends share (thread pools, devices, a
+//! BLAS) must not mix up their results.
 
 use softmax::{Feature, OutputKind, OutputSet, OwnedOutputs, Registry, Setup};
 use softmax_conformance::{Case, Choices, Generator, check, reference};
@@ -8,10 +8,10 @@ use std::thread;
 #[test]
 fn every_backend_works_in_many_threads_at_once() {
     let registry = Registry::built_in();
-    // In f32, which every device computes in.
+    // In f32, because every device supports it.
     let problem = Generator::new(1).problem_with(100, 64, 10, Choices::PLAIN);
     let owned = Case::new("threads", problem).narrowed::<f32>();
-    // What every backend gives.
+    // The outputs that every backend supports.
     let is_fact = |kind: OutputKind| kind.feature().is_some_and(Feature::is_row_fact);
     let set: OutputSet = OutputSet::ALL.iter().filter(|&kind| !is_fact(kind)).collect();
     let expected = reference(&owned.problem().unwrap(), set);

@@ -1,4 +1,4 @@
-//! A problem with other parameters, of some of the samples, or of some of the classes.
+//! Problems derived from another: with other parameters, for a range of samples, or for a range of classes.
 
 use super::Problem;
 use crate::element::Element;
@@ -10,11 +10,11 @@ use ndarray::{ArrayView1, Axis, Slice};
 use std::ops::Range;
 
 impl<'a, T: Element> Problem<'a, T> {
-    /// The same samples and options with other weights (D×C) and another bias (C), for a step of training. Targets, sample
-    /// weights and class weights are not checked again.
+    /// The same samples and options with new weights (D×C) and a new bias (C), for a training step. The values of
+    /// targets, sample weights and class weights are not checked again.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the number of features or classes differs.
+    /// [`Error::Shape`], [`Error::NoClasses`] or [`Error::Classes`] if the number of features or classes differs.
     pub fn with_parameters<'b>(
         &self,
         weights: impl Into<Weights<'b, T>>,
@@ -35,8 +35,8 @@ impl<'a, T: Element> Problem<'a, T> {
         Err(Error::Shape { array: ArrayName::Weights, axis: AxisName::Classes, expected: classes, found })
     }
 
-    /// This problem as a part of one with more samples: the mean is over all samples, whose Ω is `total_weight`. The losses and
-    /// gradients of all parts sum to those of the whole, if exactly one part has the penalty.
+    /// This problem as a part of one with more samples. The mean is over all samples, whose Ω is `total_weight`. The
+    /// losses and gradients of all parts sum to those of the whole problem if exactly one part has the penalty.
     ///
     /// ```
     /// use softmax_core::ndarray::array;
@@ -58,11 +58,11 @@ impl<'a, T: Element> Problem<'a, T> {
         self
     }
 
-    /// The problem of some samples, with the same options: a micro-batch. Under the mean it has its own total weight, unless
-    /// this is [a part](Self::as_part) already.
+    /// The problem of a range of samples (a micro-batch), with the same options. Under the mean it has its own total
+    /// weight, unless this problem is already [a part](Self::as_part).
     ///
     /// # Panics
-    /// If there are no such samples.
+    /// If `samples` is out of range.
     #[must_use]
     pub fn rows(&self, samples: Range<usize>) -> Self {
         let range = || Slice::from(samples.clone());
@@ -80,10 +80,10 @@ impl<'a, T: Element> Problem<'a, T> {
         part
     }
 
-    /// The problem of some classes, with the same options, for [two passes](crate::TwoPass).
+    /// The problem of a range of classes, with the same options, for [two passes](crate::TwoPass).
     ///
     /// # Panics
-    /// If there are no such classes, or none.
+    /// If `classes` is empty or out of range.
     #[must_use]
     pub fn shard(&self, classes: Range<usize>) -> Self {
         assert!(!classes.is_empty(), "a shard has classes");
