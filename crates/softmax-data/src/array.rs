@@ -1,5 +1,5 @@
-//! One array of a file: its header, and a reader at its first entry. All arrays are read here, and converted and validated in
-//! the same pass.
+//! One array of a file: its header, and a reader positioned at its first entry. Arrays are read, converted and
+//! validated in one pass.
 
 use crate::elements::{
     Admit, ElementType, Order, ReadError, read_bf16, read_f16, read_integers, read_numbers,
@@ -13,11 +13,11 @@ use softmax_core::{Element, Features, ndarray};
 use std::io::{self, Read};
 use std::ops::Range;
 
-/// What an array's header says.
+/// The contents of an array's header.
 #[derive(Clone, Debug)]
 pub(crate) struct Header {
     pub(crate) element: ElementType,
-    /// What the file calls that type.
+    /// The file's name for that type.
     pub(crate) kind: String,
     pub(crate) order: Order,
     pub(crate) shape: Vec<usize>,
@@ -25,7 +25,7 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The number of entries; `None` where it is past any memory.
+    /// The number of entries; `None` if their bytes exceed `isize::MAX`.
     pub(crate) fn len(&self) -> Option<usize> {
         let entries = self.shape.iter().try_fold(1, |product: usize, &size| product.checked_mul(size))?;
         entries
@@ -41,9 +41,9 @@ pub(crate) struct FileArray<'r> {
     pub(crate) origin: String,
     pub(crate) name: String,
     pub(crate) header: Header,
-    /// At the first entry.
+    /// Positioned at the first entry.
     pub(crate) reader: Box<dyn Read + 'r>,
-    /// The mapped file, and which of its bytes are the array's, if it is mapped.
+    /// The mapped file and the range of the array's bytes in it, if the file is mapped.
     pub(crate) mapped: Option<(MappedFile, Range<usize>)>,
 }
 
@@ -52,7 +52,7 @@ impl FileArray<'_> {
         DataError::field(&self.origin, &self.name, expected, found)
     }
 
-    /// The shape, if it has as many axes as are wanted.
+    /// The shape, if the array has `AXES` axes.
     fn shape<const AXES: usize>(&self) -> Result<[usize; AXES]> {
         let shape = self.header.shape.as_slice();
         shape
@@ -65,7 +65,7 @@ impl FileArray<'_> {
         self.header.shape.first().copied().unwrap_or(1)
     }
 
-    /// Numbers of any type, as numbers of `T`.
+    /// Reads numbers of any type, converted to `T`.
     pub(crate) fn numbers<T: Element, D: Dimension>(mut self, admit: Admit) -> Result<Array<T, D>> {
         let wanted = axes_of::<D>();
         if D::NDIM.is_some_and(|axes| axes != self.header.shape.len()) {
@@ -82,7 +82,7 @@ impl FileArray<'_> {
         array.into_dimensionality().map_err(|error| self.refuse(&wanted, error.to_string()))
     }
 
-    /// Integers.
+    /// Reads a vector of integers.
     pub(crate) fn integers(mut self) -> Result<Array1<i64>> {
         let [len] = self.shape()?;
         let Header { element, order, .. } = self.header;
@@ -94,7 +94,7 @@ impl FileArray<'_> {
         Ok(integers.into())
     }
 
-    /// X: the first rows, at most `limit` of them, mapped where it can be.
+    /// Reads X: at most `limit` of the first rows. Maps them instead if possible.
     pub(crate) fn features<T: Element>(
         mut self,
         storage: Storage,
@@ -117,7 +117,7 @@ impl FileArray<'_> {
                 return Ok(FeatureStore::Mapped(matrix));
             }
         }
-        // Of a matrix by columns all has to be read to have the first rows.
+        // A column-major matrix must be read whole to get its first rows.
         let rows = if by_columns { n } else { limit.map_or(n, |limit| limit.min(n)) };
         let len = if rows == n { len } else { rows * d };
         let shape = (rows, d).set_f(by_columns).into();
@@ -150,7 +150,7 @@ impl FileArray<'_> {
         Array2::from_shape_vec(shape, entries).map_err(|error| self.refuse("a matrix", error.to_string()))
     }
 
-    /// W.
+    /// Reads W. Never maps it.
     pub(crate) fn weights<T: Element>(self, storage: Storage) -> Result<WeightStore<T>> {
         let unmapped = FileArray { mapped: None, ..self };
         Ok(match unmapped.features(storage, None)? {
@@ -160,7 +160,7 @@ impl FileArray<'_> {
         })
     }
 
-    /// Every entry of a mapped matrix is to be finite: it is gone through once.
+    /// Checks in one pass that every entry of a mapped matrix is finite.
     fn check_mapped<T: Element>(&self, matrix: &MappedMatrix<T>) -> Result<()> {
         let bad = match matrix.features() {
             Features::Dense(x) => first_bad(x.indexed_iter(), |x| x.is_finite(), |x| x.widen()),
@@ -183,7 +183,7 @@ impl FileArray<'_> {
             .ok_or_else(|| self.refuse("an array that has an address", format!("sizes {}", sizes())))
     }
 
-    /// Refuses what comes after the last entry.
+    /// Refuses bytes after the last entry.
     fn expect_end(&mut self) -> Result<()> {
         match io::copy(&mut self.reader, &mut io::sink()) {
             Ok(0) => Ok(()),
@@ -225,7 +225,7 @@ impl FileArray<'_> {
     }
 }
 
-/// The first entry that is not finite, and where it is.
+/// The first non-finite entry: its row and column, and its value.
 fn first_bad<'a, E: Copy + 'a>(
     mut entries: impl Iterator<Item = ((usize, usize), &'a E)>,
     is_finite: impl Fn(E) -> bool,
@@ -242,7 +242,7 @@ pub(crate) fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The number of axes of a dimension type.
+/// The number of axes of a dimension type, in words.
 pub(crate) fn axes_of<D: Dimension>() -> String {
     D::NDIM.map_or("any axes".to_owned(), axes)
 }

@@ -1,4 +1,5 @@
-//! CIFAR-10's binary batches: records of a label and 3072 bytes, the red, green and blue of 32×32 pixels.
+//! CIFAR-10's binary batches: each record is a label byte and 3072 bytes, the red, green and blue planes of 32×32
+//! pixels.
 //! <https://www.cs.toronto.edu/~kriz/cifar.html>
 
 use crate::dataset::Dataset;
@@ -14,7 +15,7 @@ const PIXELS: usize = 3072;
 const CLASSES: u8 = 10;
 const EXPECTED: &str = "a CIFAR-10 batch, records of 3073 bytes";
 
-/// One batch, or the training batches of a folder as it is unpacked.
+/// Reads one batch, or all training batches in the folder of the unpacked archive.
 pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Result<Dataset<T>> {
     let (mut features, mut labels) = (Vec::new(), Vec::new());
     for batch in batches(path)? {
@@ -52,7 +53,7 @@ pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Resul
     Ok(Dataset::new(path.display().to_string(), features, TargetStore::Labels(Array1::from(labels))))
 }
 
-/// The file itself, or `data_batch_1.bin` to `data_batch_5.bin` of a folder, as many as there are.
+/// The file itself, or for a folder those of `data_batch_1.bin` to `data_batch_5.bin` that exist.
 pub(crate) fn batches(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);

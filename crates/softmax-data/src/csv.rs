@@ -1,4 +1,4 @@
-//! CSV: a row per sample, a column of which is the label; `.gz` too.
+//! CSV: a row per sample, with the label in one of the columns. Also reads `.gz`.
 
 use crate::dataset::Dataset;
 use crate::error::{DataError, Place, Result};
@@ -13,14 +13,18 @@ use softmax_core::{Element, ndarray};
 use std::io::BufRead;
 use std::path::Path;
 
-/// Names under which a column is taken for the label without being asked for.
+/// A column with one of these names is the label if no column is requested.
 const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
 
-/// Reads a table of numbers. Its first line is a header if no field of it is a number; the label's column is `column`,
-/// by name, or by place from 0, or from the end if negative; else one that is named `label`, `class`, `target`, `y` or
-/// `species`; else the last, unless the table has as many columns as `options` say of one without labels. Labels that are
-/// no integers are names, and their classes go by the alphabet. Where there are `labels` from elsewhere, they are the ones, and
-/// the last column is one of features.
+/// Reads a table of numbers. The first line is a header if no field is a number.
+///
+/// The label column is the one that `options.label_column` requests: by name, or by index from 0, or from the end if
+/// negative. Otherwise it is a column named `label`, `class`, `target`, `y` or `species`, otherwise the last. Without
+/// a request, a table of `options.unlabelled` columns has no label column. Labels that are not integers are names,
+/// and their classes are numbered in sorted order.
+///
+/// If `labels` are given, they are the targets. A requested or named label column is then skipped, and the last
+/// column is otherwise a feature.
 pub(crate) fn read_csv<T: Element>(
     path: &Path,
     labels: Option<Array1<i64>>,
@@ -74,7 +78,7 @@ pub(crate) fn read_csv<T: Element>(
         found: column.unwrap_or("none").to_owned(),
     })?;
 
-    // One column is what a table looks like that is separated by something else.
+    // A table with another delimiter looks like a single column.
     if width == 1 && label.is_some() {
         return Err(refuse_table(
             "a label and features in columns, separated by commas, semicolons or tabs",
@@ -134,16 +138,16 @@ pub(crate) fn read_csv<T: Element>(
     Ok(Dataset { class_names, ..dataset })
 }
 
-/// Whichever of comma, semicolon and tab the first line has most of.
+/// The delimiter: whichever of comma, semicolon and tab is most frequent in the first line.
 fn delimiter(start: &[u8]) -> u8 {
     let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let count = |delimiter| line.iter().filter(|&&byte| byte == delimiter).count();
-    // The last of equals wins.
+    // `max_by_key` returns the last of equal counts, so a comma wins ties.
     *[b'\t', b';', b','].iter().max_by_key(|&&delimiter| count(delimiter)).unwrap_or(&b',')
 }
 
-/// The column that is requested, or is named like one of labels, or else `otherwise`. An error if there is none of what is
-/// asked for.
+/// The requested label column, or else one with a name of [`LABEL_NAMES`], or else `otherwise`. An error if the
+/// requested column does not exist.
 fn label_column(
     asked: Option<&str>,
     header: Option<&StringRecord>,

@@ -5,19 +5,19 @@ use crate::stores::{FeatureStore, TargetStore, WeightStore};
 use ndarray::{Array, Array1, Array2, ArrayView1, Axis, RemoveAxis, Slice};
 use softmax_core::{ArrayName, AxisName, Element, Error, Objective, Problem, Weights, ndarray};
 
-/// Data as it comes from a source, finite: features, targets, and what else of a problem there is. What does not fit
-/// together is refused when a [`problem`](Self::problem) is made of it.
+/// Finite data from a source: features, targets, and optional parts of a problem. Arrays with inconsistent shapes are
+/// refused by [`problem`](Self::problem).
 #[derive(Clone, Debug)]
 pub struct Dataset<T> {
-    /// Where it came from, for messages and reports.
+    /// The source of the data, for messages and reports.
     pub origin: String,
     /// X (N×D).
     pub features: FeatureStore<T>,
-    /// y (N) or Y (N×C), or none.
+    /// y (N), Y (N×C), or no targets.
     pub targets: TargetStore<T>,
     /// W (D×C).
     pub weights: Option<WeightStore<T>>,
-    /// Where the weights came from, if not from the same source.
+    /// The source of the weights, if it differs.
     pub weights_origin: Option<String>,
     /// b (C).
     pub bias: Option<Array1<T>>,
@@ -25,21 +25,21 @@ pub struct Dataset<T> {
     pub class_weights: Option<Array1<T>>,
     /// u (N).
     pub sample_weights: Option<Array1<T>>,
-    /// What the classes are called, where labels were names.
+    /// The names of the classes, if the labels were names.
     pub class_names: Option<Vec<String>>,
 }
 
-/// What is done to features before they are used.
+/// Transformations of the features before they are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Preparation {
-    /// Take each feature's mean from it and divide by its standard deviation; a feature that is constant becomes 0.
+    /// Subtract each feature's mean and divide by its standard deviation; a constant feature becomes 0.
     pub standardize: bool,
     /// Add a feature that is always 1.
     pub bias_column: bool,
 }
 
 impl<T: Element> Dataset<T> {
-    /// Features and targets alone.
+    /// A data set with only features and targets.
     pub fn new(
         origin: impl Into<String>,
         features: impl Into<FeatureStore<T>>,
@@ -77,10 +77,11 @@ impl<T: Element> Dataset<T> {
         }
     }
 
-    /// With targets and sample weights for each of so many samples, of which the features may be the first.
+    /// Checks that targets and sample weights have `samples` entries. The features may hold only the first of the
+    /// samples.
     ///
     /// # Errors
-    /// [`DataError::Part`] naming those that are too few or too many.
+    /// [`DataError::Part`] naming the array of another length.
     pub(crate) fn of_samples(self, samples: usize) -> Result<Self> {
         let targets = match &self.targets {
             TargetStore::Labels(labels) => Some(("y", labels.len())),
@@ -99,7 +100,7 @@ impl<T: Element> Dataset<T> {
         DataError::field(&self.origin, name, expected, found.to_string())
     }
 
-    /// The first samples, at most `limit` of them.
+    /// Keeps at most `limit` of the first samples.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         fn first<A: Clone, D: RemoveAxis>(array: Array<A, D>, limit: usize) -> Array<A, D> {
@@ -122,8 +123,7 @@ impl<T: Element> Dataset<T> {
         self
     }
 
-    /// Prepares the features, in one pass over them. Those that nothing is done to stay as they are stored; the others
-    /// become a dense array of `T`.
+    /// Prepares the features. They become a dense array of `T`, unless the preparation does nothing.
     #[must_use]
     pub fn prepare(mut self, preparation: Preparation) -> Self {
         if preparation == Preparation::default() {
@@ -144,7 +144,7 @@ impl<T: Element> Dataset<T> {
         self
     }
 
-    /// With its features standardised by means and deviations of the chosen samples, and what was done to them.
+    /// Standardises the features by the means and deviations of the chosen samples, which are also returned.
     #[must_use]
     pub fn standardized(mut self, is_chosen: impl Fn(usize) -> bool) -> (Self, Standardization) {
         let mut features = self.features.into_dense();
@@ -154,7 +154,8 @@ impl<T: Element> Dataset<T> {
         (self, standardization)
     }
 
-    /// With so many features at least, of which a sparse file names no more than its samples have.
+    /// Widens sparse features to at least `features` columns: a sparse file names only features that occur in its
+    /// samples.
     #[must_use]
     pub fn with_features(mut self, features: usize) -> Self {
         if let FeatureStore::Csr(x) = self.features {
@@ -163,7 +164,7 @@ impl<T: Element> Dataset<T> {
         self
     }
 
-    /// With features and weights as dense arrays of the element type, for backends that take nothing else.
+    /// Converts features and weights to dense arrays of the element type, for backends that support no other storage.
     #[must_use]
     pub fn widened(self) -> Self {
         Dataset {
@@ -173,10 +174,11 @@ impl<T: Element> Dataset<T> {
         }
     }
 
-    /// With weights, which are small and random, from `seed`, where it has none.
+    /// Adds small random weights from `seed`, if there are none.
     ///
     /// # Errors
-    /// [`DataError::Part`] if labels stand for so many classes that no one can mean them.
+    /// [`DataError::Part`] if the labels imply an implausible number of classes, see
+    /// [`check_classes`](Self::check_classes).
     pub fn with_weights(mut self, seed: u64, ignored: Option<i64>) -> Result<Self> {
         if self.weights.is_none() {
             self.check_classes(ignored)?;
@@ -186,13 +188,13 @@ impl<T: Element> Dataset<T> {
         Ok(self)
     }
 
-    /// Where there are no weights, refuses labels from which no one would count the classes: weights for them all might
-    /// not fit into memory.
+    /// Without weights, refuses labels that imply an implausible number of classes: weights for all of them might not
+    /// fit into memory.
     ///
     /// # Errors
     /// [`DataError::Part`] naming the largest class.
     pub fn check_classes(&self, ignored: Option<i64>) -> Result<()> {
-        // Weights for so many classes and features, and so many classes for each sample.
+        // Plausible: at most `ALWAYS` entries of W, or at most `PER_SAMPLE` classes per sample.
         const ALWAYS: usize = 1 << 26;
         const PER_SAMPLE: usize = 64;
         let classes = self.n_classes(ignored);
@@ -211,11 +213,11 @@ impl<T: Element> Dataset<T> {
         ))
     }
 
-    /// The problem of this data under `objective`. There must be weights.
+    /// The problem of this data under `objective`. The data set must have weights.
     ///
     /// # Errors
-    /// [`DataError`] naming the array that does not fit, as files call it: W without a row for each feature, y with a label
-    /// that is neither a class nor the ignored one, or [`DataError::Problem`].
+    /// [`DataError`] naming the array that does not fit by its name in files, such as a W without a row for each
+    /// feature or a y with a label that is neither a class nor the ignored label; otherwise [`DataError::Problem`].
     pub fn problem(&self, objective: Objective) -> Result<Problem<'_, T>> {
         let Some(weights) = &self.weights else {
             let (expected, found) = ("a matrix of D rows and C columns", "no array of that name");
@@ -224,7 +226,7 @@ impl<T: Element> Dataset<T> {
         self.problem_at(weights.view(), self.bias.as_ref().map(|b| b.view()), objective)
     }
 
-    /// The problem of this data at other weights (D×C) and another bias (C).
+    /// The problem of this data with other weights (D×C) and another bias (C).
     ///
     /// # Errors
     /// As [`problem`](Self::problem).
@@ -244,7 +246,7 @@ impl<T: Element> Dataset<T> {
             .map_err(|error| self.in_words_of_files(error, weights.dim()))
     }
 
-    /// Whether the labels are 1 to C where they should be 0 to C − 1.
+    /// Whether the labels run from 1 to C instead of 0 to C − 1.
     fn counts_from_one(&self, classes: usize, ignored: Option<i64>) -> bool {
         let TargetStore::Labels(labels) = &self.targets else { return false };
         let counted = || labels.iter().copied().filter(|&y| Some(y) != ignored);
@@ -252,7 +254,7 @@ impl<T: Element> Dataset<T> {
             && counted().max().and_then(|most| usize::try_from(most).ok()) == Some(classes)
     }
 
-    /// An error of the problem, by the names that arrays have in files.
+    /// Converts an error of the problem so that it uses the names that arrays have in files.
     fn in_words_of_files(&self, error: Error, (rows, columns): (usize, usize)) -> DataError {
         let (samples, features) = self.features.dim();
         match error {

@@ -11,7 +11,7 @@ const FILE: &[u8] = include_bytes!("digits.csv.gz");
 
 /// 1,797 handwritten digits of 8×8 pixels, as features from 0 to 1 (1797×64) and labels 0 to 9.
 ///
-/// The test part of *Optical Recognition of Handwritten Digits*, E. Alpaydin and C. Kaynak, UCI Machine
+/// This is the test part of *Optical Recognition of Handwritten Digits*, E. Alpaydin and C. Kaynak, UCI Machine
 /// Learning Repository, 1998, [doi:10.24432/C50P49](https://doi.org/10.24432/C50P49), licence CC BY 4.0, in
 /// the copy that scikit-learn ships. The file's intensities, integers from 0 to 16, are divided by 16.
 pub fn digits<T: Element>() -> Dataset<T> {

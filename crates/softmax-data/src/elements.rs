@@ -1,11 +1,11 @@
-//! Numbers of any type as files have them, as the numbers that are wanted: read in pieces, so that a header that lies
-//! about the size costs no more memory than the file has data.
+//! Reads the entries of arrays in any element type, converted to the requested type. They are read in pieces, so that
+//! a header with a false size costs no more memory than the file has data.
 
 use half::{bf16, f16};
 use softmax_core::{Dtype, Element};
 use std::io::{self, Read};
 
-/// What an entry is in the file.
+/// The type of an entry in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ElementType {
     U8,
@@ -22,7 +22,7 @@ pub(crate) enum ElementType {
     F64,
 }
 
-/// In which order the bytes of an entry stand.
+/// The byte order of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
     Little,
@@ -30,11 +30,11 @@ pub(crate) enum Order {
 }
 
 impl Order {
-    /// The machine's own.
+    /// The machine's byte order.
     pub(crate) const NATIVE: Order = if cfg!(target_endian = "big") { Order::Big } else { Order::Little };
 }
 
-/// Which numbers are admitted.
+/// Which numbers an array may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admit {
     Finite,
@@ -52,7 +52,7 @@ impl Admit {
         }
     }
 
-    /// In words.
+    /// The numbers in words, for messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Admit::Finite => "finite numbers",
@@ -66,12 +66,12 @@ impl Admit {
 #[derive(Debug)]
 pub(crate) enum ReadError {
     Io(io::Error),
-    /// An entry that is not admitted, and what it is in the file: a finite one is past what the element type holds.
+    /// An entry that is not admitted, with its value in the file. A finite value overflows the element type.
     Entry {
         position: usize,
         value: f64,
     },
-    /// An integer that is past what labels are held in.
+    /// An integer above `i64::MAX`, the largest label.
     Integer(u64),
 }
 
@@ -82,7 +82,7 @@ impl From<io::Error> for ReadError {
 }
 
 impl ElementType {
-    /// The type of numbers of `T`.
+    /// The type of entries of `T`.
     pub(crate) fn of<T: Element>() -> Self {
         match T::DTYPE {
             Dtype::F32 => ElementType::F32,
@@ -90,7 +90,7 @@ impl ElementType {
         }
     }
 
-    /// Bytes of an entry.
+    /// The size of an entry in bytes.
     pub(crate) fn size(self) -> usize {
         match self {
             ElementType::U8 | ElementType::I8 => 1,
@@ -101,7 +101,7 @@ impl ElementType {
     }
 }
 
-/// `len` numbers, rounded to `T` where they are wider, all of them admitted.
+/// Reads `len` numbers, rounded to `T` if the file's type is wider. The first one that is not admitted is an error.
 pub(crate) fn read_numbers<T: Element>(
     reader: impl Read,
     element: ElementType,
@@ -125,7 +125,7 @@ pub(crate) fn read_numbers<T: Element>(
     }
 }
 
-/// Numbers of which `number` says what they are in the file.
+/// Reads numbers whose value in the file is given by `number`, a function of their bytes.
 fn narrowed<const SIZE: usize, T: Element>(
     reader: impl Read,
     order: Order,
@@ -136,17 +136,17 @@ fn narrowed<const SIZE: usize, T: Element>(
     read(reader, order, len, |bytes| T::narrow(number(bytes)), |x: &T| admit.admits(*x), &number)
 }
 
-/// `len` numbers of half precision as they are, all of them finite.
+/// Reads `len` numbers of IEEE half precision without conversion. The first one that is not finite is an error.
 pub(crate) fn read_f16(reader: impl Read, order: Order, len: usize) -> Result<Vec<f16>, ReadError> {
     read(reader, order, len, f16::from_le_bytes, |x| x.is_finite(), |b| f16::from_le_bytes(b).to_f64())
 }
 
-/// The same of bfloat16.
+/// Reads `len` bfloat16 numbers without conversion. The first one that is not finite is an error.
 pub(crate) fn read_bf16(reader: impl Read, order: Order, len: usize) -> Result<Vec<bf16>, ReadError> {
     read(reader, order, len, bf16::from_le_bytes, |x| x.is_finite(), |b| bf16::from_le_bytes(b).to_f64())
 }
 
-/// `len` integers; `Ok(None)` where the entries are none.
+/// Reads `len` integers. `Ok(None)` if the file's type is not an integer type.
 pub(crate) fn read_integers(
     reader: impl Read,
     element: ElementType,
@@ -171,7 +171,7 @@ pub(crate) fn read_integers(
     Ok(Some(integers))
 }
 
-/// Reads `len` entries, whatever they are.
+/// Reads `len` entries, all of which are admitted.
 fn read_all<const SIZE: usize, E: Copy>(
     reader: impl Read,
     order: Order,
@@ -181,7 +181,8 @@ fn read_all<const SIZE: usize, E: Copy>(
     read(reader, order, len, entry, |_| true, |_| 0.0)
 }
 
-/// Reads `len` entries of `SIZE` bytes in pieces, and no more than the file has; refuses the first that is not admitted.
+/// Reads `len` entries of `SIZE` bytes in pieces, so that memory grows only with the data read. The first entry that
+/// is not admitted is an error.
 fn read<const SIZE: usize, E: Copy>(
     mut reader: impl Read,
     order: Order,
@@ -217,9 +218,9 @@ fn read<const SIZE: usize, E: Copy>(
     Ok(entries)
 }
 
-/// An integer of a text, written as one or as a float.
+/// Parses an integer, written as an integer or as a float such as `2.0`.
 pub(crate) fn whole(text: &str) -> Option<i64> {
-    // Every float below is exact as an integer.
+    // Below 2^53, every integer is exactly representable as a float.
     const EXACT: f64 = (1u64 << 53) as f64;
     text.strip_prefix('+').unwrap_or(text).parse().ok().or_else(|| {
         let number: f64 = text.parse().ok()?;

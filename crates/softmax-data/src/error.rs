@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 /// A result whose error is a [`DataError`].
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
-/// What is wrong with a source or a target of data. `Display` is one line: the file, the place, what was
-/// expected and what was found. Of what comes from a file it shows as much as a line has room for, and nothing that a terminal
-/// would obey.
+/// An error in reading or writing data. `Display` is one line: the file, the place, what was expected and what was
+/// found. Text from files is shortened, and its control characters are escaped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
@@ -18,11 +17,11 @@ pub enum DataError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: std::io::Error,
     },
 
-    /// The file as a whole is not what it should be.
+    /// The file as a whole is invalid.
     #[error("{}: expected {expected}, {}", named(path), reason(found))]
     File {
         /// The file.
@@ -33,25 +32,25 @@ pub enum DataError {
         found: String,
     },
 
-    /// A part of it is not what it should be.
+    /// A part of the file is invalid.
     #[error("{}: {place}: expected {expected}, found {}", printable(origin), shown(found))]
     Part {
         /// The file, or another origin of the data.
         origin: String,
-        /// Which part.
+        /// The part.
         place: Place,
-        /// What it should be.
+        /// What was expected.
         expected: String,
         /// What was found.
         found: String,
     },
 
-    /// A number is past what the element type holds.
+    /// A number overflows the element type.
     #[error("{}: {place}: expected a finite number of {dtype}, found {found:e}", printable(origin))]
     Range {
         /// The file.
         origin: String,
-        /// Where it is.
+        /// The place of the number.
         place: Place,
         /// The element type.
         dtype: Dtype,
@@ -59,7 +58,7 @@ pub enum DataError {
         found: f64,
     },
 
-    /// The folder that a file is to be written into is not there.
+    /// The folder that a file would be written into does not exist.
     #[error("{}: expected to write it into a folder, found no folder {}", named(path), named(folder))]
     NoFolder {
         /// The file.
@@ -68,7 +67,7 @@ pub enum DataError {
         folder: PathBuf,
     },
 
-    /// A label is neither a class nor the ignored value.
+    /// A label is neither a class nor the ignored label.
     #[error("{}: y: expected classes from 0 to {}{}, found {label} at row {row}{}",
         printable(origin), classes.saturating_sub(1),
         ignored.map_or(String::new(), |y| format!(" or the ignored {y}")),
@@ -76,73 +75,73 @@ pub enum DataError {
     Label {
         /// The file, or another origin of the data.
         origin: String,
-        /// The first row that has such a label, from 0.
+        /// The first row with such a label, from 0.
         row: usize,
         /// The label.
         label: i128,
-        /// How many classes there are.
+        /// The number of classes.
         classes: usize,
-        /// The label that is ignored, if there is one.
+        /// The ignored label, if any.
         ignored: Option<i64>,
-        /// Whether the labels are 1 to C, as some programs count.
+        /// Whether the labels run from 1 to C instead of 0 to C − 1.
         from_one: bool,
     },
 
-    /// The file's name does not tell its format, and no one else did.
+    /// The file's name does not determine its format, and none was requested.
     #[error("{}: expected a name that tells the format ({})", named(path), SUFFIXES)]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
 
-    /// The format has no labels of its own, and they are in no other file.
+    /// The file has no labels, and no file of labels was given or found.
     #[error("{}: labels: expected them in another file, found none", printable(origin))]
     NoLabels {
         /// The file.
         origin: String,
-        /// What a file beside it would have to be called to be taken for them, if there is such a name.
+        /// The part of a file's name by which labels in the same folder are found, if the format has one.
         beside: Option<String>,
     },
 
-    /// A table has no column of the name or at the place that labels are requested from.
+    /// A table does not have the requested label column.
     #[error("{}: column of labels: expected one of {}, found {}",
         printable(origin), listed(*columns, names), shown(found))]
     LabelColumn {
         /// The file.
         origin: String,
-        /// How many columns it has.
+        /// The number of columns.
         columns: usize,
-        /// Their names, if it has a header.
+        /// The columns' names, if there is a header.
         names: Vec<String>,
-        /// What was requested.
+        /// The requested column.
         found: String,
     },
 
-    /// The data makes no problem.
+    /// The data does not form a valid problem.
     #[error("{}: {source}", printable(origin))]
     Problem {
         /// The file, or another origin of the data.
         origin: String,
-        /// What is wrong.
+        /// The problem's error.
         source: softmax_core::Error,
     },
 }
 
-/// Where in a file something is.
+/// A place in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// A named array, or a part that has a name.
     Field(String),
     /// A line, from 1.
     Line(u64),
-    /// A line, from 1, and a column by its name or its place.
+    /// A line, from 1, and a column by its name or its index.
     Cell {
         /// The line.
         line: u64,
         /// The column.
         column: String,
     },
-    /// A column by its name or its place.
+    /// A column by its name or its index.
     Column(String),
     /// The label of a record, from 0.
     RecordLabel(usize),
@@ -164,7 +163,7 @@ fn named(path: &Path) -> String {
     printable(&path.display().to_string()).into_owned()
 }
 
-/// How many columns, and their names if there are any.
+/// The number of columns, and their names if they have any.
 fn listed(count: usize, names: &[String]) -> String {
     if names.is_empty() {
         format!("{count} columns")
@@ -174,7 +173,7 @@ fn listed(count: usize, names: &[String]) -> String {
 }
 
 impl DataError {
-    /// The columns that a table has, where one of labels is not among them.
+    /// For [`DataError::LabelColumn`], the columns that the table has, in words.
     pub fn columns(&self) -> Option<String> {
         match self {
             DataError::LabelColumn { columns, names, .. } => Some(listed(*columns, names)),
@@ -182,7 +181,7 @@ impl DataError {
         }
     }
 
-    /// A part of `origin` that is not what it should be.
+    /// The error of an invalid part of `origin`.
     pub(crate) fn part(
         origin: impl Into<String>,
         place: Place,
@@ -192,7 +191,7 @@ impl DataError {
         DataError::Part { origin: origin.into(), place, expected: expected.into(), found: found.into() }
     }
 
-    /// A named array of `origin` that is not what it should be.
+    /// The error of an invalid named array of `origin`.
     pub(crate) fn field(
         origin: impl Into<String>,
         name: impl Into<String>,

@@ -1,4 +1,4 @@
-//! Evaluations and problems as `.npz`: what programs hand each other.
+//! Evaluations and problems as `.npz` files, for exchange between programs.
 
 use crate::dataset::Dataset;
 use crate::elements::Admit;
@@ -15,8 +15,9 @@ use std::path::Path;
 
 pub(crate) type Npz<'w> = NpzWriter<&'w mut dyn WriteSeek>;
 
-/// Writes an evaluation: loss (0-d float64), and those of dW, dX, db, sample_loss, lse, predicted (int64), entropy,
-/// label_log_prob, label_rank (int64), top_classes (int64) and top_log_prob that there are. The file appears whole or not at all.
+/// Writes an evaluation, to a complete file or none: loss (0-d float64), and those of dW, dX, db, sample_loss, lse,
+/// predicted (int64), entropy, label_log_prob, label_rank (int64), top_classes (int64) and top_log_prob that
+/// `outputs` has.
 ///
 /// # Errors
 /// [`DataError::Io`](crate::DataError::Io) naming the file.
@@ -41,8 +42,8 @@ pub fn write_evaluation_npz<T: Element>(
     })
 }
 
-/// Writes a data set's arrays as [`read`](crate::read) reads them: X, y (int64) or Y, and of W, b, class_weight and
-/// sample_weight those that there are, as dense arrays of `T`. The file appears whole or not at all.
+/// Writes a data set in the form that [`read`](crate::read) reads, to a complete file or none: X, y (int64) or Y, and
+/// those of W, b, class_weight and sample_weight that it has. All arrays except y are dense arrays of `T`.
 ///
 /// # Errors
 /// [`DataError::Io`](crate::DataError::Io) naming the file.
@@ -62,7 +63,7 @@ pub fn write_dataset_npz<T: Element>(path: &Path, dataset: &Dataset<T>) -> Resul
     })
 }
 
-/// Reads back what [`write_evaluation_npz`] wrote, or another program like it: the loss, dW, and dX where there is one.
+/// Reads the loss, dW and, if present, dX from a file that [`write_evaluation_npz`] or another program wrote.
 ///
 /// # Errors
 /// As [`read`](crate::read).

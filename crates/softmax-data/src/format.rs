@@ -1,26 +1,26 @@
 use softmax_core::names;
 use std::path::Path;
 
-/// What names of files end in, for messages.
+/// The file name suffixes of the formats, for messages.
 pub(crate) const SUFFIXES: &str =
     ".npz, .npy, .csv, .svm, -ubyte, .bin, the last four with .gz too, or .safetensors";
 
-/// How data lies in a file.
+/// The format of a data file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// NumPy's archive of arrays: X, y or Y, and what else there is.
+    /// NumPy's archive of arrays: X, y or Y, and optional arrays.
     Npz,
-    /// One array of NumPy's: X, with the labels in another file.
+    /// A single NumPy array: X, with the labels in another file.
     Npy,
-    /// A table with a row per sample, with a header or none.
+    /// A table with a row per sample, with or without a header.
     Csv,
     /// MNIST's images, with the labels in another file.
     Idx,
-    /// CIFAR-10's binary batches, one or a folder of them.
+    /// CIFAR-10's binary batches: one file, or a folder of them.
     Cifar10,
-    /// svmlight's or libsvm's text.
+    /// The sparse text format of svmlight and libsvm.
     Svmlight,
-    /// Named tensors: X, y or Y, and what else there is.
+    /// Named tensors: X, y or Y, and optional tensors.
     Safetensors,
 }
 
@@ -35,7 +35,7 @@ names!(Format, "format",
 );
 
 impl Format {
-    /// Whether files of other kinds have such a name too, so that [`of_name`](Self::of_name) guesses.
+    /// Whether other kinds of files share the name's suffix, so that [`of_name`](Self::of_name) only guesses.
     pub fn is_guess(path: &Path) -> bool {
         let name =
             path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
@@ -43,7 +43,7 @@ impl Format {
         !path.is_dir() && [".txt", ".data", ".bin"].iter().any(|suffix| name.ends_with(suffix))
     }
 
-    /// The format that a file's name suggests, whatever of `.gz` it has.
+    /// The format that a file's name suggests, with or without `.gz`.
     pub fn of_name(path: &Path) -> Option<Format> {
         if path.is_dir() {
             return Some(Format::Cifar10);

@@ -1,4 +1,4 @@
-//! IDX, the format of MNIST: a magic number, sizes, and the entries, all big-endian; `.gz` too.
+//! IDX, the format of MNIST: a magic number, sizes, and the entries, all big-endian. Also reads `.gz`.
 //! <http://yann.lecun.com/exdb/mnist/>
 
 use crate::dataset::Dataset;
@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 
 const EXPECTED: &str = "an IDX file, as MNIST has them";
 
-/// Images, or vectors of any kind, and the labels that belong to them: `labels`, or those of the file beside it that is
-/// named as MNIST names it.
+/// Reads images or other vectors, and their labels: `labels` if given, otherwise the file in the same folder that
+/// follows MNIST's naming.
 pub(crate) fn read_idx<T: Element>(
     path: &Path,
     labels: Option<Array1<i64>>,
@@ -57,7 +57,7 @@ pub(crate) fn read_idx<T: Element>(
     Dataset::new(path.display().to_string(), features, targets).of_samples(samples)
 }
 
-/// Labels alone.
+/// Reads a file of labels.
 pub(crate) fn read_idx_labels(path: &Path) -> Result<Array1<i64>> {
     let mut file = IdxFile::open(path)?;
     let &[n] = file.sizes.as_slice() else {
@@ -76,7 +76,8 @@ fn cut_off(path: &Path, error: ReadError) -> DataError {
     cut_short(path, "as many entries as its header says", error)
 }
 
-/// `train-labels-idx1-ubyte` for `train-images-idx3-ubyte`, with `.gz` or without.
+/// The existing file of labels that belongs to a file of images: `train-labels-idx1-ubyte` for
+/// `train-images-idx3-ubyte`, with or without `.gz`.
 pub(crate) fn labels_beside(images: &Path) -> Option<PathBuf> {
     let name = images.file_name()?.to_str()?;
     let labels = name.replace("images", "labels").replace("idx3", "idx1");
@@ -93,7 +94,7 @@ struct IdxFile {
 }
 
 impl IdxFile {
-    /// Reads the header, and compares it to what the file can hold.
+    /// Reads the header, and validates its sizes against the number of bytes that the file can hold.
     fn open(path: &Path) -> Result<Self> {
         let Source { mut reader, at_most } = open(path)?;
         let mut magic = [0; 4];
@@ -119,7 +120,7 @@ impl IdxFile {
             sizes.push(size as usize);
             bytes = bytes.saturating_mul(u64::from(size));
         }
-        // Without zeros, so that the product of any of them is known to be a number.
+        // Zeros are skipped, so that the product of any of the sizes is known not to overflow.
         let nonzero = sizes.iter().filter(|&&size| size > 0);
         let count = nonzero.copied().try_fold(1, usize::checked_mul);
         if bytes > at_most || count.is_none() {

@@ -1,18 +1,18 @@
-//! A column of labels, as it is read: integers as they are, or names, whose classes go by the alphabet.
+//! A column of labels: integers, which stay as they are, or names, whose classes are numbered in sorted order.
 
 use crate::elements::whole;
 use std::collections::HashMap;
 
-/// Labels of the rows by now: all of them integers, or all of them names.
+/// The labels of the rows so far: all integers, or all names.
 #[derive(Debug, Default)]
 pub(crate) struct Labels {
-    /// Integers; or the names' numbers, in the order in which they first came.
+    /// The integers; or the numbers of the names, in order of first occurrence.
     rows: Vec<i64>,
     names: HashMap<String, i64>,
 }
 
 impl Labels {
-    /// Adds a row's, or says what was expected there: a number is an integer, and no name.
+    /// Adds a row's label. The error says what was expected: a number must be an integer, and cannot be a name.
     pub(crate) fn push(&mut self, text: &str) -> Result<(), &'static str> {
         let is_first = self.rows.is_empty();
         let has_names = !self.names.is_empty();
@@ -36,7 +36,7 @@ impl Labels {
         Ok(())
     }
 
-    /// The labels, and what the classes are called where they have names.
+    /// The labels, and the names of the classes if the labels were names.
     pub(crate) fn finish(mut self) -> (Vec<i64>, Option<Vec<String>>) {
         if self.names.is_empty() {
             return (self.rows, None);

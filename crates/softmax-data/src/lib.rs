@@ -1,7 +1,8 @@
-//! Problems from files, and results to files: readers of `.npz`, `.npy`, CSV, IDX, CIFAR-10, svmlight and safetensors, a writer of
-//! `.npz`, the embedded digits, and a seeded generator of random problems. It evaluates nothing.
+//! Reads problems from files and writes results to files: readers of `.npz`, `.npy`, CSV, IDX, CIFAR-10, svmlight and
+//! safetensors, a writer of `.npz`, the embedded digits, and a seeded generator of random problems. This crate
+//! evaluates no losses.
 //!
-//! A reader makes a [`Dataset`], which keeps the file's own storage and is validated as it is read.
+//! A reader returns a [`Dataset`], which keeps the file's element type and layout and is validated as it is read.
 //! [`Dataset::prepare`] standardises the features. A data set with weights makes a [`Problem`](softmax_core::Problem).
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! Files that are mapped into memory: what of them is used is read by the system when it is used.
+//! Memory-mapped files: the system reads each page when it is first used.
 #![allow(unsafe_code)]
 
 use crate::elements::{ElementType, Order};
@@ -14,16 +14,17 @@ use std::path::Path;
 use std::sync::Arc;
 use zerocopy::FromBytes;
 
-/// The bytes of a file.
+/// The bytes of a mapped file.
 #[derive(Clone, Debug)]
 pub(crate) struct MappedFile(Arc<Mmap>);
 
 impl MappedFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = open_regular(path)?;
-        // SAFETY: the mapping is private and read-only. Its bytes are read as numbers, of which every pattern of bits is
-        // one. A program that changes the file meanwhile changes numbers, and one that cuts it short ends this process
-        // with a signal, as it would for any program that maps files; the documentation of `read` says so.
+        // SAFETY: the mapping is private and read-only. Its bytes are read only as numbers, for which every bit
+        // pattern is valid. A program that changes the file meanwhile changes numbers. One that truncates it
+        // terminates this process with a signal, as it would for any program that maps files; the documentation of
+        // `read` says so.
         let map =
             unsafe { Mmap::map(&file) }.map_err(|source| DataError::Io { path: path.to_owned(), source })?;
         Ok(MappedFile(Arc::new(map)))
@@ -38,7 +39,7 @@ impl Deref for MappedFile {
     }
 }
 
-/// A matrix in a mapped file, of numbers of `T` or of half precision.
+/// A matrix in a mapped file, with entries of type `T` or of half precision.
 #[derive(Clone, Debug)]
 pub struct MappedMatrix<T> {
     file: MappedFile,
@@ -46,15 +47,15 @@ pub struct MappedMatrix<T> {
     element: ElementType,
     shape: (usize, usize),
     by_columns: bool,
-    /// How many of the first rows are used.
+    /// The number of leading rows in use.
     rows: usize,
-    /// Of which type the numbers are, if they are not of half precision.
+    /// The type of the entries, unless they are of half precision.
     dense: PhantomData<T>,
 }
 
 impl<T: Element> MappedMatrix<T> {
-    /// The matrix whose entries are `bytes` of the file, if they can be used where they lie: as numbers of `T` or of half
-    /// precision, whole, aligned and in the machine's order.
+    /// The matrix whose entries are `bytes` of the file. `None` if they cannot be used in place: they must be of type
+    /// `T` or of half precision, complete, aligned and in the machine's byte order.
     pub(crate) fn new(
         file: &MappedFile,
         bytes: Range<usize>,
@@ -68,12 +69,12 @@ impl<T: Element> MappedMatrix<T> {
         (order == Order::NATIVE && matrix.try_features().is_some()).then_some(matrix)
     }
 
-    /// The first rows, at most so many.
+    /// Keeps at most `rows` of the first rows.
     pub(crate) fn limit(self, rows: usize) -> Self {
         MappedMatrix { rows: self.rows.min(rows), ..self }
     }
 
-    /// X. A matrix of `T`'s own type is dense.
+    /// X: [`Features::Dense`] if the entries are of type `T`, otherwise the half-precision variant.
     pub(crate) fn features(&self) -> Features<'_, T> {
         self.try_features().expect("as when the matrix was made")
     }
@@ -90,7 +91,7 @@ impl<T: Element> MappedMatrix<T> {
         })
     }
 
-    /// The rows that are left, of all entries.
+    /// The matrix of all `entries`, cut to the rows in use.
     fn matrix<'a, A>(&self, entries: &'a [A]) -> Option<ArrayView2<'a, A>> {
         let matrix = ArrayView2::from_shape(self.shape.set_f(self.by_columns), entries).ok()?;
         Some(matrix.slice_axis_move(Axis(0), Slice::from(..self.rows)))

@@ -1,5 +1,5 @@
-//! Files of named arrays: X (N×D), y (N) or Y (N×C), W (D×C), and b (C), class_weight (C), sample_weight (N) where
-//! there are any.
+//! Files of named arrays: X (N×D), y (N) or Y (N×C), and optionally W (D×C), b (C), class_weight (C) and
+//! sample_weight (N).
 
 use crate::array::{FileArray, axes_of};
 use crate::dataset::Dataset;
@@ -17,14 +17,14 @@ pub(crate) trait NamedArrays {
 
     fn names(&self) -> &[String];
 
-    /// An array, which there is, at its first entry.
+    /// Opens an existing array; its reader is at the first entry.
     fn open(&mut self, name: &str) -> Result<FileArray<'_>>;
 
     fn has(&self, name: &str) -> bool {
         self.names().iter().any(|n| n == name)
     }
 
-    /// An array, which there must be, with so many axes.
+    /// Opens a required array. If it is missing, the error says that one with `axes` was expected.
     fn require(&mut self, name: &str, axes: &str) -> Result<FileArray<'_>> {
         if !self.has(name) {
             let expected = format!("an array of this name, with {axes}");
@@ -44,7 +44,7 @@ pub(crate) trait NamedArrays {
         DataError::field(self.origin(), name, expected, found)
     }
 
-    /// Numbers, if there are any of this name.
+    /// Reads the numbers of an array, if the file has it.
     fn optional<T: Element, D: Dimension>(
         &mut self,
         name: &str,
@@ -58,7 +58,7 @@ pub(crate) trait NamedArrays {
     }
 }
 
-/// All that a data set can have, with its own labels if there are no `labels` from elsewhere.
+/// Reads a data set with all arrays that the file has. `labels` replace the file's own targets.
 pub(crate) fn dataset<T: Element>(
     file: &mut impl NamedArrays,
     labels: Option<Array1<i64>>,
@@ -87,7 +87,7 @@ pub(crate) fn dataset<T: Element>(
     dataset.of_samples(samples)
 }
 
-/// W and b; or `weight` (C×D) and `bias`, as PyTorch's Linear has them.
+/// Reads W and b; or `weight` (C×D) and `bias`, the names and layout of PyTorch's `Linear`.
 pub(crate) fn weights<T: Element>(
     file: &mut impl NamedArrays,
     storage: Storage,

@@ -1,4 +1,4 @@
-//! NumPy's `.npy`: a header in Python's syntax, and the entries.
+//! NumPy's `.npy`: a header in Python syntax, followed by the entries.
 //! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
 
 use crate::array::{FileArray, Header};
@@ -14,10 +14,10 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-/// Longer than any array of numbers needs.
+/// The longest accepted header, in bytes: more than an array of numbers needs.
 const LONGEST_HEADER: usize = 4096;
 
-/// X (N×D) from one file, y (N) from another.
+/// Reads X (N×D); y (N) is `labels`, from another file.
 pub(crate) fn read_npy<T: Element>(
     path: &Path,
     labels: Option<Array1<i64>>,
@@ -35,19 +35,19 @@ pub(crate) fn read_npy<T: Element>(
     Dataset::new(origin, features, targets).of_samples(samples)
 }
 
-/// y (N).
+/// Reads a file of labels (N).
 pub(crate) fn read_npy_labels(path: &Path) -> Result<Array1<i64>> {
     open(path)?.integers()
 }
 
-/// The array of a file; it is mapped where there is something to map.
+/// Opens the array of a file. A regular file with entries is also mapped.
 fn open(path: &Path) -> Result<FileArray<'static>> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
     let origin = path.display().to_string();
     let file = File::open(path).map_err(io)?;
     let is_file = file.metadata().map_err(io)?.is_file();
     let mut array = read_header(Box::new(BufReader::new(file)), &origin, "array")?;
-    // An empty file, or a pipe, cannot be mapped.
+    // A pipe cannot be mapped, and an array without entries has nothing to map.
     if is_file && array.array.header.len().is_some_and(|len| len > 0) {
         let file = MappedFile::open(path)?;
         let entries = array.start..file.len();
@@ -56,13 +56,13 @@ fn open(path: &Path) -> Result<FileArray<'static>> {
     Ok(array.array)
 }
 
-/// An array whose header is read, and how long that was.
+/// An array whose header has been read, and the offset of its first entry in bytes.
 pub(crate) struct Opened<'r> {
     pub(crate) array: FileArray<'r>,
     pub(crate) start: usize,
 }
 
-/// Reads the header that begins there; errors name `origin` and `name`.
+/// Reads the header at the reader's position. Errors name `origin` and `name`.
 pub(crate) fn read_header<'r>(
     mut reader: Box<dyn Read + 'r>,
     origin: &str,
@@ -101,8 +101,8 @@ pub(crate) fn read_header<'r>(
     Ok(Opened { array, start: before + length })
 }
 
-/// `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, its three keys in any order; `Err` with the type where it
-/// is no number's. Each key is looked for once, so that the time is that of the text's length.
+/// Parses `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, with the three keys in any order. `Err`
+/// holds the type if it is not numeric. Each key is searched once, so the time is linear in the text's length.
 fn parse(text: &str) -> Option<Result<Header, String>> {
     let text = text.trim().strip_prefix('{')?.strip_suffix('}')?;
     let value = |key: &str| {
@@ -127,7 +127,7 @@ fn parse(text: &str) -> Option<Result<Header, String>> {
     })
 }
 
-/// NumPy's `<f4`, if it is a number's.
+/// Parses a NumPy type such as `<f4`. `None` if it is not numeric.
 fn element(descr: &str) -> Option<(ElementType, Order)> {
     let order = match descr.chars().next()? {
         '<' | '|' => Order::Little,

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
-/// The element type that the file's X suggests: f64 for NumPy's float64, f32 for anything else.
+/// The element type that suits the file's X: f64 for NumPy's float64, f32 for anything else.
 ///
 /// # Errors
 /// As [`read`](crate::read).
@@ -24,7 +24,7 @@ pub fn float_type_of_npz(path: &Path) -> Result<Dtype> {
     Ok(if is_double { Dtype::F64 } else { Dtype::F32 })
 }
 
-/// An npz that is being read.
+/// An open `.npz` archive.
 pub(crate) struct NpzFile {
     path: PathBuf,
     zip: ZipArchive<BufReader<File>>,
@@ -32,7 +32,7 @@ pub(crate) struct NpzFile {
 }
 
 impl NpzFile {
-    /// Refuses an archive whose directory claims more than can be true, before any of it is inflated.
+    /// Opens an archive. Refuses one whose directory claims implausible sizes, before inflating anything.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let file = open_regular(path)?;
         let refuse = |found: String| DataError::File {
@@ -55,7 +55,7 @@ impl NpzFile {
         Ok(NpzFile { path: path.to_owned(), zip, names })
     }
 
-    /// What the directory says that an array has, and no byte more.
+    /// A reader of an array's file, limited to the size that the directory claims.
     fn entry<'s>(&'s mut self, name: &str) -> Result<impl Read + use<'s>> {
         let place = self.names.iter().position(|n| n == name).unwrap_or(usize::MAX);
         match self.zip.by_index(place) {
@@ -72,7 +72,7 @@ impl NpzFile {
 }
 
 impl NpzFile {
-    /// The bytes of a small array's file, header and all.
+    /// The bytes of a small array's file, including its header; at most 4096.
     pub(crate) fn bytes(&mut self, name: &str) -> Result<Vec<u8>> {
         const MOST: u64 = 4096;
         let path = self.path.clone();

@@ -2,20 +2,20 @@ use crate::format::Format;
 use crate::storage::Storage;
 use std::path::PathBuf;
 
-/// How a file is to be read.
+/// Options for reading a file.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// The format, where the file's name does not tell.
+    /// The format. `None`: the file's name decides.
     pub format: Option<Format>,
-    /// Where the labels are, if they are in another file: `.npy`, or IDX.
+    /// The file of the labels, `.npy` or IDX, if they are in another file.
     pub labels: Option<PathBuf>,
-    /// A table's column of labels: its name, or its place from 0, or from the end if negative.
+    /// A table's label column: its name, or its index from 0, or from the end if negative.
     pub label_column: Option<String>,
-    /// The first so many samples.
+    /// Read at most this many samples, from the first.
     pub limit: Option<usize>,
-    /// Of samples that are to be classified, the number of their features: labels may then be missing, and a table with so many
-    /// columns has none.
+    /// For samples that are to be classified, the number of features. Labels may then be missing, and a table with
+    /// exactly this many columns has no label column.
     pub unlabelled: Option<usize>,
-    /// Whether numbers of half precision stay what they are.
+    /// Whether half-precision numbers keep their type.
     pub storage: Storage,
 }

@@ -6,11 +6,11 @@ use std::io::{self, BufWriter, Cursor, Write};
 use std::path::Path;
 use tempfile::NamedTempFile;
 
-/// Writes a complete file or none: into a temporary file beside it, which is renamed at the end. Non-regular files, such as
-/// `/dev/stdout`, are written in place, after all bytes are known.
+/// Writes a complete file or none: writes a temporary file in the same folder and renames it at the end. Non-regular
+/// files, such as `/dev/stdout`, are written in place, after all bytes are known.
 ///
 /// # Errors
-/// [`DataError`] naming `path`, which is then as it was before.
+/// [`DataError`] naming `path`; a regular file is then unchanged.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> io::Result<()>) -> Result<()> {
     check_destination(path)?;
     let attempt = || -> io::Result<()> {
@@ -19,10 +19,10 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> i
             write(&mut whole)?;
             return OpenOptions::new().write(true).open(path)?.write_all(whole.get_ref());
         }
-        // Behind a link it is the file that changes, or is made, and not the link.
+        // If `path` is a link, its target is written and the link stays.
         let path = &destination(path)?;
         let (temporary, _unfinished) = Unfinished::begin(|| new_file(folder_of(path)))?;
-        // Through the file itself: the temporary file's own errors tell its name.
+        // Write through the inner `File`: errors of `NamedTempFile` would show the temporary name.
         let mut file = BufWriter::new(temporary.as_file());
         write(&mut file)?;
         file.flush()?;
@@ -37,7 +37,7 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn WriteSeek) -> i
     attempt().map_err(|source| DataError::Io { path: path.to_owned(), source })
 }
 
-/// Whether there can be a file of this name: its folder is there, and it is no folder itself.
+/// Checks that a file can be written at this path: its folder exists, and the path is not a folder itself.
 ///
 /// # Errors
 /// [`DataError`] naming the folder.
@@ -54,14 +54,14 @@ pub fn check_destination(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A file that is gone again unless it is kept; as readable as the process's mask lets any new file be.
+/// A temporary file, deleted unless it is persisted. Its permissions follow the process's umask, as for any new file.
 fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     tempfile::Builder::new().make_in(folder, |path| options.open(path))
 }
 
-/// What a file is to its writer.
+/// A seekable writer.
 pub trait WriteSeek: Write + io::Seek {}
 
 impl<W: Write + io::Seek> WriteSeek for W {}
@@ -93,7 +93,7 @@ mod tests {
         write_atomically(&link, |out| out.write_all(b"after")).unwrap();
         assert!(link.is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"after");
-        // Also where there is no file behind it yet.
+        // Also if the link's target does not exist yet.
         fs::remove_file(&file).unwrap();
         write_atomically(&link, |out| out.write_all(b"new")).unwrap();
         assert!(link.is_symlink());

@@ -1,4 +1,4 @@
-//! Which file a path leads to.
+//! Resolves paths to the files that they lead to.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -28,14 +28,14 @@ fn is_same((a, _): (&Path, &Metadata), (b, _): (&Path, &Metadata)) -> bool {
     matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
-/// The folder that a file is in, or would be.
+/// The folder of a file, which need not exist.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The file that writing to `path` changes or makes: the one behind a link, also where it is not there yet.
+/// The file that writing to `path` changes or creates: the target of a link, even if it does not exist yet.
 pub(crate) fn destination(path: &Path) -> io::Result<PathBuf> {
-    // As many links in a row as Linux follows.
+    // Linux follows at most this many links in a row.
     const MOST_LINKS: usize = 40;
     if let Ok(there) = fs::canonicalize(path) {
         return Ok(there);
@@ -47,11 +47,11 @@ pub(crate) fn destination(path: &Path) -> io::Result<PathBuf> {
             Err(_) => return Ok(path),
         }
     }
-    // Links in a circle: the system's own error.
+    // The links form a cycle: return the system's own error.
     fs::metadata(&path).map(|_| path)
 }
 
-/// One that is not there yet, by a path that has no links.
+/// The path, without links, of a file that does not exist yet.
 fn new_file(path: &Path) -> io::Result<PathBuf> {
     let path = destination(path)?;
     let folder = fs::canonicalize(folder_of(&path))?;

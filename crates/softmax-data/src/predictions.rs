@@ -1,4 +1,4 @@
-//! Predictions, as people and programs read them.
+//! Writes predictions, as a table or as an `.npz` archive.
 
 use crate::error::{DataError, Result};
 use crate::evaluations::write_npz;
@@ -9,7 +9,7 @@ use softmax_core::{Element, OutputKind, ndarray};
 use std::io;
 use std::path::Path;
 
-/// What a classifier says of some samples.
+/// A classifier's predictions for N samples.
 #[derive(Clone, Copy, Debug)]
 pub struct Predictions<'a, T> {
     /// The class of each sample (N).
@@ -20,8 +20,9 @@ pub struct Predictions<'a, T> {
     pub top_log_prob: Option<ArrayView2<'a, T>>,
 }
 
-/// Writes predictions: to a name in `.npz` as the arrays predicted, top_classes (int64) and top_log_prob; to any other as a table
-/// with a row for each sample, in which `names` stand for the classes. The file appears whole or not at all.
+/// Writes predictions, to a complete file or none. If the path ends in `.npz`, writes the arrays predicted (int64)
+/// and, if present, top_classes (int64) and top_log_prob. Otherwise writes a CSV table with a row per sample, which
+/// shows each class by its name in `names`.
 ///
 /// # Errors
 /// [`DataError::Io`] naming the file.

@@ -1,4 +1,4 @@
-//! Any of the formats, told by a file's name or by who asks.
+//! Reads a file in any of the formats, chosen by the options or by the file's name.
 
 use crate::cifar::{batches, read_cifar};
 use crate::csv::read_csv;
@@ -21,21 +21,21 @@ use std::path::{Path, PathBuf};
 
 /// Reads a data set.
 ///
-/// An `.npy` or safetensors file whose features can be used as they lie there is mapped, not read. It must not change
-/// while the data set is in use: numbers would change with it, and where it is cut short the system ends this process
-/// (SIGBUS).
+/// An `.npy` or safetensors file whose features can be used in place is mapped, not read. It must not change while
+/// the data set is in use: the numbers would change with it, and if it is truncated, the system terminates this
+/// process (SIGBUS).
 ///
 /// # Errors
-/// [`DataError`] naming the file, the field or the line, and what was expected, for whatever is not as the format has it;
-/// sizes in a header are held against the file before memory is requested.
+/// [`DataError`] naming the file, the field or line, and what was expected, if the file violates its format. Sizes in
+/// a header are validated against the file before memory is allocated.
 pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>> {
-    // A misspelt name is no question of formats.
+    // Report a missing file as such, before questioning its format.
     std::fs::metadata(path).map_err(|source| DataError::Io { path: path.to_owned(), source })?;
     let format = options.format.or_else(|| Format::of_name(path));
     let format = format.ok_or_else(|| DataError::UnknownFormat { path: path.to_owned() })?;
     let labels = options.labels.as_deref().map(read_labels).transpose()?;
     let limit = options.limit;
-    // Labels in another file stand in for those that this one has, or need not have.
+    // Labels from another file replace those of this one, which may then have none.
     let dataset = match format {
         Format::Npz => read_npz(path, labels, options)?,
         Format::Npy => read_npy(path, labels, options)?,
@@ -51,7 +51,8 @@ pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>
     })
 }
 
-/// The files that [`read`] opens: the one itself, or the batches of a folder; and those of labels, named or found beside it.
+/// The files that [`read`] opens: the file itself or the batches of a folder, and the file of labels, named or found
+/// beside it.
 pub fn files(path: &Path, options: &ReadOptions) -> Vec<PathBuf> {
     let format = options.format.or_else(|| Format::of_name(path));
     let mut files = match format {
@@ -66,7 +67,7 @@ pub fn files(path: &Path, options: &ReadOptions) -> Vec<PathBuf> {
     files
 }
 
-/// An archive of a data set, or SciPy's of a sparse matrix.
+/// Reads an archive of a data set, or a SciPy archive of a sparse matrix.
 fn read_npz<T: Element>(
     path: &Path,
     labels: Option<Array1<i64>>,
@@ -99,8 +100,8 @@ fn read_labels(path: &Path) -> Result<Array1<i64>> {
     }
 }
 
-/// Reads W (D×C), and b (C) where there is one, from an `.npz` or a safetensors file; or `weight` (C×D) and `bias`, as
-/// PyTorch's Linear has them.
+/// Reads W (D×C) and, if present, b (C) from an `.npz` or a safetensors file; or `weight` (C×D) and `bias`, the names
+/// and layout of PyTorch's `Linear`.
 ///
 /// # Errors
 /// As [`read`].

@@ -1,4 +1,4 @@
-//! safetensors: a header in JSON, and tensors one after the other.
+//! safetensors: a JSON header, followed by the tensors.
 //! <https://huggingface.co/docs/safetensors>
 
 use crate::array::{FileArray, Header, one_line};
@@ -11,12 +11,12 @@ use safetensors::{Dtype, SafeTensors};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-/// A mapped file, and which tensors lie where in it.
+/// A mapped file, with the places of its tensors.
 pub(crate) struct SafetensorsFile {
     path: PathBuf,
     file: MappedFile,
     header: Metadata,
-    /// Where the tensors begin.
+    /// The offset of the first tensor, in bytes.
     data: usize,
     names: Vec<String>,
 }
@@ -32,7 +32,7 @@ impl SafetensorsFile {
             SafeTensors::read_metadata(&file).map_err(|error| refuse(one_line(&error.to_string())))?;
         let mut names: Vec<String> = header.tensors().into_keys().collect();
         names.sort_unstable();
-        // The header's length comes first, in eight bytes.
+        // The file begins with the header's length, in eight bytes.
         Ok(SafetensorsFile { path: path.to_owned(), data: size_of::<u64>() + length, file, header, names })
     }
 }

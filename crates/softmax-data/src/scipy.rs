@@ -1,4 +1,5 @@
-//! Sparse matrices as `scipy.sparse.save_npz` writes them: `data`, `indices` and `indptr` of compressed rows, and their `shape`.
+//! Sparse matrices from `scipy.sparse.save_npz`: the arrays `data`, `indices` and `indptr` of compressed sparse rows,
+//! and the matrix's `shape`.
 //! <https://docs.scipy.org/doc/scipy/reference/generated/scipy.sparse.save_npz.html>
 
 use crate::dataset::Dataset;
@@ -11,12 +12,13 @@ use crate::stores::{FeatureStore, TargetStore};
 use ndarray::Array1;
 use softmax_core::{Element, Error, OwnedCsr, ndarray};
 
-/// Whether the archive has such a matrix.
+/// Whether the archive holds a SciPy matrix instead of an array X.
 pub(crate) fn is_scipy(file: &NpzFile) -> bool {
     ["data", "indices", "indptr", "shape"].iter().all(|name| file.has(name)) && !file.has("X")
 }
 
-/// X from the archive; y (N) from elsewhere, or from an array of that name, which a program may add.
+/// Reads X from the archive. y (N) is `labels` if given, otherwise an array `y`, which a program may add to the
+/// archive.
 pub(crate) fn dataset<T: Element>(
     file: &mut NpzFile,
     labels: Option<Array1<i64>>,
@@ -52,10 +54,10 @@ pub(crate) fn dataset<T: Element>(
     Dataset::new(file.origin(), FeatureStore::Csr(matrix), targets).of_samples(rows)
 }
 
-/// The entries of each row by their columns: SciPy leaves them in the order in which they were computed.
+/// Sorts the entries of each row by column: SciPy may leave them in the order in which they were computed.
 fn sorted<T: Element>(pointers: &[usize], mut columns: Vec<u32>, mut values: Vec<T>) -> (Vec<u32>, Vec<T>) {
     for row in pointers.windows(2) {
-        // What does not fit is refused afterwards.
+        // Inconsistent arrays are refused later, by `OwnedCsr::new`.
         let Some(of_row) = columns.get(row[0]..row[1]).filter(|_| values.len() == columns.len()) else {
             continue;
         };

@@ -1,17 +1,18 @@
-//! Text from files and command lines, as a message shows it.
+//! Text from files and command lines, prepared for messages.
 
 use std::borrow::Cow;
 
-/// Characters that a message shows at most of a text, and of what a library says of one.
+/// The most characters of a text that a message shows.
 const LONGEST: usize = 80;
+/// The most characters of a library's error message that a message shows.
 const LONGEST_REASON: usize = 160;
 
-/// What a message quotes: on one line, without what a terminal would obey, and no longer than a line.
+/// Text to be quoted in a message: on one line, shortened to 80 characters, with control characters escaped.
 pub fn shown(text: &str) -> String {
     up_to(LONGEST, text)
 }
 
-/// What a library says, which may quote.
+/// A library's error message, which may quote text: shortened to 160 characters, with control characters escaped.
 pub(crate) fn reason(text: &str) -> String {
     up_to(LONGEST_REASON, text)
 }
@@ -23,7 +24,7 @@ fn up_to(longest: usize, text: &str) -> String {
     printable(&start).into_owned() + cut
 }
 
-/// Text in which what is no letter, mark, sign or space stands as Rust escapes it. Quotes and backslashes stay.
+/// Text with all non-printable characters escaped in Rust's notation. Quotes and backslashes stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return Cow::Borrowed(text);

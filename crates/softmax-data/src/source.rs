@@ -1,4 +1,4 @@
-//! A file that is read from front to back, inflated where it is gzip.
+//! Sequential reading of files; gzip files are inflated on the fly.
 
 use crate::error::{DataError, Result};
 use flate2::read::MultiGzDecoder;
@@ -10,29 +10,30 @@ use std::io::IsTerminal;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
-/// What is inflated may be this much larger than the file: deflate itself stops at about 1032, and text stays far below
-/// that.
+/// The largest accepted ratio of inflated to compressed size. Deflate itself is limited to about 1032, and text stays
+/// far below that.
 const MOST_INFLATION: u64 = 500;
 
-/// Bytes of text that may come out of any file: as numbers they take a few times as much.
+/// Inflated bytes of text that are accepted at any ratio. Parsed into numbers, text takes a few times as much memory.
 const ALWAYS_FREE: u64 = 8 << 20;
 
-/// And of binary arrays: sorted labels and weights of one value inflate 700 times.
+/// Inflated bytes of a binary array that are accepted at any ratio: sorted labels and constant weights inflate 700
+/// times.
 pub(crate) const ALWAYS_FREE_ARRAY: u64 = 64 << 20;
 
-/// To how many bytes so many are believed to inflate, where some are `free` in any case.
+/// The largest accepted inflated size of `compressed` bytes; up to `free` bytes are accepted at any ratio.
 pub(crate) fn most_inflated(compressed: u64, free: u64) -> u64 {
     free.max(compressed.saturating_mul(MOST_INFLATION))
 }
 
-/// The bytes of a file, and how many there can be.
+/// A reader of a file's bytes, and an upper bound on their number.
 pub(crate) struct Source {
     pub(crate) reader: Box<dyn BufRead>,
-    /// Bytes at most.
+    /// The upper bound, in bytes.
     pub(crate) at_most: u64,
 }
 
-/// Opens a file; gzip is told by its first bytes.
+/// Opens a file. gzip is detected by its first two bytes.
 pub(crate) fn open(path: &Path) -> Result<Source> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
@@ -63,7 +64,7 @@ pub(crate) fn open(path: &Path) -> Result<Source> {
     Ok(Source { reader: Box::new(BufReader::new(inflated)), at_most })
 }
 
-/// Whether it is a device that is no terminal, such as `/dev/zero`, which has no end.
+/// Whether the file is a device other than a terminal, such as `/dev/zero`, which has no end.
 #[cfg(unix)]
 fn is_endless(file: &File, metadata: &Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt;
@@ -76,7 +77,7 @@ fn is_endless(_: &File, _: &Metadata) -> bool {
     false
 }
 
-/// A file that is read here and there, which nothing else can be.
+/// Opens a file for random access, which only regular files support.
 pub(crate) fn open_regular(path: &Path) -> Result<File> {
     let io = |source| DataError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
@@ -87,7 +88,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<File> {
     Err(DataError::File { path: path.to_owned(), expected: "a regular file", found })
 }
 
-/// Fails once more has been read than can be true.
+/// A reader that fails once it has yielded more than `left` bytes.
 struct Bounded<R> {
     reader: R,
     left: u64,
@@ -104,13 +105,13 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// Makes room for so many more entries of what a file is read into.
+/// Reserves memory for `more` entries. The error of a failed allocation names the file.
 pub(crate) fn reserve<E>(path: &Path, entries: &mut Vec<E>, more: usize) -> Result<()> {
     let io = |error: TryReserveError| DataError::Io { path: path.to_owned(), source: error.into() };
     entries.try_reserve(more).map_err(io)
 }
 
-/// The error of a file that ended, or could not be read, before what was expected of it.
+/// Converts an I/O error: an early end of the file and invalid data name what was expected.
 pub(crate) fn cut_short(path: &Path, expected: &'static str, error: io::Error) -> DataError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => {

@@ -1,26 +1,26 @@
 use ndarray::{ArrayBase, ArrayView1, Axis, DataMut, Ix2};
 use softmax_core::{Element, ndarray};
 
-/// Of each feature the mean that is taken from it, and the standard deviation that it is divided by, from the data that they
-/// were computed of; for other data the same.
+/// The mean and standard deviation of each feature. Computed from one data set, they standardise other data sets in
+/// the same way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standardization {
     means: Vec<f64>,
-    /// 0 of a feature that was constant.
+    /// 0 for a feature that was constant.
     deviations: Vec<f64>,
 }
 
 impl Standardization {
-    /// Means and deviations (D each) from elsewhere; a deviation of 0 stands for a constant feature.
+    /// Means and standard deviations (D each) from another source; a deviation of 0 stands for a constant feature.
     ///
     /// # Panics
-    /// If there are not as many of both.
+    /// If the lengths differ.
     pub fn new(means: Vec<f64>, deviations: Vec<f64>) -> Self {
         assert_eq!(means.len(), deviations.len(), "a mean and a deviation for each feature");
         Standardization { means, deviations }
     }
 
-    /// Those of the columns' chosen rows, in f64.
+    /// Computes means and deviations in f64, from the rows of the columns for which `is_chosen` is true.
     pub fn of<'a, T: Element>(
         columns: impl IntoIterator<Item = ArrayView1<'a, T>>,
         is_chosen: impl Fn(usize) -> bool,
@@ -33,17 +33,18 @@ impl Standardization {
         Standardization { means, deviations }
     }
 
-    /// Of each feature.
+    /// The mean of each feature (D).
     pub fn means(&self) -> &[f64] {
         &self.means
     }
 
-    /// Of each feature; 0 where it was constant.
+    /// The standard deviation of each feature (D); 0 if it was constant.
     pub fn deviations(&self) -> &[f64] {
         &self.deviations
     }
 
-    /// Standardises as many of the first columns as there are means; a feature that was constant becomes 0.
+    /// Standardises the first D columns: subtracts the mean and divides by the deviation. A feature that was constant
+    /// becomes 0.
     pub fn apply<T: Element>(&self, features: &mut ArrayBase<impl DataMut<Elem = T>, Ix2>) {
         let columns = features.axis_iter_mut(Axis(1));
         for ((mut column, &mean), &deviation) in columns.zip(&self.means).zip(&self.deviations) {
@@ -51,7 +52,7 @@ impl Standardization {
                 column.fill(T::zero());
                 continue;
             }
-            // A difference of the largest numbers may be one that f64 does not have.
+            // Scale first: a difference of the largest numbers would overflow f64.
             let scale = power_of_two(mean.abs().max(deviation));
             let (mean, deviation) = (mean / scale, deviation / scale);
             column.mapv_inplace(|x| T::narrow((x.widen() / scale - mean) / deviation));
@@ -60,12 +61,13 @@ impl Standardization {
 }
 
 fn mean_and_deviation<T: Element>(column: impl Iterator<Item = T> + Clone) -> (f64, f64) {
-    // Of a constant column the mean may be off by a rounding, which its deviation would make 1.
+    // The mean of a constant column may be off by a rounding error, which division by a deviation of the same size
+    // would turn into 1.
     let first = column.clone().next().unwrap_or_default();
     if column.clone().all(|x| x == first) {
         return (first.widen(), 0.0);
     }
-    // Their squares, and their sum, may be numbers that f64 does not have.
+    // Scale first: squares and sums of the numbers may overflow or underflow f64.
     let largest = column.clone().fold(0.0, |largest: f64, x| largest.max(x.widen().abs()));
     let (scale, count) = (power_of_two(largest), column.clone().count() as f64);
     let scaled = |x: T| x.widen() / scale;
@@ -74,8 +76,8 @@ fn mean_and_deviation<T: Element>(column: impl Iterator<Item = T> + Clone) -> (f
     (mean * scale, variance.sqrt() * scale)
 }
 
-/// The power of two at or below a number above 0, by which numbers are divided without rounding; at least the least normal
-/// one.
+/// The largest power of two at or below a positive number, but at least `f64::MIN_POSITIVE`. Division by it is exact,
+/// except on underflow.
 fn power_of_two(number: f64) -> f64 {
     const EXPONENT: u64 = 0x7ff0_0000_0000_0000;
     f64::from_bits(number.to_bits() & EXPONENT).max(f64::MIN_POSITIVE)

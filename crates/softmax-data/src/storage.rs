@@ -1,12 +1,12 @@
 use softmax_core::names;
 
-/// Whether numbers of half precision stay what they are.
+/// Whether half-precision numbers keep their type.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Storage {
-    /// They do.
+    /// They keep their type.
     #[default]
     Keep,
-    /// They become numbers of the element type.
+    /// They are converted to the element type.
     Widen,
 }
 

@@ -1,4 +1,4 @@
-//! Arrays of a data set, in the storage that they came in.
+//! Arrays of a data set, in the element type and layout of their file.
 
 use crate::mapped::MappedMatrix;
 use half::{bf16, f16};
@@ -16,7 +16,7 @@ pub enum FeatureStore<T> {
     Bf16(Array2<bf16>),
     /// Compressed sparse rows.
     Csr(OwnedCsr<T>),
-    /// A file in memory's place, whose numbers are used where they lie.
+    /// A matrix in a memory-mapped file, used in place.
     Mapped(MappedMatrix<T>),
 }
 
@@ -37,7 +37,7 @@ impl<T: Element> FeatureStore<T> {
         self.view().dim()
     }
 
-    /// A dense array of `T`: this one, or for any other storage a copy.
+    /// Converts to a dense array of `T`. Copies unless it is one already.
     pub fn into_dense(self) -> Array2<T> {
         match self {
             FeatureStore::Dense(x) => x,
@@ -73,7 +73,7 @@ impl<T: Element> WeightStore<T> {
         }
     }
 
-    /// A dense array of `T`: this one, or for half precision a copy.
+    /// Converts to a dense array of `T`. Copies only half precision.
     pub fn into_dense(self) -> Array2<T> {
         match self {
             WeightStore::Dense(w) => w,
@@ -81,7 +81,7 @@ impl<T: Element> WeightStore<T> {
         }
     }
 
-    /// Rows for columns: PyTorch's weights are C×D.
+    /// The transpose: PyTorch's weights are C×D.
     pub(crate) fn transposed(self) -> Self {
         match self {
             WeightStore::Dense(w) => WeightStore::Dense(w.reversed_axes()),
@@ -97,14 +97,14 @@ impl<T> From<Array2<T>> for WeightStore<T> {
     }
 }
 
-/// What the samples of a data set should be classified as.
+/// The targets of a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TargetStore<T> {
-    /// Class numbers as files have them (N): PyTorch's ignored −100 may be among them.
+    /// Labels (N): class numbers as stored in files, possibly with an ignored label such as PyTorch's −100.
     Labels(Array1<i64>),
-    /// Target masses (N×C).
+    /// Soft targets (N×C): the target mass of each class.
     Soft(Array2<T>),
-    /// None: samples that are to be classified.
+    /// No targets: the samples are to be classified.
     None,
 }
 

@@ -1,4 +1,5 @@
-//! svmlight, which libsvm shares: `label index:value …`, the indices from 1, what is absent 0. The features stay sparse.
+//! The text format of svmlight and libsvm: lines of `label index:value …`, with indices from 1. Absent features are
+//! zero. The features stay sparse.
 //! <https://www.csie.ntu.edu.tw/~cjlin/libsvmtools/datasets/>
 
 use crate::dataset::Dataset;
@@ -11,9 +12,9 @@ use softmax_core::{Element, OwnedCsr, ndarray};
 use std::io::{BufRead, Read};
 use std::path::Path;
 
-/// An index that a row has more than once.
+/// An index that occurs more than once in a row.
 fn repeated<T>(row: &[(u32, u32, T)]) -> Option<u32> {
-    // As a rule they ascend.
+    // Fast path: indices usually ascend.
     if row.is_sorted_by(|a, b| a.1 < b.1) {
         return None;
     }
@@ -22,10 +23,11 @@ fn repeated<T>(row: &[(u32, u32, T)]) -> Option<u32> {
     indices.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
-/// A line of so many bytes has millions of entries.
+/// The limit on the length of a line, in bytes: a line this long has millions of entries.
 const LONGEST_LINE: u64 = 32 << 20;
 
-/// Where no index is 0 they begin with 1. Labels −1 and 1, and no others, are the classes 0 and 1, and keep their names.
+/// Reads a file. Indices start at 1, unless some index is 0. If all labels are −1 or 1, with at least one −1, they
+/// become the classes 0 and 1 with the names `-1` and `1`.
 pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Result<Dataset<T>> {
     let mut entries: Vec<(u32, u32, T)> = Vec::new();
     let mut labels: Vec<i64> = Vec::new();

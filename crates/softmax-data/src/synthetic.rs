@@ -1,4 +1,4 @@
-//! Seeded random problems, the same numbers on every platform.
+//! Seeded random problems, with the same numbers on every platform.
 
 use crate::dataset::Dataset;
 use crate::random::normal;
@@ -8,13 +8,13 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use softmax_core::{Element, ndarray};
 
-/// Standard normal features (N×D), weights of variance 1/D (D×C) so that scores are standard normal too, and
-/// uniform labels.
+/// A random problem: standard normal features (N×D), normal weights of variance 1/D (D×C), which give scores of
+/// variance about 1, and uniform labels.
 ///
 /// The f32 numbers of a seed are its f64 numbers, rounded.
 ///
 /// # Panics
-/// With samples, and no class to label them with.
+/// If there are samples but no classes: `n > 0` and `c == 0`.
 pub fn synthetic<T: Element>(n: usize, d: usize, c: usize, seed: u64) -> Dataset<T> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let features = normal(&mut rng, n, d, 1.0);
@@ -39,7 +39,8 @@ mod tests {
     fn gives_the_same_numbers_everywhere() {
         let data = synthetic::<f64>(2, 2, 3, 7);
         let TargetStore::Labels(labels) = data.targets.clone() else { panic!("synthetic labels are hard") };
-        // Recorded on x86-64 Linux. No other platform and no later version of a crate may change them.
+        // Recorded on x86-64 Linux. They must be the same on other platforms and with later versions of the
+        // dependencies.
         let recorded = [-0.7753719332177971, -1.3834217200084091, 0.8897130187430372, 0.3597790583440233];
         assert_eq!(features(data).as_slice(), Some(&recorded[..]));
         assert_eq!(labels.to_vec(), [0, 1]);

@@ -1,4 +1,5 @@
-//! Files that are being written, under temporary names: known, so that a program that is told to end can take them away.
+//! A registry of the temporary files that are being written, so that a program that is told to terminate can delete
+//! them.
 
 use std::fs;
 use std::io;
@@ -8,18 +9,18 @@ use tempfile::NamedTempFile;
 
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Takes the temporary files of all writes away, for a program that is about to end without returning from them, as one does
-/// at a signal. Whatever is written after it waits for that end.
+/// Deletes the temporary files of all unfinished writes. For a program that is about to exit without returning from
+/// them, as on a signal: later writes block until the process ends.
 pub fn discard_unfinished() {
     let files = unfinished();
     for file in files.iter() {
         let _ = fs::remove_file(file);
     }
-    // No other begins.
+    // Never release the lock, so that no other write begins.
     std::mem::forget(files);
 }
 
-/// Knows a temporary file from the moment on when it is there.
+/// Registers a temporary file from its creation until this is dropped.
 pub(crate) struct Unfinished(PathBuf);
 
 impl Unfinished {

@@ -1,14 +1,15 @@
-//! The text of a table on its way to the reader of CSV, which takes all that it is given: fields as long and as many as there
-//! is text, and a quote that nothing closes to the end of the file.
+//! A filter between a table's text and the CSV reader. The CSV reader itself has no limits: it accepts fields of any
+//! length and number, and reads an unclosed quote up to the end of the file.
 
 use std::fmt;
 use std::io::{self, Read};
 
-/// Longer than any number or name, and more than there are genes or pixels.
+/// The longest accepted field, in bytes: longer than any number or name.
 const LONGEST_FIELD: usize = 1 << 16;
+/// The most accepted columns: more than any table of genes or pixels has.
 const MOST_COLUMNS: usize = 1 << 20;
 
-/// What of a table is not believed, and the line where it begins.
+/// An unclosed quote or a violation of the limits, with the line where it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     OpenQuote(u64),
@@ -17,7 +18,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Its line, what is expected there, and what is found.
+    /// The line, what is expected there, and what was found.
     pub(crate) fn parts(self) -> (u64, String, &'static str) {
         match self {
             Fault::OpenQuote(line) => (line, "a quote that is closed".to_owned(), "one that is not"),
@@ -38,17 +39,19 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// Where in a field the next byte is.
+/// The position of the next byte within a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Start,
     Plain,
     Quoted,
-    /// After a quote in a quoted field: the second of two, or the end.
+    /// After a quote in a quoted field: the next byte is the second quote of an escaped one, or follows the closing
+    /// quote.
     Quote,
 }
 
-/// Follows the syntax, and passes on what comes before a fault; the fault is an [`io::Error`] of its own.
+/// A reader that follows the CSV syntax and passes on the complete records before a fault. The next read then returns
+/// the fault as an [`io::Error`].
 pub(crate) struct Watched<R> {
     reader: R,
     delimiter: u8,
@@ -56,10 +59,11 @@ pub(crate) struct Watched<R> {
     line: u64,
     /// The line where the last quote opened.
     opened: u64,
-    /// Bytes of the field, and fields of the record, by now.
+    /// Bytes of the current field so far.
     length: usize,
+    /// Fields of the current record so far.
     columns: usize,
-    /// Bytes of the file by now.
+    /// Bytes of the file so far.
     position: u64,
     fault: Option<Fault>,
 }
@@ -70,7 +74,7 @@ impl<R: Read> Watched<R> {
         Watched { reader, delimiter, state, line, opened, length, columns, position, fault: None }
     }
 
-    /// Whether the byte ends a record.
+    /// Advances by one byte. Returns whether the byte ends a record.
     fn step(&mut self, byte: u8) -> Result<bool, Fault> {
         const MARK: [u8; 3] = *b"\xef\xbb\xbf";
         let position = self.position as usize;
@@ -119,7 +123,7 @@ impl<R: Read> Read for Watched<R> {
             self.fault = Some(Fault::OpenQuote(self.opened));
             return self.read(buffer);
         }
-        // What is wrong in the records before comes first.
+        // Pass on the complete records before the fault first, so that errors in them are reported first.
         let mut whole = 0;
         for (k, &byte) in buffer[..count].iter().enumerate() {
             match self.step(byte) {
@@ -180,7 +184,7 @@ mod tests {
         assert_eq!(fault(&[b'1'; LONGEST_FIELD + 1]), Some(Fault::LongField(1)));
         assert_eq!(fault(&[b','; MOST_COLUMNS - 1]), None);
         assert_eq!(fault(&[b','; MOST_COLUMNS]), Some(Fault::ManyColumns(1)));
-        // The record before it is.
+        // The complete record before the fault is passed on.
         let text = [b"1,2\n".to_vec(), vec![b'1'; LONGEST_FIELD + 1]].concat();
         let mut passed = vec![0; 1 << 18];
         assert_eq!(Watched::new(text.as_slice(), b',').read(&mut passed).unwrap(), 4);

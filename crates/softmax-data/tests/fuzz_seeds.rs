@@ -1,4 +1,4 @@
-//! What fuzzing starts from, and what it has found, is read as fuzz/src/lib.rs reads it: into data or an error.
+//! Reads the seeds and past findings of fuzzing as fuzz/src/lib.rs does. Each must give data or an error, and no panic.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +7,7 @@ use softmax_data::{Dataset, Format, Preparation, ReadOptions, Result, Storage, r
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The seeds of one target.
+/// The seeds of one fuzz target.
 fn seeds(target: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(target);
     let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -16,7 +16,7 @@ fn seeds(target: &str) -> Vec<PathBuf> {
     seeds
 }
 
-/// Two labels, for the formats that have them in another file.
+/// A file of two labels, for the formats with labels in another file.
 fn labels() -> tempfile::NamedTempFile {
     let file = tempfile::Builder::new().suffix("-ubyte").tempfile().unwrap();
     fs::write(file.path(), [0, 0, 8, 1, 0, 0, 0, 2, 0, 1]).unwrap();

@@ -1,20 +1,21 @@
-//! Which solver for which problem.
+//! The choice of the solver.
 
 use crate::error::{FitError, Result};
 use crate::solver::Solver;
 use softmax::{Dtype, Element, Problem};
 
-/// Parameters that Newton's method with a matrix takes, whose Hessian has 200 MB; and classes, of which every pair has a block.
+/// The most parameters for Newton's method with a matrix; the Hessian then has 200 MB.
 const MOST_PARAMETERS: usize = 5000;
+/// The most classes for Newton's method with a matrix: the Hessian has a block for each pair of classes.
 const MOST_CLASSES: usize = 200;
 
-/// Multiply-adds of a Hessian up to which Newton's method takes less than some milliseconds in all, as L-BFGS does, and
-/// gives a minimum with more digits: from 15×30×3 to 150×4×3 (the irises) the two took 0.2 to 1.4 ms. On the digits, with 1000 times
-/// as many, L-BFGS is 30 times faster.
+/// The most multiply-adds of a Hessian for which [`Solver::Auto`] takes Newton's method. Up to here it takes at most
+/// a few milliseconds, as L-BFGS does, and its minimum has more digits: from 15×30×3 to 150×4×3 (the irises) both
+/// took 0.2 to 1.4 ms. On the digits, with 1000 times as many multiply-adds, L-BFGS is 30 times faster.
 const LITTLE_WORK: usize = 500_000;
 
-/// The solver that is requested, if it can minimise this; for [`Solver::Auto`] the one that is fastest, and of two that take no
-/// time the more exact one.
+/// The requested solver, if it can minimise the problem. For [`Solver::Auto`], the fastest one; for very small
+/// problems, the most exact one.
 pub(crate) fn choose<T: Element>(asked: Solver, problem: &Problem<'_, T>, has_bias: bool) -> Result<Solver> {
     let parameters = (problem.n_features() + usize::from(has_bias)).saturating_mul(problem.n_classes());
     let refuse = |expected, found: String| Err(FitError::Solver { solver: asked, expected, found });

@@ -1,4 +1,4 @@
-//! What every solver does at each of its points: it tells the caller, and asks whether to go on.
+//! The loop control that all solvers share: records each step, reports it to the observer, and decides when to stop.
 
 use crate::landscape::Point;
 use crate::line_search::noise;
@@ -7,31 +7,32 @@ use softmax::Element;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-/// When a solver ends.
+/// The limits at which a solver stops.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The largest |gradient| of a minimum.
+    /// The largest |entry| of the gradient at a minimum.
     pub(crate) tolerance: f64,
     pub(crate) iterations: usize,
 }
 
-/// The steps of a solver by now.
+/// The progress of a solver.
 pub(crate) struct Descent<'o> {
     limits: Limits,
     observer: &'o mut dyn FnMut(&Step) -> ControlFlow<()>,
     started: Instant,
     pub(crate) curve: Vec<Step>,
-    /// The least loss and gradient, and for how many steps neither fell.
+    /// The smallest loss and gradient so far, and the number of steps since one of them fell.
     least: (f64, f64),
     idle: usize,
 }
 
-/// The decrease that may be left, relative to the loss, for a tolerance of 1.
+/// The predicted decrease that may remain at a minimum, as a fraction of the loss, per unit of the tolerance.
 const DECREASE: f64 = 1e-3;
-/// Relative to the first loss: of separable data the loss falls for ever, and always by a good part of itself.
+/// The smallest loss to which decreases are compared, as a fraction of the first loss: on separable data the loss
+/// falls forever, each time by a large fraction of itself.
 const SMALL_LOSS: f64 = 1e-2;
 
-/// Steps without a lower loss or gradient after which rounding has the last word.
+/// After more steps than this without a lower loss or gradient, the solver stops with [`Stop::Rounding`].
 const MOST_IDLE: usize = 20;
 
 impl<'o> Descent<'o> {
@@ -40,7 +41,7 @@ impl<'o> Descent<'o> {
         Descent { limits, observer, started, curve, least: (f64::INFINITY, f64::INFINITY), idle: 0 }
     }
 
-    /// Adds a point, the first being where the solver starts; gives the reason if the solver is to stop there, converged or not.
+    /// Records a point; the first one is the solver's start. Returns the reason if the solver must stop there.
     pub(crate) fn arrive<T: Element>(&mut self, point: &Point<T>, evaluations: usize) -> Option<Stop> {
         let gradient_max = point.gradient_max();
         let step = Step {
@@ -69,20 +70,21 @@ impl<'o> Descent<'o> {
         }
     }
 
-    /// Whether the observer, which sees the last step once more, asks for an end.
+    /// Shows the last step to the observer again. Returns whether the observer stops the solver.
     pub(crate) fn is_interrupted(&mut self) -> bool {
         self.curve.last().is_some_and(|step| (self.observer)(step).is_break())
     }
 
-    /// Of the last point.
+    /// The iteration of the last point.
     pub(crate) fn iteration(&self) -> usize {
         self.curve.len().saturating_sub(1)
     }
 
-    /// Whether the last point is a minimum: its gradient is within the tolerance, and by a solver's own quadratic model, whose
-    /// minimum is lower by `decrease`, there is next to nothing left to gain.
+    /// Whether the last point is a minimum: its gradient is within the tolerance, and `decrease`, the decrease of the
+    /// loss that the solver's quadratic model predicts, is negligible.
     ///
-    /// The gradient alone would not do: along a feature of small numbers it is small long before the loss is.
+    /// The gradient alone is not enough: along a feature with small values it is small long before the loss is at its
+    /// minimum.
     pub(crate) fn is_minimum(&self, decrease: f64) -> bool {
         let (Some(first), Some(last)) = (self.curve.first(), self.curve.last()) else { return false };
         let size = last.loss.abs().max(SMALL_LOSS * first.loss.abs());

@@ -2,16 +2,16 @@ use crate::solver::Solver;
 use softmax_data::DataError;
 use std::path::PathBuf;
 
-/// What keeps a model from being fitted, used or read.
+/// An error in fitting, using, reading or writing a model.
 #[derive(Debug, thiserror::Error)]
 pub enum FitError {
-    /// A backend's error, or one of the problem.
+    /// An error of the backend or of the problem.
     #[error(transparent)]
     Loss(#[from] softmax::Error),
-    /// Data that does not fit together, or a file that is not read or written.
+    /// The data is inconsistent, or a file cannot be read or written.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// Without samples that count there is nothing to minimise.
+    /// Ω is not a positive finite number, for example because no sample counts.
     #[error("{whose}: expected samples whose weights sum to a number above 0, found {found}")]
     NoWeight {
         /// Where the data came from.
@@ -19,7 +19,7 @@ pub enum FitError {
         /// Ω.
         found: f64,
     },
-    /// Loss or gradient are no numbers where the solver starts.
+    /// The loss or the gradient is not finite at the solver's start.
     #[error(
         "{whose}: expected features whose loss and gradient are finite, found a loss of {loss} and a gradient of {gradient}"
     )]
@@ -31,17 +31,17 @@ pub enum FitError {
         /// The largest |entry| of the gradient.
         gradient: f64,
     },
-    /// A solver that cannot minimise this, or not by this backend.
+    /// The solver cannot minimise this problem, or not with this backend.
     #[error("{solver}: expected {expected}, found {found}")]
     Solver {
         /// The solver.
         solver: Solver,
-        /// What it needs.
+        /// What the solver needs.
         expected: &'static str,
-        /// What there is.
+        /// What was found.
         found: String,
     },
-    /// Data with other features than the model has.
+    /// The data has another number of features than the model.
     #[error("{whose}: expected {expected} features, as the model has, found {found}")]
     Features {
         /// Where the data came from.
@@ -51,7 +51,7 @@ pub enum FitError {
         /// D of the data.
         found: usize,
     },
-    /// A sample whose scores are no numbers of the element type.
+    /// A sample's scores are not finite in the element type.
     #[error(
         "{whose}: expected features and a model whose scores are finite in {dtype}, found others for sample {sample}"
     )]
@@ -63,7 +63,7 @@ pub enum FitError {
         /// The first such sample.
         sample: usize,
     },
-    /// Data with a class that the model does not have.
+    /// The data has a class that the model does not have.
     #[error("{whose}: expected one of the model's classes as a label, found {found}")]
     Class {
         /// Where the data came from.
@@ -71,15 +71,15 @@ pub enum FitError {
         /// The class.
         found: String,
     },
-    /// A file that holds no model.
+    /// A file is not a model.
     #[error("{}: expected a model as softmax fit writes it, {found}", path.display())]
     NoModel {
         /// The file.
         path: PathBuf,
-        /// What is there instead.
+        /// What was found instead.
         found: String,
     },
 }
 
-/// The result of what can go wrong.
+/// A result whose error is a [`FitError`].
 pub type Result<T, E = FitError> = std::result::Result<T, E>;

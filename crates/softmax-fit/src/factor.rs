@@ -4,18 +4,20 @@ use faer::linalg::solvers::DenseSolveCore;
 use faer::prelude::*;
 use faer::{Mat, Side};
 
-/// What is added to the diagonal at first, relative to it, and by how much more each time.
+/// The first shift of the diagonal, relative to its entries.
 const LEAST_SHIFT: f64 = 1e-10;
+/// The factor between the shifts of two tries.
 const MORE: f64 = 100.0;
 const TRIES: usize = 5;
 
-/// The inverse of a symmetric matrix whose lower half is given, with a diagonal above 0. What is not positive definite has its
-/// diagonal raised until it is. `None` where that does not help, or an entry is no number.
+/// The inverse of a symmetric matrix with a positive diagonal, given by its lower half. The diagonal is first raised
+/// by a fraction of 1e-10, and further while the matrix is not positive definite. `None` if no shift helps or an
+/// entry is NaN.
 pub(crate) fn inverse(matrix: Mat<f64>) -> Option<Mat<f64>> {
     factor(matrix).map(|factor| factor.inverse())
 }
 
-/// Solves matrix·x = right, in place.
+/// Solves matrix·x = right in place, with a matrix as for [`inverse`].
 pub(crate) fn solve(matrix: Mat<f64>, right: &mut Mat<f64>) -> Option<()> {
     factor(matrix)?.solve_in_place(right.as_mut());
     Some(())

@@ -1,5 +1,5 @@
-//! A model as a safetensors file: the tensors `W` (D×C), `b` (C) where there is one, and `mean` and `deviation` (D, f64) of
-//! standardised features; the rest as JSON under the key `softmax` of the metadata.
+//! The safetensors file of a model: the tensors `W` (D×C), `b` (C) if there is a bias, and `mean` and `deviation` (D,
+//! f64) if features are standardised. The rest is JSON in the metadata, under the key `softmax`.
 
 use crate::error::{FitError, Result};
 use crate::model::Model;
@@ -14,9 +14,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// The key of the metadata.
+/// The key in the file's metadata.
 const KEY: &str = "softmax";
-/// What is written here; another one is refused.
+/// The version of the format; other versions are refused.
 const VERSION: u32 = 1;
 
 #[derive(Deserialize, Serialize)]
@@ -26,7 +26,7 @@ struct Metadata {
     objective: Options,
 }
 
-/// [`Objective`], with a name for what it is divided by.
+/// [`Objective`], with the name of the reduction.
 #[derive(Deserialize, Serialize)]
 struct Options {
     reduction: String,
@@ -58,7 +58,7 @@ impl Options {
 }
 
 impl<T: Element> Model<T> {
-    /// Writes the model, whole or not at all. The same model gives the same bytes.
+    /// Writes the model, to a complete file or none. The same model always gives the same bytes.
     ///
     /// # Errors
     /// [`FitError::Data`] naming the file.
@@ -100,7 +100,7 @@ impl<T: Element> Model<T> {
     /// Reads a model that was saved with this element type.
     ///
     /// # Errors
-    /// [`FitError::NoModel`] for any other file.
+    /// [`FitError::NoModel`] if the file is not a model of this element type, [`FitError::Data`] if it cannot be read.
     pub fn load(path: &Path) -> Result<Self> {
         let bytes = read(path)?;
         let refuse = |found: &str| FitError::NoModel { path: path.to_owned(), found: found.to_owned() };
@@ -131,7 +131,7 @@ impl<T: Element> Model<T> {
     }
 }
 
-/// The element type of a model.
+/// The element type of the model in a file.
 ///
 /// # Errors
 /// As [`Model::load`].
@@ -166,7 +166,7 @@ fn parse<'b>(path: &Path, bytes: &'b [u8]) -> Result<(SafeTensors<'b>, Metadata)
     Ok((SafeTensors::deserialize(bytes).map_err(of_file)?, metadata))
 }
 
-/// A tensor's shape and numbers, if there is one of the name.
+/// The shape and numbers of a tensor. `Ok(None)` if the file has no tensor of this name.
 fn numbers<E: Element>(
     path: &Path,
     tensors: &SafeTensors<'_>,
@@ -181,7 +181,7 @@ fn numbers<E: Element>(
     if tensor.dtype() != expected {
         return refuse(format!("found a tensor {name} of {:?}", tensor.dtype()));
     }
-    // In a file they may begin anywhere.
+    // The bytes may be unaligned, so each number is copied.
     let numbers: Vec<E> = tensor.data().chunks_exact(size_of::<E>()).map(number).collect();
     if name != "b" && numbers.iter().any(|number| !number.is_finite())
         || numbers.iter().any(|number| number.is_nan())

@@ -13,7 +13,7 @@ use softmax_data::{Dataset, Standardization};
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-/// A training: the objective, which is minimised over W and b, and how.
+/// The configuration of a training: the objective, which is minimised over W and b, the solver and its limits.
 ///
 /// ```
 /// use softmax_fit::{Fit, Objective};
@@ -34,33 +34,33 @@ pub struct Fit {
     iterations: usize,
 }
 
-/// A model, and how it came about.
+/// A fitted model, with the solver's report.
 #[derive(Clone, Debug)]
 pub struct Fitted<T> {
     /// The classifier.
     pub model: Model<T>,
-    /// How the solver went.
+    /// The solver's report.
     pub report: Report,
 }
 
-/// Parameters at which a solver stopped.
+/// The parameters at which a solver stopped.
 #[derive(Clone, Debug)]
 pub struct Minimum<T> {
     /// W (D×C).
     pub weights: Array2<T>,
-    /// b (C), of a fit that has one.
+    /// b (C), if the fit has a bias.
     pub bias: Option<Array1<T>>,
-    /// How the solver went.
+    /// The solver's report.
     pub report: Report,
 }
 
 impl Fit {
-    /// The default of [`tolerance`](Self::tolerance): scikit-learn's.
+    /// The default of [`tolerance`](Self::tolerance), as in scikit-learn.
     pub const TOLERANCE: f64 = 1e-4;
     /// The default of [`max_iterations`](Self::max_iterations).
     pub const MAX_ITERATIONS: usize = 1000;
 
-    /// Minimises the loss under these options: formula (7), with a bias that is not penalised.
+    /// Minimises the loss under these options: formula (7), with a bias, which is not penalised.
     pub fn new(objective: Objective) -> Self {
         let (tolerance, iterations) = (Self::TOLERANCE, Self::MAX_ITERATIONS);
         Fit { objective, solver: Solver::Auto, has_bias: true, tolerance, iterations }
@@ -72,25 +72,25 @@ impl Fit {
         self
     }
 
-    /// Whether there is a bias. Default yes.
+    /// Whether there is a bias. Default `true`.
     pub fn bias(mut self, has_bias: bool) -> Self {
         self.has_bias = has_bias;
         self
     }
 
-    /// The largest |entry| that dW and db may have at a minimum. Default 1e-4.
+    /// The largest |entry| that dW and db may have when the fit has converged. Default 1e-4.
     pub fn tolerance(mut self, tolerance: f64) -> Self {
         self.tolerance = tolerance;
         self
     }
 
-    /// After how many iterations the solver stops in any case. Default 1000.
+    /// The most iterations of the solver. Default 1000.
     pub fn max_iterations(mut self, iterations: usize) -> Self {
         self.iterations = iterations;
         self
     }
 
-    /// Fits a model to data, from zeros, by the backend `fused`.
+    /// Fits a model to data, starting from zeros, with the backend `fused`.
     ///
     /// # Errors
     /// As [`fit_with`](Self::fit_with).
@@ -98,12 +98,13 @@ impl Fit {
         self.fit_with(dataset, None, &mut *fused(), &mut |_| ControlFlow::Continue(()))
     }
 
-    /// Fits a model to data, from zeros, by any backend. The data was prepared by `standardization`, if by any, which the model
-    /// keeps. The observer sees each step, and may ask for an end: the model is then the one of that step.
+    /// Fits a model to data, starting from zeros, with any backend. `standardization` is the one that was already
+    /// applied to the data, if any; the model keeps it. The observer sees each step and may stop the fit: the model
+    /// is then the one of that step.
     ///
     /// # Errors
-    /// [`FitError`] if the data does not fit together, where no sample counts, where the backend does not support it, and
-    /// where the loss at W = 0 is no number.
+    /// [`FitError`] if the data is inconsistent, if no sample counts, if the backend does not support the problem, or
+    /// if the loss or gradient at W = 0 is not finite.
     pub fn fit_with<T: Element>(
         &self,
         dataset: &Dataset<T>,
@@ -122,7 +123,7 @@ impl Fit {
         Ok(Fitted { model, report })
     }
 
-    /// Minimises a problem from its own W and b, under the problem's own objective. Errors name `whose` it is.
+    /// Minimises a problem, starting from its W and b, under the problem's objective. Errors name the data as `whose`.
     ///
     /// # Errors
     /// As [`fit_with`](Self::fit_with).
@@ -163,7 +164,7 @@ impl Fit {
                 lbfgs::minimize(&mut landscape, &mut preconditioner, &mut point, &mut descent)?
             }
         };
-        // What rounding or a limit ended may be a minimum all the same.
+        // A fit that stopped at a limit or by rounding may still have reached the tolerance.
         let stop = match stop {
             Stop::Iterations | Stop::Rounding if point.gradient_max() <= self.tolerance => Stop::Converged,
             other => other,

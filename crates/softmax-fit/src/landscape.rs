@@ -1,9 +1,9 @@
-//! The loss as a function of the parameters alone: W and b in one array, b as a last row.
+//! The loss as a function of the parameters alone: W and b in one array, with b as the last row.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Slice};
 use softmax::{Element, Objective, Outputs, Problem, Result, SoftmaxBackend, ndarray};
 
-/// What the loss is a function of: parameters ((D+1)×C with a bias, else D×C) of one problem.
+/// A problem whose parameters vary: an array of (D+1)×C with a bias, otherwise of D×C.
 #[derive(Clone, Copy)]
 pub(crate) struct Ground<'a, T> {
     pub(crate) problem: &'a Problem<'a, T>,
@@ -11,7 +11,7 @@ pub(crate) struct Ground<'a, T> {
 }
 
 impl<'a, T: Element> Ground<'a, T> {
-    /// The problem's samples under these parameters.
+    /// The problem with these parameters.
     pub(crate) fn problem_at<'b>(&self, parameters: &'b Array2<T>) -> Result<Problem<'b, T>>
     where
         'a: 'b,
@@ -20,18 +20,19 @@ impl<'a, T: Element> Ground<'a, T> {
         self.problem.with_parameters(weights, bias)
     }
 
-    /// Rows and columns of parameters.
+    /// The numbers of rows and columns of the parameters.
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.problem.n_features() + usize::from(self.has_bias), self.problem.n_classes())
     }
 
-    /// λ, as it is for a row of the parameters.
+    /// λ for a row of the parameters: 0 for the bias.
     pub(crate) fn penalty(&self, row: usize) -> f64 {
         if row < self.problem.n_features() { self.problem.objective().l2 } else { 0.0 }
     }
 
-    /// Takes from a direction what changes no loss: one number for all classes in a row of the parameters without a penalty, which
-    /// moves all scores of a sample alike.
+    /// Removes from a direction the component that does not change the loss: in a row of the parameters without a
+    /// penalty, one number added to all classes shifts all scores of a sample equally. Does nothing under a z-loss or
+    /// a softcap.
     pub(crate) fn remove_shifts(&self, direction: &mut Array2<f64>) {
         let Objective { z_loss, softcap, .. } = *self.problem.objective();
         if z_loss != 0.0 || softcap.is_some() {
@@ -46,15 +47,15 @@ impl<'a, T: Element> Ground<'a, T> {
     }
 }
 
-/// The loss over parameters, by one backend.
+/// The loss over the parameters, computed by one backend.
 pub(crate) struct Landscape<'a, T: Element> {
     backend: &'a mut dyn SoftmaxBackend<T>,
     ground: Ground<'a, T>,
-    /// How often loss and gradient were computed, and products with the Hessian.
+    /// The number of evaluations of loss and gradient and of products with the Hessian.
     pub(crate) evaluations: usize,
 }
 
-/// Parameters, and what is known there.
+/// Parameters, with the loss and the gradient there.
 #[derive(Clone, Debug)]
 pub(crate) struct Point<T> {
     pub(crate) parameters: Array2<T>,
@@ -63,7 +64,7 @@ pub(crate) struct Point<T> {
 }
 
 impl<T: Element> Point<T> {
-    /// Whether loss and gradient are numbers.
+    /// Whether loss and gradient are finite.
     pub(crate) fn is_finite(&self) -> bool {
         self.loss.is_finite() && self.gradient_max().is_finite()
     }
@@ -73,12 +74,12 @@ impl<T: Element> Point<T> {
     }
 }
 
-/// The entries of an array that is made here, which is contiguous.
+/// The entries of an array, which must be in standard order, as all arrays of this crate are.
 pub(crate) fn entries<T>(array: &Array2<T>) -> &[T] {
     array.as_slice().expect("an array in standard order")
 }
 
-/// The same, to change them.
+/// The entries of an array in standard order, mutable.
 pub(crate) fn entries_mut<T>(array: &mut Array2<T>) -> &mut [T] {
     array.as_slice_mut().expect("an array in standard order")
 }
@@ -100,7 +101,7 @@ impl<'a, T: Element> Landscape<'a, T> {
         self.backend
     }
 
-    /// The problem's own W and b, b as zeros where it has none.
+    /// The problem's W and b as parameters; b is 0 if the problem has none.
     pub(crate) fn start(&self) -> Array2<T> {
         let mut start = Array2::zeros(self.ground.shape());
         let d = self.ground.problem.n_features();
@@ -111,12 +112,12 @@ impl<'a, T: Element> Landscape<'a, T> {
         start
     }
 
-    /// A point at these parameters, where nothing is known yet.
+    /// A point at these parameters that is not evaluated yet.
     pub(crate) fn point(&self, parameters: Array2<T>) -> Point<T> {
         Point { gradient: Array2::zeros(parameters.dim()), parameters, loss: f64::NAN }
     }
 
-    /// Loss and gradient at the point's parameters.
+    /// Computes loss and gradient at the point's parameters.
     pub(crate) fn evaluate(&mut self, point: &mut Point<T>) -> Result<()> {
         self.evaluations += 1;
         let (weights, bias) = split(&point.parameters, self.ground.has_bias);
@@ -138,7 +139,7 @@ impl<T: Element> Landscape<'_, T> {
         self.backend.hessian().is_some()
     }
 
-    /// H·direction at these parameters. Zeros of a backend without second derivatives.
+    /// Computes H·direction at these parameters. Gives zeros if the backend has no second derivatives.
     pub(crate) fn hessian_product(
         &mut self,
         parameters: &Array2<T>,
@@ -165,7 +166,7 @@ impl<T: Element> Landscape<'_, T> {
     }
 }
 
-/// W and b.
+/// Splits parameters into W and b.
 pub(crate) fn split<T>(
     parameters: &Array2<T>,
     has_bias: bool,

@@ -1,9 +1,10 @@
-//! L-BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4), from a preconditioner as the first approximation of the
-//! inverse Hessian.
+//! L-BFGS (Nocedal and Wright, Numerical Optimization, algorithm 7.4), with a preconditioner as the initial
+//! approximation of the inverse Hessian.
 //!
-//! It is written here and not taken from a crate: the tolerance is of the gradient, while steps are taken in the preconditioner's
-//! coordinates; sums over the parameters are in f64 and in a fixed order, also in f32; and in f32 the line search has to end by
-//! slopes, since losses differ by less than their rounding long before the gradient is small.
+//! It is implemented here instead of taken from a crate for three reasons. The tolerance applies to the gradient,
+//! while steps are taken in the preconditioner's coordinates. Sums over the parameters are in f64 and in a fixed
+//! order, even for f32. In f32 the line search must be able to stop by slopes, because losses differ by less than
+//! their rounding long before the gradient is small.
 
 use crate::descent::Descent;
 use crate::landscape::{Landscape, Point, entries, entries_mut};
@@ -15,10 +16,10 @@ use ndarray::Array2;
 use softmax::{Element, Result, ndarray};
 use std::collections::VecDeque;
 
-/// Pairs of steps and changes of the gradient.
+/// The number of pairs of a step and its change of the gradient.
 const HISTORY: usize = 10;
 
-/// The preconditioner is renewed after so many times the iterations as the last time.
+/// The factor between the iterations at which the preconditioner is renewed.
 const RENEWALS: usize = 3;
 
 struct Pair<T> {
@@ -28,7 +29,7 @@ struct Pair<T> {
     rho: f64,
 }
 
-/// Minimises from `point`, and leaves it where it ends.
+/// Minimises from `point`, and leaves `point` where the solver stops.
 ///
 /// ```text
 /// until the gradient is small
@@ -75,7 +76,7 @@ pub(crate) fn minimize<T: Element>(
         if step.is_none() {
             return Ok(Stop::Rounding);
         }
-        // The eldest pair's memory is used again.
+        // Reuse the memory of the oldest pair.
         let eldest = if pairs.len() == HISTORY { pairs.pop_front() } else { None };
         let (mut step, mut change) = match eldest {
             Some(pair) => (pair.step, pair.change),
@@ -94,7 +95,7 @@ pub(crate) fn minimize<T: Element>(
     }
 }
 
-/// What the preconditioner is multiplied with to have the curvature of a pair.
+/// The factor that scales the preconditioner to the curvature of a pair.
 fn scale_of<T: Element>(pair: &Pair<T>, preconditioner: &Preconditioner) -> f64 {
     let mut preconditioned = widened(&pair.change);
     preconditioner.apply(&mut preconditioned);
@@ -111,7 +112,7 @@ fn widened<T: Element>(array: &Array2<T>) -> Array2<f64> {
     array.mapv(Element::widen)
 }
 
-/// direction = −H·gradient, in f64 until the end.
+/// direction = −H·gradient, where H approximates the inverse Hessian. Computed in f64 and rounded at the end.
 fn towards<T: Element>(
     gradient: &Array2<T>,
     pairs: &VecDeque<Pair<T>>,

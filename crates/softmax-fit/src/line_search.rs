@@ -1,19 +1,20 @@
-//! How far to go along a direction: to where the Wolfe conditions hold, the second of them also in the form of Hager and Zhang
-//! (SIAM Journal on Optimization 16, 2005, section 4), which compares slopes where losses differ by rounding alone.
+//! A line search for the Wolfe conditions. The condition of sufficient decrease is also accepted in the approximate
+//! form of Hager and Zhang (SIAM Journal on Optimization 16, 2005, section 4), which compares slopes when losses
+//! differ by rounding alone.
 
 use crate::landscape::{Landscape, Point, entries, entries_mut};
 use crate::vectors::{add_scaled, dot};
 use ndarray::Array2;
 use softmax::{Dtype, Element, Result, ndarray};
 
-/// A decrease is sufficient that is this part of what the slope promises.
+/// A decrease is sufficient if it is at least this fraction of the decrease that the initial slope predicts.
 const DECREASE: f64 = 1e-4;
-/// The slope is to fall to this part of what it was.
+/// The slope must shrink to at most this fraction of the initial slope.
 const CURVATURE: f64 = 0.9;
-/// Each trial step costs an evaluation.
+/// The most trial steps. Each costs an evaluation.
 const MOST_TRIALS: usize = 30;
 
-/// Losses closer than this, relative to them, may differ by rounding alone.
+/// The relative difference below which losses may differ by rounding alone.
 pub(crate) fn noise<T: Element>() -> f64 {
     match T::DTYPE {
         Dtype::F32 => 2.0 * f64::from(f32::EPSILON),
@@ -21,7 +22,7 @@ pub(crate) fn noise<T: Element>() -> f64 {
     }
 }
 
-/// A step, with the loss and the slope along the direction there.
+/// A step length, with the loss and the slope along the direction at that step.
 #[derive(Clone, Copy)]
 struct Trial {
     step: f64,
@@ -30,8 +31,9 @@ struct Trial {
 }
 
 impl Trial {
-    /// Where the cubic through both losses and slopes is least (Nocedal and Wright, formula 3.59); where losses differ by
-    /// rounding alone, or there is no such place, where the slopes' secant is 0.
+    /// The step that minimises the cubic through both losses and slopes (Nocedal and Wright, formula 3.59). If the
+    /// losses differ by at most `noise`, or the cubic has no minimum, the step where the secant through the slopes is
+    /// 0.
     fn between(self, high: Trial, noise: f64) -> f64 {
         let width = high.step - self.step;
         let mean = self.slope + high.slope - 3.0 * (high.loss - self.loss) / width;
@@ -45,8 +47,9 @@ impl Trial {
     }
 }
 
-/// Goes from a point along a direction on which the loss falls by `slope` per unit, `first` trying a step of that length. Leaves
-/// `to` where it arrived, and says how far that is; `None` where no step lowers the loss.
+/// Searches from a point along a direction. `slope` is the derivative of the loss along the direction at step 0,
+/// which is negative, and `first` is the first step that is tried. Leaves the accepted point in `to` and returns its
+/// step; `None` if no step lowers the loss.
 ///
 /// ```text
 /// until the conditions hold: (low, high) encloses the minimum along the direction; high may be open
@@ -111,7 +114,7 @@ pub(crate) fn search<T: Element>(
     Ok(None)
 }
 
-/// Evaluates at a step, and gives the slope along the direction there.
+/// Evaluates loss and gradient at a step, and returns the slope along the direction there.
 fn try_step<T: Element>(
     landscape: &mut Landscape<'_, T>,
     from: &Point<T>,

@@ -11,18 +11,18 @@ pub struct Model<T> {
     pub weights: Array2<T>,
     /// b (C).
     pub bias: Option<Array1<T>>,
-    /// The options that it was trained with; of them temperature and softcap are part of its probabilities.
+    /// The options of the training. Temperature and softcap also apply to the model's probabilities.
     pub objective: Objective,
-    /// What the classes are called, if not by their numbers.
+    /// The names of the classes. `None`: their numbers.
     pub class_names: Option<Vec<String>>,
-    /// What is done to features first.
+    /// The standardisation that features need before they are scored.
     pub standardization: Option<Standardization>,
 }
 
-/// The best classes of each sample.
+/// The most probable classes of each sample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Top<T> {
-    /// The classes (N×K), the most probable first.
+    /// The classes (N×K), most probable first.
     pub classes: Array2<usize>,
     /// Their log p (N×K).
     pub log_probabilities: Array2<T>,
@@ -32,8 +32,8 @@ impl<T: BackendElement> Model<T> {
     /// The class of each sample (N).
     ///
     /// # Errors
-    /// [`FitError::Features`] if there are other features than the model has, and [`FitError::Scores`] where scores
-    /// are past what the element type holds.
+    /// [`FitError::Features`] if the data has another number of features than the model, and [`FitError::Scores`] if
+    /// scores overflow the element type.
     pub fn predict(&self, dataset: &Dataset<T>) -> Result<Array1<usize>> {
         self.evaluate(dataset, |backend, problem| {
             let mut predicted = Array1::zeros(problem.n_samples());
@@ -43,10 +43,10 @@ impl<T: BackendElement> Model<T> {
         })
     }
 
-    /// The K most probable classes of each sample, K being at most C.
+    /// The `k` most probable classes of each sample.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and for a K above C.
+    /// As [`predict`](Self::predict), and if `k` exceeds C.
     pub fn top(&self, dataset: &Dataset<T>, k: usize) -> Result<Top<T>> {
         self.evaluate(dataset, |backend, problem| {
             let shape = (problem.n_samples(), k);
@@ -72,36 +72,36 @@ impl<T: BackendElement> Model<T> {
         })
     }
 
-    /// The accuracy: which part of the labelled samples has its label as predicted class. NaN where there are none.
+    /// The accuracy: the fraction of the labelled samples whose predicted class is their label. NaN if there are none.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and [`FitError::Class`] for a label that is no class of the model.
+    /// As [`predict`](Self::predict), and [`FitError::Class`] for a label that is not a class of the model.
     pub fn score(&self, dataset: &Dataset<T>) -> Result<f64> {
         let hits = self.hits(dataset, &self.predict(dataset)?)?;
         let known: Vec<bool> = hits.into_iter().flatten().collect();
         Ok(known.iter().filter(|&&is_hit| is_hit).count() as f64 / known.len() as f64)
     }
 
-    /// Whether each sample has its label as predicted class (N); `None` of a sample that is ignored. Empty without labels.
+    /// Whether each sample's predicted class is its label (N); `None` for an ignored sample. Empty without labels.
     ///
     /// # Errors
-    /// [`FitError::Class`].
+    /// [`FitError::Class`] for a label that is not a class of the model.
     pub fn hits(&self, dataset: &Dataset<T>, predicted: &Array1<usize>) -> Result<Vec<Option<bool>>> {
         let labels = self.labels(dataset)?.into_iter().zip(predicted);
         Ok(labels.map(|(label, &predicted)| Some(label? == predicted)).collect())
     }
 
-    /// What a class is called.
+    /// The name of a class, or its number if classes have no names.
     pub fn class_name(&self, class: usize) -> String {
         let name = self.class_names.as_ref().and_then(|names| names.get(class));
         name.cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// The labels of a data set as the model's classes, by their names where there are names. `None` of a sample that is
-    /// ignored; no labels at all where targets are none.
+    /// The labels of a data set as classes of the model, matched by name if the classes have names. `None` for an
+    /// ignored sample; empty if the targets are not labels.
     ///
     /// # Errors
-    /// [`FitError::Class`].
+    /// [`FitError::Class`] for a label that is not a class of the model.
     fn labels(&self, dataset: &Dataset<T>) -> Result<Vec<Option<usize>>> {
         let TargetStore::Labels(labels) = &dataset.targets else { return Ok(Vec::new()) };
         let ignored = self.objective.ignore_index;
@@ -123,7 +123,8 @@ impl<T: BackendElement> Model<T> {
         labels.iter().map(label).collect()
     }
 
-    /// Makes the problem of the data without targets, and hands it to `fused`, with the storage that the data has.
+    /// Calls `ask` with the backend `fused` and the data's problem without targets. Features keep their storage,
+    /// unless they are standardised.
     fn evaluate<R>(
         &self,
         dataset: &Dataset<T>,
@@ -148,7 +149,7 @@ impl<T: BackendElement> Model<T> {
     }
 }
 
-/// Computes the outputs, and refuses samples whose scores are not finite.
+/// Computes the outputs. A sample whose log-sum-exp is not finite is an error.
 fn scored<T: BackendElement>(
     backend: &mut dyn SoftmaxBackend<T>,
     problem: &Problem<'_, T>,
@@ -164,7 +165,7 @@ fn scored<T: BackendElement>(
     }
 }
 
-/// The backend that models are trained and used with by default.
+/// The default backend for training and prediction.
 pub(crate) fn fused<T: BackendElement>() -> Box<dyn SoftmaxBackend<T>> {
     softmax::backend("fused").expect("the feature of this backend is on")
 }

@@ -1,4 +1,4 @@
-//! Second moments of the features under the samples' weights.
+//! Second moments of the features, weighted by the samples' shares of the loss.
 
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::{Accum, Mat, MatRef, Par};
@@ -6,10 +6,10 @@ use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use softmax::{Element, Problem, ndarray};
 
-/// Samples whose sums one task makes, whatever the number of threads.
+/// The number of samples that one task sums. Independent of the number of threads, as results must be.
 const SAMPLES: usize = 4096;
 
-/// |u_i·w_y|/|Ω| of each sample: its share of the loss, 0 where it is ignored.
+/// |u_i·w_y|/|Ω| of each sample, its share of the loss. 0 for an ignored sample; w_y is 1 for soft targets.
 pub(crate) fn weights_of_samples<T: Element>(problem: &Problem<'_, T>) -> Vec<f64> {
     let total = problem.total_weight().abs();
     let weight = |i: usize| {
@@ -20,11 +20,11 @@ pub(crate) fn weights_of_samples<T: Element>(problem: &Problem<'_, T>) -> Vec<f6
     (0..problem.n_samples()).map(|i| if problem.counts(i) { weight(i) } else { 0.0 }).collect()
 }
 
-/// Sums over all samples.
+/// Sums over all samples, with v the samples' shares of the loss.
 pub(crate) struct Moments {
     /// Σ v.
     pub(crate) total: f64,
-    /// Σ v·x² of each feature, and Σ v for the bias.
+    /// Σ v·x² of each feature, followed by Σ v if there is a bias.
     pub(crate) squares: Array1<f64>,
 }
 
@@ -51,7 +51,7 @@ impl Moments {
         Moments { total, squares: squares.into_iter().chain(bias).collect() }
     }
 
-    /// What each feature is multiplied with to have a mean square of 1; 1 where it has none, or one that is no number.
+    /// The factor that gives each feature a mean square of 1. It is 1 if that factor is not a normal number.
     pub(crate) fn scales(&self) -> Array1<f64> {
         self.squares.mapv(|square| {
             let scale = (self.total / square).sqrt();
@@ -60,12 +60,12 @@ impl Moments {
     }
 }
 
-/// Parts of the samples that are summed by themselves, whatever the number of threads.
+/// The most parts of the samples that are summed separately. Independent of the number of threads, as results must be.
 const PARTS: usize = 8;
-/// Of a part, at least.
+/// The fewest samples of a part, except the last one.
 const LEAST_SAMPLES: usize = 128;
 
-/// Σ v·h·x² of each feature, for each column h (N) of curvatures; and Σ v·h for the bias.
+/// Σ v·h·x² of each feature, for each column h (N) of `curvatures`; the last row is Σ v·h if there is a bias.
 pub(crate) fn curvatures_of_features<T: Element>(
     problem: &Problem<'_, T>,
     weights: &[f64],
@@ -98,16 +98,19 @@ pub(crate) fn curvatures_of_features<T: Element>(
     parts.into_iter().fold(zeros, |sum, part| sum + part)
 }
 
-/// A sample that stands for others too, and the weight of all of them.
+/// A drawn sample, and the total weight of the samples that it stands for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Share {
     pub(crate) sample: usize,
     pub(crate) weight: f64,
 }
 
-/// So many samples, in proportion to their attention and evenly through the data, such that the sum over them of
-/// attention/probability is as good as the sum over all. What they weigh is what their attention of 1 stands for. Where that
-/// is as many as there are, each stands for itself: a sample of weight 2 is then the same as the sample twice.
+/// Draws at most `count` samples by systematic sampling: in proportion to their attention, and evenly through the
+/// data. The weights of the shares sum to about the total attention, so that sums over the shares estimate sums over
+/// all samples that are weighted by attention.
+///
+/// If `count` is at least the number of samples, each sample is its own share, with its attention as weight: a sample
+/// of weight 2 then equals the same sample twice. Samples whose attention is 0 or not finite are left out.
 pub(crate) fn draw(attention: &[f64], count: usize) -> Vec<Share> {
     let is_drawn = |&attention: &f64| attention > 0.0 && attention.is_finite();
     if count >= attention.len() {
@@ -118,7 +121,7 @@ pub(crate) fn draw(attention: &[f64], count: usize) -> Vec<Share> {
     let step = total / count.max(1) as f64;
     let (mut passed, mut shares) = (0.0, Vec::with_capacity(count));
     for (sample, &attention) in attention.iter().enumerate().filter(|(_, attention)| is_drawn(attention)) {
-        // The multiples of the step that this sample covers.
+        // The number of multiples of `step` that this sample covers.
         let before = (passed / step).ceil();
         passed += attention;
         let covered = (passed / step).ceil() - before;
@@ -129,12 +132,12 @@ pub(crate) fn draw(attention: &[f64], count: usize) -> Vec<Share> {
     shares
 }
 
-/// Samples that are multiplied at a time.
+/// The number of samples in one matrix product.
 const BLOCK: usize = 512;
-/// Features of a tile, which one task computes.
+/// The number of rows and columns of a tile of the matrix, which one task computes.
 const TILE: usize = 256;
 
-/// The lower half of Σ share·(s∘x)(s∘x)ᵀ, with the constant feature of the bias.
+/// The lower half of Σ share·(s∘x)(s∘x)ᵀ, where s is `scales` and x includes the constant feature of the bias.
 pub(crate) fn gram<T: Element>(
     problem: &Problem<'_, T>,
     shares: &[Share],

@@ -1,5 +1,5 @@
-//! Newton's method, its steps by conjugate gradients (Nocedal and Wright, Numerical Optimization, algorithm 7.1) with a
-//! preconditioner: products with the Hessian, and no matrix of it.
+//! Newton's method with steps by preconditioned conjugate gradients (Nocedal and Wright, Numerical Optimization,
+//! algorithm 7.1). It needs products with the Hessian, but not the matrix.
 
 use crate::descent::Descent;
 use crate::landscape::{Landscape, Point, entries, entries_mut};
@@ -10,10 +10,10 @@ use crate::vectors::{add_scaled, combine, dot};
 use ndarray::Array2;
 use softmax::{Element, Result, ndarray};
 
-/// Products with the Hessian that a step takes at most.
+/// The most products with the Hessian in a step.
 const MOST_PRODUCTS: usize = 200;
 
-/// Minimises from `point`, and leaves it where it ends.
+/// Minimises from `point`, and leaves `point` where the solver stops.
 ///
 /// ```text
 /// until the gradient is small
@@ -52,7 +52,7 @@ pub(crate) fn minimize<T: Element>(
     }
 }
 
-/// About −H⁻¹·gradient; `None` after an interruption.
+/// An approximation of −H⁻¹·gradient; `None` after an interruption.
 fn newton_direction<T: Element>(
     landscape: &mut Landscape<'_, T>,
     preconditioner: &Preconditioner,
@@ -64,7 +64,7 @@ fn newton_direction<T: Element>(
     let preconditioned = |residual: &Array2<f64>| {
         let mut z = residual.clone();
         preconditioner.apply(&mut z);
-        // The loss does not curve along these: rounding alone would decide how far a step goes.
+        // The loss has no curvature along shifts, so rounding alone would determine the length of a step.
         ground.remove_shifts(&mut z);
         z
     };
@@ -72,7 +72,7 @@ fn newton_direction<T: Element>(
     let mut z = preconditioned(&residual);
     let mut size = dot(entries(&residual), entries(&z));
     let first = *first_size.get_or_insert(size);
-    // Relative to the residual's size: superlinear convergence.
+    // The relative tolerance falls with the gradient, which gives superlinear convergence.
     let enough = size * (size / first).sqrt().clamp(1e-4, 0.25).powi(2);
     let mut step = Array2::<f64>::zeros(residual.dim());
     let mut conjugate = z.clone();
@@ -86,7 +86,7 @@ fn newton_direction<T: Element>(
         landscape.hessian_product(&point.parameters, &direction, &mut product)?;
         let curvature = dot(entries(&conjugate), entries(&product));
         if !(curvature > 0.0 && curvature.is_finite()) {
-            // A direction along which the loss does not curve upwards, by rounding or since it is not convex.
+            // The curvature is not positive, because of rounding or because the loss is not convex.
             if products == 0 {
                 step = conjugate;
             }

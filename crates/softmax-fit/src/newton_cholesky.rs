@@ -1,7 +1,7 @@
-//! Newton's method with the Hessian as a matrix, (D+1)·C on a side.
+//! Newton's method with the Hessian as a matrix of (D+1)·C rows and columns, solved by a Cholesky factor.
 //!
-//! With S = X·W + b, the Hessian of a sample's loss (6) with respect to its scores is
-//! u·((A + 2ζ·lse)·(diag p − p·pᵀ) + 2ζ·p·pᵀ), without a softcap; τ divides it twice, and Ω once.
+//! With S = X·W + b and without a softcap, the Hessian of a sample's loss (6) with respect to its scores is
+//! u·((A + 2ζ·lse)·(diag p − p·pᵀ) + 2ζ·p·pᵀ)/(Ω·τ²).
 
 use crate::descent::Descent;
 use crate::factor::solve;
@@ -16,7 +16,7 @@ use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use softmax::{Element, Outputs, Problem, Result, Targets, ndarray};
 
-/// Minimises from `point`, and leaves it where it ends.
+/// Minimises from `point`, and leaves `point` where the solver stops.
 pub(crate) fn minimize<T: Element>(
     landscape: &mut Landscape<'_, T>,
     point: &mut Point<T>,
@@ -42,7 +42,7 @@ pub(crate) fn minimize<T: Element>(
     }
 }
 
-/// −H⁻¹·gradient, in coordinates in which the Hessian's diagonal is 1.
+/// −H⁻¹·gradient, solved in coordinates in which the Hessian's diagonal is 1. `None` if the Hessian cannot be factored.
 fn newton_direction<T: Element>(
     landscape: &mut Landscape<'_, T>,
     point: &Point<T>,
@@ -68,7 +68,8 @@ fn newton_direction<T: Element>(
     }
     let step = (0..size).map(|k| scales[k] * step[(k, 0)]).collect();
     let Ok(mut step) = Array2::<f64>::from_shape_vec(point.parameters.dim(), step) else { return Ok(None) };
-    // What is added to all classes alike changes no probability: without a penalty the Hessian says nothing of it.
+    // Adding one number to all classes changes no probability. Without a penalty, the Hessian does not determine that
+    // number: choose a mean of 0.
     let ground = landscape.ground();
     if ground.problem.objective().z_loss == 0.0 {
         let rows = step.rows_mut().into_iter().enumerate();
@@ -80,10 +81,10 @@ fn newton_direction<T: Element>(
     Ok(Some(step.mapv(T::narrow)))
 }
 
-/// Samples that are multiplied at a time.
+/// The number of samples in one matrix product.
 const BLOCK: usize = 1024;
 
-/// The Hessian, for parameters in the order of their array: feature by feature, and classes within.
+/// The Hessian, with parameters in the order of their array: by feature, then by class.
 fn hessian<T: Element>(landscape: &mut Landscape<'_, T>, parameters: &Array2<T>) -> Result<Mat<f64>> {
     let (rows, classes) = parameters.dim();
     let problem = landscape.ground().problem_at(parameters)?;
@@ -124,7 +125,7 @@ fn hessian<T: Element>(landscape: &mut Landscape<'_, T>, parameters: &Array2<T>)
     Ok(hessian)
 }
 
-/// What the Hessians of some samples' losses are made of.
+/// The factors of the Hessians of some samples' losses with respect to their scores.
 struct Curvatures<T> {
     log_p: Array2<T>,
     /// u·(A + 2ζ·lse)/(Ω·τ²), and u·2ζ/(Ω·τ²).
@@ -154,18 +155,18 @@ impl<T: Element> Curvatures<T> {
         Ok(Curvatures { log_p, swing, bend })
     }
 
-    /// For each sample the entry of two classes.
+    /// The entry of the classes `c` and `e` in each sample's Hessian (N).
     fn of(&self, c: usize, e: usize) -> Vec<f64> {
         let entry = |i: usize| {
             let (p, q) = (self.log_p[[i, c]].widen().exp(), self.log_p[[i, e]].widen().exp());
-            // p·(1 − p) of one class, whose other classes may have next to nothing.
+            // For p·(1 − p), 1 − p is summed over the other classes: it would cancel if p is near 1.
             let others = || -> f64 {
                 let others = (0..self.log_p.ncols()).filter(|&k| k != c);
                 others.map(|k| self.log_p[[i, k]].widen().exp()).sum()
             };
             let spread = if c == e { p * others() } else { -p * q };
             let entry = self.swing[i] * spread + self.bend[i] * p * q;
-            // An ignored sample may hold anything.
+            // log p of an ignored sample may be NaN.
             if self.swing[i] == 0.0 && self.bend[i] == 0.0 { 0.0 } else { entry }
         };
         (0..self.log_p.nrows()).map(entry).collect()

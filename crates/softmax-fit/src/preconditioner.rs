@@ -1,11 +1,16 @@
-//! Coordinates in which the loss curves alike along all features, so that neither their scales nor their correlations cost
-//! iterations. The problem that is solved stays the same.
+//! Coordinates in which the loss has about the same curvature along all features, so that neither their scales nor
+//! their correlations cost iterations. The minimised problem stays the same.
 //!
-//! The Hessian of the loss has a block Σ_i v_i·p_ic·(1 − p_ic)·x_i·x_iᵀ + λ·I for each class c, with v the samples' shares of the
-//! total weight, x with the constant feature of the bias, and smaller blocks beside them for pairs of classes. The
-//! preconditioner is the inverse of these blocks, of one for all classes where they are many, or of their diagonals where
-//! even that is too much work. At W = 0 all p are 1/C; later they are those of the point, which differ where the model is sure of
-//! most samples. Sums over samples are of a part of them, drawn in proportion to their 1 − p² of the best class.
+//! The Hessian of the loss has a diagonal block Σ_i v_i·p_ic·(1 − p_ic)·x_i·x_iᵀ + λ·I for each class c, and smaller
+//! blocks for pairs of classes. v are the samples' shares of the total weight, and x includes the constant feature of
+//! the bias.
+//!
+//! The preconditioner is the inverse of the diagonal blocks. If there are many classes, one block serves all of them.
+//! If even that is too much work, only the blocks' diagonals are used. All p are 1/C at W = 0. A renewal takes them
+//! from the current point, where they differ if the model is certain of most samples.
+//!
+//! The matrices are summed over a part of the samples, drawn in proportion to v and to their curvature:
+//! Σ_c p_c·(1 − p_c), or 1 − p² of the most probable class if one block serves all classes.
 
 use crate::factor::inverse;
 use crate::landscape::{Ground, Landscape, entries, entries_mut};
@@ -19,33 +24,34 @@ use softmax::{Element, Features, Result, ndarray};
 
 /// An approximation of the inverse Hessian.
 pub(crate) struct Preconditioner {
-    /// Of each sample.
+    /// v: each sample's share of the total weight (N).
     weights: Vec<f64>,
     moments: Moments,
     form: Form,
 }
 
 enum Form {
-    /// A factor for each parameter, or for each row of them.
+    /// A factor for each parameter (rows×C), or for each row (rows×1).
     Diagonal(Array2<f64>),
-    /// scales·inverse·scales, of all classes or of each.
+    /// scales·inverse·scales, with one inverse for all classes or one for each class.
     Inverse { scales: Array1<f64>, inverses: Vec<Mat<f64>> },
 }
 
-/// Features that make larger matrices than anyone would wait for.
+/// The most rows of the parameters for which matrices are made; larger ones would take too long.
 const MOST_ROWS: usize = 4097;
-/// Entries of the inverses of all classes.
+/// The most entries of the inverses of all classes together.
 const MOST_ENTRIES: usize = 1 << 23;
-/// Samples that are summed over, for each feature: more of them change little.
+/// The number of drawn samples per row of the parameters: more of them change little.
 const SAMPLES_PER_FEATURE: usize = 4;
-/// The work of making it may be that of so many evaluations.
+/// The most work of making a preconditioner, in evaluations.
 const MOST_EVALUATIONS: f64 = 60.0;
-/// What is added to a diagonal in scaled coordinates, of what it would be if all samples had a feature's mean square: where
-/// the model is sure of most samples, those that are left may not say how the loss curves along all features.
+/// The ridge added to a diagonal in scaled coordinates, as a fraction of the entry that a feature of mean square 1 in
+/// all samples would have. If the model is certain of most samples, the remaining ones may not determine the
+/// curvature along all features.
 const RIDGE: f64 = 1e-3;
 
 impl Preconditioner {
-    /// The one at W = 0.
+    /// The preconditioner at W = 0.
     pub(crate) fn new<T: Element>(ground: Ground<'_, T>) -> Self {
         let problem = ground.problem;
         let weights = weights_of_samples(problem);
@@ -67,7 +73,7 @@ impl Preconditioner {
         made
     }
 
-    /// After how many iterations its renewal is worth its work.
+    /// The number of iterations, each of about one evaluation, after which a renewal is worth its cost.
     pub(crate) fn renewal<T: Element>(&self, ground: Ground<'_, T>) -> usize {
         const SOONEST: f64 = 20.0;
         match self.form {
@@ -76,10 +82,10 @@ impl Preconditioner {
         }
     }
 
-    /// Makes it the one of the point at these parameters.
+    /// Renews the preconditioner at these parameters.
     ///
     /// # Errors
-    /// Those of the backend.
+    /// The backend's errors.
     pub(crate) fn renew<T: Element>(
         &mut self,
         landscape: &mut Landscape<'_, T>,
@@ -116,8 +122,8 @@ impl Preconditioner {
         Ok(())
     }
 
-    /// p·(1 − p) of each sample (N) for each block's classes: of each class, or the mean of all, for which that of the best class
-    /// stands.
+    /// The curvature of each sample for each block (N×blocks): p·(1 − p) of the block's class. For a single block,
+    /// (1 − p²)/C of the most probable class, in place of the mean over all classes.
     fn curvatures<T: Element>(
         &self,
         landscape: &mut Landscape<'_, T>,
@@ -137,11 +143,12 @@ impl Preconditioner {
             let curvature = |log_p: f64| log_p.exp() * -log_p.exp_m1();
             log_probabilities(landscape.backend(), &problem)?.mapv(|log_p| curvature(log_p.widen()))
         };
-        // What an ignored sample holds may be no number.
+        // An ignored sample may give NaN.
         Ok(curvatures.mapv(|h| if h.is_finite() { h.max(f64::MIN_POSITIVE) } else { f64::MIN_POSITIVE }))
     }
 
-    /// The inverse of Σ share·x·xᵀ/τ² + λ·I in scaled coordinates, with the diagonal that the first sum has of all samples.
+    /// The inverse of Σ share·x·xᵀ/τ² + λ·I in scaled coordinates. The sum's diagonal is at least `diagonal`, its
+    /// value over all samples, and is raised by `ridge`.
     fn inverse_of<T: Element>(
         &self,
         ground: Ground<'_, T>,
@@ -158,14 +165,14 @@ impl Preconditioner {
                 hessian[(row, column)] /= square;
             }
             let scale = scales[column] * scales[column];
-            // Of a feature that the drawn samples lack.
+            // The drawn samples may lack a feature.
             let entry = hessian[(column, column)].max(diagonal[column] * scale) + ridge;
             hessian[(column, column)] = entry / square + ground.penalty(column) * scale;
         }
         inverse(hessian)
     }
 
-    /// Multiplies parameters (rows×C) with it.
+    /// Multiplies parameters (rows×C) by the preconditioner.
     pub(crate) fn apply(&self, parameters: &mut Array2<f64>) {
         match &self.form {
             Form::Diagonal(factors) => *parameters *= factors,
@@ -181,7 +188,7 @@ impl Preconditioner {
     }
 }
 
-/// From the diagonals of the blocks, of all classes or of each.
+/// The diagonal form, from the diagonals of the blocks (rows×C), or of one block for all classes (rows×1).
 fn diagonal_form<T: Element>(ground: Ground<'_, T>, diagonals: &Array2<f64>) -> Form {
     let square = ground.problem.objective().temperature.powi(2);
     let mut factors = diagonals.clone();
@@ -194,26 +201,26 @@ fn diagonal_form<T: Element>(ground: Ground<'_, T>, diagonals: &Array2<f64>) -> 
     Form::Diagonal(factors)
 }
 
-/// Samples that are drawn.
+/// The number of samples to draw.
 fn samples<T: Element>(ground: Ground<'_, T>) -> usize {
     ground.problem.n_samples().min(SAMPLES_PER_FEATURE * ground.shape().0)
 }
 
-/// One for each class, where that is not too much.
+/// The number of blocks: one for each class if that is affordable, otherwise 1.
 fn blocks<T: Element>(ground: Ground<'_, T>) -> usize {
     let (rows, classes) = ground.shape();
     let is_little = rows * rows * classes <= MOST_ENTRIES;
     if is_little && evaluations_for(ground, classes) <= MOST_EVALUATIONS { classes } else { 1 }
 }
 
-/// The work of so many blocks, in evaluations.
+/// The work of making `blocks` blocks, in evaluations. Infinite for sparse features and for too many rows.
 fn evaluations_for<T: Element>(ground: Ground<'_, T>, blocks: usize) -> f64 {
     let (problem, (rows, classes)) = (ground.problem, ground.shape());
     if matches!(problem.features(), Features::Csr(_)) || rows > MOST_ROWS {
         return f64::INFINITY;
     }
     let (samples, rows) = (samples(ground) as f64, rows as f64);
-    // One of fewer samples than features takes the time of its W.
+    // With fewer samples than features, the time of an evaluation is that of reading and writing W.
     let evaluation = 4.0 * (problem.n_samples() as f64).max(rows) * rows * classes as f64;
     blocks as f64 * (samples * rows * rows + rows.powi(3)) / evaluation
 }
@@ -224,7 +231,7 @@ fn scale_rows(parameters: &mut Array2<f64>, factors: &Array1<f64>) {
     }
 }
 
-/// Rows of a product that one task computes, whatever the number of threads.
+/// The number of rows of a product that one task computes. Independent of the number of threads, as results must be.
 const ROWS: usize = 128;
 
 /// parameters = matrix·parameters.
@@ -242,7 +249,7 @@ fn multiply(matrix: &Mat<f64>, parameters: &mut Array2<f64>) {
     });
 }
 
-/// The same with a matrix for each column.
+/// Multiplies each column of the parameters by its own matrix.
 fn multiply_classes(matrices: &[Mat<f64>], parameters: &mut Array2<f64>) {
     let columns: Vec<Vec<f64>> = matrices
         .par_iter()

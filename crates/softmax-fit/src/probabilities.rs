@@ -1,9 +1,9 @@
-//! log p of all classes, from a backend that gives the best of them.
+//! log p, from the backend's outputs for the most probable classes.
 
 use ndarray::{Array1, Array2, Axis};
 use softmax::{Element, Outputs, Problem, Result, SoftmaxBackend, ndarray};
 
-/// log p of the best class (N).
+/// log p of the most probable class (N).
 pub(crate) fn best_log_probabilities<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     problem: &Problem<'_, T>,
@@ -14,7 +14,7 @@ pub(crate) fn best_log_probabilities<T: Element>(
     Ok(best.remove_axis(Axis(1)))
 }
 
-/// log p (N×C).
+/// log p of every class (N×C).
 pub(crate) fn log_probabilities<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     problem: &Problem<'_, T>,

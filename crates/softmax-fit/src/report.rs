@@ -1,18 +1,18 @@
 use crate::solver::Solver;
 use std::fmt;
 
-/// Where a solver was after an iteration; the first is where it started.
+/// The state of a solver after an iteration, or at its start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
-    /// How many iterations it took.
+    /// The number of iterations so far.
     pub iteration: usize,
-    /// How many evaluations of loss and gradient, and products with the Hessian.
+    /// The number of evaluations of loss and gradient and of products with the Hessian so far.
     pub evaluations: usize,
     /// The objective, formula (7).
     pub loss: f64,
     /// The largest |entry| of dW and db.
     pub gradient_max: f64,
-    /// Since the solver started.
+    /// Seconds since the solver started.
     pub seconds: f64,
 }
 
@@ -21,11 +21,11 @@ pub struct Step {
 pub enum Stop {
     /// The gradient is within the tolerance.
     Converged,
-    /// It took as many iterations as it may.
+    /// The limit of iterations is reached.
     Iterations,
     /// No step lowers the loss by more than rounding does.
     Rounding,
-    /// The observer asked for an end.
+    /// The observer stopped the solver.
     Interrupted,
 }
 
@@ -40,16 +40,16 @@ impl fmt::Display for Stop {
     }
 }
 
-/// How a fit went.
+/// The report of a fit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
     /// The solver; never [`Solver::Auto`].
     pub solver: Solver,
     /// Why it stopped.
     pub stop: Stop,
-    /// Its steps, from the start on: at least one.
+    /// The steps, beginning with the start; at least one.
     pub curve: Vec<Step>,
-    /// All of the time, with what the solver prepares.
+    /// The total time in seconds, including the solver's preparation.
     pub seconds: f64,
 }
 

@@ -1,14 +1,14 @@
 use softmax::names;
 
-/// How the loss is minimised.
+/// The method that minimises the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Solver {
-    /// Whichever is fastest for such a problem, as it was measured.
+    /// The solver that was fastest in measurements on problems of this size.
     #[default]
     Auto,
-    /// Limited-memory BFGS: loss and gradient alone, for any problem and any backend.
+    /// Limited-memory BFGS: needs only loss and gradient, for any problem and any backend.
     Lbfgs,
-    /// Newton's method by conjugate gradients: products with the Hessian, by backends that have them.
+    /// Newton's method by conjugate gradients: needs a backend with products with the Hessian.
     NewtonCg,
     /// Newton's method with the Hessian as a matrix: for few features and classes.
     NewtonCholesky,

@@ -1,12 +1,12 @@
-//! Sums over long vectors. Each is of chunks of a fixed length, and of their sums in order: its bits do not depend on the
-//! number of threads.
+//! Operations on long vectors. A sum is taken over chunks of a fixed length, then over the chunks in order, so its
+//! bits do not depend on the number of threads.
 
 use rayon::prelude::*;
 use softmax::Element;
 
-/// Elements of a chunk; a vector of one chunk stays with its thread.
+/// The number of elements in a chunk. A vector of at most one chunk is processed on the calling thread.
 const CHUNK: usize = 1 << 14;
-/// Sums that go on side by side within a chunk, so that they fill vector registers.
+/// The number of interleaved sums within a chunk, enough to fill vector registers.
 const LANES: usize = 16;
 
 /// Σ a·b in f64.
@@ -48,7 +48,7 @@ pub(crate) fn combine<A: Element, B: Element>(to: &mut [A], from: &[B], f: impl 
     to.par_chunks_mut(CHUNK).zip(from.par_chunks(CHUNK)).for_each(|(to, from)| of_chunk(to, from));
 }
 
-/// The largest |a|; NaN where there is one.
+/// The largest |a|; NaN if any entry is NaN.
 pub(crate) fn largest<A: Element>(a: &[A]) -> f64 {
     if a.len() <= CHUNK {
         return largest_of_chunk(a);
@@ -60,7 +60,7 @@ pub(crate) fn largest<A: Element>(a: &[A]) -> f64 {
 fn largest_of_chunk<A: Element>(a: &[A]) -> f64 {
     a.iter().fold(0.0, |most: f64, x| {
         let x = x.widen().abs();
-        // A NaN stays: nothing is larger.
+        // A NaN stays, because no comparison with it is true.
         if x > most || x.is_nan() { x } else { most }
     })
 }

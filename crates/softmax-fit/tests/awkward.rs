@@ -1,11 +1,11 @@
-//! Data as people have it: every fit ends, with a finite model, and says whether it converged.
+//! Fits of ill-conditioned and degenerate data: every fit ends with a finite model and reports whether it converged.
 
 use softmax::ndarray::{Array1, Array2, Axis};
 use softmax::{Element, Objective, Reduction};
 use softmax_data::{Dataset, TargetStore};
 use softmax_fit::{Fit, FitError, Fitted, Solver, Stop};
 
-/// A generator that the tests own: <https://prng.di.unimi.it/splitmix64.c>.
+/// SplitMix64, independent of the crates' generators: <https://prng.di.unimi.it/splitmix64.c>.
 struct Random(u64);
 
 impl Random {
@@ -17,18 +17,18 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Below a limit.
+    /// A number below `limit`.
     fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
-    /// Between −1 and 1.
+    /// A number between −1 and 1.
     fn signed(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1u64 << 52) as f64 - 1.0
     }
 }
 
-/// One way in which data is awkward.
+/// A kind of data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Plain,
@@ -104,7 +104,7 @@ fn check<T: Element + softmax::BackendElement>(solver: Solver, seed: u64) {
             assert!(model.weights.iter().all(|w| w.is_finite()), "{whose}");
             assert!(model.bias.iter().flatten().all(|b| b.is_finite()), "{whose}");
             if solver == Solver::NewtonCholesky {
-                // Its Hessian says nothing of a number that is added to all biases.
+                // The Hessian does not determine a number that is added to all biases: it must stay 0.
                 let shift: f64 = model.bias.iter().flatten().map(|b| b.widen()).sum();
                 let size: f64 = model.bias.iter().flatten().map(|b| b.widen().abs()).sum();
                 assert!(shift.abs() <= 1e-4 * (1.0 + size), "{whose}: {shift} of {size}");
@@ -128,7 +128,7 @@ fn a_fit_of_awkward_data_ends_with_a_finite_model() {
     check::<f32>(Solver::NewtonCholesky, 5);
 }
 
-/// dW and db, and the Hessian, of the mean loss with λ: formulas (1) to (9) once more, entry by entry.
+/// Newton's step for the mean loss with λ: a second implementation of formulas (1) to (9), entry by entry.
 fn newton_step(x: &Array2<f64>, y: &[usize], l2: f64, parameters: &Array2<f64>) -> Array2<f64> {
     let (n, classes, rows) = (x.nrows(), parameters.ncols(), parameters.nrows());
     let feature = |i: usize, k: usize| if k + 1 < rows { x[[i, k]] } else { 1.0 };
@@ -158,7 +158,8 @@ fn newton_step(x: &Array2<f64>, y: &[usize], l2: f64, parameters: &Array2<f64>) 
         gradient[at] += l2 * parameters[[at / classes, at % classes]];
         hessian[at][at] += l2;
     }
-    // Adding one number to all of b changes nothing: such a step is not wanted.
+    // Adding one number to all of b does not change the loss. This term makes the Hessian regular and that part of
+    // the step 0.
     for c in 0..classes {
         for e in 0..classes {
             hessian[(rows - 1) * classes + c][(rows - 1) * classes + e] += 1.0;
@@ -171,7 +172,7 @@ fn newton_step(x: &Array2<f64>, y: &[usize], l2: f64, parameters: &Array2<f64>) 
         .unwrap()
 }
 
-/// Gaussian elimination with pivots.
+/// Gaussian elimination with partial pivoting.
 fn solve(mut matrix: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
     let size = right.len();
     for k in 0..size {
@@ -222,7 +223,7 @@ fn the_minimum_is_that_of_newtons_method() {
             let difference = &found.weights - &parameters.slice_axis(Axis(0), (..x.ncols()).into());
             let largest = difference.iter().fold(0.0, |most: f64, d| most.max(d.abs()));
             assert!(largest < 1e-8, "{kind:?}, {solver}: {largest:e}, {:?}", fitted.report.last());
-            // b up to a number that is the same for all classes.
+            // b is determined up to one number that is added to all classes.
             let bias = found.bias.as_ref().unwrap();
             let expected = parameters.row(x.ncols());
             let shift = bias[0] - expected[0];
@@ -255,7 +256,7 @@ fn options_are_part_of_what_is_minimized() {
             assert!(fitted.report.converged(), "{objective:?}, {solver}: {}", fitted.report.stop);
             losses.push(fitted.report.last().loss);
         }
-        // Of a gradient of 1e-9 at most.
+        // The gradients are at most 1e-9.
         assert!(losses.iter().all(|loss| (loss - losses[0]).abs() < 1e-10), "{losses:?}");
     }
 }

@@ -6,7 +6,7 @@ use softmax_data::{Dataset, FeatureStore, TargetStore};
 use softmax_fit::{Fit, Model, Solver};
 use std::ops::ControlFlow;
 
-/// Numbers without a pattern.
+/// Deterministic numbers between −0.5 and 0.5 without an obvious pattern.
 fn number(k: usize) -> f64 {
     (k as f64 * 0.618_033_988_749_895 + (k % 7919) as f64 * 0.414_213_562_373).fract() - 0.5
 }
@@ -33,7 +33,7 @@ fn sparse(n: usize, d: usize, c: usize) -> Dataset<f64> {
 }
 
 fn fit(dataset: &Dataset<f64>, solver: Solver, threads: usize) -> Model<f64> {
-    // So that L-BFGS renews its preconditioner; a step of Newton's method takes many products.
+    // Enough iterations for L-BFGS to renew its preconditioner. A step of Newton's method takes many products.
     let iterations = if solver == Solver::Lbfgs { 24 } else { 2 };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
     let fit =
@@ -45,7 +45,7 @@ fn fit(dataset: &Dataset<f64>, solver: Solver, threads: usize) -> Model<f64> {
 
 #[test]
 fn a_model_has_the_same_bits_for_any_number_of_threads() {
-    // With several tiles, parts, blocks and chunks of everything that is summed.
+    // Large enough for several tiles, parts, blocks and chunks in every sum.
     for (dataset, solvers) in [
         (dense(3000, 300, 70), &[Solver::Lbfgs][..]),
         (dense(5000, 10, 3), &[Solver::Lbfgs, Solver::NewtonCg, Solver::NewtonCholesky]),

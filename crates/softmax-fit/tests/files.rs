@@ -1,4 +1,4 @@
-//! Models as files: what is written is read, and anything else is refused in one line.
+//! Model files: a written model is read back, and any other file is refused with a message of one line.
 
 use softmax::ndarray::{Array1, Array2, array};
 use softmax::{BackendElement, Objective};
@@ -29,7 +29,7 @@ fn a_model_is_read_as_it_was_written() {
     let plain = Model { bias: None, class_names: None, standardization: None, ..model::<f64>() };
     plain.save(&path).unwrap();
     assert_eq!(Model::<f64>::load(&path).unwrap(), plain);
-    // W and b are what `--weights` reads.
+    // The model's W and b can also be read as weights, as by `--weights`.
     let (weights, bias) = softmax_data::read_weights::<f64>(&path, softmax_data::Storage::Keep).unwrap();
     assert_eq!((weights.into_dense(), bias), (plain.weights, None));
 }
@@ -65,7 +65,7 @@ fn an_invalid_model_file_is_refused_in_one_line() {
     let end = infinite.len();
     infinite[end - 8..].copy_from_slice(&f64::INFINITY.to_le_bytes());
     assert!(refusal(&infinite).contains("not finite"));
-    // Every byte may be another one: an error, or a model, and no panic.
+    // A change of any single byte gives an error or a model, and no panic.
     for k in 0..whole.len() {
         let mut bytes = whole.clone();
         bytes[k] ^= 0x11;
@@ -89,7 +89,7 @@ fn a_model_predicts_by_names_and_refuses_other_features() {
     assert!(p.sum_axis(softmax::ndarray::Axis(1)).iter().all(|sum| (sum - 1.0).abs() < 1e-14));
     let top = model.top(&dataset, 2).unwrap();
     assert_eq!(top.classes.column(0).to_vec(), [0, 0, 1, 1, 2, 2]);
-    // The same classes in another order, as another file has them.
+    // The same classes in another order, as in another file.
     let mut other = dataset.clone();
     other.class_names = Some(["north", "east", "west"].map(str::to_owned).to_vec());
     other.targets = TargetStore::Labels(array![1, 1, 2, 2, 0, 0]);

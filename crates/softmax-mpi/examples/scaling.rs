@@ -1,4 +1,4 @@
-//! Times calls over ranks, each of which makes its part of a problem: the measurements of docs/SCALING.md.
+//! Times calls over ranks, for the measurements of docs/SCALING.md. Each rank generates its part of the problem.
 //!
 //! ```sh
 //! cargo build --release -p softmax-mpi --example scaling
@@ -13,7 +13,7 @@ use softmax_mpi::{ClassParallel, Ranks, SampleParallel};
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Timed calls, after one that is not.
+/// The number of timed calls, after one warm-up call.
 const ROUNDS: usize = 5;
 
 fn main() -> ExitCode {
@@ -58,7 +58,7 @@ fn by_samples(ranks: &Ranks, (n, d, c): (usize, usize, usize), has_dx: bool) -> 
 }
 
 fn by_classes(ranks: &Ranks, (n, d, c): (usize, usize, usize), has_dx: bool) -> Result<()> {
-    // Whole groups of classes.
+    // Cut at whole groups of 256 classes, the multiple of `fused` in f32.
     let of = |rank: usize| (rank * c.div_ceil(256) / ranks.size() * 256).min(c);
     let classes = of(ranks.rank())..of(ranks.rank() + 1);
     let features = Array2::from_shape_fn((n, d), |(i, k)| number(i, k));
@@ -102,7 +102,7 @@ fn time(
     Ok(())
 }
 
-/// The largest resident set of this process so far, as Linux tells it.
+/// The peak resident set size of this process, as Linux reports it.
 fn resident() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

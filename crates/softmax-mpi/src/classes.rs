@@ -1,4 +1,4 @@
-//! Each rank has some of the classes.
+//! Parallel evaluation over the classes: each rank has some of them.
 
 use crate::fingerprint::{fingerprint, fingerprint_of};
 use crate::flat::by_rows;
@@ -11,18 +11,19 @@ use softmax_core::{
 };
 use std::ops::Range;
 
-/// Bytes of statistics that ranks exchange at a time, together.
+/// Bytes of statistics that all ranks together exchange at a time.
 const EXCHANGED: usize = 4 << 20;
-/// Rows of dX that go from rank to rank at a time, at least; and the most bytes of them.
+/// The fewest rows of dX that a rank sends to the next at a time.
 const FEWEST_ROWS: usize = 64;
+/// The most bytes of these rows, unless the fewest rows have more.
 const BYTES_OF_ROWS: usize = 4 << 20;
 
-/// Classes in shards: each rank evaluates [its own](Problem::shard) of the same samples, by the backend's two passes. Every rank
-/// calls [`evaluate`](SoftmaxBackend::evaluate) at the same time. The shards are neighbours, in the order of the ranks, and have
-/// all classes; each rank has at least one.
+/// A backend for classes in shards: each rank evaluates [its own classes](Problem::shard) of the same samples, by the
+/// backend's two passes. Every rank calls [`evaluate`](SoftmaxBackend::evaluate) at the same time. The shards are
+/// consecutive, in rank order, and together have all classes; each rank has at least one class.
 ///
-/// The formula is over all classes, with every option. Loss, Ω, the number correct, dX and what is known of rows are the same on
-/// every rank; dW and db are of the rank's own classes.
+/// The formula is over all classes and supports every option. The loss, Ω, the number correct, dX and the outputs of
+/// single samples are the same on every rank. dW and db are those of the rank's own classes.
 ///
 /// ```text
 /// for each block of rows
@@ -37,9 +38,10 @@ const BYTES_OF_ROWS: usize = 4 << 20;
 /// dX from the last rank to all                                               broadcast
 /// ```
 ///
-/// No sum is made in an order of its own: shards that begin at multiples of [`TwoPass::shard_multiple`] give the bits of a single
-/// process at any number of ranks, where one is promised. Beside the shards a rank holds the statistics of a block of rows and,
-/// once merged, some 50 bytes for each row.
+/// Sums are taken in the same order as in a single process. Shards that begin at multiples of
+/// [`TwoPass::shard_multiple`] therefore give the bits of a single process at any number of ranks, if the backend has
+/// such a multiple. Beside its shard, a rank holds the statistics of a block of rows and about 50 bytes of merged
+/// statistics for each row.
 #[derive(Clone)]
 pub struct ClassParallel<B> {
     backend: B,
@@ -47,7 +49,7 @@ pub struct ClassParallel<B> {
 }
 
 impl<B> ClassParallel<B> {
-    /// By a backend of each rank.
+    /// Each rank passes its own inner backend.
     pub fn new(backend: B, ranks: Ranks) -> Self {
         ClassParallel { backend, ranks }
     }
@@ -69,7 +71,7 @@ impl<B: Backend> Backend for ClassParallel<B> {
 }
 
 impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for ClassParallel<B> {
-    /// Not that there are all classes: that is for the ranks together.
+    /// Does not check that all classes are present; `evaluate` checks that over all ranks.
     fn check(&self, problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> Result<()> {
         outputs.check(problem)?;
         self.check_support(problem.needs().union(outputs.needs(problem)))
@@ -103,7 +105,7 @@ impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for ClassParallel<B> {
             });
         }
         let Some(statistics) = merged else { return Err(Error::NoClasses) };
-        // Facts of single classes are there already.
+        // The facts of single classes have been written already.
         let mut of_rows = Outputs {
             features_gradient: None,
             label_log_prob: None,
@@ -133,7 +135,8 @@ impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for ClassParallel<B> {
     }
 }
 
-/// Checks that ranks are requested the same of the same samples, and that their classes are all of them, in their order.
+/// Checks that all ranks have the same options, outputs, number of samples and sample weights, and that their classes
+/// are consecutive and complete.
 fn agree_on_problem<T: Wire>(
     ranks: &Ranks,
     name: &str,
@@ -175,19 +178,20 @@ fn agree_on_problem<T: Wire>(
     Ok(())
 }
 
-/// Rows whose statistics are exchanged at a time: so many groups, and from each rank a label's weight, or the best classes.
+/// The number of rows whose statistics are exchanged at a time. For a row, the ranks send statistics of `groups`
+/// groups, at least one from each rank, and a label's weight each; or facts with `top` most probable classes each.
 fn rows_of_exchange<T>(groups: usize, ranks: usize, top: usize) -> usize {
     let of_statistics = groups.max(ranks) * (3 * size_of::<T>() + 24) + 8 * ranks;
     let of_facts = ranks * (8 + top * (8 + size_of::<T>()));
     (EXCHANGED / of_statistics.max(of_facts)).max(1)
 }
 
-/// Rows by so many; no rows are a block too.
+/// Ranges of at most `rows` rows. Without rows, a single empty range.
 fn blocks(n: usize, rows: usize) -> impl Iterator<Item = Range<usize>> {
     (0..n.max(1)).step_by(rows).map(move |first| first..n.min(first + rows))
 }
 
-/// A rank's two passes among the others'.
+/// A rank's backend, with the ranks that it works with.
 struct Team<'t, T: Wire> {
     passes: &'t mut dyn TwoPass<T>,
     ranks: &'t Ranks,
@@ -195,7 +199,7 @@ struct Team<'t, T: Wire> {
 }
 
 impl<T: Wire> Team<'_, T> {
-    /// What this rank's backend gave, if none of the ranks failed.
+    /// The result of this rank's backend if no rank failed, otherwise an error on all ranks.
     fn all_did<R>(&self, done: Result<R>) -> Result<R> {
         let (value, agreed) = match done {
             Ok(value) => (Some(value), Ok([0])),
@@ -205,7 +209,7 @@ impl<T: Wire> Team<'_, T> {
         value.ok_or(Error::NoClasses)
     }
 
-    /// Statistics of some rows over all classes, in one group where the backend can.
+    /// The statistics of some rows over all classes, in one group if the backend can condense them.
     fn statistics(&mut self, problem: &Problem<'_, T>) -> Result<RowStatistics<T>> {
         let own = self.passes.forward(problem);
         let own = self.all_did(own)?;
@@ -222,7 +226,7 @@ impl<T: Wire> Team<'_, T> {
         self.passes.condense(problem, merged.ok_or(Error::NoClasses)?)
     }
 
-    /// Label's log p and rank, and the best classes, of some rows.
+    /// Writes the label's log p and rank and the most probable classes of some rows.
     fn class_facts(
         &mut self,
         problem: &Problem<'_, T>,
@@ -260,8 +264,8 @@ impl<T: Wire> Team<'_, T> {
         self.passes.summarize_classes(problem, statistics, &facts, &mut of_classes)
     }
 
-    /// dX, through the ranks in the order of the classes. While a rank adds its classes to a block of rows, the one before
-    /// is at the next block.
+    /// Computes dX as a pipeline through the ranks, in the order of the classes. While a rank adds its classes to a
+    /// block of rows, the rank before it is at the next block.
     fn features_gradient(
         &mut self,
         problem: &Problem<'_, T>,

@@ -1,4 +1,4 @@
-//! From the parts of an output, which ranks have, to the whole.
+//! Sends the parts of an output from the ranks that have them to the whole output.
 
 use crate::ranks::{Ranks, Wire};
 use bytemuck::Pod;
@@ -6,25 +6,25 @@ use ndarray::{Array1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, Slice};
 use softmax_core::{OutputKind, Outputs, OwnedOutputs};
 use std::ops::Range;
 
-/// Who is to have the outputs.
+/// The ranks that receive the outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Receivers {
     All,
     First,
 }
 
-/// A part of an output on its way.
+/// The transfer of one part of an output.
 pub(crate) struct Delivery<'r> {
     pub(crate) ranks: &'r Ranks,
-    /// The rank that has it.
+    /// The rank that has the part.
     pub(crate) root: usize,
-    /// Its numbers.
+    /// The number of entries of the part.
     pub(crate) count: usize,
     pub(crate) receivers: Receivers,
 }
 
 impl Delivery<'_> {
-    /// The numbers, where they are to be.
+    /// Sends the numbers. Returns them on a receiving rank, otherwise `None`.
     fn of_numbers<A: Pod>(&self, own: Option<&[A]>) -> Option<Vec<A>> {
         let is_first = self.ranks.rank() == 0;
         let mut numbers = own.map_or_else(|| vec![A::zeroed(); self.count], <[A]>::to_vec);
@@ -41,7 +41,7 @@ impl Delivery<'_> {
         Some(numbers)
     }
 
-    /// An output's part, to its place in the whole.
+    /// Sends a part of an output, and writes it to its range of the whole output on a receiving rank.
     pub(crate) fn of_output<T: Wire>(
         &self,
         kind: OutputKind,
@@ -72,7 +72,7 @@ impl Delivery<'_> {
                 let own = own.and_then(|own| own.weights_gradient.as_ref()).and_then(|a| a.as_slice());
                 if let (Some(numbers), Some(dw)) = (self.of_numbers(own), dw) {
                     let mut dw = dw.slice_axis_move(Axis(1), Slice::from(range));
-                    // As many as there are places.
+                    // `numbers` has one number for each entry.
                     if let Ok(part) = ArrayView2::from_shape(dw.dim(), &numbers) {
                         if accumulate { dw += &part } else { dw.assign(&part) }
                     }
@@ -126,7 +126,7 @@ impl Delivery<'_> {
         }
     }
 
-    /// Rows of a vector.
+    /// Sends rows of a vector, and writes them to their range.
     fn of_vector<A: Pod>(
         &self,
         own: Option<&Array1<A>>,
@@ -138,7 +138,7 @@ impl Delivery<'_> {
         }
     }
 
-    /// Rows of a matrix.
+    /// Sends rows of a matrix, and writes them to their range.
     fn of_matrix<A: Pod>(
         &self,
         own: Option<ArrayView2<'_, A>>,

@@ -1,11 +1,11 @@
-//! What must be the same on all ranks, in one number.
+//! Hashes of the values that must be the same on all ranks.
 
 use ndarray::ArrayView1;
 use softmax_core::{Element, OutputKind, Outputs, Problem, Targets};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A number that differs, but for chance, where ranks disagree on the options, the numbers of features and of all classes, or
-/// the outputs that are wanted.
+/// A hash of the options, the element type, the number of features, the total number of classes, the kind of targets
+/// and the requested outputs. Ranks that disagree on any of these have different hashes, except for collisions.
 pub(crate) fn fingerprint<T: Element>(problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> u64 {
     let mut hasher = DefaultHasher::new();
     let objective = problem.objective();
@@ -29,7 +29,7 @@ pub(crate) fn fingerprint<T: Element>(problem: &Problem<'_, T>, outputs: &Output
     hasher.finish()
 }
 
-/// A number for some numbers, in their order.
+/// A hash of numbers in their order.
 pub(crate) fn fingerprint_of<T: Element>(numbers: ArrayView1<'_, T>) -> u64 {
     let mut hasher = DefaultHasher::new();
     numbers.iter().for_each(|x| x.widen().to_bits().hash(&mut hasher));

@@ -1,11 +1,11 @@
-//! Arrays of any layout as the numbers that travel: in the order of their rows, some at a time.
+//! Arrays of any layout as contiguous numbers for messages: in row order, a block of rows at a time.
 
 use crate::ranks::PIECE;
 use ndarray::{ArrayViewMut, Axis, Dimension, RemoveAxis};
 use softmax_core::Element;
 
-/// Hands the numbers over in the order of the rows, and takes them back: as many rows at a time as are a piece of a message,
-/// whatever the layout, so that ranks with other layouts send the same pieces.
+/// Calls `change` with blocks of rows as contiguous numbers, and writes the changed numbers back. A block has as many
+/// rows as fit one message, independent of the layout, so that ranks with different layouts send the same pieces.
 pub(crate) fn by_rows<T: Element, D: Dimension + RemoveAxis>(
     array: &mut ArrayViewMut<'_, T, D>,
     mut change: impl FnMut(&mut [T]),

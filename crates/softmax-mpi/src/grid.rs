@@ -1,27 +1,27 @@
-//! How ranks are arranged, and what of a problem each has.
+//! The arrangement of ranks in a grid, and each rank's part of a problem.
 
 use crate::ranks::Wire;
 use softmax_core::Problem;
 use std::ops::Range;
 
-/// How ranks are arranged: `samples`·`classes` of them. A rank has one part of the samples and one of the classes; those with
-/// the same samples are neighbours.
+/// A grid of `samples`·`classes` ranks. Each rank has one part of the samples and one part of the classes. Ranks with
+/// the same samples are consecutive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Grid {
-    /// Parts of the samples.
+    /// The number of parts of the samples.
     pub samples: usize,
-    /// Parts of the classes.
+    /// The number of parts of the classes.
     pub classes: usize,
 }
 
-/// Which samples and classes the parts have.
+/// The ranges of samples and of classes of the parts.
 #[derive(Clone, Debug)]
 pub(crate) struct Cut {
     pub(crate) samples: Vec<Range<usize>>,
     pub(crate) classes: Vec<Range<usize>>,
 }
 
-/// A rank's part of a problem.
+/// The part of a problem with the given indices of samples and classes.
 pub(crate) fn part_of<'a, T: Wire>(
     problem: &Problem<'a, T>,
     cut: &Cut,

@@ -1,4 +1,5 @@
-//! The first rank asks, the others follow: for programs of which one process decides what is evaluated next, as a solver does.
+//! Evaluation on all ranks at the request of the first one: for programs in which one process decides what is
+//! evaluated next, such as a solver.
 
 use crate::delivery::Receivers;
 use crate::grid::{Cut, part_of};
@@ -9,16 +10,18 @@ use softmax_core::{
     Backend, Descriptor, Evaluation, Feature, Features, OutputKind, Outputs, Problem, Result, SoftmaxBackend,
 };
 
-/// Words of a request: what to do, the outputs, how many of the best classes, and whether there is a bias.
+/// The words of a request: the action, the set of outputs, the number of most probable classes, and whether there is
+/// a bias.
 type Request = [u64; 4];
 
 const END: u64 = 0;
 const EVALUATE: u64 = 1;
 
-/// On the first rank, the backend of all of them. Its problems have the samples and options of one problem, which every rank
-/// has, and W and b of their own, which go to the ranks with the request: to each the classes that it has.
+/// A backend on the first rank that computes on all ranks. Its problems have the samples and options of one problem,
+/// which every rank has. W and b may differ in each call; each rank receives those of its classes with the request.
 ///
-/// A problem of other samples is evaluated by the rank's own backend alone. The end of this is the end of [`follow`] on the others.
+/// A problem with other samples is evaluated by the first rank's inner backend alone. Dropping the leader ends
+/// [`follow`] on the other ranks.
 pub struct Leader<'p, T: Wire, B> {
     whole: Whole<B>,
     problem: Problem<'p, T>,
@@ -26,7 +29,7 @@ pub struct Leader<'p, T: Wire, B> {
 }
 
 impl<'p, T: Wire, B: SoftmaxBackend<T>> Leader<'p, T, B> {
-    /// For the samples and options of this problem.
+    /// A leader for the samples and options of this problem. The other ranks call [`follow`] with it.
     ///
     /// # Errors
     /// As [`follow`], on all ranks.
@@ -94,11 +97,11 @@ impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for Leader<'_, T, B> {
     }
 }
 
-/// On the other ranks, does what the first one's [`Leader`] asks for, until it ends. The problem is the same but for its W and b,
-/// which are not read.
+/// On the other ranks, serves the requests of the first rank's [`Leader`] until it is dropped. The problem is the
+/// leader's, except that its W and b are not read.
 ///
 /// # Errors
-/// If the backend does not support the division of the problem; what goes wrong in an evaluation is the leader's to say.
+/// If the backend does not support the division of the problem. Errors of an evaluation are returned by the leader.
 pub fn follow<T: Wire, B: SoftmaxBackend<T>>(mut whole: Whole<B>, problem: &Problem<'_, T>) -> Result<()> {
     let cut = cut(&mut whole, problem)?;
     let own = whole.own(&cut);
@@ -116,21 +119,22 @@ pub fn follow<T: Wire, B: SoftmaxBackend<T>>(mut whole: Whole<B>, problem: &Prob
             }
             _ => None,
         };
-        // An error is one on all ranks.
+        // An error occurs on all ranks at once, so all of them skip this.
         if let Ok((_, own)) = whole.compute(&cut, part.as_ref(), asked) {
             whole.collect(&cut, problem.n_features(), asked, own.as_ref(), None, Receivers::First);
         }
     }
 }
 
-/// The parts of the problem. Ranks find their neighbours here, all at once: later one may send what another does not yet receive.
+/// Divides the problem. Also creates the communicators of the neighbours, for which all ranks must call at the same
+/// time: later, a rank may already send while another one does not yet receive.
 fn cut<T: Wire, B: SoftmaxBackend<T>>(whole: &mut Whole<B>, problem: &Problem<'_, T>) -> Result<Cut> {
     let cut = whole.cut(problem)?;
     let _ = whole.with_same_classes(&cut);
     Ok(cut)
 }
 
-/// W and b of the rank's classes, if it has any.
+/// Receives W and b of the rank's classes; `None` if it has no classes.
 fn parameters<T: Wire, B>(
     whole: &mut Whole<B>,
     cut: &Cut,
@@ -158,7 +162,7 @@ fn parameters<T: Wire, B>(
     Some((weights, bias))
 }
 
-/// The first rank's request, on all ranks.
+/// Broadcasts the first rank's request; returns it on all ranks.
 fn request(ranks: &Ranks, mut words: Request) -> Request {
     ranks.broadcast(0, &mut words);
     words
@@ -174,7 +178,7 @@ fn set(mask: u64) -> softmax_core::OutputSet {
     bits.filter(|&(bit, _)| mask & (1 << bit) != 0).map(|(_, &kind)| kind).collect()
 }
 
-/// Whether two problems have the same samples: the same array of features, whole.
+/// Whether two problems have the same samples: the same array of features in memory, with the same shape.
 fn has_samples_of<T: Wire>(a: &Problem<'_, T>, b: &Problem<'_, T>) -> bool {
     let place = |problem: &Problem<'_, T>| match problem.features() {
         Features::Dense(x) => x.as_ptr().addr(),

@@ -1,15 +1,16 @@
-//! Statistics and facts of a rank's classes as bytes, and back.
+//! Converts statistics and facts of a rank's classes to bytes and back.
 
 use crate::ranks::Wire;
 use bytemuck::{Pod, cast_slice, pod_collect_to_vec};
 use ndarray::{Array1, Array2};
 use softmax_core::{ClassFacts, GroupStatistics, RowStatistics};
 
-/// Numbers, as bytes.
+/// A message to other ranks: numbers as bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Message(Vec<u8>);
 
-/// Another rank's message, from which numbers are taken in the order in which they were put: both are processes of one program.
+/// Another rank's message. Numbers are taken in the order in which they were put. Lengths are not checked, because
+/// both ranks run the same program.
 #[derive(Debug)]
 pub(crate) struct Received<'b>(pub(crate) &'b [u8]);
 
@@ -53,7 +54,7 @@ impl Message {
         }
     }
 
-    /// Those of the rank's classes; not the labels' scores, which all ranks have.
+    /// Puts the facts of the rank's classes, except the labels' scores, which all ranks have.
     pub(crate) fn put_facts<T: Wire>(&mut self, facts: &ClassFacts<T>) {
         let (n, top) = facts.top_classes.dim();
         self.put(&[n as u64, top as u64]);
@@ -111,7 +112,7 @@ impl Received<'_> {
         let classes: Vec<u64> = self.take(n * top);
         let mut scores = self.take::<T>(n * top).into_iter();
         let mut classes = classes.into_iter();
-        // As many as there are places.
+        // Both vectors have `n * top` numbers, one for each entry.
         let mut next_class = |_| classes.next().map_or(0, |class| class as usize);
         let mut next_score = |_| scores.next().unwrap_or(T::nan());
         ClassFacts {
@@ -122,7 +123,7 @@ impl Received<'_> {
         }
     }
 
-    /// All that is left.
+    /// Takes all remaining numbers.
     pub(crate) fn take_numbers<T: Wire>(&mut self) -> Array1<T> {
         let count = self.0.len() / size_of::<T>();
         self.take_array(count)

@@ -1,4 +1,4 @@
-//! The processes that compute together, and what they send each other: bytes, in pieces that MPI can count.
+//! The processes that compute together, and their communication: bytes, in pieces whose length MPI can count.
 
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use mpi::datatype::PartitionMut;
@@ -8,12 +8,12 @@ use softmax_core::{Element, Error, Result};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// An element type that travels: `f32` and `f64`.
+/// An element type that can be sent between ranks: `f32` or `f64`.
 pub trait Wire: Element + Pod {}
 
 impl<T: Element + Pod> Wire for T {}
 
-/// Bytes of a message at most: MPI counts in 32 bits, and what is received is held beside what is sent.
+/// The most bytes in a message. MPI counts in 32 bits, and a rank holds the received bytes beside the sent ones.
 pub(crate) const PIECE: usize = 8 << 20;
 
 /// Processes that compute together: the ranks of a communicator, in their order.
@@ -23,12 +23,12 @@ pub struct Ranks {
     traffic: Rc<Cell<Traffic>>,
 }
 
-/// What a rank has sent, counted as if each byte went to each receiver by itself.
+/// The traffic that a rank has sent, counted as if each byte were sent to each receiver separately.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Bytes.
+    /// The number of bytes.
     pub bytes: u64,
-    /// Calls of MPI.
+    /// The number of MPI calls.
     pub calls: u64,
 }
 
@@ -36,32 +36,32 @@ impl Ranks {
     /// All processes of the program.
     ///
     /// # Panics
-    /// Before MPI is initialized.
+    /// If MPI is not initialized.
     pub fn world() -> Self {
         Ranks::new(SimpleCommunicator::world())
     }
 
-    /// Those of a communicator, which is used for nothing else.
+    /// The processes of a communicator, which must not be used for anything else.
     pub fn new(comm: SimpleCommunicator) -> Self {
         Ranks { comm: Rc::new(comm), traffic: Rc::default() }
     }
 
-    /// Which of them this process is.
+    /// The rank of this process, from 0.
     pub fn rank(&self) -> usize {
         self.comm.rank() as usize
     }
 
-    /// How many they are.
+    /// The number of ranks.
     pub fn size(&self) -> usize {
         self.comm.size() as usize
     }
 
-    /// What this process has sent to these ranks, and to [parts](Self::part) of them.
+    /// The traffic that this process has sent to these ranks and to [parts](Self::part) of them.
     pub fn traffic(&self) -> Traffic {
         self.traffic.get()
     }
 
-    /// Those that name the same group, in the order of their ranks; none for those that name none. Every rank calls this.
+    /// The ranks that pass the same group, in rank order; `None` for a rank that passes `None`. Every rank calls this.
     #[must_use]
     pub fn part(&self, group: Option<usize>) -> Option<Self> {
         let color = group.map_or(Color::undefined(), |group| Color::with_value(group as i32));
@@ -74,7 +74,7 @@ impl Ranks {
         self.traffic.set(Traffic { bytes: before + (bytes * receivers) as u64, calls: calls + 1 });
     }
 
-    /// Some numbers of each rank.
+    /// Gathers `K` words from each rank, on all ranks.
     pub(crate) fn gather_words<const K: usize>(&self, words: [u64; K]) -> Vec<[u64; K]> {
         let mut all = vec![[0; K]; self.size()];
         self.count(8 * K, self.size() - 1);
@@ -82,11 +82,11 @@ impl Ranks {
         all
     }
 
-    /// Some bytes of each rank, of which all together are not too many for one message.
+    /// Gathers bytes from each rank, on all ranks. All bytes together must fit one message.
     pub(crate) fn gather_bytes(&self, bytes: &[u8]) -> Gathered {
         let lengths: Vec<i32> =
             self.gather_words([bytes.len() as u64]).into_iter().map(|[length]| length as i32).collect();
-        // The address of an empty vector is 1, and that is Open MPI's MPI_IN_PLACE.
+        // The pointer of an empty vector is 1, which Open MPI takes for MPI_IN_PLACE.
         let sent = if bytes.is_empty() { &[0][..0] } else { bytes };
         let mut all = vec![0; 1 + lengths.iter().map(|&length| length as usize).sum::<usize>()];
         self.count(bytes.len(), self.size() - 1);
@@ -95,7 +95,8 @@ impl Ranks {
         Gathered { bytes: all, lengths }
     }
 
-    /// The sums of all ranks' numbers, added in the order of the ranks, so that the same ranks give the same bits.
+    /// Replaces the numbers by their sums over all ranks, added in rank order, so that the same ranks give the same
+    /// bits.
     ///
     /// ```text
     /// for each piece of the numbers
@@ -133,7 +134,7 @@ impl Ranks {
         }
     }
 
-    /// Numbers of one rank, to all.
+    /// Sends the numbers of the rank `root` to all ranks.
     pub(crate) fn broadcast<A: Pod>(&self, root: usize, numbers: &mut [A]) {
         for piece in cast_slice_mut::<A, u8>(numbers).chunks_mut(PIECE) {
             let receivers = if self.rank() == root { self.size() - 1 } else { 0 };
@@ -142,7 +143,7 @@ impl Ranks {
         }
     }
 
-    /// Numbers to a rank, which [receives](Self::receive) as many.
+    /// Sends numbers to a rank, which must [receive](Self::receive) the same count.
     pub(crate) fn send<A: Pod>(&self, to: usize, numbers: &[A]) {
         for piece in cast_slice::<A, u8>(numbers).chunks(PIECE) {
             self.count(piece.len(), 1);
@@ -150,14 +151,15 @@ impl Ranks {
         }
     }
 
-    /// Numbers from a rank.
+    /// Receives numbers from a rank.
     pub(crate) fn receive<A: Pod>(&self, from: usize, numbers: &mut [A]) {
         for piece in cast_slice_mut::<A, u8>(numbers).chunks_mut(PIECE) {
             self.comm.process_at_rank(from as i32).receive_into(piece);
         }
     }
 
-    /// The first rank that failed, and what it says; `own` is what this one has to say, if it failed. Every rank calls this.
+    /// The first rank that failed, and its message. `own` is the message of this rank, if it failed. Every rank calls
+    /// this.
     pub fn first_failure(&self, own: Option<&str>) -> Option<(usize, String)> {
         let all = self.gather_words([u64::from(own.is_some())]);
         let first = all.iter().position(|&[failed]| failed != 0)?;
@@ -165,8 +167,8 @@ impl Ranks {
         Some((first, String::from_utf8_lossy(messages.of(first)).into_owned()))
     }
 
-    /// What each rank has for the others, if none of them failed. Otherwise an error on all of them: on the ranks that failed
-    /// their own, on the others the first one's.
+    /// Gathers the words of each rank if no rank failed. Otherwise returns an error on all ranks: on a failed rank
+    /// its own, on the others that of the first failed rank.
     pub(crate) fn agree<const K: usize>(&self, name: &str, done: Result<[u64; K]>) -> Result<Vec<[u64; K]>> {
         let own = done.as_ref().err().map(ToString::to_string);
         match (self.first_failure(own.as_deref()), done) {
@@ -180,32 +182,32 @@ impl Ranks {
     }
 }
 
-/// Bytes of each rank.
+/// The bytes of each rank.
 pub(crate) struct Gathered {
     bytes: Vec<u8>,
     lengths: Vec<i32>,
 }
 
 impl Gathered {
-    /// Those of a rank.
+    /// The bytes of one rank.
     pub(crate) fn of(&self, rank: usize) -> &[u8] {
         let start = starts(&self.lengths)[rank] as usize;
         &self.bytes[start..][..self.lengths[rank] as usize]
     }
 
-    /// Those of each rank, in their order.
+    /// The bytes of each rank, in rank order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.lengths.len()).map(|rank| self.of(rank))
     }
 }
 
-/// The bytes of so many numbers.
+/// The size of `numbers` numbers in bytes.
 fn bytes_of<T>(numbers: usize) -> i32 {
-    // At most a piece.
+    // The size is at most `PIECE`, so it fits.
     (numbers * size_of::<T>()) as i32
 }
 
-/// Where each of some parts begins.
+/// The start of each part, for consecutive parts of these lengths.
 fn starts(lengths: &[i32]) -> Vec<i32> {
     let next = |end: &mut i32, &length: &i32| Some(std::mem::replace(end, *end + length));
     lengths.iter().scan(0, next).collect()

@@ -1,4 +1,4 @@
-//! Each rank has some of the samples.
+//! Parallel evaluation over the samples: each rank has some of them.
 
 use crate::fingerprint::fingerprint;
 use crate::flat::by_rows;
@@ -9,31 +9,34 @@ use softmax_core::{
     Targets,
 };
 
-/// Samples in shards: each rank evaluates its own, under the same W, b and options, with the mean over all of them. Every rank
-/// calls [`evaluate`](SoftmaxBackend::evaluate) at the same time.
+/// A backend for samples in shards: each rank evaluates its own samples, under the same W, b and options, with the
+/// reduction over all samples. Every rank calls [`evaluate`](SoftmaxBackend::evaluate) at the same time.
 ///
-/// Loss, Ω and the number correct are those of all samples, on every rank, and so are dW and db; dX and what is known of rows
-/// are of the rank's own samples. Sums are made in the order of the ranks: the same number of ranks with the same samples gives
-/// the same bits. Another number does not, as dW is a running sum over samples.
+/// On every rank, the loss, Ω, the number correct, dW and db are those of all samples. dX and the outputs of single
+/// samples are those of the rank's own samples.
+///
+/// Sums are taken in rank order, so the same number of ranks with the same samples gives the same bits. Another
+/// number of ranks does not, because dW is a running sum over samples.
 ///
 /// The inner backend must support [a part of the samples](Problem::as_part). It may be a
-/// [`ClassParallel`](crate::ClassParallel), of other ranks: see [`over_classes`](Self::over_classes).
+/// [`ClassParallel`](crate::ClassParallel) over other ranks, see [`over_classes`](Self::over_classes).
 #[derive(Clone)]
 pub struct SampleParallel<B> {
     backend: B,
     ranks: Ranks,
-    /// Ranks that have other classes of the same samples.
+    /// The ranks with the same samples and other classes, if classes are also divided.
     same_samples: Option<Ranks>,
 }
 
 impl<B> SampleParallel<B> {
-    /// By a backend of each rank.
+    /// Each rank passes its own inner backend.
     pub fn new(backend: B, ranks: Ranks) -> Self {
         SampleParallel { backend, ranks, same_samples: None }
     }
 
-    /// The same on a grid of ranks: `ranks` have other samples and the same classes, and `same_samples` the same samples and
-    /// other classes, in which the backend is class-parallel.
+    /// As [`new`](Self::new), for a grid of ranks: `ranks` have the same classes and other samples, and
+    /// `same_samples` have the same samples and other classes. The inner backend is class-parallel over
+    /// `same_samples`.
     pub fn over_classes(backend: B, ranks: Ranks, same_samples: Ranks) -> Self {
         SampleParallel { backend, ranks, same_samples: Some(same_samples) }
     }
@@ -55,7 +58,7 @@ impl<B: Backend> Backend for SampleParallel<B> {
 }
 
 impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for SampleParallel<B> {
-    /// Not that there are all classes: that is the inner backend's to say.
+    /// Does not check that all classes are present; the inner backend does.
     fn check(&self, problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> Result<()> {
         outputs.check(problem)?;
         self.check_support(problem.needs().union(outputs.needs(problem)))?;
@@ -101,24 +104,26 @@ impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for SampleParallel<B> {
 }
 
 impl<B> SampleParallel<B> {
-    /// Ω of the rank's samples, over all classes.
+    /// Ω of the rank's samples over all classes.
     fn own_total_weight<T: Wire>(&self, problem: &Problem<'_, T>) -> f64 {
         let own = problem.total_weight();
         let Some(ranks) = &self.same_samples else { return own };
-        // Also where it is not needed: ranks have not agreed yet on what they are requested.
+        // Gather even if the result is not needed: the ranks have not yet agreed on one problem, and all must call
+        // this.
         let all = ranks.gather_words([own.to_bits()]);
-        // Each label is one class, whose rank alone knows its weight.
+        // A label's class weight is known only to the rank that has the class.
         let is_of_parts = is_shared(problem) && problem.has_labels();
         if is_of_parts { all.into_iter().map(|[own]| f64::from_bits(own)).sum() } else { own }
     }
 }
 
-/// Whether Ω is a sum over samples.
+/// Whether Ω is a sum over samples, and so over ranks.
 fn is_shared<T: Wire>(problem: &Problem<'_, T>) -> bool {
     problem.objective().reduction == Reduction::Mean && !matches!(problem.targets(), Targets::None)
 }
 
-/// dW and db, which are sums over the ranks: where they are added to what there is, in arrays of their own first.
+/// The sums of dW and db over the ranks. If outputs accumulate, they are summed in separate arrays first and then
+/// added to the outputs.
 struct Sums<T> {
     accumulated: bool,
     weights: Option<Array2<T>>,
@@ -135,7 +140,7 @@ impl<T: Wire> Sums<T> {
         }
     }
 
-    /// The outputs, with these arrays in place of those that are added to.
+    /// The outputs, with the separate arrays in place of dW and db if outputs accumulate.
     fn in_place_of<'o>(&'o mut self, outputs: &'o mut Outputs<'_, T>) -> Outputs<'o, T> {
         let mut all = outputs.reborrow();
         if self.accumulated {
@@ -155,7 +160,7 @@ impl<T: Wire> Sums<T> {
     }
 }
 
-/// Sums an output over the ranks, or an array of its own, which is then added to it.
+/// Sums an output over the ranks in place. If there is a separate array, sums that one and adds it to the output.
 fn sum_to<T: Wire, D: Dimension + RemoveAxis>(
     out: &mut ArrayViewMut<'_, T, D>,
     of_its_own: Option<&mut Array<T, D>>,

@@ -1,4 +1,4 @@
-//! A problem that every rank, or the first one, has whole.
+//! Evaluation of a problem that every rank, or only the first one, holds entirely.
 
 use crate::classes::ClassParallel;
 use crate::delivery::{Delivery, Receivers};
@@ -12,30 +12,31 @@ use softmax_core::{
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Evaluates problems that every rank has whole: each computes its part of the samples and of the classes, and has the outputs
-/// of all. Every rank calls [`evaluate`](SoftmaxBackend::evaluate) at the same time, with the same problem.
+/// A backend for problems that every rank holds entirely: each rank computes its part of the samples and of the
+/// classes, and receives all outputs. Every rank calls [`evaluate`](SoftmaxBackend::evaluate) at the same time, with
+/// the same problem.
 ///
-/// Classes are cut at multiples of [`TwoPass::shard_multiple`](softmax_core::TwoPass::shard_multiple), so that some ranks may
-/// have none; where all are in one part, that rank evaluates in one pass.
+/// Classes are divided at multiples of [`TwoPass::shard_multiple`](softmax_core::TwoPass::shard_multiple), so some
+/// ranks may have none. If all classes are in one part, ranks evaluate them in one pass.
 pub struct Whole<B> {
     backend: B,
     ranks: Ranks,
     grid: Grid,
-    /// Classes are cut at its multiples, if not at those of the backend.
+    /// Classes are divided at multiples of this number. `None`: at those of the backend.
     multiple: Option<usize>,
-    /// By the number of ranks that have classes.
+    /// Communicators, by the number of parts of the classes.
     neighbours: BTreeMap<usize, Neighbours>,
 }
 
-/// The ranks that compute with this one, if it computes.
+/// The ranks that compute together with this one. `None` if this rank has no classes.
 struct Neighbours {
-    /// With other samples and the same classes.
+    /// The ranks with the same classes and other samples.
     samples: Option<Ranks>,
-    /// With the same samples and other classes.
+    /// The ranks with the same samples and other classes.
     classes: Option<Ranks>,
 }
 
-/// What is requested.
+/// The requested outputs, and the number of most probable classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) set: OutputSet,
@@ -50,17 +51,17 @@ impl Asked {
 }
 
 impl<B> Whole<B> {
-    /// By a backend of each rank. Every rank calls this.
+    /// Each rank passes its own inner backend. Every rank calls this.
     ///
     /// # Panics
-    /// If the grid has another number of ranks.
+    /// If the grid's number of ranks differs from that of `ranks`.
     pub fn new(backend: B, ranks: Ranks, grid: Grid) -> Self {
         assert_eq!(grid.samples * grid.classes, ranks.size(), "a grid of all ranks");
         Whole { backend, ranks, grid, multiple: None, neighbours: BTreeMap::new() }
     }
 
-    /// Cuts classes at multiples of so many, and not of as many as the backend names: parts are of a size with fewer classes too,
-    /// but bits are then others than those of a single process.
+    /// Divides classes at multiples of `multiple`, instead of the backend's multiple. Parts then have about the same
+    /// size even with few classes, but the results no longer have the bits of a single process.
     #[must_use]
     pub fn cut_at(self, multiple: usize) -> Self {
         Whole { multiple: Some(multiple.max(1)), ..self }
@@ -71,8 +72,8 @@ impl<B> Whole<B> {
         &self.ranks
     }
 
-    /// The same with outputs on the first rank alone, which gets so many of the best classes among them; `None` on the others.
-    /// Every rank calls this.
+    /// As [`evaluate`](SoftmaxBackend::evaluate), with the evaluation and outputs on the first rank only; the other
+    /// ranks get `None`. `top` is the number of most probable classes. Every rank calls this.
     ///
     /// # Errors
     /// As [`evaluate`](SoftmaxBackend::evaluate).
@@ -95,24 +96,24 @@ impl<B> Whole<B> {
         Ok(whole.map(|whole| (evaluation, whole)))
     }
 
-    /// The rank's own backend.
+    /// This rank's inner backend.
     pub(crate) fn backend(&mut self) -> &mut B {
         &mut self.backend
     }
 
-    /// The rank that has these parts.
+    /// The rank with these parts of the samples and of the classes.
     pub(crate) fn rank_of(&self, samples: usize, classes: usize) -> usize {
         samples * self.grid.classes + classes
     }
 
-    /// The parts of this rank, if it has classes.
+    /// The parts of the samples and of the classes of this rank; `None` if it has no classes.
     pub(crate) fn own(&self, cut: &Cut) -> Option<(usize, usize)> {
         let (samples, classes) =
             (self.ranks.rank() / self.grid.classes, self.ranks.rank() % self.grid.classes);
         (classes < cut.classes.len()).then_some((samples, classes))
     }
 
-    /// The ranks that have the same classes as this one and other samples, if it has classes.
+    /// The ranks with the same classes as this one and other samples; `None` if this rank has no classes.
     pub(crate) fn with_same_classes(&mut self, cut: &Cut) -> Option<Ranks> {
         self.neighbours(cut.classes.len()).samples.clone()
     }
@@ -129,7 +130,7 @@ impl<B> Whole<B> {
         })
     }
 
-    /// The parts of a problem.
+    /// Divides a problem into parts.
     pub(crate) fn cut<T: Wire>(&mut self, problem: &Problem<'_, T>) -> Result<Cut>
     where
         B: SoftmaxBackend<T>,
@@ -154,7 +155,8 @@ impl<B> Whole<B> {
         Ok(Cut { samples, classes: (0..parts).map(classes).collect() })
     }
 
-    /// Evaluates this rank's part, with outputs of its own, if it has one. The evaluation is that of all.
+    /// Evaluates this rank's part into outputs of its own, if it has a part. The returned [`Evaluation`] is that of
+    /// the whole problem, on every rank.
     pub(crate) fn compute<T: Wire>(
         &mut self,
         cut: &Cut,
@@ -192,7 +194,7 @@ impl<B> Whole<B> {
             done.map_or([0; 3], |done| [done.loss.to_bits(), done.total_weight.to_bits(), correct(&done)])
         });
         let name = self.backend.descriptor().name.into_owned();
-        // The first rank has a part of each problem.
+        // The first rank always has a part, and its evaluation is that of the whole problem.
         let [loss, total_weight, correct] = self.ranks.agree(&name, words)?[0];
         let evaluation = Evaluation {
             loss: f64::from_bits(loss),
@@ -202,7 +204,7 @@ impl<B> Whole<B> {
         Ok((evaluation, outputs))
     }
 
-    /// Puts the outputs of all parts together, on the ranks that are to have them.
+    /// Assembles the outputs of all parts on the receiving ranks.
     pub(crate) fn collect<T: Wire>(
         &self,
         cut: &Cut,
@@ -249,7 +251,7 @@ impl<B: Backend> Backend for Whole<B> {
 
 impl<T: Wire, B: SoftmaxBackend<T>> SoftmaxBackend<T> for Whole<B> {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        // The same on every rank, as the problem is.
+        // The result is the same on every rank, because the problem is.
         self.check(problem, outputs)?;
         let (asked, cut) = (Asked::of(outputs), self.cut(problem)?);
         let part = self.own(&cut).map(|own| part_of(problem, &cut, own));

@@ -1,4 +1,4 @@
-//! The conformance suite over ranks: each test starts this program again, by `mpirun`, as 1 to 4 of them.
+//! The conformance suite over ranks. The program starts itself again with `mpirun`, as 1 to 4 ranks.
 
 use mpi::Threading;
 use softmax_conformance::{FILTER_VARIABLE, Runner, Suite};
@@ -11,11 +11,11 @@ use softmax_ndarray::NdArray;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-/// What the program is started with as a rank.
+/// The argument with which the program is started as a rank.
 const AS_RANK: &str = "--as-rank";
 
-/// The kinds of cases that run: where options, sizes and outputs are crossed, and what ranks may get wrong by themselves. The
-/// variable of the suite's filter chooses others.
+/// The kinds of cases that run: combinations of options, sizes and outputs, and cases that ranks may get wrong. The
+/// variable [`FILTER_VARIABLE`] selects other cases.
 const KINDS: [&str; 4] = ["crossed/", "edges/", "masks/", "state/"];
 
 fn main() -> ExitCode {
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     if words.iter().any(|word| word == AS_RANK) {
         return as_rank();
     }
-    // As other tests are listed, for who counts them.
+    // List this test like those of the standard harness, for tools that count tests.
     if words.iter().any(|word| word == "--list") {
         println!("ranks: test");
         return ExitCode::SUCCESS;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     for ranks in ["1", "2", "3", "4"] {
         let started = Instant::now();
         let mut mpirun = Command::new("mpirun");
-        // Ranks that wait for each other would wait for ever.
+        // The timeout ends ranks that would wait for each other forever.
         mpirun.args(["--allow-run-as-root", "--oversubscribe", "--timeout", "1200", "-n", ranks]);
         mpirun.arg(&program).arg(AS_RANK);
         let status = mpirun.status().expect("mpirun starts (Debian: openmpi-bin)");
@@ -56,7 +56,7 @@ fn as_rank() -> ExitCode {
     let classes = Grid { samples: 1, classes: ranks.size() };
     let mut passes = conforms(&single, samples, Fused::new, None);
     passes &= conforms(&single, classes, Fused::new, None);
-    // In parts of any size, of which fused has few, and naive and ndarray promise no bits.
+    // Shards of any size: at its own multiple, `Fused` would have few shards. `Naive` and `NdArray` have no multiple.
     passes &= conforms(&double, classes, Fused::new, Some(1));
     passes &= conforms(&double, classes, Naive::new, None);
     if ranks.size() == 4 {
@@ -67,14 +67,15 @@ fn as_rank() -> ExitCode {
     if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Labels of three classes, features of a rank, and zeros for W.
+/// A problem of three classes: the rank's features, zeros for W, and labels.
 fn small(ranks: &Ranks) -> (Array2<f64>, Array2<f64>, Array1<usize>) {
     let samples = 5 + ranks.rank();
     let features = Array2::from_shape_fn((samples, 4), |(i, k)| (i * 3 + k) as f64 / 7.0);
     (features, Array2::zeros((4, 3)), Array1::from_shape_fn(samples, |i| i % 3))
 }
 
-/// Other options on one rank, a backend that fails on one rank, and classes that leave a gap.
+/// Each of these is an error on all ranks: different options on one rank, a backend that fails on one rank, and
+/// classes that are not consecutive.
 fn disagreements_are_errors_on_all_ranks(ranks: &Ranks) {
     if ranks.size() == 1 {
         return;
@@ -87,7 +88,7 @@ fn disagreements_are_errors_on_all_ranks(ranks: &Ranks) {
     let error = SampleParallel::new(Fused::new(), ranks.clone()).loss(&problem).unwrap_err().to_string();
     assert!(error.contains("found other options, sizes or outputs on rank"), "{error}");
 
-    // dX of sparse features, on the last rank.
+    // dX of sparse features, which is not supported, on the last rank only.
     let dense = Problem::builder(x.view(), w.view(), y.view()).build().unwrap();
     let csr = OwnedCsr::new(x.dim(), vec![0; x.nrows() + 1], Vec::new(), Vec::new()).unwrap();
     let sparse = Problem::builder(csr.view(), w.view(), y.view()).build().unwrap();
@@ -98,10 +99,10 @@ fn disagreements_are_errors_on_all_ranks(ranks: &Ranks) {
     let error = backend.evaluate(problem, &mut outputs).unwrap_err().to_string();
     let names_rank = error.contains(&format!("rank {}:", ranks.size() - 1));
     assert!(names_rank != last && error.contains("does not support"), "{error}");
-    // The backend goes on.
+    // The backend can be used again afterwards.
     assert!(backend.loss(&dense).unwrap().is_finite());
 
-    // Each rank has the first class.
+    // Each rank has only the first class.
     let (x, y) = (Array2::<f64>::zeros((3, 4)), array![0, 1, 2]);
     let whole = Problem::builder(x.view(), w.view(), y.view()).build().unwrap();
     let error =
@@ -109,7 +110,7 @@ fn disagreements_are_errors_on_all_ranks(ranks: &Ranks) {
     assert!(error.contains("rank 1: expected classes from 1 on, found 0 up to 1"), "{error}");
 }
 
-/// What docs/SCALING.md says that a call sends, but for the words by which ranks agree.
+/// A call sends the number of bytes that docs/SCALING.md gives, plus the words with which ranks agree.
 fn traffic_is_that_of_the_model(ranks: &Ranks) {
     let others = (ranks.size() - 1) as f64;
     let (n, d, c) = (100, 24, 1024 * ranks.size());
