@@ -1,4 +1,5 @@
-//! Loss and dW of the backends that compile in seconds, for working on them: `cargo bench -p softmax-benches`.
+//! Times loss and dW of the backends that compile in seconds, for work on these backends:
+//! `cargo bench -p softmax-benches`.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use softmax_benches::SHAPES;
@@ -14,7 +15,7 @@ fn loss_and_dw(criterion: &mut Criterion) {
         let problem = dataset.problem(Objective::default()).expect("synthetic problems are sound");
         let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::NONE.with(OutputKind::WeightsGradient));
         let mut group = criterion.benchmark_group(format!("{n}x{d}x{c}"));
-        // 4·N·D·C operations.
+        // The loss and dW take 4·N·D·C operations.
         group.throughput(Throughput::Elements(4 * (n * d * c) as u64)).sample_size(10);
         let backends: [(&str, Box<dyn SoftmaxBackend<f32>>); 3] = [
             ("naive", Box::new(Naive::new())),

@@ -1,5 +1,6 @@
-//! softmax-fused, `cargo bench -p softmax-benches --bench fused`: few classes and vocabularies, each beside the least time that
-//! this machine allows; the costs of row facts, of two passes and of H·V; and other block sizes of the kernel for many classes.
+//! Times softmax-fused, `cargo bench -p softmax-benches --bench fused`: few classes and vocabularies, each with the
+//! lower bound of its time on this machine; the costs of row facts, of two passes and of H·V; and the many-class kernel
+//! with other block sizes.
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -18,7 +19,7 @@ fn fused(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group(format!("{}x{}x{}", shape.0, shape.1, shape.2));
         group.sample_size(10);
         loss_and_dw::<f32>(&mut group, shape, &roofline);
-        // A vocabulary in f64 takes this long to say the same.
+        // Vocabularies in f64 take long and show the same as in f32.
         if shape.2 <= 1000 {
             loss_and_dw::<f64>(&mut group, shape, &roofline);
         }
@@ -45,7 +46,7 @@ fn loss_and_dw<T: Element>(
     });
 }
 
-/// What the facts of rows cost beside loss and dW.
+/// The cost of row facts in addition to loss and dW.
 fn facts(criterion: &mut Criterion) {
     let weights_gradient = OutputSet::NONE.with(OutputKind::WeightsGradient);
     let with = |kinds: &[OutputKind]| kinds.iter().fold(weights_gradient, |set, &kind| set.with(kind));
@@ -75,7 +76,7 @@ fn facts(criterion: &mut Criterion) {
     }
 }
 
-/// Loss and gradients in two passes beside one.
+/// Loss and gradients in one pass and in two.
 fn passes(criterion: &mut Criterion) {
     let gradients = [
         ("dW", OutputSet::NONE.with(OutputKind::WeightsGradient)),
@@ -102,7 +103,7 @@ fn passes(criterion: &mut Criterion) {
     }
 }
 
-/// H·V beside loss and dW, with few classes and many.
+/// H·V, and loss and dW for comparison, with few classes and many.
 fn hessian(criterion: &mut Criterion) {
     for (n, d, c) in [(1797, 64, 10), (20000, 784, 10), (1024, 2048, 1000)] {
         let dataset = synthetic::<f32>(n, d, c, 0);
@@ -125,7 +126,7 @@ fn hessian(criterion: &mut Criterion) {
     }
 }
 
-/// The kernel for many classes with other block sizes.
+/// The many-class kernel with other block sizes.
 fn kernel_params(criterion: &mut Criterion) {
     let (n, d, c) = (1152, 1024, 1000);
     let dataset = synthetic::<f32>(n, d, c, 0);

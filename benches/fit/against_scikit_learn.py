@@ -1,13 +1,16 @@
 """Trains the same classifiers with `softmax fit` and with scikit-learn's LogisticRegression, to the same objective.
 
-    python benches/fit/against_scikit_learn.py target/release/softmax [--only digits,tall] [--folder FOLDER] [--repeat 3]
+    python benches/fit/against_scikit_learn.py target/release/softmax [--only "digits 1e-3,tall"] [--repeat 3]
 
-Needs NumPy, SciPy, scikit-learn and safetensors. For each problem scikit-learn's solvers run at tol = 1e-4. `softmax fit`
-starts at tolerance 100, which is multiplied by 0.3 until the objective is at most 1 + 1e-6 of that solver's; this search
-computes objectives by NumPy in f64. The table has the objectives of the oracle of `softmax compare` (for sparse features
-NumPy's, since the oracle would hold them dense), and says so where ours is above that limit. Both times are of the fit
-alone, without reading the data, the best of some runs in turns. Where this Python has softmax_fused, its
-SoftmaxRegression is timed too, at the same tolerance.
+Requires NumPy, SciPy, scikit-learn and safetensors. On each problem, scikit-learn's solvers run at tol = 1e-4.
+`softmax fit` starts at tolerance 100 and multiplies it by 0.3 until its objective is at most 1 + 1e-6 times that of
+scikit-learn's solver. This search computes objectives by NumPy in f64. The table shows the objectives computed by the
+oracle of `softmax compare`, or by NumPy for sparse features, which the oracle would densify. It marks an objective of
+`softmax fit` that is above the limit.
+
+Times are those of the fit alone, without reading the data, and the best of --repeat alternating runs; runs of
+scikit-learn that take 20 seconds or more are not repeated. If softmax_fused is installed, its SoftmaxRegression is
+timed too, at the same tolerance.
 """
 
 import argparse
@@ -41,7 +44,7 @@ def digits():
 
 
 def images():
-    """60,000 images of 28×28 bytes: the digits, enlarged, shifted, dimmed, with noise."""
+    """60,000 images of 28×28 pixels: the digits, enlarged, shifted, dimmed, with noise."""
     rng = np.random.default_rng(SEED)
     data = load_digits()
     large = np.stack([zoom(image, 20 / 8, order=1) for image in data.images])
@@ -56,7 +59,7 @@ def images():
 
 
 def network():
-    """20,000 features of a network's kind: correlated, with a decaying spectrum, not negative; 1000 classes."""
+    """20,000 samples of 2048 features like a network's: correlated, decaying spectrum, non-negative. 1000 classes."""
     rng = np.random.default_rng(SEED)
     n, d, c = 20000, 2048, 1000
     spectrum = 20 * np.arange(1, d + 1) ** -0.7
@@ -69,7 +72,7 @@ def network():
 
 
 def words():
-    """50,000 texts of some 60 words out of 30,000, as frequencies of length 1; each of 20 topics has words of its own."""
+    """50,000 texts of 60 words out of 30,000, as word counts scaled to norm 1. Each of 20 topics has its own words."""
     rng = np.random.default_rng(SEED)
     n, d, c, length = 50000, 30000, 20, 60
     common = np.arange(1, d + 1) ** -0.9
@@ -90,7 +93,7 @@ def tall():
     return features, np.argmax(scores + rng.gumbel(size=scores.shape), axis=1)
 
 
-# The data, the penalty, scikit-learn's solvers, and what should be reached.
+# For each problem: the data, the penalty λ, scikit-learn's solvers, and the speedup to reach.
 PROBLEMS = {
     "digits 1e-3": (digits, 1e-3, ["lbfgs", "newton-cg", "newton-cholesky"], 5),
     "digits 1e-6": (digits, 1e-6, ["lbfgs", "newton-cg", "newton-cholesky"], 5),
@@ -116,7 +119,7 @@ class Problem:
             np.savez(folder / "x.npz", X=self.features, y=self.labels.astype(np.int64))
 
     def objective(self, program, weights):
-        """The objective of a file with W and b: by the oracle, or for sparse features by NumPy."""
+        """The objective at the W and b in a file, by the oracle, or by NumPy for sparse features."""
         if sparse.issparse(self.features):
             return self.objective_by_numpy(weights)
         arguments = [a if a != self.dtype else "f64" for a in self.arguments]

@@ -1,14 +1,14 @@
-//! Shapes for the benchmarks.
+//! Shapes of the benchmarks' problems.
 
 #![forbid(unsafe_code)]
 
-/// N, D, C of a benchmark.
+/// N, D and C of a problem.
 pub type Shape = (usize, usize, usize);
 
 /// From a small data set to a thousand classes.
 pub const SHAPES: [Shape; 3] = [(1797, 64, 10), (500, 3073, 10), (256, 512, 1000)];
 
-/// Few classes, with a data set in the cache and beyond it, and vocabularies.
+/// Few classes, with data sets that fit in cache and that do not, and vocabularies.
 pub const FUSED_SHAPES: [Shape; 7] = [
     (500, 3073, 10),
     (60_000, 784, 10),
@@ -19,8 +19,8 @@ pub const FUSED_SHAPES: [Shape; 7] = [
     (4096, 512, 65_536),
 ];
 
-/// Few classes and a vocabulary, for what the facts of rows cost.
+/// Few classes and a vocabulary, for the cost of row facts.
 pub const FACTS_SHAPES: [Shape; 2] = [(60_000, 784, 10), (1024, 1024, 32_768)];
 
-/// A classifier's head and a vocabulary, for what two passes cost.
+/// A classifier's head and a vocabulary, for the cost of two passes.
 pub const PASSES_SHAPES: [Shape; 2] = [(1024, 2048, 1000), (1024, 1024, 32_768)];

@@ -1,7 +1,7 @@
-//! Burn's own `CrossEntropyLoss` as an external backend: what `cargo xtask libraries` puts to the suite.
+//! Burn's own `CrossEntropyLoss` as an external backend. `cargo xtask libraries` runs it through the conformance suite.
 //!
-//! `softmax verify --external burn-loss=target/release/examples/cross_entropy_backend`, after
-//! `cargo build --release -p softmax-burn --example cross_entropy_backend`.
+//! To run the suite, first `cargo build --release -p softmax-burn --example cross_entropy_backend`, then
+//! `softmax verify --external burn-loss=target/release/examples/cross_entropy_backend`.
 
 use burn::nn::loss::{CrossEntropyLoss, CrossEntropyLossConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -14,7 +14,7 @@ use softmax_external::serve;
 use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// The loss of a linear layer's scores, with gradients by autodiff.
+/// The loss of a linear layer's scores, with gradients from Burn's autodiff.
 struct BurnLoss {
     device: Device,
 }
@@ -30,12 +30,12 @@ impl BurnLoss {
         Tensor::from_data(TensorData::new(numbers, [rows, columns]), &self.device)
     }
 
-    /// The loss as the problem's options configure it.
+    /// Burn's loss, configured by the problem's options.
     fn criterion(&self, problem: &Problem<'_, f32>) -> CrossEntropyLoss {
         let objective = problem.objective();
         let smoothing = objective.label_smoothing as f32;
         CrossEntropyLossConfig::new()
-            // A label that is no token of Burn's is the pad token of nothing.
+            // Pad tokens are unsigned, so a negative ignored label sets none; `evaluate` refuses it.
             .with_pad_tokens(objective.ignore_index.and_then(|y| usize::try_from(y).ok()).map(|y| vec![y]))
             .with_weights(problem.class_weights().map(|w| w.to_vec()))
             .with_smoothing((smoothing != 0.0).then_some(smoothing))
@@ -99,7 +99,7 @@ impl SoftmaxBackend<f32> for BurnLoss {
         if problem.objective().ignore_index.is_some_and(|y| y < 0) {
             return refuse(Feature::IgnoreIndex);
         }
-        // What its documentation asks for.
+        // Burn's documentation requires positive weights.
         if problem.class_weights().is_some_and(|w| w.iter().any(|&w| w <= 0.0)) {
             return refuse(Feature::ClassWeights);
         }
@@ -113,7 +113,7 @@ impl SoftmaxBackend<f32> for BurnLoss {
         let targets = Tensor::<1, Int>::from_data(TensorData::new(classes, [n]), &self.device);
 
         let scores = x.clone().matmul(w.clone()) + b.clone();
-        // It panics at what it does not take.
+        // Burn panics on input that it does not support.
         let forward = || self.criterion(problem).forward(scores.clone(), targets);
         let loss = catch_unwind(AssertUnwindSafe(forward)).map_err(|panic| {
             let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -139,7 +139,7 @@ impl SoftmaxBackend<f32> for BurnLoss {
     }
 }
 
-/// f64 is refused.
+/// Refuses f64.
 impl SoftmaxBackend<f64> for BurnLoss {
     fn evaluate(&mut self, _: &Problem<'_, f64>, _: &mut Outputs<'_, f64>) -> Result<Evaluation> {
         Err(Error::Unsupported { backend: "burn-loss".to_owned(), feature: Feature::F64 })

@@ -1,8 +1,8 @@
-//! A policy-gradient step on a small vocabulary, without N×C log-probabilities: the clipped objective of PPO with a bonus on the
-//! entropy. The coefficients of the gradients depend on the losses, so that it takes two passes:
+//! A policy-gradient step on a small vocabulary, without the N×C log-probabilities in memory. The objective is PPO's
+//! clipped objective with an entropy bonus. The gradients' coefficients depend on the losses, so it takes two passes:
 //! `cargo run --release -p softmax-burn --example policy_gradient`.
 //!
-//! Burn's autodiff of the same objective, with all log-probabilities in memory, checks it.
+//! The gradients are compared with those of Burn's autodiff, which holds all log-probabilities.
 //!
 //! J. Schulman and others, Proximal Policy Optimization Algorithms, arXiv 1707.06347, equation (7).
 
@@ -18,7 +18,7 @@ const VOCABULARY: usize = 200;
 const CLIP: f32 = 0.2;
 const ENTROPY_BONUS: f32 = 0.01;
 
-/// What was sampled by the policy before.
+/// A batch of tokens, sampled by an older policy.
 struct Rollout {
     hidden: Array2<f32>,
     head: Array2<f32>,
@@ -33,20 +33,20 @@ fn rollout() -> Rollout {
         hidden: Array2::from_shape_fn((TOKENS, FEATURES), |(i, k)| wave(i, k)),
         head: Array2::from_shape_fn((FEATURES, VOCABULARY), |(k, c)| 0.5 * wave(c, k + 3)),
         tokens: Array1::from_shape_fn(TOKENS, |i| ((i * i) % VOCABULARY) as i64),
-        // About −log of the vocabulary's size, some more likely than now and some less.
+        // Near −log of the vocabulary size. Some tokens were more likely under the old policy than now, some less.
         old_log_prob: Array1::from_shape_fn(TOKENS, |i| -5.3 + 0.8 * wave(i, 1)),
         advantages: Array1::from_shape_fn(TOKENS, |i| wave(i, 2)),
     }
 }
 
-/// The derivative of −min(r·A, clip(r)·A)/N by log p: −r·A/N, or 0 where it is clipped.
+/// The derivative of −min(r·A, clip(r)·A)/N with respect to log p: −r·A/N, or 0 if r is clipped.
 fn by_log_prob(log_prob: f32, old: f32, advantage: f32) -> f32 {
     let ratio = (log_prob - old).exp();
     let is_clipped = if advantage > 0.0 { ratio > 1.0 + CLIP } else { ratio < 1.0 - CLIP };
     if is_clipped { 0.0 } else { -ratio * advantage / TOKENS as f32 }
 }
 
-/// dW and dX of the objective in two passes.
+/// dW and dX of the objective, in two passes.
 fn in_two_passes(rollout: &Rollout) -> Result<(Array2<f32>, Array2<f32>), Error> {
     let Rollout { hidden, head, tokens, old_log_prob, advantages } = rollout;
     let problem = Problem::builder(hidden.view(), head.view(), tokens.view()).build()?;
@@ -73,7 +73,7 @@ fn in_two_passes(rollout: &Rollout) -> Result<(Array2<f32>, Array2<f32>), Error>
     Ok((dw, dx))
 }
 
-/// The same by Burn's autodiff, from all log-probabilities.
+/// dW and dX of the objective by Burn's autodiff, from all log-probabilities.
 fn by_autodiff(rollout: &Rollout) -> (Vec<f32>, Vec<f32>) {
     let device = Device::flex().autodiff();
     let matrix = |array: &Array2<f32>| {
@@ -104,7 +104,7 @@ fn by_autodiff(rollout: &Rollout) -> (Vec<f32>, Vec<f32>) {
     (of(&head), of(&hidden))
 }
 
-/// The largest difference between two gradients, over the largest entry.
+/// The largest difference between two gradients, relative to the largest entry.
 fn difference(ours: &Array2<f32>, theirs: &[f32]) -> f32 {
     let largest = theirs.iter().fold(0.0, |max: f32, x| max.max(x.abs()));
     ours.iter().zip(theirs).fold(0.0, |max: f32, (a, b)| max.max((a - b).abs())) / largest
@@ -128,7 +128,7 @@ mod tests {
         let rollout = rollout();
         let (dw, dx) = in_two_passes(&rollout).unwrap();
         let (autodiff_dw, autodiff_dx) = by_autodiff(&rollout);
-        // Some hundred roundings of f32.
+        // The tolerance allows for f32 roundings in sums of up to 200 terms.
         assert!(difference(&dw, &autodiff_dw) < 2e-6, "{}", difference(&dw, &autodiff_dw));
         assert!(difference(&dx, &autodiff_dx) < 2e-6, "{}", difference(&dx, &autodiff_dx));
     }

@@ -1,5 +1,5 @@
-//! A small Burn model on the digits, trained twice: with `LinearCrossEntropyLoss` in place of its last layer's scores and
-//! their loss, and with Burn's own `Linear` and `CrossEntropyLoss`.
+//! Trains a small Burn model on the digits twice: with `LinearCrossEntropyLoss`, and with Burn's own `Linear` and
+//! `CrossEntropyLoss`. Compares losses, time and memory.
 //!
 //! `cargo run --release -p softmax-burn --features fused --example train_digits`
 
@@ -55,11 +55,11 @@ fn descend(layer: Linear, gradients: &Gradients) -> Linear {
     }
 }
 
-/// What a training was like.
+/// The losses and costs of a training.
 struct Training {
     curve: Vec<f32>,
     seconds: f64,
-    /// The peak of memory beyond what was held before, in bytes.
+    /// Peak memory beyond what was held before, in bytes.
     peak: usize,
 }
 
@@ -78,7 +78,7 @@ fn train(device: &Device, loss: impl Fn(&Model) -> Tensor<1>) -> Training {
     Training { curve, seconds, peak: MEMORY.peak_usage().saturating_sub(before) }
 }
 
-/// With this project's loss, and with Burn's own.
+/// Trains with this project's loss, then with Burn's own.
 fn both() -> [Training; 2] {
     let device = Device::flex().autodiff();
     let dataset = digits::<f32>();

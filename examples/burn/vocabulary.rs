@@ -1,5 +1,5 @@
-//! Time and memory of a language model's last layer: `LinearCrossEntropyLoss` beside Burn's own `Linear` and
-//! `CrossEntropyLoss`, with the gradient by the weights, and by the features too.
+//! Measures time and memory of a language model's last layer: `LinearCrossEntropyLoss` against Burn's own `Linear` and
+//! `CrossEntropyLoss`, with dW alone and with dW and dX.
 //!
 //! `cargo run --release -p softmax-burn --features fused --example vocabulary -- 1024x1024x32768`
 
@@ -14,7 +14,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 
 const ROUNDS: usize = 3;
 
-/// What a way to the loss took: the best time, and the most memory beyond what was held before.
+/// Cost of one implementation: the best time in seconds, and the peak memory in bytes beyond what was held before.
 struct Measured {
     name: &'static str,
     loss: f32,
@@ -47,7 +47,7 @@ fn measure([n, d, c]: [usize; 3], with_features: bool) -> Vec<Measured> {
     let nothing =
         |&(name, _): &(&'static str, _)| Measured { name, loss: f32::NAN, seconds: f64::INFINITY, peak: 0 };
     let mut results: Vec<Measured> = losses.iter().map(nothing).collect();
-    // In turns, so that a machine that gets slower gets slower for all.
+    // Alternates between implementations, so that a change of the machine's speed affects all of them.
     for _ in 0..ROUNDS {
         for ((_, loss), result) in losses.iter().zip(&mut results) {
             let before = MEMORY.current_usage();

@@ -1,9 +1,9 @@
-//! A backend by its name, at run time:
+//! Chooses a backend by its name at run time:
 //! `cargo run --release -p softmax-examples --example choose_a_backend -- fused`.
 
 use softmax::{Error, Objective, Problem, SoftmaxBackend};
 
-/// The trait is object-safe: what follows a choice need not know of it.
+/// Works with any backend: the trait is object-safe.
 fn describe(backend: &mut dyn SoftmaxBackend<f32>, problem: &Problem<'_, f32>) -> Result<f64, Error> {
     let descriptor = backend.descriptor();
     let loss = backend.loss(problem)?;

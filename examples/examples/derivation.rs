@@ -1,11 +1,12 @@
-//! Both routes of the derivation (`docs/DERIVATION.md`), step by step in numbers: each derivative beside a difference, and
-//! the two routes beside each other: `cargo run --release -p softmax-examples --example derivation`.
+//! Checks both routes of the derivation (`docs/DERIVATION.md`) numerically, step by step: each derivative against
+//! finite differences, and the two routes against each other:
+//! `cargo run --release -p softmax-examples --example derivation`.
 
 use softmax_core::ndarray::{Array1, Array2, Axis, array};
 use softmax_core::{Problem, SoftmaxBackend};
 use softmax_naive::Naive;
 
-/// Differences of f64 numbers around 1 are good to some 10 digits.
+/// The tolerance. Central differences of f64 numbers near 1 are accurate to about 10 digits.
 const CLOSE: f64 = 1e-8;
 
 /// The derivative of `function` along each entry of `at`, by central differences.
@@ -32,7 +33,7 @@ fn largest_difference<'a>(a: impl IntoIterator<Item = &'a f64>, b: impl IntoIter
     a.into_iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-/// What each step says, and by how much its two sides differ.
+/// The statement of each step, and the difference between its two sides.
 fn steps() -> Result<Vec<(&'static str, f64)>, softmax_core::Error> {
     let features = array![[0.8, -1.2, 0.3], [0.1, 0.4, -2.0], [1.5, 0.0, 0.7]];
     let weights = array![[0.5, -0.5, 0.0, 1.0], [0.1, 0.2, 0.3, -0.4], [-0.7, 0.9, 0.2, 0.6]];

@@ -1,10 +1,10 @@
-//! A backend in a training loop of ten lines, on arrays of your own:
+//! Uses a backend in a training loop of ten lines, on your own arrays:
 //! `cargo run --release -p softmax-examples --example embed`.
 
 use softmax::ndarray::{Array2, ArrayView1, ArrayView2};
 use softmax::{Fused, Problem, SoftmaxBackend};
 
-/// Six points of the plane, row by row, and their classes.
+/// Six points in the plane, row by row, and their classes.
 const FEATURES: [f32; 12] = [0.9, 0.1, 0.8, -0.2, -0.5, 0.9, -0.4, 0.7, -0.6, -0.8, -0.3, -0.9];
 const LABELS: [i64; 6] = [0, 0, 1, 1, 2, 2];
 

@@ -1,5 +1,5 @@
-//! Trains a softmax classifier on the handwritten digits by plain gradient descent, to over 95% of those that it has not
-//! seen, and draws the learning curve:
+//! Trains a softmax classifier on the handwritten digits by plain gradient descent, to an accuracy over 95% on test
+//! digits, and draws the learning curve:
 //! `cargo run --release -p softmax-examples --example gradient_descent -- curve.svg`.
 
 use indicatif::ProgressBar;
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 const STEPS: usize = 400;
 const RATE: f32 = 1.0;
 
-/// Every fifth digit is for testing, so that all writers are in both halves.
+/// The training and test parts. Every fifth digit is for testing, so that all writers are in both parts.
 fn split() -> Result<(OwnedProblem<f32>, OwnedProblem<f32>), Box<dyn Error>> {
     let with_bias = Preparation { bias_column: true, ..Preparation::default() };
     let digits = softmax_data::digits::<f32>().prepare(with_bias);
@@ -30,7 +30,7 @@ fn split() -> Result<(OwnedProblem<f32>, OwnedProblem<f32>), Box<dyn Error>> {
     Ok((part(false), part(true)))
 }
 
-/// What a step knows: the losses of both parts, and the share of the test part that is classified rightly.
+/// The losses of both parts at a step, and the accuracy on the test part, from 0 to 1.
 struct Step {
     loss: f64,
     test_loss: f64,
@@ -53,7 +53,7 @@ fn train(progress: &ProgressBar) -> Result<Vec<Step>, Box<dyn Error>> {
     Ok(curve)
 }
 
-/// The losses of both parts, step by step.
+/// Draws the losses of both parts by step, as SVG.
 fn draw(curve: &[Step]) -> Result<String, Box<dyn Error>> {
     let mut svg = String::new();
     {

@@ -1,6 +1,6 @@
-//! A step over more samples than are at hand at once: gradients of micro-batches are added up in one array. Features
-//! are bf16, labels are PyTorch's (−100 is ignored), and samples have weights of either sign, as advantages of a policy
-//! gradient have: `cargo run --release -p softmax-examples --example micro_batches -- ndarray`.
+//! Accumulates the gradients of micro-batches in one array, for a step over more samples than fit in memory. Features
+//! are bf16, the ignored label is PyTorch's −100, and sample weights have either sign, like the advantages of a policy
+//! gradient: `cargo run --release -p softmax-examples --example micro_batches -- ndarray`.
 
 use softmax::half::bf16;
 use softmax::ndarray::{Array1, Array2};
@@ -27,13 +27,13 @@ fn data() -> Data {
     }
 }
 
-/// The loss and dW of all samples, by micro-batches of so many.
+/// The loss and dW of all samples, in micro-batches of `batch` samples.
 fn gradient(
     backend: &mut dyn SoftmaxBackend<f32>,
     data: &Data,
     batch: usize,
 ) -> Result<(f64, Array2<f32>), Error> {
-    // Under the sum the loss of all is that of the parts.
+    // With the sum, the loss of all samples is the sum of the losses of the parts.
     let objective = Objective { reduction: Reduction::Sum, ignore_index: Some(-100), ..Objective::default() };
     let all = Problem::builder(data.features.view(), data.weights.view(), data.labels.view())
         .sample_weights(data.advantages.view())

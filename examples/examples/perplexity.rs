@@ -1,5 +1,5 @@
-//! A language model's evaluation in one pass over its last layer: perplexity, top-5 accuracy and the mean entropy of the
-//! predictions, over the tokens that are no padding: `cargo run --release -p softmax-examples --example perplexity`.
+//! Evaluates a language model in one pass over its last layer: perplexity, top-1 and top-5 accuracy, and mean entropy
+//! of the predictions, without padding tokens: `cargo run --release -p softmax-examples --example perplexity`.
 
 use softmax::ndarray::{Array1, Array2};
 use softmax::{Error, Objective, Outputs, Problem, SoftmaxBackend};
@@ -7,18 +7,18 @@ use softmax::{Error, Objective, Outputs, Problem, SoftmaxBackend};
 const TOKENS: usize = 600;
 const FEATURES: usize = 48;
 const VOCABULARY: usize = 1000;
-/// PyTorch's label of padding.
+/// The label of padding tokens, as in PyTorch.
 const PADDING: i64 = -100;
 
 struct Data {
-    /// What the model's body makes of each token's context (N×D).
+    /// The hidden state of each token's context (N×D).
     hidden: Array2<f32>,
     /// The output embedding (D×C).
     head: Array2<f32>,
     next_tokens: Array1<i64>,
 }
 
-/// Contexts that point to the next token, more or less.
+/// Hidden states that resemble the next token's embedding, to varying degrees.
 fn data() -> Data {
     let noise = |i: usize, k: usize| ((i * 7919 + k * 104_729) % 2003) as f32 / 1001.0 - 1.0;
     let head = Array2::from_shape_fn((FEATURES, VOCABULARY), |(k, c)| noise(c + 5, 3 * k + 1));
@@ -36,7 +36,7 @@ struct Evaluation {
     perplexity: f64,
     top_1: f64,
     top_5: f64,
-    /// In bits.
+    /// The mean entropy of the predictions, in bits.
     entropy: f64,
 }
 
@@ -79,7 +79,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 mod tests {
     use super::*;
 
-    /// The perplexity is the exponential of the mean loss, which another output has.
+    /// The perplexity is computed from the label log-probabilities, and compared with the exponential of the mean loss.
     #[test]
     fn backends_agree_and_perplexity_is_the_exponential_of_the_loss() {
         let data = data();

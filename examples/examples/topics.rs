@@ -1,6 +1,7 @@
-//! Topics of texts, from word counts in sparse rows: `cargo run --release -p softmax-examples --example topics`.
+//! Classifies texts by topic, from word counts in sparse rows:
+//! `cargo run --release -p softmax-examples --example topics`.
 //!
-//! Of 20,000 words each text has some 30, so that dense features would take six hundred times the memory.
+//! Each text has 30 words out of 20,000, so dense features would take over 300 times the memory.
 
 use softmax::OwnedCsr;
 use softmax_data::{Dataset, FeatureStore, TargetStore};
@@ -9,17 +10,17 @@ use softmax_fit::{Fit, FitError, Objective};
 const TEXTS: usize = 4000;
 const WORDS: usize = 20_000;
 const TOPICS: usize = 8;
-/// Words of a text, and how many of them belong to its topic.
+/// The number of words of a text, and how many of them belong to its topic.
 const LENGTH: usize = 30;
 const OF_TOPIC: usize = 6;
 
-/// A number without a pattern, below a limit.
+/// A pseudorandom number below `limit`.
 fn number(seed: usize, limit: usize) -> usize {
     let mixed = (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     ((mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 33) as usize % limit
 }
 
-/// Texts from the `first` on, with the topic of each.
+/// The texts from number `first` on, with their topics as labels.
 fn texts(first: usize) -> Result<Dataset<f32>, FitError> {
     let (mut pointers, mut columns, mut counts) = (vec![0], Vec::new(), Vec::new());
     for text in first..first + TEXTS {
@@ -40,7 +41,7 @@ fn texts(first: usize) -> Result<Dataset<f32>, FitError> {
     Ok(Dataset::new("texts", FeatureStore::Csr(features), TargetStore::Labels(topics)))
 }
 
-/// The accuracy on texts that were not trained on.
+/// Trains a classifier. Returns its accuracy on texts that it was not trained on.
 fn train_and_test() -> Result<f64, FitError> {
     let fitted = Fit::new(Objective { l2: 1e-4, ..Objective::default() }).fit(&texts(0)?)?;
     let last = fitted.report.last();

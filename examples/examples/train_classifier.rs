@@ -1,11 +1,11 @@
-//! A classifier of handwritten digits, from data to a file and back:
+//! Trains a classifier of handwritten digits, saves it to a file, and loads it for prediction:
 //! `cargo run --release -p softmax-examples --example train_classifier`.
 
 use softmax_data::{Dataset, TargetStore, digits};
 use softmax_fit::{Fit, FitError, Model, Objective};
 use std::path::Path;
 
-/// Every fifth digit is kept for the test, by weights of 0 in the training.
+/// The training data. Every fifth digit is held out for testing, by a sample weight of 0.
 fn training(data: &Dataset<f32>) -> Dataset<f32> {
     let mut training = data.clone();
     let n = data.features.dim().0;
@@ -13,7 +13,7 @@ fn training(data: &Dataset<f32>) -> Dataset<f32> {
     training
 }
 
-/// The accuracy on the digits that were not trained on, by the model as it is read from its file.
+/// Trains, saves and loads a model. Returns its accuracy on the held-out digits.
 fn train_and_test(folder: &Path) -> Result<f64, FitError> {
     let data = digits::<f32>();
     let fitted = Fit::new(Objective { l2: 1e-3, ..Objective::default() }).fit(&training(&data))?;

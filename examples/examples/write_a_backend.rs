@@ -1,7 +1,7 @@
-//! Write a backend in four steps, and put it to the suite:
+//! A backend in four steps, checked by the conformance suite:
 //! `cargo run --release -p softmax-examples --example write_a_backend`.
 //!
-//! This one does plain labels under the mean or the sum, and says so of everything else.
+//! This one supports labels without options, with the mean or the sum, and refuses everything else as unsupported.
 
 use softmax_conformance::{Report, Runner, Suite};
 use softmax_core::ndarray::{Array1, Array2};
@@ -9,13 +9,13 @@ use softmax_core::{
     Backend, Descriptor, Element, Evaluation, Feature, Outputs, Problem, Reduction, Result, SoftmaxBackend,
 };
 
-/// Step 1: a type that owns its scratch.
+/// Step 1: a type that owns its scratch memory.
 #[derive(Default)]
 struct Mine {
     scores: Vec<f64>,
 }
 
-/// Step 2: what it is, and what it does.
+/// Step 2: its description, and the features that it supports.
 impl Backend for Mine {
     fn descriptor(&self) -> Descriptor {
         Descriptor {
@@ -38,16 +38,16 @@ impl Backend for Mine {
     }
 }
 
-/// Step 3: the computation. Check what is asked, compute, write what is requested.
+/// Step 3: the computation. Check the request, compute, write the requested outputs.
 impl<T: Element> SoftmaxBackend<T> for Mine {
     fn evaluate(&mut self, problem: &Problem<'_, T>, outputs: &mut Outputs<'_, T>) -> Result<Evaluation> {
-        // Refuses by name what `supports` does not say, so that from here on labels are plain.
+        // Refuses every feature that `supports` does not list, so only labels without options remain.
         self.check(problem, outputs)?;
         let (x, w) = (problem.features().dense("mine")?, problem.weights().dense("mine")?);
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let total_weight = if problem.objective().reduction == Reduction::Sum { 1.0 } else { n as f64 };
         let (mut loss, mut correct) = (0.0, 0);
-        // What is not asked for is not computed.
+        // Only requested gradients are computed.
         let mut dw = outputs.weights_gradient.is_some().then(|| Array2::<f64>::zeros((d, c)));
         let mut dx = outputs.features_gradient.is_some().then(|| Array2::<f64>::zeros((n, d)));
         let mut db = outputs.bias_gradient.is_some().then(|| Array1::<f64>::zeros(c));
@@ -61,11 +61,11 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
                 best = if self.scores[j] > self.scores[best] { j } else { best };
             }
             let max = self.scores[best];
-            // Without the largest term, which is 1, confident predictions keep their digits.
+            // Sums leave out the largest term, which is 1, so that confident predictions keep their accuracy.
             let others = |left_out: usize, s: &[f64]| -> f64 {
                 (0..c).filter(|&j| j != left_out).map(|j| (s[j] - max).exp()).sum()
             };
-            // Nothing more, but NaN where the largest score is not finite.
+            // `0.0 * max` adds 0, or NaN if the largest score is not finite.
             let rest = others(best, &self.scores) + 0.0 * max;
             let sample_loss = rest.ln_1p() + (max - self.scores[label]);
             loss += sample_loss;
@@ -112,7 +112,7 @@ impl<T: Element> SoftmaxBackend<T> for Mine {
     }
 }
 
-/// Step 4: the suite.
+/// Step 4: runs the suite.
 fn report() -> Report {
     Runner::new().run(&Suite::<f64>::full(), || Box::<Mine>::default())
 }

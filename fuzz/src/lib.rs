@@ -1,5 +1,5 @@
-//! What the targets do. A reader must refuse or read whatever bytes it is given; a backend must give what the oracle says, or
-//! refuse, whatever small problem it is given.
+//! The code of the fuzz targets. A reader must read or refuse any bytes without a panic. A backend must agree with the
+//! oracle on any valid small problem.
 
 #![forbid(unsafe_code)]
 
@@ -20,10 +20,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Numbers of an array that a target makes.
+/// The largest number of elements of an array that a target makes.
 const MOST_NUMBERS: usize = 1 << 24;
 
-/// Where a target's input lies for the reader: in memory, where there is such a folder.
+/// Writes a target's input to a file for the reader, in memory (`/dev/shm`) if possible.
 fn file(name: &str, data: &[u8]) -> PathBuf {
     let folder =
         if PathBuf::from("/dev/shm").is_dir() { PathBuf::from("/dev/shm") } else { std::env::temp_dir() };
@@ -32,23 +32,23 @@ fn file(name: &str, data: &[u8]) -> PathBuf {
     path
 }
 
-/// Reads a data set; what was read holds together, and makes a problem or an error.
+/// Reads a data set. Whatever is read must be consistent, so that making a problem of it succeeds or returns an error.
 pub fn read(format: Format, data: &[u8]) {
     let path = file("data", data);
-    // The labels of formats that have none are any that fit: of IDX, which is read too.
+    // Formats without labels of their own get a second file with two labels, in IDX format.
     let labels =
         matches!(format, Format::Npy | Format::Idx).then(|| file("labels", &[0, 0, 8, 1, 0, 0, 0, 2, 0, 1]));
     for limit in [None, Some(2)] {
         let options =
             ReadOptions { format: Some(format), labels: labels.clone(), limit, ..ReadOptions::default() };
         if let Ok(dataset) = softmax_data::read::<f32>(&path, &options) {
-            // Preparation makes a dense array of sparse rows; the program asks for room before.
+            // Preparation makes sparse rows dense. The program checks the memory first; here large data is skipped.
             let (n, d) = dataset.features.dim();
             if n.saturating_mul(d) > MOST_NUMBERS {
                 continue;
             }
             let dataset = dataset.prepare(Preparation { standardize: true, bias_column: true });
-            // Labels and features that are wide, and right, may ask for more weights than a target has time for.
+            // Valid data with many features and classes may need more weights than a target has time for.
             if dataset.features.dim().1.saturating_mul(dataset.n_classes(None)) > MOST_NUMBERS {
                 continue;
             }
@@ -59,7 +59,7 @@ pub fn read(format: Format, data: &[u8]) {
     }
 }
 
-/// Reads weights.
+/// Reads a file of weights.
 pub fn read_weights(data: &[u8]) {
     let path = file("weights.npz", data);
     let _ = softmax_data::read_weights::<f64>(&path, Storage::Keep);
@@ -74,12 +74,14 @@ pub fn read_model(data: &[u8]) {
     }
 }
 
-/// An external backend whose process writes these bytes and ends: an evaluation is a loss or an error.
+/// Evaluates with an external backend whose process writes these bytes and exits. The result must be a loss or an
+/// error.
 pub fn answer(data: &[u8]) {
     let path = file("answers", data);
     let launch = Launch {
         name: "fuzz".to_owned(),
-        // It ends after the request: without a reader the request would end this process, which does not ignore SIGPIPE.
+        // The process reads the request before it exits. Writing to a closed pipe would kill this process, which does
+        // not ignore SIGPIPE.
         command: ["sh", "-c", "cat \"$0\"; read request", &path.display().to_string()].map(str::to_owned).to_vec(),
         time_limit: Duration::from_millis(200),
     };
@@ -89,7 +91,7 @@ pub fn answer(data: &[u8]) {
     let _ = Launcher::new(launch).backend(None).loss(&problem);
 }
 
-/// Puts a problem to the backends that compile in seconds, and each answer to the oracle.
+/// Evaluates a problem with each backend that compiles in seconds, and compares the results with the oracle's.
 pub fn evaluate(plan: Plan) {
     let (double, single) = plan.problems();
     hold::<f64>(&double, [Box::new(Naive::new()), Box::new(NdArray::new()), Box::new(Fused::new())]);

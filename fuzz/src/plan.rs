@@ -1,11 +1,11 @@
-//! A small problem out of bytes.
+//! A small problem made from a fuzzer's bytes.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use softmax_conformance::{Case, Choices, Generator};
 use softmax_core::OwnedProblem;
 use softmax_core::ndarray::Array2;
 
-/// A problem whose sizes are small, with any options that the suite's generator has, and numbers that bytes say.
+/// A problem of small size, with options from the suite's generator, and features and weights from the bytes.
 #[derive(Debug)]
 pub struct Plan(OwnedProblem<f64>);
 
@@ -21,8 +21,8 @@ impl<'a> Arbitrary<'a> for Plan {
     }
 }
 
-/// Numbers of ordinary sizes and a few that are not. Infinities and NaN have cases of their own in the suite, and bounds do
-/// not hold for what overflows.
+/// A matrix of ordinary numbers, some scaled by 1e-3, 10 or 0. Infinities and NaN are left out: the suite has cases for
+/// them, and tolerances do not hold after an overflow.
 fn matrix(bytes: &mut Unstructured<'_>, rows: usize, columns: usize) -> Result<Array2<f64>> {
     let mut numbers = Vec::with_capacity(rows * columns);
     for _ in 0..rows * columns {
@@ -34,7 +34,7 @@ fn matrix(bytes: &mut Unstructured<'_>, rows: usize, columns: usize) -> Result<A
 }
 
 impl Plan {
-    /// As it is, and in f32.
+    /// The problem in f64, and rounded to f32.
     pub(crate) fn problems(self) -> (OwnedProblem<f64>, OwnedProblem<f32>) {
         let single = Case::new("fuzz", self.0.clone()).narrowed();
         (self.0, single)

@@ -11,10 +11,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The backends that are worth a vocabulary's time.
+/// The default backends: those fast enough for vocabularies.
 const BACKENDS: &str = "fused,ndarray,burn";
 
-/// Few classes, and vocabularies.
+/// The default problems: few classes, and vocabularies.
 const SHAPES: &str =
     "500x3073x10,60000x784x10,50000x3073x10,1797x64x10,1024x2048x1000,1024x1024x32768,4096x512x65536";
 const SHAPES_F64: &str = "500x3073x10,60000x784x10,50000x3073x10,1797x64x10,1024x2048x1000,1024x1024x32768";
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
         let status = command.status()?;
         match status.code() {
             Some(0) => {}
-            // A backend disagrees: its answers are in the records.
+            // A backend disagrees with the oracle; its results are in the records.
             Some(1) => agree = false,
             _ => anyhow::bail!("softmax bench: {status}"),
         }
@@ -104,7 +104,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The arguments of each run that say what it measures, and its seconds for each problem.
+/// For each run of `softmax bench`: the arguments that select its problems, and the seconds for each problem.
 fn problems(args: &BenchArgs) -> Vec<(Vec<&str>, f64)> {
     let seconds = args.seconds.unwrap_or(if args.quick { 5.0 } else { 20.0 });
     if let Some(shapes) = &args.shapes {
@@ -112,7 +112,7 @@ fn problems(args: &BenchArgs) -> Vec<(Vec<&str>, f64)> {
         one.extend(args.dx.then_some("--dx"));
         return vec![(one, seconds)];
     }
-    // A sweep has many places, and is about how they differ.
+    // A sweep has many problems and compares them with each other, so each gets less time.
     let sweeps = (vec!["--sweeps"], seconds / 5.0);
     if args.quick {
         return vec![(vec!["--shapes", QUICK_SHAPES], seconds), sweeps];
@@ -125,7 +125,7 @@ fn problems(args: &BenchArgs) -> Vec<(Vec<&str>, f64)> {
     ]
 }
 
-/// The command that this is, but for its resumption.
+/// This process's command line, without `--resume`.
 fn this_command() -> String {
     let arguments = std::env::args().skip(1).filter(|argument| argument != "--resume");
     ["cargo".to_owned(), "xtask".to_owned()].into_iter().chain(arguments).collect::<Vec<_>>().join(" ")
@@ -136,7 +136,8 @@ fn is_of_commit(record: &Record, commit: &str) -> bool {
     machine.is_some_and(|machine| machine.commit.as_deref() == Some(commit))
 }
 
-/// Starts the file with those of its records that are kept. Where these are not all, it stays as FILE.previous.
+/// Prepares the file of records. With `resume` it keeps the records of `commit`, otherwise none. If a record is
+/// dropped, or without `resume`, the old file is kept as FILE.previous.
 fn prepare(path: &Path, resume: bool, commit: &str) -> anyhow::Result<()> {
     let mut kept = Vec::new();
     if resume {

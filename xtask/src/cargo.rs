@@ -1,4 +1,4 @@
-//! Running cargo, and what this machine has.
+//! Runs cargo, and detects which optional dependencies this machine has.
 
 use anyhow::Context;
 use clap::ValueEnum;
@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Something that is not on every machine.
+/// An optional dependency, which not every machine has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Extra {
     /// OpenBLAS, for softmax-openblas
@@ -34,7 +34,7 @@ impl Extra {
         }
     }
 
-    /// What is left out without it.
+    /// What is left out without this dependency.
     pub(crate) fn brings(self) -> &'static str {
         match self {
             Extra::Openblas => "the openblas backend",
@@ -44,7 +44,7 @@ impl Extra {
         }
     }
 
-    /// The Debian packages that bring it.
+    /// The Debian packages that provide this dependency.
     pub(crate) fn packages(self) -> &'static str {
         match self {
             Extra::Openblas => "libopenblas-dev pkg-config",
@@ -68,7 +68,7 @@ impl Extra {
         }
     }
 
-    /// The crate that does not build without it.
+    /// The crate that does not build without this dependency.
     fn crate_of(self) -> Option<&'static str> {
         match self {
             Extra::Openblas => Some("softmax-openblas"),
@@ -77,7 +77,7 @@ impl Extra {
         }
     }
 
-    /// What is needed by a crate, or by a feature of one, that is not in every build.
+    /// The dependency that the crate, or the cargo feature, of this name needs.
     pub(crate) fn needed_by(name: &str) -> Option<Extra> {
         Extra::ALL.into_iter().find(|extra| {
             extra.crate_of() == Some(name)
@@ -85,7 +85,7 @@ impl Extra {
         })
     }
 
-    /// The feature of the workspace's packages that needs it.
+    /// The cargo feature that needs this dependency, as `package/feature`.
     fn feature(self) -> Option<&'static str> {
         match self {
             Extra::Openblas => Some("softmax-cli/openblas"),
@@ -96,7 +96,7 @@ impl Extra {
     }
 }
 
-/// Where Debian's LLVM has it, or who built it says.
+/// Whether Debian's LLVM packages have libclang, or `LIBCLANG_PATH` is set.
 fn has_libclang() -> bool {
     let has = |folder: &Path| {
         let mut files = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -107,27 +107,28 @@ fn has_libclang() -> bool {
     env::var_os("LIBCLANG_PATH").is_some() || folders.any(|folder| has(&folder.path().join("lib")))
 }
 
-/// Arguments that leave out of a workspace what does not build on this machine.
+/// The `--exclude` arguments for crates that do not build on this machine.
 pub(crate) fn exclusions() -> Vec<&'static str> {
     let missing = Extra::ALL.into_iter().filter(|extra| !extra.is_here());
     missing.filter_map(Extra::crate_of).flat_map(|name| ["--exclude", name]).collect()
 }
 
-/// The features of a build of everything that this machine can build: one, so that burn is compiled once.
+/// All features that this machine can build, separated by commas. Tests, lints and documentation share them, so that
+/// burn is compiled once.
 pub(crate) fn features() -> String {
     let here = Extra::ALL.into_iter().filter(|extra| extra.is_here()).filter_map(Extra::feature);
     here.chain(["softmax-burn/fused"]).collect::<Vec<_>>().join(",")
 }
 
-/// A Python that has NumPy: the first of the path, or that of the system.
+/// A Python that has NumPy: the first in `PATH`, or the system's.
 pub(crate) fn numpy_python() -> Option<&'static str> {
     ["python3", "/usr/bin/python3"].into_iter().find(|python| succeeds(python, &["-c", "import numpy"]))
 }
 
-/// Refuses to go on without what is required.
+/// Checks that this machine has the required dependencies.
 ///
 /// # Errors
-/// If something of `required` is not here, with the packages that bring it.
+/// If one is missing. The message names the packages to install.
 pub(crate) fn require(required: &[Extra]) -> anyhow::Result<()> {
     match required.iter().find(|extra| !extra.is_here()) {
         None => Ok(()),
@@ -137,10 +138,10 @@ pub(crate) fn require(required: &[Extra]) -> anyhow::Result<()> {
     }
 }
 
-/// Runs cargo with its output shown, and `variables` set.
+/// Runs cargo with the environment variables `variables`, and shows its output.
 ///
 /// # Errors
-/// If it fails.
+/// If cargo fails.
 pub(crate) fn cargo(args: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<()> {
     eprintln!("$ cargo {}", args.join(" "));
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -163,11 +164,11 @@ pub(crate) fn packages<P: DeserializeOwned>() -> anyhow::Result<Vec<P>> {
     Ok(metadata.packages)
 }
 
-/// Builds the release program as a user does: with OpenBLAS where it is there, and without graphics devices, for which tests
-/// have a Burn of their own.
+/// Builds the release program as a user does: with OpenBLAS if this machine has it, and without graphics devices, which
+/// only the tests' build of Burn has. Returns the program's path.
 ///
 /// # Errors
-/// If it does not build.
+/// If the build fails.
 pub(crate) fn build_program() -> anyhow::Result<PathBuf> {
     let features: &[&str] =
         if Extra::Openblas.is_here() { &["--features", "softmax-cli/openblas"] } else { &[] };
@@ -179,7 +180,7 @@ pub(crate) fn build_program() -> anyhow::Result<PathBuf> {
     Ok(PathBuf::from("target/release/softmax"))
 }
 
-/// What a program prints, or `unknown` if it fails.
+/// A program's standard output, trimmed, or `unknown` if the program fails.
 pub(crate) fn output_of(program: &str, args: &[&str]) -> String {
     let output = Command::new(program).args(args).output().ok().filter(|output| output.status.success());
     output.map_or("unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())

@@ -14,7 +14,8 @@ pub(crate) fn run(args: &DocArgs) -> anyhow::Result<()> {
     build(if args.open { &["--open"] } else { &[] })
 }
 
-/// In the release profile, whose build scripts and macros the tests need too. Warnings are errors.
+/// Builds the documentation, with warnings as errors. Uses the release profile, so that the tests can reuse its build
+/// scripts and macros.
 pub(crate) fn build(more: &[&str]) -> anyhow::Result<()> {
     let features = features();
     let mut args = vec!["doc", "--release", "--no-deps", "--workspace", "--features", &features];

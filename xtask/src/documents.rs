@@ -1,4 +1,4 @@
-//! What documents say of the code is so.
+//! Tests that the documents quote the code correctly.
 
 #[cfg(test)]
 mod tests {
@@ -8,7 +8,7 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
     }
 
-    /// Links that quote a line: its text, its file, and its number.
+    /// The links that quote a line of code: text, file and line number.
     fn quotations(text: &str) -> impl Iterator<Item = (&str, &str, usize)> {
         text.split("[`").skip(1).filter_map(|rest| {
             let (quote, rest) = rest.split_once("`](")?;

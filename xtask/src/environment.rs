@@ -1,4 +1,4 @@
-//! Virtual environments of Python under target/, for what is compared with and what is tested.
+//! Python virtual environments under target/, for the libraries to compare with and for the Python package's tests.
 
 use anyhow::Context;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::process::Command;
 
 const LIBRARIES: &str = "crates/softmax-external/python/requirements.txt";
 
-/// A Python that has the other libraries: the one given, or that of the virtual environment, which is made if it is not there.
-/// What can't be installed is said here, and missed where it is to be used.
+/// A Python that has the other libraries: `given`, or that of a virtual environment, which is created if needed. Prints
+/// the libraries that cannot be installed; whatever uses them then reports them as missing.
 pub(crate) fn with_libraries(given: Option<&Path>) -> PathBuf {
     if let Some(python) = given {
         return python.to_owned();
@@ -19,7 +19,7 @@ pub(crate) fn with_libraries(given: Option<&Path>) -> PathBuf {
     environment.python()
 }
 
-/// A virtual environment.
+/// A Python virtual environment.
 pub(crate) struct Environment {
     pub(crate) folder: &'static Path,
 }
@@ -29,8 +29,8 @@ impl Environment {
         self.folder.join("bin/python")
     }
 
-    /// Makes it, with what a file of requirements lists, unless that is there already. Where not all of it can be installed, it
-    /// has as much as can.
+    /// Creates the environment with the packages of a requirements file, unless it has them already. If some cannot be
+    /// installed, installs the others and returns an error.
     pub(crate) fn install(&self, requirements: &str) -> anyhow::Result<()> {
         let installed = self.folder.join("installed.txt");
         let wanted = std::fs::read_to_string(requirements).with_context(|| requirements.to_owned())?;
@@ -40,7 +40,7 @@ impl Environment {
         run(Command::new("python3").args(["-m", "venv"]).arg(self.folder))?;
         let pip = |args: &[&str]| run(self.command().args(["-m", "pip", "install", "--quiet"]).args(args));
         if let Err(error) = pip(&["-r", requirements]) {
-            // One by one, for those that can be had.
+            // Installs one package at a time, to get those that can be installed.
             eprintln!("xtask: {error:#}");
             let lines = wanted.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty());
             let failed = lines.filter(|line| pip(&[line]).is_err()).collect::<Vec<_>>();
@@ -49,13 +49,13 @@ impl Environment {
         Ok(std::fs::write(installed, wanted)?)
     }
 
-    /// Its Python, to be given arguments.
+    /// A command that runs the environment's Python.
     pub(crate) fn command(&self) -> Command {
         Command::new(self.python())
     }
 }
 
-/// Runs a command, and says which.
+/// Prints a command and runs it.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let words = [command.get_program()].into_iter().chain(command.get_args());
     let line = words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ");

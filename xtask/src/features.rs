@@ -1,4 +1,4 @@
-//! `cargo xtask features`: each crate by itself, with each of its features, and what the fuzz targets do.
+//! `cargo xtask features`: checks each crate by itself, with each of its features, and the fuzz targets' library.
 
 use crate::cargo::{Extra, cargo, packages};
 use clap::Args;
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Args)]
 pub(crate) struct FeaturesArgs {}
 
-/// The crates that must do without a C compiler.
+/// The crates that must build without a C compiler.
 const WITHOUT_C: [&str; 2] = ["softmax-core", "softmax-naive"];
 
 #[derive(Deserialize)]
@@ -18,8 +18,8 @@ struct Package {
 }
 
 impl Package {
-    /// The features of its own code. One that only passes on to a crate of the workspace is checked there, which spares Burn
-    /// some builds.
+    /// The features that affect this crate's own code. A feature that only enables one of another workspace crate is
+    /// checked there, which saves builds of Burn.
     fn own_features(&self) -> impl Iterator<Item = &String> {
         let passes_on = |entry: &String| entry.starts_with("softmax") && entry.contains('/');
         let is_own = move |entries: &Vec<String>| {
@@ -50,12 +50,12 @@ pub(crate) fn run(_args: &FeaturesArgs) -> anyhow::Result<()> {
             cargo(&["check", "--release", "-p", name, "--features", feature], alone)?;
         }
     }
-    // A workspace of its own, which nothing else builds but fuzzing.
+    // A separate workspace, which is built only here and for fuzzing.
     let fuzz = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz", "--lib"];
     cargo(&[&["check", "--release"][..], &fuzz].concat(), &[])
 }
 
-/// What this machine lacks for a crate, or a feature, of this name.
+/// The dependency that a crate or feature of this name needs and this machine lacks.
 fn missing(name: &str) -> Option<Extra> {
     Extra::needed_by(name).filter(|extra| !extra.is_here())
 }

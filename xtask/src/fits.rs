@@ -1,4 +1,4 @@
-//! `cargo xtask fits`: the solvers of `softmax fit` beside each other, for the report.
+//! `cargo xtask fits`: compares the solvers of `softmax fit`, for the report.
 
 use crate::cargo::build_program;
 use anyhow::Context;
@@ -13,7 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Where the curves are kept, and the data that they are of.
+/// The file of the curves, and the folder of the training data.
 const RESULTS: &str = "target/fits/fits.json";
 const FOLDER: &str = "target/fits";
 
@@ -26,7 +26,7 @@ pub(crate) struct FitsArgs {
     tolerance: f64,
 }
 
-/// Data, and the arguments that `fit` takes for it.
+/// A training problem: the data's description, the arguments of `fit`, and the solvers.
 struct Problem {
     data: &'static str,
     arguments: &'static str,
@@ -44,19 +44,19 @@ const PROBLEMS: [Problem; 4] = [
     Problem {
         data: "words 10000×5000×10, sparse, l2 1e-4",
         arguments: "--data target/fits/words.svm --l2 1e-4",
-        // A matrix of all second derivatives has 50,000 rows.
+        // Without newton-cholesky, whose matrix of second derivatives would have 50,000 rows.
         solvers: &["lbfgs", "newton-cg"],
     },
 ];
 
-/// What `softmax fit --format json` prints, as far as it is needed here.
+/// The output of `softmax fit --format json`: the fields used here.
 #[derive(Deserialize)]
 struct Summary {
     converged: bool,
     curve: Vec<CurvePoint>,
 }
 
-/// What an earlier run found, if there was one.
+/// The results of an earlier run; none if there was no run.
 pub(crate) fn known() -> anyhow::Result<Vec<Training>> {
     match fs::read_to_string(RESULTS) {
         Ok(text) => serde_json::from_str(&text).context(RESULTS),
@@ -100,7 +100,8 @@ pub(crate) fn run(args: &FitsArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// 50,000 samples of 10 features, some correlated and of other scales, and 3 classes by noisy scores of them.
+/// A CSV file of 50,000 samples. 5 of the 10 features are correlated, all have different scales, and the 3 classes
+/// follow noisy linear scores.
 fn tall(rng: &mut impl Rng) -> String {
     let uniform = Uniform::new(-1.0, 1.0).expect("a range");
     let weights: Vec<[f64; 10]> =
@@ -120,14 +121,15 @@ fn tall(rng: &mut impl Rng) -> String {
     text
 }
 
-/// 10,000 texts of 40 words out of 5000, some of which are those of one of 10 topics.
+/// An SVMlight file of 10,000 texts of 40 words out of 5000. 8 of the words of a text are from one of 10 topics, its
+/// class.
 fn words(rng: &mut impl Rng) -> String {
     let mut text = String::new();
     for sample in 0..10_000 {
         let topic = sample % 10;
         let mut counts = std::collections::BTreeMap::new();
         for k in 0..40 {
-            // Few words are common; a topic's own are those whose number ends like the topic's.
+            // Few words are common. A topic's own words are those whose number ends with the topic's digit.
             let common = (5000f64.powf(rng.random::<f64>()) - 1.0) as usize;
             let word = if k < 8 { common / 10 * 10 + topic } else { common };
             *counts.entry(word + 1).or_insert(0) += 1;

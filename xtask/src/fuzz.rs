@@ -1,4 +1,4 @@
-//! `cargo xtask fuzz`: every target of fuzz/, for so long.
+//! `cargo xtask fuzz`: runs the targets of fuzz/ for a given time.
 
 use anyhow::Context;
 use clap::Args;
@@ -18,10 +18,10 @@ const TARGETS: [&str; 11] = [
     "evaluate",
 ];
 
-/// Bytes that a target may allocate: readers validate sizes before they allocate.
+/// The memory limit of a target in MiB: readers validate sizes before they allocate.
 const MEMORY_MIB: u32 = 1024;
 
-/// Seconds of a smoke test, over all targets.
+/// The duration of a smoke test in seconds, for all targets together.
 const SMOKE: f64 = 30.0;
 
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub(crate) fn run(args: &FuzzArgs) -> anyhow::Result<()> {
         eprintln!("{target}, {seconds} s");
         let mut command = Command::new("cargo");
         command.args(["+nightly", "fuzz", "run", target]);
-        // What tests keep is where it starts.
+        // Starts from the inputs in fuzz/seeds, which softmax-data's tests read too.
         let seeds = format!("fuzz/seeds/{target}");
         if std::path::Path::new(&seeds).is_dir() {
             let corpus = format!("fuzz/corpus/{target}");

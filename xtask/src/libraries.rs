@@ -1,4 +1,4 @@
-//! `cargo xtask libraries`: other libraries are put to the conformance suite, and to some problems for their time.
+//! `cargo xtask libraries`: runs other libraries through the conformance suite, and times them on some problems.
 
 use crate::cargo::{build_program, cargo};
 use crate::environment;
@@ -17,19 +17,19 @@ use std::process::Command;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-/// Where results are kept, for the report.
+/// The folder and the files of the results, which the report reads.
 const FOLDER: &str = "target/libraries";
 const RESULTS: &str = "target/libraries/libraries.json";
 const RECORDS: &str = "target/libraries/records.jsonl";
 
-/// The problems that are timed: digits, an MNIST, the heads of a classifier and of a language model.
+/// The timed problems: digits, the size of MNIST, and the heads of a classifier and of a language model.
 const SHAPES: &str = "1797x64x10,60000x784x10,1024x2048x1000,1024x1024x32768";
 
-/// One that compiles anew for seconds for each shape and choice of options is put to a part of the suite.
+/// This library compiles for seconds for each shape and choice of options, so it runs only a part of the suite.
 const COMPILES: &str = "torch-compile";
 const ITS_CASES: &str = "closed/";
 
-/// Seconds that a library may take for an answer: some compile first.
+/// The time limit of one answer. Some libraries compile first.
 const TIME_LIMIT: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Args)]
@@ -51,13 +51,13 @@ pub(crate) struct LibrariesArgs {
     output: PathBuf,
 }
 
-/// A library, and how its process is started.
+/// A library, and the command that starts its process.
 struct Candidate {
     name: String,
     command: Vec<String>,
 }
 
-/// What `softmax verify --format json` prints of a run, as far as it is needed here.
+/// One run in the output of `softmax verify --format json`: the fields used here.
 #[derive(Debug, Deserialize)]
 struct Report {
     dtype: Dtype,
@@ -92,12 +92,12 @@ struct Problem {
 #[derive(Debug, Deserialize)]
 struct Need(#[serde(deserialize_with = "by_name")] Feature);
 
-/// What has a name, by it.
+/// Deserialises a value from its name.
 fn by_name<'de, D: Deserializer<'de>, A: FromStr<Err: Display>>(json: D) -> Result<A, D::Error> {
     String::deserialize(json)?.parse().map_err(serde::de::Error::custom)
 }
 
-/// What an earlier run found, if there was one.
+/// The results of an earlier run, if there was one.
 pub(crate) fn known() -> anyhow::Result<Option<Libraries>> {
     match fs::read_to_string(RESULTS) {
         Ok(text) => Ok(Some(serde_json::from_str(&text).context(RESULTS)?)),
@@ -150,13 +150,13 @@ pub(crate) fn run(args: &LibrariesArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The symptoms, the worst first.
+/// The symptoms, worst first.
 fn by_weight() -> impl Iterator<Item = Symptom> {
     use Symptom::{Behaviour, Digits, Failed, Finite, NotFinite, Wrong};
     [Wrong, NotFinite, Finite, Failed, Digits, Behaviour].into_iter()
 }
 
-/// Python's libraries, and those in Rust, which are built.
+/// The libraries in Python, and those in Rust, which this function builds.
 fn candidates(python: &Path) -> anyhow::Result<Vec<Candidate>> {
     let folder = Path::new(FOLDER).join("adapters");
     fs::create_dir_all(&folder)?;
@@ -190,13 +190,13 @@ fn candidates(python: &Path) -> anyhow::Result<Vec<Candidate>> {
 }
 
 impl Candidate {
-    /// As `--external` takes it. Names of files have no spaces here.
+    /// The argument of `--external`. The file names have no spaces.
     fn external(&self) -> String {
         format!("{}={}", self.name, self.command.join(" "))
     }
 }
 
-/// What a library says of itself.
+/// A library's version and the features that it lacks, reported at its start.
 struct Started {
     version: String,
     lacks: Vec<Feature>,
@@ -212,7 +212,7 @@ fn start(one: &Candidate) -> anyhow::Result<Started> {
     Ok(Started { version, lacks })
 }
 
-/// A library through the suite.
+/// Runs a library through the suite.
 fn judge(one: &Candidate, Started { version, lacks }: Started, program: &Path) -> anyhow::Result<Library> {
     let name = one.name.clone();
     let is_limited = name == COMPILES;
@@ -247,12 +247,12 @@ fn judge(one: &Candidate, Started { version, lacks }: Started, program: &Path) -
     })
 }
 
-/// The fault of a case that weighs most.
+/// The worst fault of a case.
 fn worst(failure: &Failure) -> Option<&Fault> {
     by_weight().find_map(|symptom| failure.faults.iter().find(|fault| fault.symptom == symptom))
 }
 
-/// The cases whose worst symptom this is, and the smallest of them.
+/// The number of cases whose worst symptom is `symptom`, with the smallest of them. `None` if there are none.
 fn finding(symptom: Symptom, reports: &[Report]) -> Option<Finding> {
     let all = reports.iter().flat_map(|report| {
         report.failures.iter().filter_map(|failure| Some((report.dtype, failure, worst(failure)?)))
@@ -276,7 +276,7 @@ fn finding(symptom: Symptom, reports: &[Report]) -> Option<Finding> {
     })
 }
 
-/// All of them on the digits.
+/// Compares all candidates on the digits.
 fn on_digits(candidates: &[Candidate], program: &Path, dtype: Dtype) -> anyhow::Result<Comparison> {
     let mut arguments: Vec<String> =
         ["compare", "--backends", "fused", "--repeat", "1", "--format", "json", "--dtype", dtype.name()]
@@ -287,7 +287,7 @@ fn on_digits(candidates: &[Candidate], program: &Path, dtype: Dtype) -> anyhow::
     Ok(serde_json::from_slice(&output(program, &arguments)?)?)
 }
 
-/// Times of all of them, into [`RECORDS`].
+/// Times all candidates. The records go to [`RECORDS`].
 fn time(candidates: &[Candidate], program: &Path, python: &Path, args: &LibrariesArgs) -> anyhow::Result<()> {
     if !args.resume {
         let _ = fs::remove_file(RECORDS);
@@ -305,7 +305,7 @@ fn time(candidates: &[Candidate], program: &Path, python: &Path, args: &Librarie
     Ok(())
 }
 
-/// What the program prints; that cases fail is what is asked.
+/// The program's standard output. Exit code 1 is accepted: it means that cases fail, which is a result here.
 fn output(program: &Path, arguments: &[&str]) -> anyhow::Result<Vec<u8>> {
     eprintln!("$ softmax {}", arguments.join(" "));
     let output = Command::new(program).args(arguments).stderr(std::process::Stdio::inherit()).output()?;

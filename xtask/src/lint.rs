@@ -1,4 +1,4 @@
-//! `cargo xtask lint`.
+//! `cargo xtask lint`: checks format, clippy and documentation.
 
 use crate::cargo::{Extra, cargo, exclusions, features, require};
 use crate::doc;
@@ -14,7 +14,7 @@ pub(crate) struct LintArgs {
 pub(crate) fn run(args: &LintArgs) -> anyhow::Result<()> {
     require(&args.require)?;
     cargo(&["fmt", "--all", "--check"], &[])?;
-    // In the release profile, whose build scripts and macros the tests need too.
+    // Uses the release profile, so that the tests can reuse its build scripts and macros.
     let features = features();
     let mut workspace = vec!["--workspace", "--features", &features];
     workspace.extend(exclusions());

@@ -1,4 +1,4 @@
-//! `cargo xtask memcheck`: valgrind over the tests of softmax-fused's kernels.
+//! `cargo xtask memcheck`: runs softmax-fused's tests under valgrind.
 
 use crate::cargo::cargo;
 use anyhow::Context;
@@ -14,7 +14,7 @@ pub(crate) struct MemcheckArgs {
     filter: String,
 }
 
-/// A part of the name of the test that goes through every f32.
+/// A part of the name of the test over every f32.
 const EXHAUSTIVE: &str = "every_f32";
 
 /// A line of `cargo test --message-format json`.
@@ -35,7 +35,7 @@ pub(crate) fn run(args: &MemcheckArgs) -> anyhow::Result<()> {
         eprintln!("$ valgrind {}", test.display());
         let mut command = Command::new("valgrind");
         command.args(["--quiet", "--error-exitcode=9"]).arg(&test).args(["--test-threads", "1"]);
-        // What goes through every number of a type takes days here.
+        // The test over every f32 would take days under valgrind.
         command.args(["--skip", EXHAUSTIVE]).env("SOFTMAX_CONFORMANCE_FILTER", &args.filter);
         let status = command.status().context("valgrind (Debian: apt-get install valgrind)")?;
         anyhow::ensure!(status.success(), "{}: {status}", test.display());

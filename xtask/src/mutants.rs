@@ -1,6 +1,6 @@
-//! `cargo xtask mutants`: small changes to a backend's code, each judged by the backend's conformance test alone. One that
-//! passes is a gap of the suite, or changes nothing that the contract promises: those are in `.cargo/mutants.toml`, each with
-//! the reason why.
+//! `cargo xtask mutants`: makes small changes to a backend's code, and runs the backend's conformance test on each. A
+//! mutant that passes shows a gap in the suite, or changes nothing that the contract promises. The latter are listed in
+//! `.cargo/mutants.toml`, with reasons.
 
 use anyhow::Context;
 use clap::Args;
@@ -19,7 +19,7 @@ pub(crate) struct MutantsArgs {
     seed: usize,
 }
 
-/// Seconds after which a mutant hangs: some ten times what the suite takes.
+/// The timeout of a mutant in seconds, about ten times the suite's duration. A mutant that exceeds it hangs.
 const PATIENCE: &str = "600";
 
 pub(crate) fn run(args: &MutantsArgs) -> anyhow::Result<()> {
@@ -33,7 +33,7 @@ pub(crate) fn run(args: &MutantsArgs) -> anyhow::Result<()> {
         command.args(["--cargo-test-arg", "--test", "--cargo-test-arg", "conformance"]);
         command.args(["--timeout", PATIENCE, "--no-shuffle"]);
         command.args(["--output", &output]);
-        // The first failure is enough.
+        // Ends the suite at its first failure.
         command.env("SOFTMAX_CONFORMANCE_FAIL_FAST", "1");
         if backend == "fused" {
             let shard = format!("{}/{}", args.seed % args.fused_every, args.fused_every);

@@ -1,4 +1,4 @@
-//! `cargo xtask neon`: the tests of softmax-fused for a 64-bit Arm processor, which QEMU emulates.
+//! `cargo xtask neon`: runs softmax-fused's tests for 64-bit Arm in QEMU, an emulator.
 
 use crate::cargo::cargo;
 use clap::Args;
@@ -12,15 +12,15 @@ pub(crate) struct NeonArgs {
 
 const TARGET: &str = "aarch64-unknown-linux-gnu";
 
-/// Needs the target's library and its linker, and QEMU: `rustup target add aarch64-unknown-linux-gnu`, and of Debian
-/// `qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross`.
+/// Requires the target's standard library, a linker for it, and QEMU: `rustup target add aarch64-unknown-linux-gnu`,
+/// and Debian's `qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross`.
 pub(crate) fn run(args: &NeonArgs) -> anyhow::Result<()> {
     let variables = [
         ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "aarch64-linux-gnu-gcc"),
         ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", "qemu-aarch64 -L /usr/aarch64-linux-gnu"),
         ("SOFTMAX_CONFORMANCE_FILTER", &args.filter),
     ];
-    // Of every f32 there are too many for an emulator; and it has no pool to keep busy.
+    // Leaves out the test over every f32, which takes too long in an emulator, and the tests of thread pools.
     let tests = [
         "--lib",
         "--test",

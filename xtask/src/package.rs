@@ -1,4 +1,4 @@
-//! `cargo xtask package`: each crate that can be published, as crates.io would take it.
+//! `cargo xtask package`: checks the metadata of each published crate, and packs the crates as for crates.io.
 
 use crate::cargo::{cargo, packages};
 use clap::Args;
@@ -10,7 +10,7 @@ pub(crate) struct PackageArgs {}
 #[derive(Deserialize)]
 struct Package {
     name: String,
-    /// The registries that it may go to; `None` for any.
+    /// The registries that the crate may be published to; `None` for any.
     publish: Option<Vec<String>>,
     description: Option<String>,
     documentation: Option<String>,
@@ -26,7 +26,7 @@ impl Package {
         self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
     }
 
-    /// The metadata that a published crate has and this one lacks.
+    /// The required metadata that this crate lacks.
     fn missing(&self) -> Vec<&'static str> {
         let fields = [
             ("description", self.description.is_some()),
@@ -41,7 +41,7 @@ impl Package {
     }
 }
 
-/// Packs them without building them, which the other checks do.
+/// Packs the crates without building them, since other checks build them.
 pub(crate) fn run(_args: &PackageArgs) -> anyhow::Result<()> {
     let mut published: Vec<Package> = packages()?;
     published.retain(Package::is_published);

@@ -1,4 +1,4 @@
-//! `cargo xtask python`: the Python package, as its users get it.
+//! `cargo xtask python`: builds the Python package's wheel, installs it, and runs its tests.
 
 use crate::environment::{Environment, run};
 use anyhow::Context;
@@ -46,7 +46,7 @@ pub(crate) fn run_tests(args: &PythonArgs) -> anyhow::Result<()> {
     let wheel = the_wheel(&wheels)?;
     let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall"];
     run(environment.command().args(pip).arg(&wheel))?;
-    // Pytest says what it left out, and why.
+    // `-rs`: pytest lists the skipped tests, with reasons.
     run(environment.command().args(["-m", "pytest", "-q", "-rs", PACKAGE]).args(&args.pytest))
 }
 

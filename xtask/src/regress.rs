@@ -1,4 +1,4 @@
-//! `cargo xtask regress`: how many instructions the kernels take, which does not vary as times do.
+//! `cargo xtask regress`: counts the kernels' instructions, which vary less than times do.
 
 use crate::cargo::{build_program, output_of};
 use anyhow::Context;
@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A rise by more than this share fails.
+/// The largest relative increase that passes.
 const MOST_RISE: f64 = 0.02;
 
-/// Each kernel and type, with dX and without; sizes that are no multiples of vectors.
+/// Each kernel and element type, with and without dX. Class counts are not multiples of AVX2's vector lengths.
 const CASES: [(&str, &str, bool); 8] = [
     ("200x300x10", "f32", false),
     ("200x300x10", "f32", true),
@@ -34,7 +34,7 @@ pub(crate) struct RegressArgs {
     output: PathBuf,
 }
 
-/// Instructions of one evaluation by `fused` on one thread, by case.
+/// The instructions of one evaluation by `fused` on one thread, for each case.
 #[derive(Debug, Deserialize, Serialize)]
 struct Counts {
     rustc: String,
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &RegressArgs) -> anyhow::Result<()> {
     for (shape, dtype, dx) in CASES {
         let case = format!("{shape} {dtype}{}", if dx { " dX" } else { "" });
         eprintln!("{case}");
-        // What starting the program takes is in both.
+        // The instructions of the program's start are in both counts and cancel.
         let [few, more] = [2, 6].map(|times| count(&program, shape, dtype, dx, times));
         instructions.insert(case, (more? - few?) / 4.0);
     }
@@ -66,7 +66,7 @@ fn read(path: &Path) -> anyhow::Result<Counts> {
         .with_context(|| format!("{}: expected counts of cargo xtask regress", path.display()))
 }
 
-/// Instructions of the program with so many evaluations.
+/// The instructions of the program with `times` evaluations, counted by callgrind.
 fn count(program: &Path, shape: &str, dtype: &str, dx: bool, times: usize) -> anyhow::Result<f64> {
     let mut command = Command::new("valgrind");
     command.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program);

@@ -1,4 +1,4 @@
-//! `cargo xtask report`: records as a page that a person reads.
+//! `cargo xtask report`: turns the records of measurements into a page of tables and figures.
 
 use crate::{fits, libraries};
 use anyhow::Context;
@@ -8,7 +8,7 @@ use softmax_record::{read, report};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where `cargo xtask bench` leaves its records.
+/// The default file of the records of `cargo xtask bench`.
 pub(crate) const RECORDS: &str = "target/bench/records.jsonl";
 
 #[derive(Debug, Args)]

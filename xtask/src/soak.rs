@@ -1,4 +1,5 @@
-//! `cargo xtask soak`: the release program evaluates random problems in a row, and watches itself.
+//! `cargo xtask soak`: the release program evaluates random problems in a row, and checks that its memory does not
+//! grow.
 
 use crate::cargo::build_program;
 use clap::Args;

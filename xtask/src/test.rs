@@ -1,4 +1,4 @@
-//! `cargo xtask test`.
+//! `cargo xtask test`: runs every test that this machine can run.
 
 use crate::cargo::{Extra, cargo, exclusions, features, numpy_python, require};
 use clap::Args;
@@ -12,7 +12,8 @@ pub(crate) struct TestArgs {
 
 pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
     require(&args.require)?;
-    // Optimised, like the program, and with all that is here in the one build of burn, which takes minutes.
+    // Uses the release profile, like the program, and all features of this machine, so that burn, which takes minutes,
+    // is compiled once.
     let features = features();
     let mut all = vec!["test", "--release", "--features", &features, "--workspace"];
     all.extend(exclusions());

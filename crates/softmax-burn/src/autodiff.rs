@@ -9,7 +9,7 @@ use softmax_core::{Backend, Descriptor, Element, Evaluation, Outputs, Problem, R
 
 const NAME: &str = "burn-autodiff";
 
-/// The backend `burn-autodiff`: gradients from Burn's autodiff of the forward pass.
+/// The backend `burn-autodiff`: differentiates the forward pass with Burn's autodiff.
 #[derive(Clone, Debug)]
 pub struct BurnAutodiff {
     place: Place,
@@ -66,7 +66,7 @@ impl<T: Element> SoftmaxBackend<T> for BurnAutodiff {
         let (loss_sum, predicted) = write(losses, lse, best, unit, outputs, NAME)?;
         let loss = loss(loss_sum, problem);
         if outputs.wants_gradient() {
-            // Without targets there is no loss, and its sum of zeros has a gradient of zero.
+            // Without targets Ω is 0. A factor of 0 gives zero gradients, where 1/Ω would give NaN.
             let share = if total_weight == 0.0 && !problem.has_targets() { 0.0 } else { unit / total_weight };
             let mut objective = forward.losses.sum() * share;
             if l2(problem) != 0.0 {
@@ -86,7 +86,7 @@ fn write_gradients<T: Element>(
     inputs: &Inputs,
     outputs: &mut Outputs<'_, T>,
 ) -> Result<()> {
-    // Without features nothing depends on the weights, and a constant has no backward pass.
+    // With D = 0 the objective may depend on no tracked tensor, and a constant has no backward pass.
     let mut gradients = objective.is_tracked().then(|| objective.backward());
     let accumulate = outputs.accumulate;
     let mut gradient = |tensor: &Tensor<2>| gradients.as_mut().and_then(|g| tensor.grad_remove(g));

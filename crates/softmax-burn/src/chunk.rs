@@ -1,5 +1,6 @@
-//! Some rows in closed form: formulas (3) to (8), in as few operations on all of their scores as there can be. What concerns
-//! the largest score and the label alone is done in columns.
+//! Losses and score gradients of a chunk of rows in closed form: formulas (1) to (8), and (11) for entropies. Uses as
+//! few operations on the full N×C scores as possible; terms of the largest score or the label alone are computed in N×1
+//! columns.
 
 use crate::facts::{Facts, FactsWanted, mean_distance};
 use crate::functions::{exp, log1p};
@@ -8,15 +9,15 @@ use crate::scores::scores;
 use burn::tensor::{IndexingUpdateOp, Int, Tensor};
 use softmax_core::Objective;
 
-/// What is known of the rows once they are scored, N×C and N×1.
+/// State of a chunk after its forward pass. `other_exps`, `slopes` and the scores s are N×C, the other tensors N×1.
 pub(crate) struct Chunk {
-    /// exp(s − m), and 0 instead of 1 at the largest score.
+    /// exp(s − m), with 0 in place of 1 at the largest score.
     other_exps: Tensor<2>,
     /// Σ other_exps.
     rest: Tensor<2>,
-    /// ∂s/∂raw, where there is a softcap.
+    /// ∂s/∂raw, if there is a softcap.
     slopes: Option<Tensor<2>>,
-    /// s and m, where they are kept for a gradient of entropies.
+    /// s and m, kept if row facts or the gradient of entropies are requested.
     scores: Option<(Tensor<2>, Tensor<2>)>,
     pub(crate) facts: Facts,
     /// argmax_c s.
@@ -27,7 +28,7 @@ pub(crate) struct Chunk {
 }
 
 impl Chunk {
-    /// (1) to (6).
+    /// The forward pass: formulas (1) to (6).
     pub(crate) fn new(inputs: &Inputs, objective: &Objective, asked: &Asked) -> Self {
         let (scores, slopes) = scores(inputs, objective);
         let kept = (asked.entropy.is_some() || asked.facts.is_some()).then(|| scores.clone());
@@ -36,7 +37,7 @@ impl Chunk {
         let shifted = scores - max.clone();
         let cross = cross(&inputs.mass, &shifted);
         let other_exps = exp(shifted).scatter(1, best.clone(), max.zeros_like(), IndexingUpdateOp::Assign);
-        // 0, or NaN where the maximum is not finite.
+        // 0, or NaN if the maximum is not finite.
         let defect = max.clone() - max.clone();
         let rest = other_exps.clone().sum_dim(1) + defect;
         let log_rest = log1p(rest.clone());
@@ -57,7 +58,7 @@ impl Chunk {
         Chunk { other_exps, rest, slopes, scores: kept.map(|scores| (scores, max)), facts, best, lse, losses }
     }
 
-    /// (8): G (N×C); or, where entropies are requested with coefficients, what they have of (11).
+    /// G (N×C) of formula (8), or with `asked.entropy` the entropy term of formula (11).
     pub(crate) fn score_gradient(self, inputs: &Inputs, objective: &Objective, asked: &Asked) -> Tensor<2> {
         if let (Some(coefficients), Some((scores, max))) = (&asked.entropy, self.scores.clone()) {
             let scale = coefficients.clone() * (1.0 / objective.temperature);
@@ -78,7 +79,8 @@ impl Chunk {
             let of_label = -(masses.clone() * scale.clone());
             gradient = gradient.scatter(1, labels.clone(), of_label, IndexingUpdateOp::Add);
         }
-        // Where p is above one half, A·p − a is the difference of the other classes' sums, which has its digits.
+        // If p at the largest score is above 1/2, A·p − a is computed as (A − a) − A·(1 − p): both terms come from the
+        // other classes, so the cancellation at p near 1 is avoided.
         let mass = inputs.mass.at(&best);
         let confident =
             total_mass.clone() - mass.clone() - total_mass * (rest.clone() / sum.clone()) + z_slopes / sum;
@@ -92,7 +94,8 @@ impl Chunk {
         inputs.counted(gradient)
     }
 
-    /// −h·p·(log p + H), as h·p·((m − s) − Σ p·(m − s)), which is all that there is of it at the largest score.
+    /// The entropy term of (11), −h·p·(log p + H), computed as h·p·((m − s) − Σ p·(m − s)). `scale` is h/τ. At the
+    /// largest score m − s is 0, so only the mean distance remains.
     fn entropy_gradient(
         self,
         inputs: &Inputs,
@@ -114,16 +117,16 @@ impl Chunk {
     }
 }
 
-/// What is asked of the rows beside losses and their gradients.
+/// Requested results of the rows, beyond losses and their gradients.
 #[derive(Clone, Default)]
 pub(crate) struct Asked {
     pub(crate) facts: Option<FactsWanted>,
-    /// Coefficients of the entropies (N×1): the gradients are then those of Σ h·H, and not of the losses.
+    /// Coefficients h of the entropies (N×1). If given, the gradients are those of Σ h·H instead of the losses.
     pub(crate) entropy: Option<Tensor<2>>,
 }
 
 impl Asked {
-    /// Of some of the samples.
+    /// The part for a range of samples.
     pub(crate) fn rows(&self, rows: std::ops::Range<usize>) -> Self {
         Asked {
             facts: self.facts.as_ref().map(|facts| facts.rows(rows.clone())),
@@ -132,7 +135,7 @@ impl Asked {
     }
 }
 
-/// Σ_c a_c·(s_c − m) (N×1), without the entries that have no mass.
+/// Σ_c a_c·(s_c − m) (N×1). Skips entries without mass, where s may be −∞ and 0·∞ would be NaN.
 fn cross(mass: &TargetMass, shifted: &Tensor<2>) -> Tensor<2> {
     let mut sum = mass.total.zeros_like();
     if let Some((labels, masses)) = &mass.point {

@@ -12,7 +12,7 @@ use softmax_core::{
 };
 use std::time::{Duration, Instant};
 
-/// The backend `burn`: gradients in closed form, a chunk of rows after the other.
+/// The backend `burn`: computes gradients in closed form, one chunk of rows at a time.
 #[derive(Clone, Debug)]
 pub struct Burn {
     place: Place,
@@ -26,8 +26,8 @@ impl Burn {
         Self::at(devices::flex("burn"))
     }
 
-    /// On each graphics device that [`Device`] finds for the features of this build: named `burn-wgpu`, `burn-vulkan`, with
-    /// a number from the second of a kind on.
+    /// One backend for each graphics device that [`Device`] finds with this build's cargo features. Names are
+    /// `burn-wgpu` and `burn-vulkan`; further devices of a kind are numbered, such as `burn-wgpu-2`.
     pub fn on_graphics_devices() -> Vec<Self> {
         devices::graphics().into_iter().map(Self::at).collect()
     }
@@ -36,18 +36,18 @@ impl Burn {
         Burn { place, chunk_rows: None, device_time: None }
     }
 
-    /// Its name.
+    /// The backend's name, such as `burn`.
     pub fn name(&self) -> &str {
         &self.place.name
     }
 
-    /// Where it computes.
+    /// The device that computes.
     pub fn device(&self) -> &Device {
         &self.place.device
     }
 
-    /// Goes through so many samples at a time. By default as many as have 16 MiB of scores in f32 (32 MiB in
-    /// f64).
+    /// Sets the number of samples in a chunk. The default is the number with 16 MiB of scores in f32 (32 MiB in f64),
+    /// at least 1.
     #[must_use]
     pub fn chunk_rows(mut self, rows: usize) -> Self {
         self.chunk_rows = Some(rows);
@@ -63,7 +63,7 @@ impl Burn {
     }
 }
 
-/// The gradients that are requested.
+/// The set of requested gradients.
 fn wanted<T: Element>(outputs: &Outputs<'_, T>) -> OutputSet {
     let kinds = [
         (OutputKind::WeightsGradient, outputs.weights_gradient.is_some()),
@@ -84,7 +84,8 @@ impl Backend for Burn {
         self.place.descriptor()
     }
 
-    /// Not f64 on a device that lacks it, or a function of it: SPIR-V has no exponential.
+    /// Everything except sparse or half-precision storage, two passes, and f64 on a device that lacks it or one of its
+    /// functions (SPIR-V has no f64 exponential).
     fn supports(&self, feature: Feature) -> bool {
         !feature.is_storage()
             && feature != Feature::TwoPasses

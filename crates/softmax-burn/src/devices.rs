@@ -1,4 +1,4 @@
-//! Burn's devices, as far as this build has them and this machine does.
+//! The Burn devices that this build supports and this machine has.
 
 use crate::place::Place;
 use burn::tensor::Device;
@@ -9,7 +9,7 @@ pub(crate) fn flex(name: &str) -> Place {
     Place::new(name, Device::flex(), "cpu (Burn Flex)")
 }
 
-/// Those of each feature that are found.
+/// The graphics devices that are found, for each cargo feature of this build.
 pub(crate) fn graphics() -> Vec<Place> {
     #[allow(unused_mut, reason = "without a device's feature there is nothing to add")]
     let mut places = Vec::new();

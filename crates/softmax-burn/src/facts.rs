@@ -1,27 +1,27 @@
-//! Facts of rows, from their scores: entropy, log-probabilities, ranks and the best classes.
+//! Row facts, computed from scores: entropy, log-probabilities, ranks and the best classes.
 
 use crate::functions::log1p;
 use burn::tensor::{DType, Int, Tensor};
 use softmax_core::{OutputKind, OutputSet};
 
-/// Which of them, and what they need beside the scores.
+/// The requested row facts, and their inputs beyond the scores.
 #[derive(Clone)]
 pub(crate) struct FactsWanted {
     pub(crate) kinds: OutputSet,
-    /// The class that is each sample's label, ignored or not (N×1); −1 where there is none.
+    /// Each sample's label, ignored or not (N×1); negative if it is not a class.
     pub(crate) labels: Tensor<2, Int>,
-    /// How many of the best classes, at most C.
+    /// K, the number of best classes, at most C.
     pub(crate) top: usize,
 }
 
 impl FactsWanted {
-    /// Some of the samples.
+    /// The part for a range of samples.
     pub(crate) fn rows(&self, rows: std::ops::Range<usize>) -> Self {
         FactsWanted { labels: self.labels.clone().slice([rows, 0..1]), ..self.clone() }
     }
 }
 
-/// Columns (N×1), and for the best classes N×K.
+/// Row facts: columns (N×1), and N×K for the best classes.
 #[derive(Clone, Default)]
 pub(crate) struct Facts {
     pub(crate) entropy: Option<Tensor<2>>,
@@ -32,7 +32,8 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// Of rows with these scores and maxima. `other_exps` are exp(s − m) but 0 at the largest score, and `rest` their sums.
+    /// Computes the facts from `scores` (N×C) and their row maxima `max` (N×1). `other_exps` is exp(s − m) with 0 at
+    /// the largest score (N×C), and `rest` its row sums (N×1).
     pub(crate) fn new(
         wanted: &FactsWanted,
         scores: &Tensor<2>,
@@ -42,7 +43,7 @@ impl Facts {
     ) -> Self {
         let wants = |kind| wanted.kinds.contains(kind);
         let [_, c] = scores.dims();
-        // log p as −((m − s) + log(1 + rest)): the terms are not negative.
+        // log p = −((m − s) + log(1 + rest)). Both terms are non-negative, so nothing cancels.
         let log_rest = log1p(rest.clone());
         let log_prob = |scores: Tensor<2>| -((max.clone() - scores) + log_rest.clone());
 
@@ -72,7 +73,7 @@ impl Facts {
 }
 
 impl Facts {
-    /// Those of the chunks, one after the other.
+    /// Concatenates the facts of consecutive chunks.
     pub(crate) fn together(parts: &[Facts]) -> Self {
         macro_rules! column {
             ($name:ident) => {{
@@ -97,19 +98,21 @@ pub(crate) fn mean_distance(
     other_exps: &Tensor<2>,
     rest: &Tensor<2>,
 ) -> Tensor<2> {
-    // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+    // A masked class has p = 0 and distance ∞; 0·∞ would be NaN.
     let is_nothing = other_exps.clone().equal_elem(0.0);
     let distances = (max.clone() - scores.clone()).mask_fill(is_nothing, 0.0);
     (other_exps.clone() * distances).sum_dim(1) / (rest.clone() + 1.0)
 }
 
-/// The `k` classes with the largest scores, of equals the first first: the first largest one, `k` times.
+/// The `k` classes with the largest scores (N×K), lowest index first on ties. Takes the largest remaining class `k`
+/// times.
 fn best_classes(scores: &Tensor<2>, k: usize) -> Tensor<2, Int> {
     let [n, c] = scores.dims();
     if k == 0 {
         return Tensor::<2, Int>::zeros([n, 0], &scores.device());
     }
-    // Below any score that is left: masked classes are still to be taken.
+    // Taken classes become −∞. Masked classes become the lowest finite number, so that they come last but can still be
+    // taken.
     let is_masked = scores.clone().equal_elem(f64::NEG_INFINITY);
     let lowest = if scores.dtype() == DType::F64 { f64::MIN } else { f64::from(f32::MIN) };
     let mut left = scores.clone().mask_fill(is_masked, lowest);

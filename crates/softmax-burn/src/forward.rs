@@ -1,13 +1,14 @@
-//! From tensors to losses for Burn's autodiff: formulas (1) to (6), written so that autodiff of it keeps every digit too.
-//! Where the largest score m has more than half of the probability, its own terms, which are constant, are left out and m
-//! varies, so that its slope is the sum of the others'; elsewhere m is a constant, and its slope is its own.
+//! The forward pass for Burn's autodiff: formulas (1) to (6), written so that the derived gradients are accurate too.
+//! If the largest score m has more than half of the probability, its own terms are constant and left out, and m is
+//! differentiated: the gradient at m is then the sum over the other classes, without cancellation. Otherwise m is a
+//! constant, and the largest score has a term like any other class.
 
 use crate::problem::{Inputs, TargetMass};
 use crate::scores::{counted_scores, scores};
 use burn::tensor::{Bool, Int, Tensor};
 use softmax_core::Objective;
 
-/// What the forward pass gives (N×1).
+/// Results of the forward pass (N×1).
 #[derive(Clone)]
 pub(crate) struct Forward {
     /// argmax_c s.
@@ -18,12 +19,12 @@ pub(crate) struct Forward {
 }
 
 impl Forward {
-    /// Of all samples.
+    /// The forward pass of all samples, ignored ones included.
     pub(crate) fn new(inputs: &Inputs, objective: &Objective) -> Self {
         Self::of_scores(scores(inputs, objective).0, inputs, objective)
     }
 
-    /// Of those that are not ignored, to be differentiated.
+    /// The forward pass to differentiate. Ignored samples have scores of 0, so nothing reaches their gradients.
     pub(crate) fn of_counted(inputs: &Inputs, objective: &Objective) -> Self {
         Self::of_scores(counted_scores(inputs, objective), inputs, objective)
     }
@@ -39,10 +40,10 @@ impl Forward {
         let anchor = max.clone().detach().mask_where(confident.clone(), max.clone());
         let left_out = at_best.clone().bool_and(confident.expand([n, c]));
         let shifted = scores - anchor.clone();
-        // 0, or NaN where the maximum is not finite and m − m is not 0.
+        // 0, or NaN if the maximum is not finite.
         let defect = max.clone().detach() - max.detach();
         let exps = shifted.clone().exp();
-        // exp(0) − 1 at the largest score: nothing, but for its slope.
+        // exp(0) − 1 at the largest score: its value is 0, but its derivative counts.
         let own = exps.clone().mask_fill(left_out.clone(), 1.0).gather(1, best.clone()) - 1.0;
         let rest = exps.mask_fill(at_best, 0.0).sum_dim(1) + defect + own;
         let log_rest = rest.log1p();
@@ -60,13 +61,14 @@ impl Forward {
     }
 }
 
-/// Where the largest score has more than half of the probability (N×1).
+/// Whether the largest score of each row has more than half of the probability (N×1).
 fn is_confident(scores: &Tensor<2>, max: &Tensor<2>, at_best: &Tensor<2, Bool>) -> Tensor<2, Bool> {
     let exps = (scores.clone() - max.clone()).exp().mask_fill(at_best.clone(), 0.0);
     exps.sum_dim(1).lower_elem(1.0)
 }
 
-/// Σ_c a_c·(s_c − m) (N×1), without the entries to be left out and without those that have no mass.
+/// Σ_c a_c·(s_c − m) (N×1). Skips the entries in `left_out`, and entries without mass, where s may be −∞ and 0·∞ would
+/// be NaN.
 fn cross(mass: &TargetMass, shifted: Tensor<2>, left_out: &Tensor<2, Bool>) -> Tensor<2> {
     let [n, c] = shifted.dims();
     let mut sum = mass.total.zeros_like();

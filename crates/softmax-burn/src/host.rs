@@ -1,4 +1,4 @@
-//! What the backends share: outputs back to the host, and what is computed there.
+//! Shared by both backends: copying outputs to the host, and what is computed there.
 
 use crate::facts::{Facts, FactsWanted};
 use crate::transfer::{count_correct, download_classes, download_f64, download_matrix, download_vector, l2};
@@ -6,8 +6,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use softmax_core::ndarray::{ArrayViewMut2, CowArray, Ix2};
 use softmax_core::{Element, Evaluation, Feature, OutputKind, Outputs, Problem, Result};
 
-/// Writes the outputs that the forward pass has, and gives the sum of the losses in f64 and the predicted classes. The
-/// losses come in units.
+/// Writes the requested outputs of the forward pass. Returns the sum of the losses in f64, and the predicted classes.
+/// `losses` are in units of `unit`, the results are not.
 pub(crate) fn write<T: Element>(
     losses: Tensor<2>,
     lse: Tensor<2>,
@@ -30,7 +30,7 @@ pub(crate) fn write<T: Element>(
     Ok((losses.iter().sum(), predicted))
 }
 
-/// The facts of rows that are requested, with the labels that they are of.
+/// The requested row facts, with each sample's label on the device. `None` if no row fact is requested.
 pub(crate) fn facts_wanted<T: Element>(
     problem: &Problem<'_, T>,
     outputs: &Outputs<'_, T>,
@@ -46,7 +46,7 @@ pub(crate) fn facts_wanted<T: Element>(
     Some(FactsWanted { kinds, labels, top: outputs.top().unwrap_or(0) })
 }
 
-/// Writes the facts of rows that are requested.
+/// Writes the requested row facts.
 pub(crate) fn write_facts<T: Element>(
     facts: Facts,
     outputs: &mut Outputs<'_, T>,
@@ -70,12 +70,12 @@ pub(crate) fn write_facts<T: Element>(
     Ok(())
 }
 
-/// The loss (7), whose penalty is summed on the host in f64: W² may be more than the device's type holds.
+/// The loss (7). The penalty is summed on the host in f64, because W² may overflow in the device's type.
 pub(crate) fn loss<T: Element>(loss_sum: f64, problem: &Problem<'_, T>) -> f64 {
     mean_loss(loss_sum, problem) + penalty(problem)
 }
 
-/// (λ/2)·‖W‖². Zero times an infinite weight is not zero.
+/// (λ/2)·‖W‖². Returns 0 for λ = 0 without reading W, because 0·∞ would be NaN for an infinite weight.
 fn penalty<T: Element>(problem: &Problem<'_, T>) -> f64 {
     let squares = |weights: CowArray<'_, T, Ix2>| weights.iter().map(|w| w.widen() * w.widen()).sum::<f64>();
     match l2(problem) {
@@ -88,7 +88,8 @@ fn mean_loss<T: Element>(loss_sum: f64, problem: &Problem<'_, T>) -> f64 {
     if problem.has_targets() { loss_sum / problem.total_weight() } else { 0.0 }
 }
 
-/// Zero samples, which tensors of zero rows would not survive.
+/// The outputs and loss of a problem without samples, computed on the host: Burn's operations fail on tensors of zero
+/// rows.
 pub(crate) fn evaluate_nothing<T: Element>(
     problem: &Problem<'_, T>,
     outputs: &mut Outputs<'_, T>,
@@ -114,7 +115,7 @@ pub(crate) fn evaluate_nothing<T: Element>(
     }
 }
 
-/// dX of samples that do not count is zero, whatever the weights: zero times an infinite one is not.
+/// Sets dX to 0 for samples that do not count: the product G·Wᵀ has 0·∞ = NaN there if a weight is infinite.
 pub(crate) fn clear_uncounted_rows<T: Element>(problem: &Problem<'_, T>, dx: &mut ArrayViewMut2<'_, T>) {
     for i in (0..problem.n_samples()).filter(|&i| !problem.counts(i)) {
         dx.row_mut(i).fill(T::zero());

@@ -1,4 +1,4 @@
-//! What computes for the module: softmax-fused's kernels where they can, tensor operations elsewhere.
+//! Evaluation for the module: by softmax-fused's kernels if they support the problem, else by tensor operations.
 
 use crate::native::{self, DeviceGradients, DeviceOutputs};
 #[cfg(feature = "fused")]
@@ -9,7 +9,7 @@ use softmax_core::OutputSet;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Kernels {
-    /// The kernels, unless tensor operations are requested.
+    /// The kernels; `None` if tensor operations are requested.
     #[cfg(feature = "fused")]
     on_flex: Option<OnFlex>,
 }
@@ -29,7 +29,7 @@ impl Kernels {
         }
     }
 
-    /// As [`native::evaluate`].
+    /// See [`native::evaluate`].
     pub(crate) fn evaluate(&self, problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
         #[cfg(feature = "fused")]
         if let Some(outputs) = self.on_flex.as_ref().and_then(|kernels| kernels.evaluate(problem, wanted)) {
@@ -38,7 +38,7 @@ impl Kernels {
         native::evaluate(problem, wanted)
     }
 
-    /// As [`native::entropy_gradients`].
+    /// See [`native::entropy_gradients`].
     pub(crate) fn entropy_gradients(
         &self,
         problem: &DeviceProblem,

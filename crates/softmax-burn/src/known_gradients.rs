@@ -1,5 +1,5 @@
-//! Values whose gradients are known, or can be computed, for Burn's autodiff: one node of a graph, which keeps the gradients, or
-//! what they are computed from, instead of N×C scores.
+//! Values with known gradients for Burn's autodiff. Each is one node of the graph that stores its gradients, or what
+//! they are computed from, instead of N×C scores.
 
 use crate::native::DeviceGradients;
 use crate::rows::Rows;
@@ -11,10 +11,10 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, Shape, backend_extension};
 use burn::tensor::Tensor;
 
-/// What a value depends on, and its gradient by that.
+/// An input, and the gradient of the value with respect to it.
 pub(crate) type Known = (Tensor<2>, Tensor<2>);
 
-/// The value (1), with what it depends on as its parents.
+/// `value` (1) as a node of the graph, with the inputs in `known` as its parents.
 pub(crate) fn with_gradients(value: Tensor<1>, known: [Known; 3]) -> Tensor<1> {
     let [(a, da), (b, db), (c, dc)] =
         known.map(|(input, gradient)| (input.into_dispatch(), gradient.into_dispatch()));
@@ -22,16 +22,17 @@ pub(crate) fn with_gradients(value: Tensor<1>, known: [Known; 3]) -> Tensor<1> {
     Tensor::from_dispatch(value)
 }
 
-/// A number for each sample (N), whose gradients by W, X and b (1×C) are computed when they are requested.
+/// `values`, one per sample (N), as a node of the graph. `inputs` are X, W and b (1×C). Their gradients are computed in
+/// the backward pass.
 pub(crate) fn with_rows(values: Tensor<1>, rows: Rows, inputs: [Tensor<2>; 3]) -> Tensor<1> {
     let [a, b, c] = inputs.map(Tensor::into_dispatch);
     Tensor::from_dispatch(<Dispatch as KnownGradients>::with_rows(values.into_dispatch(), a, b, c, rows))
 }
 
-/// The operation, on every backend that this crate has.
+/// The operations, on every Burn backend that this crate supports.
 #[backend_extension(Flex, Cube: cfg(feature = "wgpu"), Autodiff)]
 pub(crate) trait KnownGradients: Backend {
-    /// `value`, whose gradients by `a`, `b` and `c` are the other three. Without autodiff that is `value`.
+    /// `value` with the gradients `da`, `db` and `dc` with respect to `a`, `b` and `c`. Without autodiff, just `value`.
     fn with_gradients(
         value: FloatTensor<Self>,
         a: FloatTensor<Self>,
@@ -42,7 +43,7 @@ pub(crate) trait KnownGradients: Backend {
         dc: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
-    /// `values`, whose gradients by `a`, `b` and `c` are those of `rows`. Without autodiff that is `values`.
+    /// `values` with the gradients of `rows` with respect to `a`, `b` and `c`. Without autodiff, just `values`.
     fn with_rows(
         values: FloatTensor<Self>,
         a: FloatTensor<Self>,
@@ -52,14 +53,14 @@ pub(crate) trait KnownGradients: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Tensors of a backend as those of any, and back.
+/// Conversion of a backend's primitive tensors to [`Tensor`]s, and back.
 pub(crate) trait Lift: Backend {
     fn lift(tensor: FloatTensor<Self>) -> Tensor<1>;
 
     fn lower(tensor: Tensor<2>) -> FloatTensor<Self>;
 }
 
-/// Without autodiff the value is all there is.
+/// Implements the traits for a backend without autodiff: both operations return the value.
 macro_rules! plain {
     ($backend:ty) => {
         impl KnownGradients for $backend {
@@ -133,7 +134,7 @@ impl<B: Backend + KnownGradients + Lift, C: CheckpointStrategy> KnownGradients f
     }
 }
 
-/// The backward pass of numbers of samples, by W, X and b.
+/// The backward pass of [`with_rows`]: computes the gradients with respect to X, W and b.
 #[derive(Debug)]
 struct RowsStep;
 
@@ -151,7 +152,7 @@ impl<B: Backend + Lift> Backward<B, 3> for RowsStep {
     }
 }
 
-/// The backward pass: what comes from above times what is known.
+/// The backward pass of [`with_gradients`]: the upstream gradient, a scalar, times the stored gradients.
 #[derive(Debug)]
 struct Step;
 

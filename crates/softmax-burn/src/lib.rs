@@ -1,7 +1,8 @@
 //! The linear softmax loss as [Burn](https://burn.dev) tensors, on any Burn device, in f32 and f64.
 //!
-//! **For a Burn model**, [`LinearCrossEntropyLoss`] combines the last linear layer and its cross-entropy in one module, with
-//! label smoothing, class and sample weights, an ignored label, z-loss, softcap and temperature. It never holds the N×C scores.
+//! **For a Burn model**, [`LinearCrossEntropyLoss`] combines the last linear layer and its cross-entropy in one module,
+//! with label smoothing, class and sample weights, an ignored label, z-loss, softcap and temperature. It never holds
+//! the N×C scores.
 //!
 //! ```
 //! use burn::tensor::{Device, Int, Tensor};
@@ -18,17 +19,18 @@
 //! ```
 //!
 //! `forward_rows` returns each sample's loss, entropy and label log-probability as differentiable tensors. With the
-//! feature `fused` the module uses `softmax-fused`'s kernels on Flex, Burn's CPU device. [`evaluate`] is the function below the
-//! module: tensors in, loss and gradients out.
+//! feature `fused` the module uses `softmax-fused`'s kernels on Flex, Burn's CPU device. [`evaluate`] is the function
+//! behind the module: it takes tensors and returns loss and gradients.
 //!
-//! **As a backend** of [`softmax_core`], [`Burn`] copies a problem to its device, calls [`evaluate`] and copies the outputs
-//! back. [`evaluate`] works through chunks of rows r of X:
+//! **As a backend** of [`softmax_core`], [`Burn`] copies a problem to its device, computes in the same way as
+//! [`evaluate`] and copies the outputs back. Both work through chunks of rows r of X:
 //!
 //! ```text
 //! S_r = X_r·W + b     G_r = (softmax(S_r) − Y_r) / N     dW = Σ_r X_rᵀ·G_r     dX_r = G_r·Wᵀ
 //! ```
 //!
-//! [`BurnAutodiff`] evaluates all rows at once and takes the gradients from Burn's autodiff, which checks the derivation.
+//! [`BurnAutodiff`] evaluates all rows at once and takes the gradients from Burn's autodiff, which checks the
+//! derivation.
 //!
 //! ```
 //! use softmax_burn::{Burn, Problem, SoftmaxBackend, ndarray::array};
@@ -41,8 +43,8 @@
 //! # Ok::<(), softmax_burn::Error>(())
 //! ```
 //!
-//! Flex, the CPU device, is always built; the cargo features `wgpu` and `vulkan` add graphics devices. f64 is
-//! [`Error::Unsupported`] on a device without it.
+//! Flex, the CPU device, is always built; the cargo features `wgpu` and `vulkan` add graphics devices. Problems in f64
+//! return [`Error::Unsupported`] on a device without f64.
 
 #![forbid(unsafe_code)]
 
@@ -73,7 +75,7 @@ pub use native::{DeviceOutputs, evaluate};
 pub use problem::{DeviceProblem, DeviceTargets};
 pub use softmax_core::*;
 
-/// The README's Rust.
+/// Compiles the README's Rust code.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -20,14 +20,14 @@ use softmax_core::{Objective, OutputKind, OutputSet, Reduction};
 /// ```
 #[derive(Config, Debug)]
 pub struct LinearCrossEntropyLossConfig {
-    /// A label whose samples count for nothing, such as −100.
+    /// The label of samples that do not count, such as −100.
     pub ignore_index: Option<i64>,
-    /// A weight for each class.
+    /// One weight per class (C).
     pub class_weights: Option<Vec<f32>>,
     /// Share of the target that is spread evenly over the classes, from 0 to 1.
     #[config(default = 0.0)]
     pub label_smoothing: f64,
-    /// Adds so many times the squared log-sum-exp of each sample.
+    /// Adds `z_loss` times the squared log-sum-exp to each sample's loss.
     #[config(default = 0.0)]
     pub z_loss: f64,
     /// Caps scores smoothly at ±κ: κ·tanh(score/κ).
@@ -35,13 +35,13 @@ pub struct LinearCrossEntropyLossConfig {
     /// Divides the scores.
     #[config(default = 1.0)]
     pub temperature: f64,
-    /// What the sample losses are summed to.
+    /// How sample losses become one number.
     #[config(default = "Reduction::Mean")]
     pub reduction: Reduction,
 }
 
 impl LinearCrossEntropyLossConfig {
-    /// The loss, on a device.
+    /// Creates the module, with its class weights on `device`.
     ///
     /// # Panics
     /// If an option is out of its range.
@@ -66,15 +66,16 @@ impl LinearCrossEntropyLossConfig {
     }
 }
 
-/// The cross-entropy of a linear layer's scores, without ever holding the N×C scores: what Burn's `Linear` and
-/// `CrossEntropyLoss` compute together, and its options besides, in memory that does not grow with N·C.
+/// A linear layer's cross-entropy loss, without the N×C scores in memory.
 ///
-/// The gradients are computed in the forward pass, a chunk of rows after the other, by formulas (8) and (9) of
-/// [`softmax_core`], and kept until the backward pass: D×C and N×D numbers. Confident samples keep their digits, where
-/// a log-softmax rounds their losses to 0.
+/// Computes what Burn's `Linear` and `CrossEntropyLoss` compute together, and adds options. Its memory does not grow
+/// with N·C.
 ///
-/// With the feature `fused` the work is done by `softmax-fused` where the tensors are on
-/// the Flex device.
+/// The forward pass computes the gradients too, one chunk of rows at a time, by formulas (8) and (9) of
+/// [`softmax_core`]. It keeps them until the backward pass: D×C and N×D numbers. Losses of confident samples keep their
+/// relative accuracy, where a log-softmax rounds them to 0.
+///
+/// With the feature `fused`, `softmax-fused` computes if the tensors are on the Flex device.
 ///
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
@@ -100,7 +101,7 @@ pub struct LinearCrossEntropyLoss {
 }
 
 impl LinearCrossEntropyLoss {
-    /// Computes by tensor operations everywhere, on the Flex device too.
+    /// Uses Burn's tensor operations on every device, also on Flex.
     #[must_use]
     pub fn by_tensor_operations(self) -> Self {
         LinearCrossEntropyLoss { kernels: Kernels::tensor_operations(), ..self }
@@ -109,26 +110,26 @@ impl LinearCrossEntropyLoss {
     /// The loss (1) of `features` (N×D), `weights` (D×C) and `targets` (N).
     ///
     /// # Panics
-    /// If shapes, devices or types do not fit, or there are no samples.
+    /// If shapes, devices or types do not match, or there are no samples.
     pub fn forward(&self, features: Tensor<2>, weights: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
         self.forward_problem(DeviceProblem::new(features, weights, targets))
     }
 
-    /// The loss (1) of a linear layer that is given `features` (N×D), with its bias if it has one.
+    /// The loss (1) of a linear layer on `features` (N×D), with the layer's bias if it has one.
     ///
     /// # Panics
-    /// As [`forward`](Self::forward).
+    /// See [`forward`](Self::forward).
     pub fn forward_layer(&self, features: Tensor<2>, layer: &Linear, targets: Tensor<1, Int>) -> Tensor<1> {
         let mut problem = DeviceProblem::new(features, layer.weight.val(), targets);
         problem.bias = layer.bias.as_ref().map(|bias| bias.val());
         self.forward_problem(problem)
     }
 
-    /// The loss (1) of a problem with whatever else it has: a bias, soft targets, sample weights. Options, class weights
-    /// and the ignored label are this module's.
+    /// The loss (1) of a problem, which may have a bias, soft targets and sample weights. This module's options, class
+    /// weights and ignored label replace those of the problem.
     ///
     /// # Panics
-    /// As [`forward`](Self::forward).
+    /// See [`forward`](Self::forward).
     pub fn forward_problem(&self, mut problem: DeviceProblem) -> Tensor<1> {
         problem.objective = self.objective;
         problem.class_weights.clone_from(&self.class_weights);
@@ -152,11 +153,12 @@ impl LinearCrossEntropyLoss {
         )
     }
 
-    /// The losses of the samples of `features` (N×D), `weights` (D×C) and `targets` (N), as the reduction `none` gives them, and
-    /// beside them entropies and log-probabilities of the labels: for policy gradients, mixtures of losses and the like.
+    /// Losses, entropies and label log-probabilities of the samples, for example for policy gradients.
+    ///
+    /// Takes `features` (N×D), `weights` (D×C) and `targets` (N). The losses are those of PyTorch's reduction `none`.
     ///
     /// # Panics
-    /// As [`forward`](Self::forward).
+    /// See [`forward`](Self::forward).
     pub fn forward_rows(
         &self,
         features: Tensor<2>,
@@ -166,10 +168,11 @@ impl LinearCrossEntropyLoss {
         self.forward_rows_of(DeviceProblem::new(features, weights, targets))
     }
 
-    /// The same of a problem with whatever else it has, as [`forward_problem`](Self::forward_problem) takes it.
+    /// Losses, entropies and label log-probabilities of a problem. This module's options replace those of the problem,
+    /// as in [`forward_problem`](Self::forward_problem).
     ///
     /// # Panics
-    /// As [`forward`](Self::forward).
+    /// See [`forward`](Self::forward).
     pub fn forward_rows_of(&self, mut problem: DeviceProblem) -> RowLosses {
         problem.objective = self.objective;
         problem.class_weights.clone_from(&self.class_weights);
@@ -196,7 +199,7 @@ impl LinearCrossEntropyLoss {
         }
     }
 
-    /// Numbers of the samples, to be differentiated.
+    /// Makes `values` (N) differentiable as `quantity` of the problem's samples.
     fn rows(&self, problem: &DeviceProblem, values: Tensor<1>, quantity: Quantity) -> Tensor<1> {
         let [_, c] = problem.weights.dims();
         let (wanted, kernels) = (tracked(problem), self.kernels.clone());
@@ -204,27 +207,28 @@ impl LinearCrossEntropyLoss {
         if wanted == OutputSet::NONE {
             return if problem.features.is_autodiff() { values.autodiff() } else { values };
         }
-        // In place of a bias: what autodiff knows nothing of.
+        // Stands in for a missing bias. It is outside autodiff, so it gets no gradient.
         let nothing = rows.problem.features.clone();
         let bias = problem.bias.clone().map_or(nothing, |bias| bias.reshape([1, c]));
         with_rows(values, rows, [problem.features.clone(), problem.weights.clone(), bias])
     }
 }
 
-/// What is known of each sample (N), each a function of features, weights and bias that Burn's autodiff differentiates. The
-/// forward pass computes the scores once, and a backward pass once more for each of the three that the result depends on.
+/// Losses, entropies and label log-probabilities of the samples (N each), differentiable by Burn's autodiff with
+/// respect to features, weights and bias. The forward pass computes the scores once. A backward pass computes them once
+/// more for each of the three tensors that the result depends on.
 #[derive(Clone, Debug)]
 pub struct RowLosses {
-    /// ℓ: what the reductions sum, not divided by anything.
+    /// ℓ: the sample losses before the reduction, not divided by Ω.
     pub losses: Tensor<1>,
     /// H = −Σ_c p_c·log p_c, in nats. The gradients of ignored samples are 0.
     pub entropy: Tensor<1>,
-    /// log p of the labels, and 0 where they are ignored, whatever smoothing and weights the losses have. `None` with soft
+    /// log p of the label, 0 for ignored samples. Label smoothing and weights do not affect it. `None` with soft
     /// targets.
     pub label_log_prob: Option<Tensor<1>>,
 }
 
-/// The gradients that autodiff asks for.
+/// The gradients of the tensors that autodiff tracks.
 fn tracked(problem: &DeviceProblem) -> OutputSet {
     let is_tracked = [
         (OutputKind::WeightsGradient, problem.weights.is_tracked()),

@@ -1,4 +1,4 @@
-//! The native call: tensors in, tensors out.
+//! Evaluation of a problem on its device: tensors in, tensors out.
 
 use crate::chunk::{Asked, Chunk};
 use crate::facts::{Facts, FactsWanted};
@@ -7,16 +7,18 @@ use burn::tensor::{Int, Tensor};
 use softmax_core::{Objective, OutputKind, OutputSet};
 use std::ops::Range;
 
-/// Bytes of scores that are held at once; some ten times as much is held in all, by the operations that they go through.
+/// Bytes of the scores of a chunk in f32; twice as many in f64. The operations on a chunk hold about ten times as much
+/// in all.
 const SCORES_BYTES: usize = 16 << 20;
 
-/// Rows whose part of dW is a product by itself, which adds up some hundred of them at a time.
+/// Rows of a block of dW = Xᵀ·G. Each block is one matrix product, which itself sums about a hundred rows at a time.
 pub(crate) const MULTIPLIED: usize = 1024;
 
-/// Rows whose part of db is summed by itself: a device adds up the terms of f32 in a row, and loses digits with each.
+/// Rows of a block of db. A device adds f32 terms one after the other, so the rounding error of a sum grows with its
+/// length.
 pub(crate) const SUMMED: usize = 256;
 
-/// What [`evaluate`] gives, on the problem's device and in its type; of the outputs those that were requested.
+/// The results of [`evaluate`], on the problem's device and in its type. Outputs that were not requested are `None`.
 #[derive(Clone, Debug)]
 pub struct DeviceOutputs {
     /// The loss (1).
@@ -35,18 +37,20 @@ pub struct DeviceOutputs {
     pub predicted: Option<Tensor<1, Int>>,
     /// H (N), in nats.
     pub entropy: Option<Tensor<1>>,
-    /// log p of the label (N); NaN where it is no class, and with soft targets.
+    /// log p of the label (N); NaN if the label is not a class, and with soft targets.
     pub label_log_prob: Option<Tensor<1>>,
-    /// How many classes have a larger score than the label (N); C where it is no class, and with soft targets.
+    /// The number of classes with a larger score than the label's (N); C if the label is not a class, and with soft
+    /// targets.
     pub label_rank: Option<Tensor<1, Int>>,
 }
 
-/// The loss, and of its gradients and other outputs those that are requested: formulas (1) to (10) of [`softmax_core`], a
-/// chunk of rows after the other, so that no N×C scores are held. Nothing crosses to the host. The best classes are not among
-/// them.
+/// The loss, and the requested gradients and other outputs, by formulas (1) to (10) of [`softmax_core`].
+///
+/// Evaluates one chunk of rows at a time, so that no N×C scores are held. Nothing is copied to the host. The best
+/// classes (top K) are not supported.
 ///
 /// # Panics
-/// As Burn's operations do, where shapes, devices or types do not fit, or there are no samples.
+/// If shapes, devices or types do not match, or there are no samples.
 pub fn evaluate(problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
     let problem = problem.without_autodiff();
     let inputs = Inputs::new(&problem);
@@ -72,7 +76,7 @@ pub fn evaluate(problem: &DeviceProblem, wanted: OutputSet) -> DeviceOutputs {
     }
 }
 
-/// The gradients of Σ h·H that are requested, with coefficients h (N): dW, dX and db.
+/// The requested gradients of Σ h·H, with coefficients h (N).
 pub(crate) fn entropy_gradients(
     problem: &DeviceProblem,
     coefficients: Tensor<1>,
@@ -111,7 +115,7 @@ impl From<DeviceOutputs> for DeviceGradients {
     }
 }
 
-/// The facts of rows among the outputs, but for the best classes.
+/// The row facts among the outputs, except for the best classes, which are not supported here.
 fn facts_wanted(problem: &DeviceProblem, wanted: OutputSet) -> Option<FactsWanted> {
     let kinds = [OutputKind::Entropy, OutputKind::LabelLogProb, OutputKind::LabelRank];
     let kinds: OutputSet = kinds.into_iter().filter(|&kind| wanted.contains(kind)).collect();
@@ -127,7 +131,7 @@ fn facts_wanted(problem: &DeviceProblem, wanted: OutputSet) -> Option<FactsWante
     (kinds != OutputSet::NONE).then_some(FactsWanted { kinds, labels, top: 0 })
 }
 
-/// What the chunks give together: columns N×1, a row 1×C, and matrices.
+/// The results of all chunks: N×1 per sample, dW (D×C), dX (N×D) and db (1×C).
 pub(crate) struct Results {
     pub(crate) losses: Tensor<2>,
     pub(crate) lse: Tensor<2>,
@@ -138,7 +142,7 @@ pub(crate) struct Results {
     pub(crate) bias_gradient: Option<Tensor<2>>,
 }
 
-/// Chunks of so many `rows`, or of as many as are worth it. There is one sample at least.
+/// Evaluates chunks of `rows` samples, by default as many as fit [`SCORES_BYTES`]. Requires at least one sample.
 pub(crate) fn by_chunks(
     inputs: &Inputs,
     objective: &Objective,
@@ -191,7 +195,7 @@ pub(crate) fn by_chunks(
     if let (Some(dw), true) = (&mut dw, objective.l2 != 0.0) {
         *dw = dw.clone() + inputs.weights.clone() * objective.l2;
     }
-    // Without features there is nothing to multiply by.
+    // With D = 0 no products were computed.
     let none = || inputs.features.zeros_like();
     Results {
         losses: together(losses),
@@ -204,12 +208,13 @@ pub(crate) fn by_chunks(
     }
 }
 
-/// So many rows in blocks of a size.
+/// The ranges of `rows` rows in blocks of `size`.
 pub(crate) fn blocks(rows: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rows).step_by(size).map(move |first| first..(first + size).min(rows))
 }
 
-/// A sum over rows: of the sums of so many rows.
+/// A sum over rows in two levels, to limit rounding errors: parts are added to `recent`, which is added to `total`
+/// after every [`MULTIPLIED`] rows.
 #[derive(Default)]
 struct RowSum {
     total: Option<Tensor<2>>,
@@ -218,7 +223,7 @@ struct RowSum {
 }
 
 impl RowSum {
-    /// Adds the sum of some rows.
+    /// Adds `part`, the sum over `rows` further rows.
     fn add(&mut self, rows: usize, part: Tensor<2>) {
         self.recent = plus(self.recent.take(), Some(part));
         self.rows += rows;

@@ -1,4 +1,4 @@
-//! The Flex device's memory under softmax-fused's kernels.
+//! softmax-fused's kernels on the memory of tensors on the Flex device.
 
 use crate::native::DeviceOutputs;
 use crate::problem::{DeviceProblem, DeviceTargets};
@@ -12,7 +12,7 @@ use softmax_core::{
 use softmax_fused::Fused;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The kernels, and the memory that they keep from call to call.
+/// The kernels, with working memory that they keep between calls.
 #[derive(Clone, Debug)]
 pub(crate) struct OnFlex(Arc<Mutex<Fused>>);
 
@@ -23,12 +23,13 @@ impl Default for OnFlex {
 }
 
 impl OnFlex {
-    /// What the kernels give, where the problem is theirs: on the Flex device, in f32 or f64, right in itself.
+    /// Evaluates with the kernels. `None` if they do not support the problem: it is not on the Flex device, not in f32
+    /// or f64, or not valid.
     pub(crate) fn evaluate(&self, problem: &DeviceProblem, wanted: OutputSet) -> Option<DeviceOutputs> {
         self.evaluate_or_weigh(problem, wanted, None)
     }
 
-    /// The gradients of Σ h·H, with coefficients h (N) of the entropies, where the problem is the kernels'.
+    /// The gradients of Σ h·H, with coefficients h (N) of the entropies. `None` as in [`evaluate`](Self::evaluate).
     pub(crate) fn entropy_gradients(
         &self,
         problem: &DeviceProblem,
@@ -142,10 +143,10 @@ impl OnFlex {
     }
 }
 
-/// Rows whose statistics are held at once.
+/// Rows of a block in [`weigh_entropies`], which holds the statistics of one block at a time.
 const ROWS: usize = 4096;
 
-/// The gradients of Σ h·H, some rows after the other.
+/// Adds the gradients of Σ h·H to `outputs`, one block of rows at a time.
 fn weigh_entropies<T: FlexElement>(
     passes: &mut dyn TwoPass<T>,
     problem: &Problem<'_, T>,
@@ -173,15 +174,15 @@ fn weigh_entropies<T: FlexElement>(
     Some(())
 }
 
-/// Its memory, row by row, if it is the Flex device's.
+/// The tensor as contiguous memory of the Flex device, copied only if it is strided. `None` on another device.
 fn flex<const D: usize>(tensor: Tensor<D>) -> Option<FlexTensor> {
     let tensor = tensor.without_autodiff().try_into_primitive::<Flex>().ok()?;
     Some(if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() })
 }
 
-/// An element type of both.
+/// An element type of both Flex tensors and the kernels.
 trait FlexElement: Element {
-    /// The numbers of a tensor of this type.
+    /// The elements of a tensor; `None` if it has another type.
     fn numbers(tensor: &FlexTensor) -> Option<&[Self]>;
 
     fn data(values: Vec<Self>, shape: &[usize]) -> TensorData;

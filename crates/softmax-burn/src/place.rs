@@ -1,16 +1,16 @@
-//! A device under a backend's name.
+//! A Burn device with the name of its backend.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use softmax_core::Descriptor;
 use std::sync::{Arc, OnceLock};
 
-/// A device, and what it is called.
+/// A device, with its backend's name and its description.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The backend's name on the command line.
     pub(crate) name: String,
     pub(crate) device: Device,
-    /// What computes.
+    /// The hardware, for [`Descriptor::device`].
     description: String,
     has_f64: Arc<OnceLock<bool>>,
 }
@@ -31,13 +31,14 @@ impl Place {
         }
     }
 
-    /// Whether the device computes in f64, and has the functions of it that are needed. Looked at once.
+    /// Whether the device supports f64 and the required f64 functions. Probed on the first call, then cached.
     pub(crate) fn has_f64(&self) -> bool {
         *self.has_f64.get_or_init(|| has_f64(&self.device))
     }
 }
 
-/// Devices may have f64 and yet no exponential of it: SPIR-V has none, and what then comes out is up to the driver.
+/// Probes f64 with exp, log and tanh. A device may support f64 without these functions: SPIR-V has no f64 exponential,
+/// and the result then depends on the driver.
 fn has_f64(device: &Device) -> bool {
     if is_flex(device) {
         return true;

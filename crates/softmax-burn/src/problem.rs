@@ -1,9 +1,9 @@
-//! A problem whose arrays lie on a device.
+//! A problem whose arrays are tensors on a device.
 
 use burn::tensor::{Bool, Int, Tensor};
 use softmax_core::{Objective, Reduction};
 
-/// What the loss is computed of, as tensors of one device and one type.
+/// The inputs of the loss, as tensors on one device and in one type.
 #[derive(Clone, Debug)]
 pub struct DeviceProblem {
     /// X (N×D).
@@ -12,7 +12,7 @@ pub struct DeviceProblem {
     pub weights: Tensor<2>,
     /// b (C), or none.
     pub bias: Option<Tensor<1>>,
-    /// What the classes should be.
+    /// Hard labels or soft targets.
     pub targets: DeviceTargets,
     /// w (C), or 1 for every class.
     pub class_weights: Option<Tensor<1>>,
@@ -22,17 +22,17 @@ pub struct DeviceProblem {
     pub objective: Objective,
 }
 
-/// One class per sample, or a distribution.
+/// The targets: one class per sample, or one distribution per sample.
 #[derive(Clone, Debug)]
 pub enum DeviceTargets {
-    /// y (N), each from 0 to C−1, or the ignored label: what another label gives depends on the device.
+    /// y (N). Each is a class from 0 to C−1 or the ignored label; the results for any other label depend on the device.
     Labels(Tensor<1, Int>),
     /// Y (N×C).
     Soft(Tensor<2>),
 }
 
 impl DeviceProblem {
-    /// With hard labels, and without any option.
+    /// A problem with hard labels, no bias, no weights and default options.
     pub fn new(features: Tensor<2>, weights: Tensor<2>, labels: Tensor<1, Int>) -> Self {
         DeviceProblem {
             features,
@@ -51,7 +51,7 @@ impl DeviceProblem {
         [n, d, c]
     }
 
-    /// Without what ties the tensors to a graph.
+    /// The same tensors, detached from autodiff.
     pub(crate) fn without_autodiff(&self) -> Self {
         let inner = |tensor: &Option<Tensor<1>>| tensor.clone().map(Tensor::without_autodiff);
         DeviceProblem {
@@ -69,40 +69,40 @@ impl DeviceProblem {
     }
 }
 
-/// The same as the formulas need it, vectors as columns (N×1) or rows (1×C) so that they broadcast.
+/// A problem in the form of the formulas. Vectors are columns (N×1) or rows (1×C), so that they broadcast.
 pub(crate) struct Inputs {
-    /// N×D
+    /// X (N×D).
     pub(crate) features: Tensor<2>,
-    /// D×C
+    /// W (D×C).
     pub(crate) weights: Tensor<2>,
-    /// 1×C
+    /// b (1×C).
     pub(crate) bias: Option<Tensor<2>>,
     pub(crate) mass: TargetMass,
     /// u, with 0 for ignored samples (N×1).
     pub(crate) sample_weights: Tensor<2>,
-    /// Where samples are ignored, if any can be (N×1).
+    /// Whether each sample is ignored (N×1); `None` without an ignored label.
     pub(crate) ignored: Option<Tensor<2, Bool>>,
     /// Ω (1×1).
     pub(crate) total_weight: Tensor<2>,
 }
 
-/// a_ic = point_i·[c = label_i] + dense_ic.
+/// The target mass, a_ic = point_i·[c = label_i] + dense_ic.
 pub(crate) struct TargetMass {
-    /// Labels and their mass (N×1); an ignored sample's is class 0, with mass 0.
+    /// Labels and their mass (N×1). An ignored sample has class 0 and mass 0.
     pub(crate) point: Option<(Tensor<2, Int>, Tensor<2>)>,
-    /// 1×C where it is the same for every sample, else N×C.
+    /// Mass of every class: 1×C if it is the same for every sample, else N×C.
     pub(crate) dense: Option<Tensor<2>>,
     /// A (N×1).
     pub(crate) total: Tensor<2>,
 }
 
 impl Inputs {
-    /// The features, with zeros for samples that are ignored, whatever they hold: zero times NaN is not zero.
+    /// The features, with zeros for ignored samples, because 0·NaN would be NaN.
     pub(crate) fn counted_features(&self) -> Tensor<2> {
         self.counted(self.features.clone())
     }
 
-    /// A matrix of N rows, with zeros for samples that are ignored.
+    /// `rows`, a matrix of N rows, with zeros for ignored samples.
     pub(crate) fn counted(&self, rows: Tensor<2>) -> Tensor<2> {
         let shape = rows.dims();
         match &self.ignored {
@@ -111,7 +111,7 @@ impl Inputs {
         }
     }
 
-    /// Of at least one sample. Ω is computed on the device, in its type.
+    /// Prepares a problem of at least one sample. Ω is computed on the device, in the tensors' type.
     pub(crate) fn new(problem: &DeviceProblem) -> Self {
         let [n, _, c] = problem.sizes();
         let objective = &problem.objective;
@@ -165,12 +165,12 @@ impl Inputs {
         }
     }
 
-    /// With a total weight Ω that is known in f64.
+    /// Replaces Ω by a value computed in f64.
     pub(crate) fn with_total_weight(self, total_weight: f64) -> Self {
         Inputs { total_weight: self.total_weight.zeros_like() + total_weight, ..self }
     }
 
-    /// Some of the samples.
+    /// The part for a range of samples. Ω remains that of all samples.
     pub(crate) fn rows(&self, rows: std::ops::Range<usize>) -> Self {
         let [n, d] = self.features.dims();
         let [_, c] = self.weights.dims();
@@ -197,7 +197,7 @@ impl Inputs {
 }
 
 impl TargetMass {
-    /// Of the label's own class and of all, one of the two at least.
+    /// The mass of the labels, of every class, or both. At least one must be given.
     fn new(point: Option<(Tensor<2, Int>, Tensor<2>)>, dense: Option<Tensor<2>>) -> Self {
         let spread = dense.clone().map(|dense| dense.sum_dim(1));
         let total = match (&point, spread) {
@@ -209,7 +209,7 @@ impl TargetMass {
         TargetMass { point, dense, total }
     }
 
-    /// a at one class per sample (N×1).
+    /// The mass a at one class per sample (N×1).
     pub(crate) fn at(&self, classes: &Tensor<2, Int>) -> Tensor<2> {
         let [n, _] = classes.dims();
         let mut mass = self.total.zeros_like();

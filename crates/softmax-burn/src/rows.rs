@@ -1,5 +1,5 @@
-//! What is known of each sample as a function that Burn's autodiff can differentiate: a backward pass that computes the scores
-//! once more, by chunks, instead of keeping N×C of them.
+//! Values of each sample that Burn's autodiff can differentiate. The backward pass computes the scores again, chunk by
+//! chunk, instead of keeping N×C of them.
 
 use crate::kernels::Kernels;
 use crate::native::DeviceGradients;
@@ -7,28 +7,28 @@ use crate::problem::DeviceProblem;
 use burn::tensor::Tensor;
 use softmax_core::{Objective, OutputSet, Reduction};
 
-/// Which of a sample's numbers.
+/// A value computed for each sample.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Quantity {
     Loss,
     Entropy,
-    /// −1 times the loss without what options of the loss add to it.
+    /// log p of the label: −1 times the loss without label smoothing, weights and z-loss.
     LabelLogProb,
 }
 
-/// A number for each sample, and what is needed to differentiate it.
+/// A value for each sample, with the inputs to compute its gradients.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     pub(crate) quantity: Quantity,
-    /// Without autodiff.
+    /// The problem, detached from autodiff.
     pub(crate) problem: DeviceProblem,
-    /// Which of the gradients by W, X and b somebody asks for.
+    /// The gradients with respect to W, X and b that autodiff tracks.
     pub(crate) wanted: OutputSet,
     pub(crate) kernels: Kernels,
 }
 
 impl Rows {
-    /// Gradients by W, X and b of the numbers, each times its coefficient `above` (N).
+    /// The gradients with respect to W, X and b of the sum of the values, each times its upstream gradient `above` (N).
     pub(crate) fn gradients(&self, above: Tensor<1>) -> DeviceGradients {
         match self.quantity {
             Quantity::Loss => self.loss_gradients(self.problem.clone(), above),
@@ -37,7 +37,7 @@ impl Rows {
         }
     }
 
-    /// Those of the losses are those of a sum with other sample weights.
+    /// The gradients of Σ above·ℓ: those of a summed loss with sample weights multiplied by `above`.
     fn loss_gradients(&self, mut problem: DeviceProblem, above: Tensor<1>) -> DeviceGradients {
         problem.sample_weights = Some(match &problem.sample_weights {
             None => above,
@@ -53,7 +53,7 @@ impl Rows {
     }
 }
 
-/// The problem whose losses are −log p of the labels, 0 where they are ignored.
+/// The problem whose losses are −log p of the label, 0 for ignored samples.
 fn plain(problem: &DeviceProblem) -> DeviceProblem {
     let Objective { ignore_index, softcap, temperature, .. } = problem.objective;
     DeviceProblem {

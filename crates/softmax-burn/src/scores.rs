@@ -1,4 +1,4 @@
-//! Formulas (1) and (2).
+//! Raw scores and scores: formulas (1) and (2).
 
 use crate::functions::{exp, tanh};
 use crate::native::{MULTIPLIED, SUMMED, blocks, together};
@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use softmax_core::Objective;
 use std::ops::Range;
 
-/// s (N×C), and where there is a softcap ∂s/∂raw.
+/// s (N×C), and ∂s/∂raw (N×C) if there is a softcap.
 pub(crate) fn scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
     let [n, _] = inputs.features.dims();
     let mut raw = products(inputs, &inputs.features, 0..n);
@@ -17,8 +17,9 @@ pub(crate) fn scores(inputs: &Inputs, objective: &Objective) -> (Tensor<2>, Opti
     from_raw(raw, objective)
 }
 
-/// s for autodiff: 0 for samples that are ignored, whose gradients would be 0 times what may be NaN; and by blocks of rows, so
-/// that dW and db, which autodiff adds up, are sums of the blocks'.
+/// s for autodiff. Ignored samples have a score of 0, because their gradients would be 0·NaN if their features are NaN.
+/// Products and bias are taken in blocks of rows, so that autodiff sums dW and db block by block, which limits rounding
+/// errors.
 pub(crate) fn counted_scores(inputs: &Inputs, objective: &Objective) -> Tensor<2> {
     let ([n, _], [_, c]) = (inputs.features.dims(), inputs.weights.dims());
     let features = inputs.counted_features();
@@ -31,7 +32,7 @@ pub(crate) fn counted_scores(inputs: &Inputs, objective: &Objective) -> Tensor<2
     from_raw(inputs.counted(raw), objective).0
 }
 
-/// X·W for some rows of `features`.
+/// X·W for a range of rows of `features`.
 fn products(inputs: &Inputs, features: &Tensor<2>, rows: Range<usize>) -> Tensor<2> {
     let ([_, d], [_, c]) = (features.dims(), inputs.weights.dims());
     if d == 0 {
@@ -40,11 +41,11 @@ fn products(inputs: &Inputs, features: &Tensor<2>, rows: Range<usize>) -> Tensor
     features.clone().slice([rows, 0..d]).matmul(inputs.weights.clone())
 }
 
-/// Temperature and softcap.
+/// Applies temperature and softcap. Returns s, and ∂s/∂raw if there is a softcap.
 fn from_raw(raw: Tensor<2>, objective: &Objective) -> (Tensor<2>, Option<Tensor<2>>) {
     let mut scores = raw;
-    // Multiplied by reciprocals: Burn 0.22's autodiff takes the gradient of a division by a number in f32,
-    // whatever the tensor's type.
+    // Multiplies by reciprocals, because Burn 0.22's autodiff computes the gradient of a division by a scalar in f32
+    // for every element type.
     if objective.temperature != 1.0 {
         scores = scores * (1.0 / objective.temperature);
     }
@@ -52,7 +53,7 @@ fn from_raw(raw: Tensor<2>, objective: &Objective) -> (Tensor<2>, Option<Tensor<
         None => (scores, None),
         Some(cap) => {
             let z = scores * (1.0 / cap);
-            // sech² = 4e/(1 + e)² with e = exp(−2|z|): 1 − tanh² without its cancellation.
+            // sech² = 4e/(1 + e)² with e = exp(−2|z|) is 1 − tanh² without cancellation.
             let e = exp(z.clone().detach().abs() * -2.0);
             let slopes = e.clone() * 4.0 / ((e.clone() + 1.0) * (e + 1.0));
             (tanh(z) * cap, Some(slopes))

@@ -1,23 +1,24 @@
-//! Arrays to tensors and back.
+//! Conversion of arrays to tensors and back.
 
 use crate::problem::{DeviceProblem, DeviceTargets};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2};
 use softmax_core::{Dtype, Element, Error, Objective, Problem, Result, Targets, ndarray};
 
-/// What stands for an ignored label on a device.
+/// The ignored label on a device.
 const IGNORED: i64 = -1;
 
-/// What losses are measured in on the device: class weights, sample weights and Ω are divided by it, so that none of them
-/// overflows where their ratio would not.
+/// The unit of losses on the device. Class weights, sample weights and Ω are divided by it, so that none of them
+/// overflows if their ratio does not.
 pub(crate) fn unit<T: Element>(problem: &Problem<'_, T>) -> f64 {
     problem.mass_unit() * problem.sample_weight_unit()
 }
 
-/// Class weights, sample weights and ζ are in units.
+/// Copies a problem to the device. Class weights and ζ are divided by the mass unit, sample weights by the sample
+/// weight unit.
 ///
 /// # Errors
-/// [`Error::Unsupported`] in the name of `backend` where features or weights are no arrays of `T`.
+/// [`Error::Unsupported`], naming `backend`, if features or weights are not dense arrays of `T`.
 pub(crate) fn upload<T: Element>(
     problem: &Problem<'_, T>,
     device: &Device,
@@ -56,12 +57,12 @@ pub(crate) fn upload<T: Element>(
     })
 }
 
-/// λ, but 0 without targets.
+/// λ, or 0 without targets.
 pub(crate) fn l2<T: Element>(problem: &Problem<'_, T>) -> f64 {
     if problem.has_targets() { problem.objective().l2 } else { 0.0 }
 }
 
-/// How many samples that count have their label as the predicted class.
+/// The number of counted samples whose predicted class is their label. `None` without labels.
 pub(crate) fn count_correct<T: Element>(problem: &Problem<'_, T>, predicted: &[usize]) -> Option<usize> {
     let is_right = |&i: &usize| problem.label(i) == Some(predicted[i]);
     problem.has_labels().then(|| (0..predicted.len()).filter(is_right).count())
@@ -75,7 +76,7 @@ fn dtype<T: Element>() -> DType {
 }
 
 fn tensor<T: Element, const D: usize>(values: Vec<T>, shape: [usize; D], device: &Device) -> Tensor<D> {
-    // `T` is one of two types, and `TensorData` asks for Burn's own trait: go by the name.
+    // `TensorData` requires Burn's own element trait, so `T`'s name selects one of the two concrete types.
     let data = match T::DTYPE {
         Dtype::F32 => TensorData::new(values.iter().map(|x| x.widen() as f32).collect(), shape),
         Dtype::F64 => TensorData::new(values.iter().map(|x| x.widen()).collect(), shape),
@@ -106,7 +107,7 @@ fn download<T: Element>(tensor: Tensor<2>, backend: &str) -> Result<Vec<T>> {
     }
 }
 
-/// Copies a tensor into a matrix of its shape, or adds it.
+/// Copies a tensor into a matrix of its shape, or adds it if `add` is set.
 pub(crate) fn download_matrix<T: Element>(
     tensor: Tensor<2>,
     out: &mut ArrayViewMut2<'_, T>,
@@ -124,7 +125,7 @@ pub(crate) fn download_matrix<T: Element>(
     Ok(())
 }
 
-/// Copies a column or row into a vector, or adds it.
+/// Copies a column or row into a vector, or adds it if `add` is set.
 pub(crate) fn download_vector<T: Element>(
     tensor: Tensor<2>,
     out: &mut ArrayViewMut1<'_, T>,
@@ -140,12 +141,12 @@ pub(crate) fn download_vector<T: Element>(
     Ok(())
 }
 
-/// The values of a column, widened.
+/// The values of a column, widened to f64.
 pub(crate) fn download_f64<T: Element>(tensor: Tensor<2>, backend: &str) -> Result<Vec<f64>> {
     Ok(download::<T>(tensor, backend)?.into_iter().map(T::widen).collect())
 }
 
-/// Class numbers.
+/// The class indices, or ranks, of a tensor.
 pub(crate) fn download_classes(tensor: Tensor<2, Int>, backend: &str) -> Result<Vec<usize>> {
     let classes: Vec<i64> = tensor.try_into_vec_as().map_err(|error| Error::Backend {
         backend: backend.to_owned(),

@@ -1,14 +1,14 @@
-//! The full conformance suite.
+//! The full conformance suite, for both backends and every device.
 
 use softmax_burn::{Burn, BurnAutodiff, Feature};
 use softmax_conformance::{Runner, Suite};
 
-/// How arrays are stored.
+/// Sparse or half-precision storage of X or W, which `burn` does not support.
 fn is_beyond_tensors(feature: Feature) -> bool {
     feature.is_storage()
 }
 
-/// That, and facts of rows.
+/// Sparse or half-precision storage and row facts, which `burn-autodiff` does not support.
 fn is_beyond_autodiff(feature: Feature) -> bool {
     feature.is_storage() || feature.is_row_fact()
 }
@@ -23,7 +23,7 @@ fn burn_f64() {
     Runner::new().run(&Suite::<f64>::full(), || Box::new(Burn::new())).assert_complete_but(is_beyond_tensors);
 }
 
-/// Chunks that no case divides into evenly.
+/// Chunks of 5 rows, so that most cases have several chunks and a partial last one.
 #[test]
 fn burn_by_chunks_f32() {
     Runner::new()
@@ -45,7 +45,7 @@ fn burn_autodiff_f64() {
         .assert_complete_but(is_beyond_autodiff);
 }
 
-/// On each graphics device that there is; a build that has them is for a machine that has one, if only in software.
+/// The suite on every graphics device. A build with this feature requires at least one; a software driver is enough.
 #[cfg(feature = "wgpu")]
 mod graphics {
     use softmax_burn::{Backend, Burn, Error, Feature, Problem, SoftmaxBackend, ndarray::array};

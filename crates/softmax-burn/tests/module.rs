@@ -1,4 +1,4 @@
-//! `LinearCrossEntropyLoss` beside Burn's own `Linear` and `CrossEntropyLoss`.
+//! Compares `LinearCrossEntropyLoss` with Burn's own `Linear` and `CrossEntropyLoss`.
 
 use burn::module::Param;
 use burn::nn::loss::CrossEntropyLossConfig;
@@ -21,7 +21,7 @@ fn data(device: &Device) -> (Tensor<2>, Tensor<1, Int>) {
     (features, Tensor::from_data(TensorData::new(labels, [N]), device))
 }
 
-/// Gradient descent by hand.
+/// Fifty steps of gradient descent. Returns the trained layer and the last loss.
 fn train(mut layer: Linear, rate: f64, loss: impl Fn(&Linear) -> Tensor<1>) -> (Linear, f32) {
     let mut last = f32::NAN;
     for _ in 0..50 {
@@ -57,7 +57,7 @@ fn fifty_steps_end_where_burns_own_loss_ends() {
     a.weight.val().into_data().assert_approx_eq(&b.weight.val().into_data(), close);
     let bias = |layer: Linear| layer.bias.expect("by default").val().into_data();
     bias(a.clone()).assert_approx_eq(&bias(b), close);
-    // And they have gone somewhere.
+    // Training changed the weights.
     let moved = (a.weight.val() - layer.weight.val()).abs().max().into_scalar::<f32>();
     assert!(moved > 0.01, "{moved}");
 }
@@ -82,7 +82,7 @@ fn the_gradient_of_the_features_includes_the_upstream_gradient() {
     dw.assert_approx_eq(&expected_dw, close);
 }
 
-/// What the module does with the feature `fused` is what it does without.
+/// The module, which uses the kernels with the feature `fused`, agrees with [`evaluate`], which never does.
 #[test]
 fn module_and_native_call_agree() {
     let device = device();
@@ -130,7 +130,7 @@ fn an_option_out_of_its_range_is_refused() {
     LinearCrossEntropyLossConfig::new().with_label_smoothing(1.5).init(&Device::flex());
 }
 
-/// What the rows' losses, entropies and log-probabilities are by operations on all scores, which Burn differentiates.
+/// Losses, entropies and label log-probabilities from all scores, for Burn to differentiate.
 fn by_scores(scores: &Tensor<2>, labels: &Tensor<1, Int>, mass: &Tensor<2>) -> [Tensor<1>; 3] {
     let log_p = burn::tensor::activation::log_softmax(scores.clone(), 1);
     let losses = -(mass.clone() * log_p.clone()).sum_dim(1);
@@ -160,7 +160,7 @@ fn losses_entropies_and_log_probabilities_have_the_gradients_of_their_definition
     for kernels in [true, false] {
         let module = config.init(&device);
         let module = if kernels { module } else { module.by_tensor_operations() };
-        // Each by itself, and all of them.
+        // Each value alone, then all three.
         for chosen in [[true, false, false], [false, true, false], [false, false, true], [true; 3]] {
             let gradients = |rows: &dyn Fn(Tensor<2>, Tensor<2>, Tensor<1>) -> [Tensor<1>; 3]| {
                 let inputs = (

@@ -1,11 +1,11 @@
-"""Times `linear_cross_entropy`, forward and backward, beside PyTorch eager and compiled, and takes the memory of each.
+"""Measures time and memory of `linear_cross_entropy`, forward and backward, against PyTorch eager and compiled.
 
     python against_torch.py [--threads T] [--rounds R] [NxDxC:dtype ...]
 
-Each way runs for a block of steps, the ways in turn, R rounds: PyTorch's threads spin for some milliseconds after they have
-worked, which would slow down whatever came next. The first step after each change is not counted. The times are medians, the ratios
-medians over the rounds. Memory is the most that a step holds beside what there was before it, the gradients among it, in a process
-of its own.
+In each of R rounds, every implementation runs a block of steps, one implementation after the other. The first step of
+a block is not counted, because PyTorch's threads spin for some milliseconds after their work and would slow it down.
+Times are medians over rounds of each block's median; ratios are medians over rounds. Memory is the peak of one step
+beyond what was held before it, gradients included, measured in a separate process.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def eager(input, weight, target):
 
 
 def lean(input, weight, target):
-    # A quarter of one copy of the logits.
+    # A quarter of the memory of the logits in float32.
     memory = len(input) * len(weight) * 4 // 4
     return linear_cross_entropy(input, weight, target, memory=memory)
 
@@ -68,7 +68,7 @@ def status(key: str) -> int:
 def memory(way: str, shape: str, threads: int) -> None:
     torch.set_num_threads(threads)
     input, weight, target = tensors(shape)
-    # What is loaded and compiled once is not the step's: first a step of few rows.
+    # A first step on few rows, so that libraries loaded and code compiled once do not count.
     step(way, input[:64].detach().requires_grad_(), weight, target[:64])
     weight.grad = None
     softmax_fused.release_memory()

@@ -1,8 +1,8 @@
-"""A small language model, trained with PyTorch's cross entropy and with softmax_fused's: the same curve, less memory, less time.
+"""Trains a small language model with PyTorch's and softmax_fused's cross-entropy: same loss, less memory and time.
 
     python language_model_head.py [--tokens N] [--width D] [--vocabulary C] [--steps S]
 
-Each way runs in a process of its own, so that its memory is its own.
+Each training runs in its own process, so that its peak memory can be measured.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def train(way: str, args: argparse.Namespace, results: multiprocessing.Queue) ->
     )
     head = torch.nn.Linear(args.width, args.vocabulary, bias=False)
     optimizer = torch.optim.SGD([*body.parameters(), *head.parameters()], lr=2.0, momentum=0.9)
-    # Some tokens are far more frequent than others, and each has one that follows it.
+    # Token frequencies follow Zipf's law, and each token is always followed by the same token.
     follows = torch.randperm(args.vocabulary)
     frequency = 1.0 / torch.arange(1, args.vocabulary + 1)
     losses, seconds = [], []
@@ -49,7 +49,7 @@ def train(way: str, args: argparse.Namespace, results: multiprocessing.Queue) ->
         optimizer.step()
         losses.append(loss.item())
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # The first step allocates what the others use again.
+    # Leaves out the first step, which allocates memory that the others reuse.
     results.put((losses, statistics.median(seconds[1:]), peak / 1024))
 
 

@@ -1,8 +1,8 @@
-"""A linear probe: a classifier on the features of a network, in half precision, beside scikit-learn's.
+"""Trains a linear probe, a classifier on a network's features in half precision, and compares it with scikit-learn's.
 
     python linear_probe.py [--samples N] [--features D] [--classes C]
 
-The features are of a random network, whose inputs belong to classes; those of your own network come from `numpy.load`.
+The features are those of a random network whose inputs belong to classes. Load your own network's with `numpy.load`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-//! NumPy arrays as views, without a copy.
+//! NumPy arrays as Rust views, without a copy.
 
 use crate::error::{CallError, Result};
 use numpy::{
@@ -10,7 +10,8 @@ use pyo3::types::{PyList, PyTuple};
 use softmax::half::{bf16, f16};
 use softmax::ndarray::{ArrayView2, Dimension};
 
-/// Numbers of bfloat16 by their bits, in an array of uint16: for libraries whose numbers NumPy has no type for.
+/// An array of bfloat16 numbers, given by their bits as uint16. For libraries such as PyTorch, whose bfloat16 NumPy
+/// does not know.
 #[pyclass(frozen, module = "softmax_fused._core")]
 pub(crate) struct BFloat16 {
     bits: Py<PyUntypedArray>,
@@ -24,7 +25,7 @@ impl BFloat16 {
     }
 }
 
-/// The types that the numbers of a matrix may have.
+/// The element types of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Number {
     F32,
@@ -59,16 +60,16 @@ impl Number {
     }
 }
 
-/// A matrix that can be read where it lies.
+/// A matrix that is read in place.
 pub(crate) struct Matrix {
     name: &'static str,
-    /// Of the number's type; of bfloat16 the bits, as uint16.
+    /// An array of type `number`; for bfloat16 its bits, as uint16.
     array: Py<PyUntypedArray>,
     pub(crate) number: Number,
 }
 
 impl Matrix {
-    /// The matrix that `object` is, or that NumPy makes of it.
+    /// Takes a [`BFloat16`], a NumPy array, or an object that NumPy converts to an array.
     pub(crate) fn new(name: &'static str, object: &Bound<'_, PyAny>) -> Result<Self> {
         let (array, number) = if let Ok(bfloat16) = object.cast::<BFloat16>() {
             (bfloat16.get().bits.bind(object.py()).clone(), Number::BF16)
@@ -93,7 +94,7 @@ impl Matrix {
         Ok(Matrix { name, array: array.unbind(), number })
     }
 
-    /// Begins to read it, as numbers of `T` or of half precision, whichever it has.
+    /// Borrows the array for reading. Its elements must be `T` or of half precision.
     pub(crate) fn read<'py, T: Element>(&self, py: Python<'py>) -> Result<ReadMatrix<'py, T>> {
         let array = self.array.bind(py);
         Ok(match self.number {
@@ -104,22 +105,22 @@ impl Matrix {
     }
 }
 
-/// A matrix that is being read.
+/// A matrix that is borrowed for reading.
 pub(crate) enum ReadMatrix<'py, T: Element> {
     Dense(PyReadonlyArray2<'py, T>),
     F16(PyReadonlyArray2<'py, f16>),
-    /// By its bits.
+    /// The bits of bfloat16 numbers.
     BF16(PyReadonlyArray2<'py, u16>),
 }
 
-/// Bits as the numbers that they stand for.
+/// Views bits as the bfloat16 numbers that they represent.
 pub(crate) fn bfloat16s(bits: ArrayView2<'_, u16>) -> ArrayView2<'_, bf16> {
-    // SAFETY: `bf16` is a transparent wrapper of `u16`, each of which it may hold; shape, strides and lifetime stay those of `bits`,
-    // a view that may be read.
+    // SAFETY: `bf16` is a transparent wrapper of `u16`, and every value of `u16` is valid for it. Shape, strides and
+    // lifetime remain those of `bits`, a view that may be read.
     unsafe { bits.raw_view().cast::<bf16>().deref_into_view() }
 }
 
-/// A vector of `T`: `object` itself, or a copy where it is of another type.
+/// A vector of `T`: `object` itself, or a copy if it has another type or is not readable in place.
 pub(crate) fn vector<'py, T: Element>(
     name: &'static str,
     object: &Bound<'py, PyAny>,
@@ -127,7 +128,7 @@ pub(crate) fn vector<'py, T: Element>(
     converted::<T, Ix1>(name, "1 axis", object)
 }
 
-/// A matrix of `T`: `object` itself, or a copy where it is of another type.
+/// A matrix of `T`: `object` itself, or a copy if it has another type or is not readable in place.
 pub(crate) fn matrix<'py, T: Element>(
     name: &'static str,
     object: &Bound<'py, PyAny>,
@@ -156,7 +157,7 @@ fn converted<'py, T: Element, D: Dimension>(
     of_numpy(name, &untyped(copy)?)
 }
 
-/// The NumPy array that `object` is, or that NumPy makes of it.
+/// `object` as a NumPy array, converted by `numpy.asarray` if it is not one. Masked arrays are refused.
 pub(crate) fn as_array<'py>(
     name: &'static str,
     object: &Bound<'py, PyAny>,
@@ -175,7 +176,7 @@ pub(crate) fn as_array<'py>(
     })?)
 }
 
-/// The same, with integers of a list as float64.
+/// `object` as a NumPy array, as in [`as_array`]. A list or tuple of integers becomes float64.
 fn as_numbers<'py>(name: &'static str, object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyUntypedArray>> {
     let array = as_array(name, object)?;
     let is_list = object.is_instance_of::<PyList>() || object.is_instance_of::<PyTuple>();
@@ -185,7 +186,8 @@ fn as_numbers<'py>(name: &'static str, object: &Bound<'py, PyAny>) -> Result<Bou
     Ok(array)
 }
 
-/// An array as one of the type and number of axes that it is known to have.
+/// Borrows an array for reading. It must have the element type and the number of axes. An array that is borrowed for
+/// writing is refused.
 pub(crate) fn of_numpy<'py, A: Element, D: Dimension>(
     name: &'static str,
     array: &Bound<'py, PyUntypedArray>,
@@ -200,7 +202,8 @@ pub(crate) fn untyped(array: Bound<'_, PyAny>) -> Result<Bound<'_, PyUntypedArra
     Ok(array.cast_into::<PyUntypedArray>().map_err(PyErr::from)?)
 }
 
-/// Whether a view can have it: its numbers are aligned, and whole numbers of them apart. Fields of packed records are not.
+/// Whether a Rust view can read the array: it is aligned, and its strides are multiples of the element size. Fields of
+/// packed records are not.
 pub(crate) fn is_readable(array: &Bound<'_, PyUntypedArray>) -> Result<bool> {
     let size = array.dtype().itemsize() as isize;
     let is_aligned: bool = array.getattr("flags")?.getattr("aligned")?.extract()?;

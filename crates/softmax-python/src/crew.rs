@@ -1,6 +1,7 @@
-//! The threads that compute, and the backend `fused` with its working memory, kept from call to call.
+//! Thread pools, and for each pool a backend `fused` with its working memory, kept between calls.
 //!
-//! A process that was forked has none of its parent's threads: what was kept there is left alone, and made anew.
+//! A forked process has none of its parent's threads. It leaves the parent's pools and backends alone and makes its
+//! own.
 
 use crate::error::{CallError, Result};
 use pyo3::Borrowed;
@@ -12,10 +13,11 @@ use std::mem;
 use std::process;
 use std::sync::{Arc, Mutex};
 
-/// More threads are a mistake, and take the system minutes to start.
+/// Upper limit of the number of threads. A larger number is a mistake: the system takes minutes to start that many
+/// threads.
 const MOST_THREADS: usize = 1024;
 
-/// A whole number of Python's, however large: what is past i64 is its end.
+/// A Python integer of any size. Values beyond i64 become `i64::MIN` or `i64::MAX`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Whole(pub(crate) i64);
 
@@ -32,17 +34,17 @@ impl<'py> FromPyObject<'_, 'py> for Whole {
     }
 }
 
-/// Which backend is requested, on how many threads.
+/// The requested backend and its settings.
 #[derive(Clone, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) backend: &'a str,
     pub(crate) threads: Option<Whole>,
     pub(crate) simd: Option<&'a str>,
-    /// Bytes of working memory.
+    /// Working memory in bytes.
     pub(crate) memory: Option<Whole>,
 }
 
-/// The threads of one process that were requested together, and a backend that is between two calls on them.
+/// The thread pool of one process for a requested thread count, and its idle backend.
 struct Crew {
     process: u32,
     threads: Option<usize>,
@@ -50,14 +52,14 @@ struct Crew {
     idle: Option<(Settings, Fused)>,
 }
 
-/// What the backend `fused` was asked to be.
+/// The settings that an idle backend `fused` was made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Settings {
     level: Option<&'static str>,
     memory: Option<usize>,
 }
 
-/// An element type that is computed in, of NumPy, the registry and `fused`.
+/// An element type of computations, supported by NumPy, the registry and `fused`.
 pub(crate) trait Computed: BackendElement + numpy::Element {
     fn fused(fused: &mut Fused) -> &mut dyn SoftmaxBackend<Self>;
 }
@@ -76,7 +78,7 @@ impl Computed for f64 {
 
 static CREWS: Mutex<Vec<Crew>> = Mutex::new(Vec::new());
 
-/// Gives `compute` to the threads, with the backend.
+/// Runs `compute` with the requested backend on its thread pool.
 pub(crate) fn run<T: Computed, R: Send>(
     ask: &Ask<'_>,
     compute: impl FnOnce(&mut dyn SoftmaxBackend<T>) -> R + Send,
@@ -110,7 +112,7 @@ pub(crate) fn run<T: Computed, R: Send>(
     Ok(result)
 }
 
-/// The threads of this process for so many, made where they are not there yet.
+/// This process's thread pool for a thread count, made on first use.
 fn pool(threads: Option<Whole>) -> Result<Arc<ThreadPool>> {
     let in_range = |&threads: &usize| (1..=MOST_THREADS).contains(&threads);
     let checked = |Whole(found)| {
@@ -120,14 +122,15 @@ fn pool(threads: Option<Whole>) -> Result<Arc<ThreadPool>> {
     let threads = threads.map(checked).transpose()?;
     let make = || -> Result<Arc<ThreadPool>> {
         let builder = ThreadPoolBuilder::new().thread_name(|i| format!("softmax-{i}"));
-        // 0 is as many as the machine has for this process, or RAYON_NUM_THREADS says.
+        // 0 means RAYON_NUM_THREADS if it is set, else the number of processors available to this process.
         Ok(Arc::new(builder.num_threads(threads.unwrap_or(0)).build()?))
     };
-    // A lock that another thread of a parent held when it forked stays locked: this call then has threads of its own.
+    // If another thread held the lock when the parent forked, it stays locked in this process. A call that cannot lock
+    // gets a pool of its own.
     let Ok(mut crews) = CREWS.try_lock() else { return make() };
     let process = process::id();
     for crew in crews.extract_if(.., |crew| crew.process != process) {
-        // Its threads are not here to be ended.
+        // The pool cannot be shut down: its threads do not exist in this process.
         mem::forget(crew);
     }
     if let Some(crew) = crews.iter().find(|crew| crew.threads == threads) {
@@ -138,7 +141,7 @@ fn pool(threads: Option<Whole>) -> Result<Arc<ThreadPool>> {
     Ok(pool)
 }
 
-/// The idle backend of these threads, if it has these settings.
+/// Takes the pool's idle backend, if it has these settings.
 fn take_idle(pool: &Arc<ThreadPool>, settings: Settings) -> Option<Fused> {
     let mut crews = CREWS.try_lock().ok()?;
     let crew = crews.iter_mut().find(|crew| Arc::ptr_eq(&crew.pool, pool))?;
@@ -153,7 +156,7 @@ fn give_back(pool: &Arc<ThreadPool>, settings: Settings, fused: Fused) {
     }
 }
 
-/// Frees the working memory that is kept between calls.
+/// Frees the working memory kept between calls.
 #[pyfunction]
 pub(crate) fn release_memory() {
     if let Ok(mut crews) = CREWS.try_lock() {

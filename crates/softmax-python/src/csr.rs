@@ -1,4 +1,4 @@
-//! SciPy's matrices in compressed sparse rows, by their three arrays: SciPy itself is not needed.
+//! SciPy's matrices in compressed sparse rows, read from their three arrays. SciPy itself is not needed.
 
 use crate::array::{is_readable, of_numpy, untyped};
 use crate::error::{CallError, Result};
@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use softmax::{Csr, Dtype};
 use std::borrow::Cow;
 
-/// A sparse matrix, checked for its types.
+/// A sparse matrix whose format, element types and array layouts are checked.
 pub(crate) struct SparseMatrix {
     name: &'static str,
     shape: (usize, usize),
@@ -18,7 +18,7 @@ pub(crate) struct SparseMatrix {
 }
 
 impl SparseMatrix {
-    /// The sparse matrix that `object` is; `None` where it is no sparse matrix at all.
+    /// Takes a SciPy CSR matrix; other sparse formats are refused. `None` if `object` is not a sparse matrix.
     pub(crate) fn new(name: &'static str, object: &Bound<'_, PyAny>) -> Result<Option<Self>> {
         let (Ok(format), true) = (object.getattr("format"), object.hasattr("nnz")?) else { return Ok(None) };
         if format.to_string() != "csr" || !object.hasattr("indptr")? {
@@ -48,7 +48,7 @@ impl SparseMatrix {
         Ok(Some(SparseMatrix { name, shape, row_pointers, columns, values, dtype }))
     }
 
-    /// Begins to read it, as numbers of `T`, which it has.
+    /// Borrows the arrays for reading. `T` must be the matrix's element type.
     pub(crate) fn read<'py, T: Element>(&self, py: Python<'py>) -> Result<ReadSparse<'py, T>> {
         let indices = |array: &Py<PyUntypedArray>| Indices::new(self.name, array.bind(py));
         Ok(ReadSparse {
@@ -60,7 +60,7 @@ impl SparseMatrix {
     }
 }
 
-/// A sparse matrix that is being read.
+/// A sparse matrix that is borrowed for reading.
 pub(crate) struct ReadSparse<'py, T: Element> {
     shape: (usize, usize),
     row_pointers: Indices<'py>,
@@ -68,7 +68,7 @@ pub(crate) struct ReadSparse<'py, T: Element> {
     values: PyReadonlyArray1<'py, T>,
 }
 
-/// The three arrays in the types that the contract has, copied only where SciPy has others.
+/// The three arrays in the types of [`Csr`]. An array is copied only if SciPy stores another type.
 pub(crate) struct SparseParts<'a, T> {
     shape: (usize, usize),
     row_pointers: Cow<'a, [usize]>,
@@ -93,7 +93,7 @@ impl<T> SparseParts<'_, T> {
     }
 }
 
-/// Indices of the types that SciPy has for them.
+/// Indices of the types that SciPy uses.
 enum Indices<'py> {
     I32(PyReadonlyArray1<'py, i32>),
     I64(PyReadonlyArray1<'py, i64>),
@@ -111,7 +111,7 @@ impl<'py> Indices<'py> {
         }
     }
 
-    /// A negative one is past every end, and refused there.
+    /// The row pointers as `usize`. A negative one becomes so large that [`Csr::new`] refuses it.
     fn row_pointers(&self) -> Result<Cow<'_, [usize]>> {
         Ok(match self {
             Indices::I32(indices) => slice(indices)?.iter().map(|&i| i as usize).collect::<Vec<_>>().into(),

@@ -1,16 +1,16 @@
-//! What went wrong, as Python's exceptions.
+//! Errors of a call, as Python exceptions.
 
 use pyo3::PyErr;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use std::fmt;
 
-/// What keeps a call from its result.
+/// The reason why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// An argument of a type that is not taken.
+    /// An argument of an unsupported type.
     #[error("{name}: expected {expected}, found {found}")]
     Type { name: &'static str, expected: &'static str, found: String },
-    /// An argument whose type is right.
+    /// An argument of a supported type with an invalid value.
     #[error("{name}: expected {expected}, found {found}")]
     Value { name: &'static str, expected: &'static str, found: String },
     #[error(transparent)]
@@ -27,7 +27,7 @@ pub(crate) enum CallError {
     Threads(#[from] rayon::ThreadPoolBuildError),
     #[error("threads: the system does not give one ({0})")]
     Thread(#[source] std::io::Error),
-    /// An exception of Python's own.
+    /// An exception raised by Python.
     #[error(transparent)]
     Python(#[from] PyErr),
 }

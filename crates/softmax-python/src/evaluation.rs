@@ -1,4 +1,4 @@
-//! Loss and outputs in one pass.
+//! The loss and its outputs in one pass.
 
 use crate::crew::{self, Ask, Whole};
 use crate::error::{CallError, Result};
@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use softmax::{Evaluation, OutputSet};
 
-/// Loss, total weight, count of right predictions, and of the outputs those that are named.
+/// The loss, the total weight, the number of correct predictions and the named outputs, in a dict.
 #[pyfunction]
 #[allow(clippy::too_many_arguments, reason = "Python's own signature is in `_evaluate.py`")]
 pub(crate) fn evaluate<'py>(
@@ -46,7 +46,7 @@ fn evaluate_as<'py, T: crew::Computed>(
     Ok(dict)
 }
 
-/// The numbers of an evaluation, by their names.
+/// Puts the scalars of an evaluation into `dict`.
 pub(crate) fn put_evaluation(dict: &Bound<'_, PyDict>, evaluation: &Evaluation) -> PyResult<()> {
     dict.set_item("loss", evaluation.loss)?;
     dict.set_item("total_weight", evaluation.total_weight)?;

@@ -1,4 +1,4 @@
-//! Training, which Ctrl-C ends.
+//! Training, interruptible by Ctrl-C.
 
 use crate::crew::{self, Ask, Whole};
 use crate::error::{CallError, Result};
@@ -13,10 +13,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// How often a fit asks Python whether to end.
+/// The interval between two checks for Python signals during a fit.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Minimises the problem's loss from its W and b: W, b, and how it went.
+/// Minimises the problem's loss, starting from its W and b. Returns a dict with the minimum's W and b, and a report.
 #[pyfunction]
 pub(crate) fn minimize<'py>(
     py: Python<'py>,
@@ -72,8 +72,8 @@ fn minimize_as<'py, T: crew::Computed>(
     Ok(dict)
 }
 
-/// Computes on another thread, while this one asks Python for signals. A signal that raises an exception tells the computation to
-/// end, and waits until it has.
+/// Computes on another thread, while this one checks for Python signals. If a signal raises an exception, the
+/// computation is told to stop by its flag, and the exception is returned after it has stopped.
 fn interruptible<R: Send>(py: Python<'_>, compute: impl FnOnce(&AtomicBool) -> R + Send) -> Result<R> {
     let (is_interrupted, is_done) = (AtomicBool::new(false), AtomicBool::new(false));
     let waiting = thread::current();

@@ -6,7 +6,7 @@ use numpy::{Element, PyArrayDescrMethods, PyReadonlyArray1, PyUntypedArray, PyUn
 use pyo3::prelude::*;
 use softmax::Labels;
 
-/// Labels that are being read: where they lie if the contract has their type, and if not, as a copy of 64 bits.
+/// Labels that are borrowed for reading: in place if [`Labels`] supports their type, else as a 64-bit copy.
 pub(crate) enum ReadLabels<'py> {
     U8(PyReadonlyArray1<'py, u8>),
     U32(PyReadonlyArray1<'py, u32>),
@@ -16,11 +16,11 @@ pub(crate) enum ReadLabels<'py> {
 }
 
 impl<'py> ReadLabels<'py> {
-    /// The labels that `object` holds.
+    /// Takes a one-dimensional array of integers, or an object that NumPy converts to one.
     pub(crate) fn new(name: &'static str, object: &Bound<'py, PyAny>) -> Result<Self> {
         let array = as_array(name, object)?;
         let dtype = array.dtype();
-        // No labels at all have no type either.
+        // NumPy makes float64 of an empty list, so an empty array may have any type.
         if !matches!(dtype.kind(), b'i' | b'u') && !array.is_empty() {
             return Err(CallError::of_type(name, "integers", dtype));
         }

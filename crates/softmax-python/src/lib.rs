@@ -1,5 +1,6 @@
-//! The native part of the Python package `softmax_fused`. It turns NumPy arrays into views for [`softmax`] without a copy,
-//! and outputs into NumPy arrays. Signatures, defaults and documentation are in `python/softmax_fused`; nothing here is public.
+//! The native part of the Python package `softmax_fused`. It turns NumPy arrays into views for [`softmax`] without a
+//! copy, and outputs into NumPy arrays. Signatures, defaults and documentation are in `python/softmax_fused`; nothing
+//! here is public.
 //!
 //! ```text
 //! array  ── a NumPy array, checked ──┐

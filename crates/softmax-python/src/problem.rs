@@ -1,4 +1,4 @@
-//! A problem of Python's arrays.
+//! A problem whose arrays are Python objects.
 
 use crate::array::{Matrix, Number, ReadMatrix, bfloat16s, matrix, vector};
 use crate::crew;
@@ -10,8 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use softmax::{Dtype, Features, Objective, ProblemBuilder, Targets, Weights};
 
-/// The arrays and options of an evaluation. Its arrays are held, not copied; what they hold is checked by each call that
-/// computes with it.
+/// The arrays and options of an evaluation. It refers to its arrays without copying them; each call that computes with
+/// it checks their contents.
 #[pyclass(frozen, module = "softmax_fused._core")]
 pub(crate) struct Problem {
     names: &'static Names,
@@ -26,7 +26,7 @@ pub(crate) struct Problem {
     pub(crate) dtype: Dtype,
 }
 
-/// What its callers call its arrays.
+/// The names of the arrays in error messages: those of the caller's arguments.
 #[derive(Debug)]
 struct Names {
     features: &'static str,
@@ -124,13 +124,13 @@ impl Problem {
         })
     }
 
-    /// The type of results: float32 or float64.
+    /// The element type of the results: "float32" or "float64".
     #[getter]
     fn dtype(&self) -> &'static str {
         name_of(self.dtype)
     }
 
-    /// Where the first numbers of X and of W are read from.
+    /// The addresses of the first elements of X and W as they are read, to test that nothing is copied.
     fn addresses(&self, py: Python<'_>) -> Result<(usize, usize)> {
         by_dtype!(self.dtype, T => {
             let read = self.read::<T>(py)?;
@@ -153,7 +153,7 @@ impl Problem {
 }
 
 impl Problem {
-    /// Begins to read its arrays, as numbers of `T`, its element type.
+    /// Borrows the arrays for reading. `T` must be the problem's element type.
     pub(crate) fn read<'py, T: crew::Computed>(&self, py: Python<'py>) -> Result<ReadProblem<'py, T>> {
         let of = |name, object: &Option<Py<PyAny>>| {
             object.as_ref().map(|object| vector::<T>(name, object.bind(py))).transpose()
@@ -178,7 +178,7 @@ impl Problem {
     }
 }
 
-/// A problem whose arrays are being read.
+/// A problem whose arrays are borrowed for reading.
 pub(crate) struct ReadProblem<'py, T: crew::Computed> {
     features: ReadFeatures<'py, T>,
     weights: ReadMatrix<'py, T>,
@@ -201,7 +201,7 @@ enum ReadTargets<'py, T: crew::Computed> {
 }
 
 impl<T: crew::Computed> ReadProblem<'_, T> {
-    /// What sparse features are made of, in the contract's types; `None` of dense ones.
+    /// The arrays of sparse features, in the types of [`softmax::Csr`]; `None` for dense features.
     pub(crate) fn parts(&self) -> Result<Option<SparseParts<'_, T>>> {
         match &self.features {
             ReadFeatures::Dense(_) => Ok(None),
@@ -209,7 +209,7 @@ impl<T: crew::Computed> ReadProblem<'_, T> {
         }
     }
 
-    /// The contract's problem, but for its checks, which need Python no more.
+    /// The builder of the problem. Its `build` runs the checks, which do not need the GIL.
     pub(crate) fn builder<'a>(
         &'a self,
         parts: &'a Option<SparseParts<'a, T>>,
@@ -239,7 +239,7 @@ impl<T: crew::Computed> ReadProblem<'_, T> {
     }
 }
 
-/// What is computed in: the type of X or W that is not of half precision; float32 if both are.
+/// The element type of the computation: that of X or W, whichever is not of half precision. float32 if both are.
 fn element_type(names: &Names, features: &Storage, weights: &Matrix) -> Result<Dtype> {
     let of = |number: Number| match number {
         Number::F32 => Some(Dtype::F32),
@@ -265,7 +265,7 @@ fn name_of(dtype: Dtype) -> &'static str {
     }
 }
 
-/// The options by their names in Python; those that are not there have their defaults.
+/// The options by their names in Python. Missing ones have their defaults.
 fn objective(options: &Bound<'_, PyDict>) -> Result<Objective> {
     let default = Objective::default();
     let reduction: Option<String> = option(options, "reduction", "mean or sum")?;

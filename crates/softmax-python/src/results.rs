@@ -1,5 +1,5 @@
-//! NumPy arrays for the outputs of an evaluation. NumPy allocates them: it asks for large pages, and leaves them as they are, where
-//! zeros would be written only to be overwritten.
+//! NumPy arrays for the outputs of an evaluation. NumPy allocates them, because it requests large pages and leaves the
+//! memory uninitialised: zeros would be written only to be overwritten.
 
 use crate::crew;
 use crate::error::{CallError, Result};
@@ -9,7 +9,8 @@ use pyo3::types::PyDict;
 use softmax::ndarray::Dimension;
 use softmax::{OutputKind, OutputSet, Outputs, Problem, UnknownName, Weights};
 
-/// The outputs of these names. A number of best classes asks for them; without it they cannot be named.
+/// The set of outputs with these names. `top` adds the best classes and their log p; naming these without `top` is an
+/// error.
 pub(crate) fn output_set(names: &[String], top: Option<usize>) -> Result<OutputSet> {
     let of_top = [OutputKind::TopClasses, OutputKind::TopLogProb];
     let named: OutputSet = names.iter().map(|name| output_kind(name)).collect::<Result<_, UnknownName>>()?;
@@ -31,7 +32,7 @@ fn output_kind(symbol: &str) -> Result<OutputKind, UnknownName> {
     })
 }
 
-/// Arrays of the problem's shapes, which hold anything until a backend writes to them.
+/// Arrays of the problem's shapes, uninitialised until a backend writes to them.
 pub(crate) struct Results<'py, T: crew::Computed> {
     py: Python<'py>,
     weights_gradient: Option<Array<'py, T, Ix2>>,
@@ -50,8 +51,8 @@ pub(crate) struct Results<'py, T: crew::Computed> {
 type Array<'py, A, D> = PyReadwriteArray<'py, A, D>;
 
 impl<'py, T: crew::Computed> Results<'py, T> {
-    /// Arrays for the outputs of a set, with `top` of the best classes. dW has its columns contiguous where W has, as the
-    /// transpose of PyTorch's weight does.
+    /// Allocates arrays for the outputs in `set`, with `top` best classes. dW has contiguous columns if W has, such as
+    /// the transpose of a PyTorch weight.
     pub(crate) fn new(py: Python<'py>, problem: &Problem<'_, T>, set: OutputSet, top: usize) -> Result<Self> {
         let (n, d, classes) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         if top > classes {
@@ -75,7 +76,7 @@ impl<'py, T: crew::Computed> Results<'py, T> {
         })
     }
 
-    /// Views of them, to hand to a backend.
+    /// Views of the arrays for a backend.
     pub(crate) fn as_outputs(&mut self) -> Outputs<'_, T> {
         Outputs {
             weights_gradient: self.weights_gradient.as_mut().map(|a| a.as_array_mut()),
@@ -93,7 +94,7 @@ impl<'py, T: crew::Computed> Results<'py, T> {
         }
     }
 
-    /// The arrays by their names, classes as NumPy's own indices, int64.
+    /// The arrays by their names. Classes and ranks are int64, the type of NumPy's indices.
     pub(crate) fn into_dict(self) -> Result<Bound<'py, PyDict>> {
         let arrays = [
             (OutputKind::WeightsGradient, self.weights_gradient.map(any)),
@@ -118,7 +119,7 @@ impl<'py, T: crew::Computed> Results<'py, T> {
     }
 }
 
-/// Of which outputs there are arrays.
+/// Allocates arrays for the outputs in `set`, and only for these.
 struct Wanted<'py> {
     py: Python<'py>,
     set: OutputSet,

@@ -1,4 +1,4 @@
-//! Two passes, for gradients whose coefficients are known only after the losses: PyTorch's reduction `none`.
+//! Two passes, for gradients whose coefficients are known only after the losses, as with PyTorch's reduction `none`.
 
 use crate::array::vector;
 use crate::crew::{self, Ask, Whole};
@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use softmax::{Error, Evaluation, Feature, RowStatistics, SoftmaxBackend, TwoPass, Upstream};
 
-/// What the first pass knows of each row, for the second.
+/// Statistics of each row, from the first pass for the second.
 #[pyclass(frozen, module = "softmax_fused._core")]
 pub(crate) struct Statistics(AnyStatistics);
 
@@ -19,7 +19,7 @@ enum AnyStatistics {
     F64(RowStatistics<f64>),
 }
 
-/// An element type that statistics are kept of.
+/// An element type of [`AnyStatistics`].
 trait Kept: crew::Computed {
     fn keep(statistics: RowStatistics<Self>) -> AnyStatistics;
     fn of(statistics: &AnyStatistics) -> Option<&RowStatistics<Self>>;
@@ -45,7 +45,7 @@ impl Kept for f64 {
     }
 }
 
-/// The first pass: its statistics, and what [`evaluate`](crate::evaluation::evaluate) gives, of the outputs sample losses, lse,
+/// The first pass. Returns its statistics and a dict as from `evaluate`, whose outputs may be sample losses, lse,
 /// predicted classes and entropies.
 #[pyfunction]
 pub(crate) fn forward<'py>(
@@ -83,7 +83,7 @@ fn forward_as<'py, T: Kept>(
     Ok((Statistics(T::keep(statistics)), dict))
 }
 
-/// The second pass: of the outputs dW, dX and db, for these coefficients of the samples' losses.
+/// The second pass. Returns the named gradients, out of dW, dX and db, for `losses`: one coefficient per sample's loss.
 #[pyfunction]
 pub(crate) fn backward<'py>(
     py: Python<'py>,

@@ -1,4 +1,4 @@
-"""The loss and its gradients in NumPy, in float64 and as the formula reads: what the tests compare with."""
+"""A reference for the tests: the loss and its gradients in NumPy, in float64, straight from the formula."""
 
 from __future__ import annotations
 

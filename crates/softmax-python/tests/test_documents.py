@@ -1,4 +1,4 @@
-"""The code of the README files and the examples runs."""
+"""Runs the Python code of the README files, the examples and the docstrings."""
 
 from __future__ import annotations
 

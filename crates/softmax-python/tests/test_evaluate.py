@@ -1,4 +1,4 @@
-"""`evaluate` over NumPy arrays and SciPy's CSR."""
+"""`evaluate` on NumPy arrays and SciPy CSR matrices."""
 
 from __future__ import annotations
 
@@ -311,7 +311,7 @@ def test_other_threads_of_python_run_meanwhile():
         time.sleep(0.001)
         ticks += 1
     thread.join()
-    # Each wait is for a thousandth of a second; with the GIL held there would be one for each call.
+    # Each tick takes a millisecond. If calls held the GIL, there would be about one tick per call.
     assert ticks > 20 * (time.perf_counter() - started)
 
 
@@ -383,5 +383,6 @@ print(memory("VmHWM:") - before)
 def test_a_call_takes_less_memory_than_a_copy(dtype):
     command = [sys.executable, "-c", textwrap.dedent(PEAK), dtype]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-    # A copy of X would be 80 or 160 MB, and the scores 330 MB; the backend's working memory is 64 MiB at most.
+    # A copy of X would take 80 MB in float16 or 160 MB in float32, and the scores 330 MB. The backend's working memory
+    # is about 64 MiB.
     assert int(done.stdout) < 70 << 20

@@ -1,4 +1,4 @@
-"""`SoftmaxRegression` as scikit-learn and its users see it."""
+"""`SoftmaxRegression`: scikit-learn's estimator checks, agreement with LogisticRegression, and documented behaviour."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_a_warm_start_goes_on_from_the_last_fit():
     first = model.n_iter_
     model.fit(X, y)
     assert model.n_iter_ <= 1 < first and model.solver_ == "lbfgs"
-    # Other classes cannot be gone on from.
+    # With another number of classes the fit starts from zeros.
     assert model.fit(X[y < 5], y[y < 5]).coef_.shape == (5, 64)
 
 

@@ -1,4 +1,4 @@
-"""`softmax_fused.torch` beside PyTorch's own functions."""
+"""`softmax_fused.torch`, compared with PyTorch's own functions."""
 
 from __future__ import annotations
 

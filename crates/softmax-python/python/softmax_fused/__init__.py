@@ -1,9 +1,10 @@
-"""The linear softmax loss and its gradients on CPUs, without the N×C scores in memory.
+"""The loss of a linear softmax classifier and its gradients on CPUs, without the N×C scores in memory.
 
-    loss = (1/Ω)·Σ_i ℓ_i + (λ/2)·‖W‖²,    ℓ_i = −log softmax(X_i·W + b)[y_i]    for the plain objective
+    loss = (1/Ω)·Σ_i ℓ_i + (λ/2)·‖W‖²,    ℓ_i = −log softmax(X_i·W + b)[y_i]    with default options
 
-`evaluate` computes it over NumPy arrays, with every option and output. `SoftmaxRegression` is a scikit-learn classifier that
-minimises it. `softmax_fused.torch` has the loss as a function and a module for PyTorch.
+`evaluate` computes the loss of NumPy arrays and SciPy CSR matrices, with every option and output. `SoftmaxRegression`
+is a scikit-learn classifier that minimises it. `softmax_fused.torch` provides the loss as a PyTorch function and
+module.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = ["Evaluation", "SoftmaxRegression", "backends", "evaluate", "release_m
 
 
 def __getattr__(name: str) -> Any:
-    # scikit-learn is needed for this alone, and takes a second to import.
+    # Imported on first use: only this class needs scikit-learn, which takes a second to import.
     if name == "SoftmaxRegression":
         from softmax_fused._regression import SoftmaxRegression
 

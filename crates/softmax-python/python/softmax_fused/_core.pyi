@@ -1,4 +1,4 @@
-"""The native part. Nothing of it is public but what `softmax_fused` exports."""
+"""The native module. Only what `softmax_fused` exports from it is public."""
 
 from typing import Any
 
@@ -28,10 +28,10 @@ class Problem:
 class Statistics: ...
 
 def backends() -> list[str]:
-    """The backends that `evaluate` takes by name."""
+    """The names of the backends that `evaluate` accepts."""
 
 def release_memory() -> None:
-    """Frees the working memory that is kept between calls: up to 64 MiB, or as much as the largest W."""
+    """Free the working memory kept between calls: about 64 MiB by default, or the size of the largest W if more."""
 
 def evaluate(
     problem: Problem,

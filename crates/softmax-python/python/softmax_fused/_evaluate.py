@@ -1,4 +1,4 @@
-"""The loss over NumPy arrays."""
+"""The loss of NumPy arrays and SciPy CSR matrices."""
 
 from __future__ import annotations
 
@@ -14,36 +14,39 @@ from softmax_fused import _core
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The loss and the outputs that were asked for; the others are None. N samples, D features, C classes, the K best classes."""
+    """The loss and the requested outputs; the other outputs are None.
+
+    Shapes are in terms of N samples, D features, C classes and the K best classes.
+    """
 
     loss: float
-    """The loss. NaN where no sample counts and the reduction is the mean."""
+    """The loss. NaN if every sample is ignored and the reduction is the mean."""
     total_weight: float
-    """Ω: what the sum of the sample losses was divided by; 1 for the sum."""
+    """Ω, the divisor of the sum of the sample losses; 1 if the reduction is the sum, and 0 without targets."""
     correct: int | None
-    """How many samples have their label as the predicted class; None without labels."""
+    """The number of counted samples whose predicted class is their label; None without labels."""
     dW: NDArray[Any] | None = None
     """∂loss/∂W (D×C), in W's memory order."""
     db: NDArray[Any] | None = None
-    """∂loss/∂b (C), also where there is no b, which then stands at zero."""
+    """∂loss/∂b (C). Without b it is the gradient at b = 0."""
     dX: NDArray[Any] | None = None
     """∂loss/∂X (N×D)."""
     sample_loss: NDArray[Any] | None = None
-    """ℓ (N), not divided by Ω; 0 where a sample is ignored."""
+    """ℓ (N), the sample losses, not divided by Ω; 0 for ignored samples."""
     lse: NDArray[Any] | None = None
-    """log Σ_c exp(s_ic) (N)."""
+    """Log-sum-exp of the scores, log Σ_c exp(s_ic) (N)."""
     predicted: NDArray[np.int64] | None = None
-    """The class with the largest score (N), the first of equals."""
+    """The class with the largest score (N), the lowest index on ties."""
     entropy: NDArray[Any] | None = None
-    """−Σ_c p_ic·log p_ic (N), in nats."""
+    """Entropy of the predicted distribution, −Σ_c p_ic·log p_ic (N), in nats."""
     label_log_prob: NDArray[Any] | None = None
-    """log p of the label (N); NaN where the label is no class."""
+    """log p of the label (N), also for ignored samples; NaN if the label is not a class, and without labels."""
     label_rank: NDArray[np.int64] | None = None
-    """How many classes have a larger score than the label (N)."""
+    """The number of classes with a larger score than the label's (N), 0 for the best; C if the label is not a class."""
     top_classes: NDArray[np.int64] | None = None
-    """The K classes with the largest scores (N×K), the largest first."""
+    """The K classes with the largest scores (N×K), best first; the lower index first on ties."""
     top_log_prob: NDArray[Any] | None = None
-    """log p of these (N×K)."""
+    """log p of `top_classes` (N×K)."""
 
 
 def evaluate(
@@ -69,55 +72,68 @@ def evaluate(
     simd: str | None = None,
     memory: int | None = None,
 ) -> Evaluation:
-    """The loss of a linear softmax classifier, and its gradients and facts of its rows as far as they are asked for.
+    """Compute the loss of a linear softmax classifier, and the requested gradients and row facts.
 
-    X and W are read where they lie, in any strides; neither is copied. The GIL is released while computing.
+    X and W are read in place, with any strides, and never copied. The GIL is released during the computation.
 
     Parameters
     ----------
-    X : (N, D) features
-        float32, float64, float16 or ml_dtypes.bfloat16, or a SciPy CSR matrix of float32 or float64 whose columns rise within
-        each row (`sum_duplicates` sees to it).
-    W : (D, C) weights
-        float32, float64, float16 or bfloat16. The type of X and W that is not of half precision is the type of all results;
-        it is float32 if both are of half precision.
-    y : (N,) labels, of any integer type
-        Classes from 0 on, or `ignore_index`. Without y and Y there is no loss: scores alone, for prediction.
-    Y : (N, C) soft targets, finite and not negative, in place of y
-    b : (C,) bias; −inf masks a class
-    class_weight : (C,), sample_weight : (N,)
-        Finite numbers of either sign. Under the mean, Ω is the sum of a sample's weight times its label's.
-    label_smoothing : from 0 to 1
-    ignore_index : int
-        The label of samples that count for nothing, whatever they hold.
-    reduction : "mean" or "sum"
-    l2 : at least 0
-        Adds (l2/2)·‖W‖²; b is not penalised.
-    z_loss : at least 0
+    X : array of shape (N, D), or SciPy CSR matrix
+        The features, in float32, float64, float16 or ml_dtypes.bfloat16. A CSR matrix must be float32 or float64, with
+        column indices that increase within each row (`sum_duplicates` sorts and merges them).
+    W : array of shape (D, C)
+        The weights, in float32, float64, float16 or bfloat16. If one of X and W is in half precision, all results have
+        the type of the other. If both are, results are float32.
+    y : integer array of shape (N,), optional
+        The labels: classes from 0 to C − 1, or `ignore_index`. Without y and Y the loss is 0, for prediction.
+    Y : array of shape (N, C), optional
+        Soft targets in place of y: finite numbers, at least 0.
+    b : array of shape (C,), optional
+        The bias. A bias of −inf masks its class.
+    class_weight : array of shape (C,), optional
+        Finite weights of the classes, of either sign.
+    sample_weight : array of shape (N,), optional
+        Finite weights of the samples, of either sign. With the mean, the sum of the sample losses is divided by Ω: the
+        sum of the sample weights, each times the class weight of its label if the targets are labels.
+    label_smoothing : float from 0 to 1, default 0
+        The share of the target mass that is spread evenly over the classes.
+    ignore_index : int, optional
+        The label of ignored samples. They add nothing to the loss and the gradients, whatever their features contain.
+    reduction : {"mean", "sum"}, default "mean"
+    l2 : float, at least 0, default 0
+        Adds (l2/2)·‖W‖² to the loss; b is not penalised.
+    z_loss : float, at least 0, default 0
         Adds z_loss·lse² to each sample's loss.
-    softcap : above 0
+    softcap : float above 0, optional
         Scores become softcap·tanh(raw/softcap).
-    temperature : above 0
+    temperature : float above 0, default 1
         Scores are divided by it.
-    outputs : names of `Evaluation`'s arrays
-        Not dX of a sparse X, which would be dense.
-    top : K, from 0 to C
-        Asks for `top_classes` and `top_log_prob`.
-    backend : one of `backends()`
-    threads : from 1 to 1024
-        By default as many as this process has processors, or RAYON_NUM_THREADS says.
-    simd : "portable", "avx2", "avx512" or "neon", for the backend "fused"
-        By default the widest that the machine has. All of them give the same bits on a machine with fused multiply-add.
-    memory : bytes, for the backend "fused"
-        What it may hold beyond inputs and outputs, about; by default 64 MiB, or the size of W if that is more. Less costs time and
-        changes no bit.
+    outputs : iterable of str, default ("dW", "db")
+        The names of `Evaluation`'s arrays to compute. The backend "fused" refuses "dX" for a sparse X.
+    top : int from 0 to C, optional
+        K, the number of best classes. Adds `top_classes` and `top_log_prob` to the outputs.
+    backend : str, default "fused"
+        One of `backends()`.
+    threads : int from 1 to 1024, optional
+        Default: the environment variable RAYON_NUM_THREADS, else the number of processors available to this process.
+    simd : {"portable", "avx2", "avx512", "neon"}, optional
+        Vector instructions, for the backend "fused" only. Default: the widest that the machine supports. Every choice
+        gives the same bits on a machine with fused multiply-add.
+    memory : int, optional
+        Approximate limit of the working memory in bytes, beyond inputs and outputs, for the backend "fused" only.
+        Default: 64 MiB, or the size of W if that is more. A lower limit costs time and does not change the results.
+
+    Returns
+    -------
+    Evaluation
+        The loss and the requested outputs.
 
     Raises
     ------
     TypeError
-        For arguments of another type: integers as X, float64 as W beside float32 as X.
+        If an argument has an unsupported type, such as integers for X, or float64 for W with float32 for X.
     ValueError
-        For shapes that do not fit, labels that are no class, options out of their ranges, and what a backend does not support.
+        If shapes do not match, a label is not a class, an option is out of its range, or the backend lacks a feature.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A scikit-learn classifier."""
+"""Softmax regression as a scikit-learn classifier."""
 
 from __future__ import annotations
 
@@ -18,43 +18,57 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from softmax_fused import _core
 from softmax_fused._evaluate import evaluate
 
-# As they come: the first is what everything else becomes.
+# The types in which X is used as it is. Any other type is converted to the first.
 _DTYPES = (np.float64, np.float32, np.float16)
 
 
 class SoftmaxRegression(ClassifierMixin, BaseEstimator):
-    """Multinomial logistic regression, trained by minimising the mean softmax loss plus (l2/2)·‖W‖² over weights and intercepts.
+    """Multinomial logistic regression.
 
-    X stays in its type: float32, float64, float16 (computed with in float32), and SciPy CSR. It is not copied, and need not be
-    scaled: the solvers find the scales of the features themselves. The intercepts are not penalised.
+    Minimises the mean softmax loss plus (l2/2)·‖W‖² over weights W and intercepts. The intercepts are not penalised.
+
+    X keeps its type if it is float32, float64, float16 (computed in float32) or SciPy CSR, and is not copied. Features
+    need not be scaled: the solvers find the scales of the features themselves.
 
     Parameters
     ----------
     l2 : float, default 1e-4
-        The penalty λ, at least 0. scikit-learn's C corresponds to l2 = 1/(C·N), with N the sum of the sample weights.
-    solver : "auto", "lbfgs", "newton-cg" or "newton-cholesky", default "auto"
-        The first takes L-BFGS, and Newton-Cholesky where N·(D·C)² is less than half a million, in float64.
+        The penalty λ, at least 0. scikit-learn's C corresponds to l2 = 1/(C·N), where N is the sum of the sample
+        weights.
+    solver : {"auto", "lbfgs", "newton-cg", "newton-cholesky"}, default "auto"
+        "auto" selects "newton-cholesky" for very small problems in float64, with N·(D·C)² at most 500,000 (the
+        intercept counts as a feature), and "lbfgs" otherwise.
     tol : float, default 1e-4
-        The largest |entry| that the gradient of the mean loss may have at the end.
+        The fit has converged when no entry of the gradient is larger in magnitude than tol.
     max_iter : int, default 1000
+        The largest number of iterations, at least 1.
     fit_intercept : bool, default True
-    class_weight : None, dict or "balanced", default None
-        With weights, the mean is a weighted one.
+        Whether to fit intercepts. Without them they are 0.
+    class_weight : dict or "balanced", default None
+        Weights of the classes. The loss is then the weighted mean of the sample losses.
     warm_start : bool, default False
-        Whether `fit` starts from the last fit's weights, where they are of the same shape.
-    threads : int, default None
-        By default as many as this process has processors, or RAYON_NUM_THREADS says.
+        Whether `fit` starts from the weights of the last fit, if they have the same shape.
+    threads : int from 1 to 1024, default None
+        Default: the environment variable RAYON_NUM_THREADS, else the number of processors available to this process.
 
     Attributes
     ----------
-    classes_ : (C,) the labels, sorted
-    coef_ : (C, D) weights, one row per class, of two classes too
-    intercept_ : (C,)
+    classes_ : array of shape (C,)
+        The labels, sorted.
+    coef_ : array of shape (C, D)
+        The weights, one row per class, also with two classes.
+    intercept_ : array of shape (C,)
+        The intercepts.
     n_iter_ : int
-    loss_ : float, what was minimised, at the end
-    converged_ : bool, whether the gradient is within tol
-    solver_ : str, the one that was used
-    n_features_in_, feature_names_in_ : as in scikit-learn
+        The number of iterations.
+    loss_ : float
+        The minimised objective at the end of the fit, with the penalty.
+    converged_ : bool
+        Whether the gradient is within tol.
+    solver_ : str
+        The solver that was used; never "auto".
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
 
     Examples
     --------
@@ -87,9 +101,10 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         self.threads = threads
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> SoftmaxRegression:
-        """Trains on X (N×D) and labels y (N) of any type, with weights (N) of the samples.
+        """Fit the model to X (N×D) and labels y (N) of any type, with optional sample weights (N).
 
-        Raises ValueError where scikit-learn's classifiers do, and warns where the gradient is not within `tol`. Ctrl-C ends it.
+        Raises ValueError for the same input as scikit-learn's classifiers. Warns with ConvergenceWarning if the
+        gradient is not within `tol` at the end. Ctrl-C interrupts the fit.
         """
         self._check_limits()
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=_DTYPES)
@@ -121,30 +136,30 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         return self
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Scores X·W + b (N×C); of two classes the second's less the first's (N)."""
+        """The scores X·W + b (N×C); with two classes, the second class's score minus the first's (N)."""
         X, weights, intercept = self._prepared(X)
         scores = safe_sparse_dot(X, weights, dense_output=True) + intercept
         return scores[:, 1] - scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> np.ndarray:
-        """The class with the largest score (N), the first of equals."""
+        """The class with the largest score (N); on ties, the first in `classes_`."""
         X, weights, intercept = self._prepared(X)
         best = evaluate(X, weights, b=intercept, outputs=["predicted"], threads=self.threads)
         return self.classes_[best.predicted]
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """log p of every class (N×C), with its digits also where p is next to 1."""
+        """log p of every class (N×C). It keeps its relative accuracy also if p is near 1."""
         X, weights, intercept = self._prepared(X)
         scores = safe_sparse_dot(X, weights, dense_output=True) + intercept
         best = scores.argmax(axis=1)[:, np.newaxis]
         scores -= np.take_along_axis(scores, best, axis=1)
         others = np.exp(scores)
         np.put_along_axis(others, best, 0, axis=1)
-        # lse less the largest score is log(1 + the sum of the others).
+        # Log-sum-exp minus the largest score is log(1 + the sum of the other exponentials).
         return scores - np.log1p(others.sum(axis=1, keepdims=True))
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """p of every class (N×C)."""
+        """The probability of every class (N×C)."""
         return np.exp(self.predict_log_proba(X))
 
     def __sklearn_tags__(self) -> Any:
@@ -159,7 +174,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
             raise ValueError(f"tol: expected a number, at least 0, found {self.tol!r}")
 
     def _start(self, n_classes: int, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
-        """W (D×C) and b (C) to start from."""
+        """The initial W (D×C) and b (C): zeros, or the last fit's if `warm_start` applies. b is None for zeros."""
         shape, dtype = (X.shape[1], n_classes), _computed_in(X.dtype)
         if self.warm_start and getattr(self, "coef_", np.empty(0)).T.shape == shape:
             weights, intercept = self.coef_.T.astype(dtype), self.intercept_.astype(dtype)
@@ -179,7 +194,7 @@ class SoftmaxRegression(ClassifierMixin, BaseEstimator):
         return compute_class_weight(self.class_weight, classes=classes, y=y)
 
     def _prepared(self, X: Any) -> tuple[Any, np.ndarray, np.ndarray]:
-        """X, W (D×C) and b (C) in types that go together."""
+        """X, W (D×C) and b (C) in matching types."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=_DTYPES, reset=False)
         dtype = np.result_type(X.dtype, self.coef_.dtype)
@@ -193,7 +208,7 @@ def _computed_in(dtype: np.dtype) -> Any:
 
 
 def _canonical(X: Any) -> Any:
-    """A sparse X with its columns in order, each once."""
+    """X; a sparse X with its columns sorted within rows and without duplicates, copied if it has to change."""
     if scipy.sparse.issparse(X) and not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()

@@ -1,8 +1,9 @@
-"""The loss as a function and a module for PyTorch, on CPU tensors.
+"""The loss of a linear layer's logits as a PyTorch function and module, on CPU tensors.
 
-`linear_cross_entropy` has the arguments and the meaning of `torch.nn.functional.linear_cross_entropy`, but for its `options`, of
-which there is no need, and options that it lacks. The N×C logits are never stored; input and weight are read where they lie. bfloat16 and float16 are computed with in
-float32, and so are their losses.
+`linear_cross_entropy` has the arguments and the meaning of `torch.nn.functional.linear_cross_entropy`, without its
+`options`, which are not needed, and with the additional options z_loss, softcap and temperature. It never stores the
+N×C logits, and reads input and weight in place. bfloat16 and float16 inputs are computed in float32, and their losses
+are float32.
 """
 
 from __future__ import annotations
@@ -40,42 +41,51 @@ def linear_cross_entropy(
     return_z_loss: bool = False,
     memory: int | None = None,
 ) -> Any:
-    """cross_entropy(linear(input, linear_weight, linear_bias), target), without the logits.
+    """Compute cross_entropy(linear(input, linear_weight, linear_bias), target) without storing the logits.
 
-    Gradients for input, weight and bias are computed where they are required, in the forward call: `backward` scales them. With
-    the reduction "none" it computes them, by a second pass over the scores. Under `torch.compile` the graph breaks here. A second
-    derivative, gradients for target and weight, and the transforms of `torch.func` are refused.
+    The forward call also computes the required gradients for input, linear_weight and linear_bias, and `backward`
+    scales them. With the reduction "none", `backward` computes them in a second pass over the logits. `torch.compile`
+    breaks its graph at this call. Second derivatives, gradients for target and weight, and the transforms of
+    `torch.func` are not supported and raise an error.
 
     Parameters
     ----------
-    input : (N, D) or (D), float32, float64, bfloat16 or float16
-    linear_weight : (C, D)
-    target : (N) or () class indices, or (N, C) or (C) probabilities in the type of the loss
-    linear_bias : (C)
-    weight : (C), of the classes
-    reduction : "mean", "sum" or "none"
-    ignore_index : a class index that counts for nothing; None is -100, as in PyTorch
-        Probabilities have none.
-    label_smoothing : from 0 to 1
-    z_loss : at least 0
-        Adds z_loss·lse² to each sample's loss.
-    softcap : above 0
+    input : tensor of shape (N, D) or (D)
+        The features, in float32, float64, bfloat16 or float16.
+    linear_weight : tensor of shape (C, D)
+        The weights. If neither input nor linear_weight is in half precision, both must have the same type.
+    target : tensor of shape (N) or (), or of shape (N, C) or (C)
+        Class indices, or probabilities in the type of the loss.
+    linear_bias : tensor of shape (C), optional
+    weight : tensor of shape (C), optional
+        The weights of the classes.
+    reduction : {"mean", "sum", "none"}, default "mean"
+    ignore_index : int or None, default -100
+        The class index of samples that are ignored; None means -100, as in PyTorch. It has no effect on probabilities.
+    label_smoothing : float from 0 to 1, default 0
+        The share of the target mass that is spread evenly over the classes.
+    z_loss : float, at least 0, default 0
+        Adds z_loss·lse² to each sample's loss, where lse is the log-sum-exp of its logits.
+    softcap : float above 0, optional
         Logits become softcap·tanh(logits/softcap).
-    temperature : above 0
+    temperature : float above 0, default 1
         Logits are divided by it.
-    return_z_loss : whether the part of the loss that z_loss adds comes back too, without a gradient
-    memory : bytes
-        What the call may hold beyond its tensors, about; by default 64 MiB, or the size of linear_weight in float32 if that is
-        more. Less costs time.
+    return_z_loss : bool, default False
+        Whether to return the part of the loss that z_loss adds as well, without a gradient.
+    memory : int, optional
+        Approximate limit of the working memory in bytes, beyond the tensors. Default: 64 MiB, or the size of
+        linear_weight in float32 if that is more. A lower limit costs time.
 
     Returns
     -------
-    The loss, of float32 where input and linear_weight are of half precision; with `return_z_loss` a pair.
+    Tensor
+        The loss, in float32 if input and linear_weight are in half precision; of shape () for the mean and the sum.
+        With `return_z_loss`, a pair of the loss and the part added by z_loss.
 
     Raises
     ------
     TypeError, ValueError
-        One line that says what was expected of which argument.
+        If an argument is not supported. The message is one line with the argument's name and what was expected.
     """
     tensors = (input, linear_weight, target, linear_bias, weight)
     _check_tensors(input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias, weight=weight)
@@ -99,7 +109,7 @@ def linear_cross_entropy(
         "temperature": temperature,
     }
     function = _Unreduced if reduction == "none" else _Reduced
-    # PyTorch says which tensors require gradients, whether it records or not.
+    # `needs_input_grad` does not depend on whether PyTorch records gradients, so pass this on.
     is_recorded = torch.is_grad_enabled()
     loss, of_z = function.apply(*tensors, options, return_z_loss, memory, is_recorded)
     if is_single and reduction == "none":
@@ -108,19 +118,23 @@ def linear_cross_entropy(
 
 
 class LinearCrossEntropyLoss(torch.nn.Module):
-    """A linear layer and the loss of its logits: `linear_cross_entropy` as a module, with the names of its parameters as in
-    `torch.nn.LinearCrossEntropyLoss`.
+    """A linear layer and the loss of its logits: `linear_cross_entropy` as a module.
+
+    Its parameters have the names of those of `torch.nn.LinearCrossEntropyLoss`. `forward` takes input (N, D) or (D),
+    and target (N) or () of class indices, or (N, C) or (C) of probabilities.
 
     Parameters
     ----------
     in_features, num_classes : int
         D and C.
     bias : bool, default False
-    device, dtype : of the parameters
-    weight : (C), of the classes
-    reduction, ignore_index, label_smoothing, z_loss, softcap, temperature, memory : as in `linear_cross_entropy`
-
-    Shape: input (N, D) or (D), target (N) or () of class indices, or (N, C) or (C) of probabilities.
+        Whether the layer has a bias.
+    device, dtype : optional
+        Device and type of the parameters.
+    weight : tensor of shape (C), optional
+        The weights of the classes.
+    reduction, ignore_index, label_smoothing, z_loss, softcap, temperature, memory
+        As in `linear_cross_entropy`.
     """
 
     weight: Tensor | None
@@ -175,22 +189,22 @@ class LinearCrossEntropyLoss(torch.nn.Module):
 
 
 class RowFacts(NamedTuple):
-    """What is known of each row (N): without a gradient."""
+    """Facts of each row, without gradients: tensors of shape (N), or (N, top) for the best classes."""
 
     log_sum_exp: Tensor
     """log Σ_c exp(logits)."""
     predicted: Tensor
-    """The class with the largest logit, the first of equals."""
+    """The class with the largest logit, the lowest index on ties."""
     entropy: Tensor
-    """−Σ p·log p, in nats."""
+    """Entropy of the predicted distribution, −Σ p·log p, in nats."""
     label_log_prob: Tensor | None
-    """log p of the target; NaN where it is no class."""
+    """log p of the target; NaN if it is not a class. None without target."""
     label_rank: Tensor | None
-    """How many classes have a larger logit than the target: 0 for the best."""
+    """The number of classes with a larger logit than the target's, 0 for the best. None without target."""
     top_classes: Tensor | None
-    """The best classes (N×top), the best first."""
+    """The classes with the largest logits (N, top), best first. None without `top`."""
     top_log_prob: Tensor | None
-    """log p of these (N×top)."""
+    """log p of `top_classes` (N, top). None without `top`."""
 
 
 @torch.compiler.disable
@@ -205,15 +219,26 @@ def row_facts(
     temperature: float = 1.0,
     top: int | None = None,
 ) -> RowFacts:
-    """Facts of the rows of linear(input, linear_weight, linear_bias), without the logits and without gradients.
+    """Compute facts of the rows of linear(input, linear_weight, linear_bias), without storing the logits.
 
     Parameters
     ----------
-    input : (N, D); linear_weight : (C, D); linear_bias : (C)
-    target : (N) class indices, for the facts of the target
-    ignore_index : an index of target that need not be a class, or None
-    softcap, temperature : as in `linear_cross_entropy`
-    top : how many of the best classes, from 0 to C
+    input : tensor of shape (N, D)
+    linear_weight : tensor of shape (C, D)
+    target : tensor of shape (N), optional
+        Class indices, for `label_log_prob` and `label_rank`.
+    linear_bias : tensor of shape (C), optional
+    ignore_index : int or None, default -100
+        A value of target that is accepted without being a class; None for no such value.
+    softcap, temperature
+        As in `linear_cross_entropy`.
+    top : int from 0 to C, optional
+        The number of best classes, for `top_classes` and `top_log_prob`.
+
+    Returns
+    -------
+    RowFacts
+        Tensors without gradients.
     """
     _check_tensors(input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias)
     options = {"ignore_index": ignore_index, "softcap": softcap, "temperature": temperature}
@@ -235,7 +260,7 @@ def row_facts(
 
 
 class _Reduced(torch.autograd.Function):
-    """Mean and sum: loss and gradients in one pass."""
+    """The loss with the mean or the sum: computes loss and gradients in one pass."""
 
     @staticmethod
     def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss, memory, is_recorded):  # noqa: ANN001
@@ -260,7 +285,7 @@ class _Reduced(torch.autograd.Function):
     def backward(ctx: Any, of_loss: Tensor, _of_z: Tensor) -> tuple[Tensor | None, ...]:
         _refuse_second_derivative()
         tensors = ctx.saved_tensors
-        # They are given away, so that they need not be copied; another backward of the same graph computes them again.
+        # Scales the kept gradients in place, without a copy. Another backward of the same graph computes them again.
         gradients, ctx.gradients = ctx.gradients, None
         if gradients is None:
             problem = _problem(ctx.options, *tensors)
@@ -270,7 +295,7 @@ class _Reduced(torch.autograd.Function):
 
 
 class _Unreduced(torch.autograd.Function):
-    """No reduction: the losses in a first pass, and the gradients, once their coefficients are known, in a second."""
+    """The losses without a reduction: a first pass computes them, and a second pass, in `backward`, the gradients."""
 
     @staticmethod
     def forward(ctx: Any, input, linear_weight, target, linear_bias, weight, options, wants_z_loss, memory, is_recorded):  # noqa: ANN001
@@ -299,20 +324,20 @@ class _Unreduced(torch.autograd.Function):
 
 
 def _refuse_second_derivative() -> None:
-    # With create_graph=True PyTorch records what happens here: nothing that it could differentiate.
+    # With create_graph=True PyTorch records the operations of `backward`, which it cannot differentiate.
     if torch.is_grad_enabled():
         raise RuntimeError("linear_cross_entropy: has no second derivative, expected a backward without create_graph=True")
 
 
 def _required(ctx: Any, linear_bias: Tensor | None) -> list[str]:
-    """The gradients that are required, by the names of the outputs."""
+    """The required gradients, by their names among the outputs."""
     needs_input, needs_weight, _, needs_bias, *_ = ctx.needs_input_grad
     needs = {"dX": needs_input, "dW": needs_weight, "db": needs_bias and linear_bias is not None}
     return [name for name, is_needed in needs.items() if is_needed]
 
 
 def _in_place(gradients: dict[str, Any], tensors: Any, factor: float) -> tuple[Tensor | None, ...]:
-    """Gradients times a factor, which takes no memory, in the order of the function's arguments."""
+    """The gradients times a factor, multiplied in place, in the order and types of the function's arguments."""
     input, linear_weight, _, linear_bias, _ = tensors
 
     def of(name: str, like: Tensor | None) -> Tensor | None:
@@ -330,7 +355,7 @@ def _evaluate(problem: _core.Problem, outputs: list[str], memory: int | None, to
 
 
 def _z_loss(result: dict[str, Any], target: Tensor, options: dict[str, Any], dtype: torch.dtype) -> Tensor:
-    """z_loss·lse² of each sample, 0 where it is ignored."""
+    """z_loss·lse² of each sample; 0 for ignored samples. Overwrites lse in `result`."""
     of_z = torch.from_numpy(result["lse"]).square_().mul_(options["z_loss"])
     if not target.is_floating_point() and options["ignore_index"] is not None:
         of_z.masked_fill_(target == options["ignore_index"], 0.0)
@@ -363,7 +388,7 @@ def _problem(
 
 
 def _array(tensor: Tensor | None) -> Any:
-    """A view of a tensor."""
+    """A view of a tensor as a NumPy array, or as `BFloat16` for bfloat16. Makes a copy only of a negated view."""
     if tensor is None:
         return None
     tensor = tensor.detach().resolve_neg()
@@ -373,7 +398,7 @@ def _array(tensor: Tensor | None) -> Any:
 
 
 def _small_array(tensor: Tensor | None) -> Any:
-    """An array that is converted to the type that is computed in, as NumPy converts it: bfloat16 by way of float32."""
+    """An array that is later converted to the type of the computation. NumPy has no bfloat16; it becomes float32."""
     if tensor is not None and tensor.dtype is torch.bfloat16:
         tensor = tensor.float()
     return _array(tensor)
