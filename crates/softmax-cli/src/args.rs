@@ -1,4 +1,4 @@
-//! The command line, as the contract has it.
+//! The command line of `softmax`.
 
 use crate::data_args::DataArgs;
 use crate::fit_args::{FitArgs, PredictArgs};
@@ -216,7 +216,7 @@ pub(crate) enum Pass {
 }
 
 impl PassesArgs {
-    /// How many shards there are in two passes, if there are two.
+    /// The number of shards in two passes. `None`: one pass.
     pub(crate) fn shards(&self) -> anyhow::Result<Option<usize>> {
         match (self.pass, self.shards) {
             (Pass::One, None) => Ok(None),
@@ -443,7 +443,7 @@ pub(crate) struct ObjectiveArgs {
 }
 
 impl ObjectiveArgs {
-    /// The objective, each option of which is in its range.
+    /// The objective. Fails if an option is out of its range.
     pub(crate) fn objective(&self) -> anyhow::Result<Objective> {
         let objective = Objective {
             reduction: self.reduction,

@@ -1,5 +1,5 @@
-//! `softmax bench`: comparisons over shapes, element types and numbers of threads, or over the places of sweeps, a line of
-//! JSON each, written as soon as it is known.
+//! `softmax bench`: comparisons over shapes, element types and numbers of threads, or over the sizes of sweeps. Each
+//! is a line of JSON, written as soon as it is complete.
 
 use crate::args::BenchArgs;
 use crate::externals::Externals;
@@ -25,7 +25,7 @@ pub(crate) fn run(
     let (externals, registry) = Externals::add(&args.external, registry)?;
     let entries = registry.select(&externals.beside(&args.backends))?;
     let backends: Vec<String> = entries.iter().map(|entry| entry.name().to_owned()).collect();
-    // Before there is a file.
+    // Checked before the output file is created.
     for &shape in &args.shapes {
         for &dtype in &args.dtypes {
             match dtype {
@@ -84,7 +84,7 @@ pub(crate) fn run(
     Ok(if agree { Verdict::AllAgree } else { Verdict::Disagreement })
 }
 
-/// What is requested, in the order in which it is measured.
+/// The requested comparisons, in the order in which they are measured.
 fn tasks(
     args: &BenchArgs,
     backends: &[String],
@@ -117,11 +117,11 @@ fn tasks(
     tasks
 }
 
-/// Who measures it.
+/// Runs the comparisons.
 struct Bench<'a> {
     args: &'a BenchArgs,
     registry: &'a Registry,
-    /// `fused` in several ways, for sweeps.
+    /// The variants of `fused`, for sweeps.
     ways: Registry,
     contest: Option<Contest<'a>>,
 }
@@ -151,13 +151,13 @@ impl Bench<'_> {
     }
 }
 
-/// The command line, but for its resumption.
+/// The command line without `--resume`.
 fn command(words: &[String]) -> String {
     let words = words.iter().skip(1).map(String::as_str).filter(|&word| word != "--resume");
     ["softmax"].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// What this machine can do, and how long the problem takes at that.
+/// Measures the limits of this machine, and the minimum time of the problem that follows from them.
 fn roofline(task: &Task) -> Roofline {
     let limits = Limits::measure(task.threads);
     let Task { shape, dtype, dx, .. } = *task;

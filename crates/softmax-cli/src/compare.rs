@@ -1,4 +1,4 @@
-//! `softmax compare`: every backend is checked against the oracle, then all are timed side by side.
+//! `softmax compare`: checks every backend against the oracle, then times those that agree side by side.
 
 use crate::args::{CompareArgs, CompareFormat};
 use crate::externals::Externals;

@@ -1,4 +1,4 @@
-//! Where samples come from, for all commands that read them.
+//! The options for reading samples, shared by all commands that read them.
 
 use crate::values::{self, parse_count};
 use clap::Args;
@@ -32,7 +32,7 @@ pub(crate) struct DataArgs {
 }
 
 impl DataArgs {
-    /// How to read the file.
+    /// The options for reading the file.
     pub(crate) fn options(&self) -> ReadOptions {
         ReadOptions {
             format: self.data_format,

@@ -1,4 +1,4 @@
-//! Files that are written: each in a folder that is there, none of them one that is read, and no two of them one.
+//! Checks of the files to write: each is in an existing folder, none is also read, and no two are the same file.
 
 use crate::args::{BenchArgs, CompareArgs, EvalArgs};
 use crate::data_args::DataArgs;
@@ -7,7 +7,7 @@ use anyhow::Context;
 use softmax_data::{ReadOptions, check_destination, files, is_same_file};
 use std::path::{Path, PathBuf};
 
-/// A flag, and a file that it names.
+/// A flag and the file that it names.
 type Named<'a> = (&'static str, &'a Path);
 
 pub(crate) fn check_compare(args: &CompareArgs) -> anyhow::Result<()> {

@@ -60,11 +60,11 @@ fn run_as<T: BackendElement + Travels>(
     Ok(Verdict::AllAgree)
 }
 
-/// What is evaluated, by which backend, with which outputs.
+/// The data, the backend and the outputs of an evaluation.
 struct Call<T> {
     dataset: Dataset<T>,
     backend: Box<dyn SoftmaxBackend<T>>,
-    /// The outputs, and how many of the best classes.
+    /// The outputs, and the number of classes in the top-k outputs.
     asked: (OutputSet, usize),
 }
 
@@ -109,7 +109,7 @@ fn write<T: BackendElement>(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     write_evaluation_npz(&args.out, evaluation, outputs)?;
-    // Not after the arrays themselves, where they went into a pipe.
+    // Not if the arrays went into a pipe: this line would follow them.
     if args.out.is_file() {
         let names: Vec<&str> = set.iter().map(OutputKind::symbol).collect();
         writeln!(out, "{}: loss, {}", printable(&args.out.to_string_lossy()), names.join(", "))?;
@@ -117,13 +117,13 @@ fn write<T: BackendElement>(
     Ok(())
 }
 
-/// All outputs, the best classes only if there is a K.
+/// All outputs, with the top-k ones only if `top` is given.
 fn asked(top: Option<u32>) -> OutputSet {
     let of_top = |kind: OutputKind| kind.feature() == Some(Feature::TopClasses);
     OutputSet::ALL.iter().filter(|&kind| top.is_some() || !of_top(kind)).collect()
 }
 
-/// Of these, those that the backend gives, and the best classes, which were requested.
+/// The outputs of [`asked`] that the backend supports. The top-k outputs are always kept, since they were requested.
 fn set<T: BackendElement>(backend: &dyn SoftmaxBackend<T>, top: Option<u32>) -> OutputSet {
     let gives = |feature: Feature| feature == Feature::TopClasses || backend.supports(feature);
     asked(top).iter().filter(|kind| kind.feature().is_none_or(gives)).collect()

@@ -1,4 +1,4 @@
-//! Backends that run as processes, beside those that are built in.
+//! External backends, which run as processes, in addition to the built-in ones.
 
 use crate::args::ExternalArgs;
 use anyhow::bail;
@@ -15,7 +15,7 @@ pub(crate) struct Externals {
 }
 
 impl Externals {
-    /// Adds them to the backends that are built in.
+    /// Adds the external backends of the command line to a copy of `registry`.
     pub(crate) fn add(args: &ExternalArgs, registry: &Registry) -> anyhow::Result<(Self, Registry)> {
         let mut registry = registry.clone();
         let mut launchers: Vec<Arc<Launcher>> = Vec::new();
@@ -42,17 +42,17 @@ impl Externals {
         self.launchers.iter().map(|launcher| launcher.name().to_owned())
     }
 
-    /// The chosen names and these, none of which is all.
+    /// The chosen names and the external ones. If none is chosen, an empty list, which selects all backends.
     pub(crate) fn beside(&self, chosen: &[String]) -> Vec<String> {
         if chosen.is_empty() { Vec::new() } else { chosen.iter().cloned().chain(self.names()).collect() }
     }
 
-    /// The same, but where none is chosen these alone, if there are any.
+    /// The chosen names and the external ones. If none is chosen, the external ones alone, if there are any.
     pub(crate) fn or_beside(&self, chosen: &[String]) -> Vec<String> {
         chosen.iter().cloned().chain(self.names()).collect()
     }
 
-    /// The chosen name, or the one of these, if there is any.
+    /// The chosen name, or that of the only external backend, if there is one. Fails if there are several.
     pub(crate) fn one(&self, chosen: Option<&str>) -> anyhow::Result<Option<String>> {
         match (chosen, self.launchers.as_slice()) {
             (Some(chosen), _) => Ok(Some(chosen.to_owned())),
@@ -62,12 +62,12 @@ impl Externals {
         }
     }
 
-    /// The one of a name.
+    /// The launcher of the external backend with this name.
     pub(crate) fn find(&self, name: &str) -> Option<&Launcher> {
         self.launchers.iter().map(Arc::as_ref).find(|launcher| launcher.name() == name)
     }
 
-    /// Says of them what this program can't know: their versions, and not how much memory they take.
+    /// Sets the versions that external backends report, and removes their memory, which this program can't measure.
     pub(crate) fn describe(&self, comparison: &mut Comparison) {
         for measured in &mut comparison.backends {
             if let Some(launcher) = self.find(&measured.name) {

@@ -1,4 +1,4 @@
-//! `softmax fit`: from samples to a model.
+//! `softmax fit`: trains a model on samples.
 
 use crate::fit_args::{FitArgs, FitFormat, Validation};
 use crate::flags::{check_simd, in_words_of_flags, of_fit};
@@ -23,7 +23,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::slice;
 
-/// What is printed. The keys of the JSON.
+/// The result that is printed. The fields are the keys of the JSON.
 #[derive(Debug, Serialize)]
 struct Summary {
     loss: f64,
@@ -32,13 +32,13 @@ struct Summary {
     evaluations: usize,
     seconds: f64,
     converged: bool,
-    /// Why it stopped, in words.
+    /// Why the solver stopped.
     stopped: String,
     solver: String,
-    /// Of hard labels.
+    /// The accuracy on the training samples. `None` without hard labels.
     train_accuracy: Option<f64>,
     validation_accuracy: Option<f64>,
-    /// Each step, from the start on.
+    /// The state after each iteration, with the starting point first.
     curve: Vec<CurvePoint>,
 }
 
@@ -70,7 +70,7 @@ fn run_as<T: BackendElement + Travels>(
     let zero = T::zero();
     let shape = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
     let fitted = {
-        // W of the solver is another. This one takes no memory.
+        // A placeholder, since the solver has its own W. With strides of 0 it takes no memory.
         let zeros =
             ArrayView2::from_shape(shape.strides((0, 0)), slice::from_ref(&zero)).context("weights")?;
         let problem =
@@ -81,7 +81,7 @@ fn run_as<T: BackendElement + Travels>(
     let finished = match fitted {
         None => Ok(Verdict::AllAgree),
         Some(fitted) => fitted.map_err(of_fit).and_then(|Fitted { mut model, report }| {
-            // The data is standardised already.
+            // The model gets its standardisation after this, because the data are already standardised.
             let accuracies = accuracies(&model, &dataset, held_out.as_ref())?;
             model.standardization = standardization;
             finish(args, (&dataset, &model, &report), accuracies, out)
@@ -90,7 +90,7 @@ fn run_as<T: BackendElement + Travels>(
     processes.agree(finished)
 }
 
-/// What a model is trained on, and how.
+/// The data, the backend and the objective of a fit.
 struct Training<T> {
     dataset: Dataset<T>,
     backend: Box<dyn SoftmaxBackend<T>>,
@@ -151,7 +151,7 @@ fn fit<T: BackendElement>(
     })
 }
 
-/// Of the samples that were trained on, and of those that were not.
+/// The accuracies on the training samples and on the held-out samples.
 fn accuracies<T: BackendElement>(
     model: &Model<T>,
     dataset: &Dataset<T>,
@@ -164,7 +164,7 @@ fn accuracies<T: BackendElement>(
     }
 }
 
-/// Writes the model, and says how it went.
+/// Writes the plot and the model, and prints the summary.
 fn finish<T: BackendElement>(
     args: &FitArgs,
     (dataset, model, report): (&Dataset<T>, &Model<T>, &Report),
@@ -181,7 +181,7 @@ fn finish<T: BackendElement>(
         let accuracy = model.score(&validation).map_err(of_fit).context("--validation")?;
         validation_accuracy = Some(accuracy).filter(|accuracy| !accuracy.is_nan());
     }
-    // Before the model, so that there is none where this fails.
+    // Before the model, so that no model is written if this fails.
     if let Some(path) = &args.plot {
         write_curve(report, &dataset.origin, path)?;
     }
@@ -207,7 +207,7 @@ fn finish<T: BackendElement>(
     Ok(if report.stop == Stop::Interrupted { Verdict::Interrupted } else { Verdict::AllAgree })
 }
 
-/// The data in a storage that the backend takes, and a word about it where it is another one.
+/// Converts the data to a storage that the backend supports. Prints a message to `err` if they had to be widened.
 fn in_storage_of<T: BackendElement>(
     backend: &dyn SoftmaxBackend<T>,
     dataset: Dataset<T>,
@@ -260,10 +260,10 @@ fn point(step: &Step) -> CurvePoint {
     CurvePoint { iteration, evaluations, loss, gradient_max, seconds }
 }
 
-/// Points that a line has at most.
+/// The number of points to which a line is thinned. Its last point is added in any case.
 const MOST_POINTS: usize = 60;
 
-/// Loss and largest |gradient| against evaluations.
+/// Plots the loss and the largest |gradient| against evaluations.
 fn write_curve(report: &Report, origin: &str, path: &Path) -> anyhow::Result<()> {
     let thinned = report.curve.len().div_ceil(MOST_POINTS);
     let steps = || report.curve.iter().step_by(thinned).chain(report.curve.last());

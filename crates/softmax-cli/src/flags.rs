@@ -1,4 +1,4 @@
-//! What is wrong with data or options, called by the flags that bring or mend them.
+//! Words errors of data and options in terms of the flags that cause or fix them.
 
 use anyhow::anyhow;
 use softmax::{Dtype, Entry, Level, OptionName};
@@ -6,7 +6,7 @@ use softmax_data::{DataError, Format, ReadOptions, printable, shown};
 use softmax_fit::FitError;
 use std::path::Path;
 
-/// Refuses `--simd` where no backend takes it.
+/// Rejects `--simd` if no backend supports it.
 pub(crate) fn check_simd(simd: Option<Level>, entries: &[&Entry]) -> anyhow::Result<()> {
     if simd.is_some() && !entries.iter().any(|entry| entry.has_levels()) {
         let names: Vec<&str> = entries.iter().map(|entry| entry.name()).collect();
@@ -42,7 +42,7 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
     }
 }
 
-/// What keeps a fit or a prediction from being made.
+/// Words an error of a fit or a prediction.
 pub(crate) fn of_fit(error: FitError) -> anyhow::Error {
     match error {
         FitError::Loss(error) => of_option(error),
@@ -52,7 +52,7 @@ pub(crate) fn of_fit(error: FitError) -> anyhow::Error {
     }
 }
 
-/// The same of reading a file, of which it says so where its format was no more than a guess.
+/// Words an error of reading a file. If the format was only guessed from the name, the message says so.
 pub(crate) fn of_reading(error: DataError, path: &Path, options: &ReadOptions) -> anyhow::Error {
     let is_of_format = match &error {
         DataError::File { path: its, .. } => its == path,
@@ -66,7 +66,7 @@ pub(crate) fn of_reading(error: DataError, path: &Path, options: &ReadOptions) -
     }
 }
 
-/// An option that is out of its range, by its flag.
+/// Words an error of an option that is out of its range, with its flag.
 pub(crate) fn of_option(error: softmax::Error) -> anyhow::Error {
     match error {
         softmax::Error::Option { option, expected, found } => {

@@ -1,4 +1,4 @@
-//! `softmax gradcheck`: entries of a backend's gradients beside differences of the loss.
+//! `softmax gradcheck`: checks sampled gradient entries against finite differences of the loss.
 
 use crate::args::{Format, GradcheckArgs};
 use crate::externals::Externals;
@@ -18,11 +18,11 @@ use softmax_data::printable;
 use softmax_record::{Palette, Table};
 use std::io::Write;
 
-/// An entry is held against itself, or against this share of its gradient's largest one where it is smaller: what is
-/// small by cancellation has no digits of its own.
+/// Errors are relative to the entry, or to this share of the gradient's largest entry if that is larger. An entry that
+/// is small by cancellation has no relative accuracy of its own.
 const SMALLEST: f64 = 0.01;
 
-/// The backend where none is named.
+/// The default backend.
 const DEFAULT: &str = "fused";
 
 #[derive(Debug, Serialize)]
@@ -32,7 +32,7 @@ struct Gradcheck {
     source: String,
     tolerance: f64,
     success: bool,
-    /// The worst first.
+    /// The checked entries, worst error first.
     entries: Vec<Entry>,
 }
 
@@ -81,7 +81,7 @@ fn check<T: BackendElement>(
     let tolerance = args.tolerance.unwrap_or(tolerance);
     let mut source = Source::<T>::load(&args.problem, &args.objective)?;
     let threads = Some(machine::set_threads(None)?);
-    // Before a backend is made, which may wait for a process.
+    // Before the backend is made, which may wait for a process to start.
     interrupt::listen();
     let mut backend = entry.make::<T>(Setup { threads, shards: args.passes.shards()?, ..Setup::default() });
     if lacking_storage(backend.as_ref(), &source.problem()?).is_some() {
@@ -100,7 +100,7 @@ fn check<T: BackendElement>(
     let mut entries = Vec::new();
     let kinds: Vec<OutputKind> = set.iter().collect();
     for (k, &kind) in kinds.iter().enumerate() {
-        // The samples shared out evenly, as far as there are entries.
+        // The samples are divided evenly among the gradients, as far as these have enough entries.
         let up_to = |k: usize| args.samples.saturating_mul(k).div_ceil(kinds.len());
         let share = up_to(k + 1) - up_to(k);
         let Some((columns, analytic)) = gradient(&problem, &outputs, kind) else { continue };
@@ -120,7 +120,7 @@ fn check<T: BackendElement>(
             progress.at(entries.len(), args.samples);
         }
     }
-    // NaN is the worst of all.
+    // NaN sorts first, as the worst error.
     entries.sort_by(|a, b| b.relative_error.total_cmp(&a.relative_error));
     Ok(Gradcheck {
         backend: entry.name().to_owned(),
@@ -132,7 +132,7 @@ fn check<T: BackendElement>(
     })
 }
 
-/// A gradient's columns, if it has two axes, and its entries row by row.
+/// The number of columns of a gradient, if it has two axes, and its entries in row-major order.
 fn gradient<T: BackendElement>(
     problem: &Problem<'_, T>,
     outputs: &OwnedOutputs<T>,

@@ -1,4 +1,4 @@
-//! Samples that are not trained on.
+//! Validation samples that are held out of the training data.
 
 use rand::SeedableRng;
 use rand::seq::index;
@@ -8,12 +8,12 @@ use softmax::{BackendElement, Element};
 use softmax_data::Dataset;
 use softmax_fit::{Model, Result};
 
-/// A part of a data set that weighs nothing in it: nothing is copied.
+/// The samples of a data set that are held out, by sample weights of 0 instead of a copy.
 #[derive(Debug)]
 pub(crate) struct HeldOut(Vec<bool>);
 
 impl HeldOut {
-    /// Draws a fraction of the samples, and gives them weights of 0.
+    /// Draws a random fraction of the samples, and sets their weights to 0.
     pub(crate) fn draw<T: Element>(
         dataset: &mut Dataset<T>,
         fraction: f64,
@@ -42,7 +42,7 @@ impl HeldOut {
         self.0[i]
     }
 
-    /// The accuracy of the other samples, and of these. `None` without hard labels.
+    /// The accuracies on the training samples and on the held-out ones. `None` without hard labels.
     pub(crate) fn accuracies<T: BackendElement>(
         &self,
         model: &Model<T>,

@@ -1,5 +1,5 @@
-//! Ctrl-C, and SIGTERM and SIGHUP where there are such: the first asks for an end at the next good place, so that what was
-//! measured is printed; the second ends. No end leaves a temporary file.
+//! Ctrl-C, and SIGTERM and SIGHUP on systems that have them. The first signal requests a stop at the next suitable
+//! point, so that the results so far are printed. The second ends the program. Both remove temporary files.
 
 use softmax_data::discard_unfinished;
 use std::fs;
@@ -7,26 +7,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
-/// What a shell says of a program that was interrupted.
+/// The exit code of an interrupted program, as shells report it.
 pub(crate) const EXIT_CODE: u8 = 130;
 
-/// From now on the first Ctrl-C is a request.
+/// From now on the first Ctrl-C requests a stop, and the second ends the program.
 pub(crate) fn listen() {
     handle(|| {
         if REQUESTED.swap(true, Ordering::Relaxed) {
             end();
         }
-        // Nobody is to wait for a process that may take minutes.
+        // An external process may take minutes to answer, so the call to it is ended.
         softmax_external::end_calls();
     });
 }
 
-/// From now on the first Ctrl-C ends, as it would in any case, and leaves nothing half written.
+/// From now on the first Ctrl-C ends the program, and removes temporary files.
 pub(crate) fn end_cleanly() {
     handle(end);
 }
 
-/// Whether an end was requested.
+/// Whether a stop was requested.
 pub(crate) fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
 }
@@ -38,14 +38,14 @@ fn end() {
 }
 
 fn handle(handler: impl FnMut() + Send + 'static) {
-    // All three have one handler, and under `nohup` a hangup is to mean nothing.
+    // All three signals share one handler. Under `nohup` SIGHUP must stay ignored, so no handler is set.
     if !is_hangup_ignored() {
-        // Refused where there is a handler already, which is this one, or where there are no signals.
+        // Fails if a handler of this module is already set, or if the system has no signals.
         let _ = ctrlc::set_handler(handler);
     }
 }
 
-/// As Linux tells it: a mask of the signals that are ignored, in which SIGHUP is the first.
+/// Whether SIGHUP is ignored, on Linux: it is the lowest bit in the mask of ignored signals.
 fn is_hangup_ignored() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,4 +1,4 @@
-//! Backends and other libraries on one problem, each in a process of its own, in turns.
+//! Compares backends and other libraries on one problem, each in a separate process, and times them in turns.
 
 use crate::args::TimingArgs;
 use crate::externals::Externals;
@@ -22,26 +22,26 @@ use std::process::Command;
 use std::time::Instant;
 use tempfile::TempDir;
 
-/// Rounds without which there is no median.
+/// The smallest number of rounds, unless another number is requested: enough for a median.
 const FEWEST_ROUNDS: usize = 3;
 
-/// How long one process goes on before it is another's turn, and how often at most.
+/// The length of a process's turn in seconds, and the largest number of evaluations in it.
 const TURN_S: f64 = 0.1;
 const MOST_OF_A_TURN: usize = 50;
 
-/// Where each contender runs in a process of its own.
+/// Comparisons in which each contender runs in a separate process.
 #[derive(Debug)]
 pub(crate) struct Contest<'a> {
     program: PathBuf,
     externals: &'a Externals,
-    /// The other libraries, if they are to take part.
+    /// The other libraries, or none if they do not take part.
     peers: Vec<Launcher>,
     timing: &'a TimingArgs,
-    /// Where problems and answers lie meanwhile.
+    /// The temporary folder for problems, answers and adapters.
     folder: TempDir,
 }
 
-/// One that has computed its answer, and waits for its turn.
+/// A contender that has computed its answer and waits for its turn.
 #[derive(Debug)]
 struct Contender<T> {
     name: String,
@@ -53,7 +53,7 @@ struct Contender<T> {
     outputs: OwnedOutputs<T>,
     process: Process,
     seconds: Vec<f64>,
-    /// Why it has no more turns.
+    /// The error that ended its turns.
     error: Option<String>,
 }
 
@@ -65,7 +65,7 @@ enum Process {
 }
 
 impl Process {
-    /// The seconds of one more evaluation.
+    /// Has the process evaluate once more, and returns the seconds.
     fn time(&mut self) -> anyhow::Result<f64> {
         match self {
             Process::Own(worker) => worker.time(),
@@ -73,8 +73,8 @@ impl Process {
         }
     }
 
-    /// As many evaluations as a turn has time for, one at least, and no more than `most`: their seconds. Where there is
-    /// time for more, the first, with what another process left of the caches, does not count.
+    /// Evaluates as often as fits into a turn, and adds the times to `seconds`: at least one, and at most `most` or
+    /// [`MOST_OF_A_TURN`]. If there is time for more than one, the first is not counted: its caches are cold.
     fn take_turn(&mut self, most: Option<usize>, seconds: &mut Vec<f64>) -> anyhow::Result<()> {
         let most = most.unwrap_or(MOST_OF_A_TURN).min(MOST_OF_A_TURN);
         let first = self.time()?;
@@ -93,15 +93,15 @@ impl Process {
     }
 }
 
-/// Why one does not take part: it will not do this, or it failed.
+/// Why a contender does not take part: it is skipped, or it failed.
 enum Absence {
     Skipped(Skipped),
     Failed(Error),
 }
 
 impl<'a> Contest<'a> {
-    /// With its files in a folder beside `output`, which is gone in the end. `python` has the other libraries, if they are to
-    /// take part.
+    /// Keeps its files in a temporary folder beside `output`. `python` is the Python with the other libraries. Without
+    /// it they do not take part.
     pub(crate) fn new(
         python: Option<&Path>,
         externals: &'a Externals,
@@ -123,7 +123,7 @@ impl<'a> Contest<'a> {
         Ok(Contest { program: std::env::current_exe()?, externals, peers, timing, folder })
     }
 
-    /// The other libraries, if they take part.
+    /// The names of the other libraries, if they take part.
     pub(crate) fn peers(&self) -> Vec<String> {
         self.peers.iter().map(|peer| peer.name().to_owned()).collect()
     }
@@ -150,7 +150,7 @@ impl<'a> Contest<'a> {
         threads: usize,
     ) -> Result<Contender<T>, Absence> {
         let (name, mut external) = (launcher.name(), launcher.alone(Some(threads)));
-        // A library that is not installed, or can't do this, is only missing.
+        // A library that is not installed, fails or does not support the problem is only skipped.
         let absent = |error: Error| match error {
             Error::Unsupported { .. } => Absence::Skipped(Skipped::new(name, error.to_string())),
             Error::Gone { message, .. } | Error::Backend { message, .. } if is_peer => {
@@ -161,7 +161,7 @@ impl<'a> Contest<'a> {
         };
         let mut outputs = OwnedOutputs::zeros(problem, set);
         let start = Instant::now();
-        // Once for all that the first call does, and once for its memory.
+        // The first call includes all one-time work. The second measures the memory.
         external.evaluate(problem, &mut outputs.as_outputs()).map_err(absent)?;
         let (seconds, budget) = (start.elapsed().as_secs_f64(), self.timing.time_budget);
         if seconds > 2.0 * PATIENCE * budget {
@@ -217,7 +217,7 @@ impl<'a> Contest<'a> {
         begin().unwrap_or_else(|error| Err(Skipped::new(name, format!("{error:#}"))))
     }
 
-    /// All contenders on one problem: judged, and then those that agree timed, in turns.
+    /// Compares all contenders on one problem: checks each, then times those that agree, in turns.
     pub(crate) fn compare<T: BackendElement>(
         &self,
         source: &Source<T>,
@@ -270,7 +270,7 @@ impl<'a> Contest<'a> {
 }
 
 impl<T: BackendElement> Contender<T> {
-    /// Its loss and gradients, held against the oracle's. Another library promises no bound.
+    /// Checks its loss and gradients against the oracle's. Another library promises no bound, so it has no failures.
     fn judge(&self, reference: &Reference) -> Measured {
         let evaluation = Evaluation { loss: self.loss, total_weight: f64::NAN, correct: None };
         let is_known = |quantity: Quantity| quantity == Quantity::Loss || quantity.is_gradient();

@@ -1,4 +1,4 @@
-//! An answer held against the oracle's, as it is written down.
+//! Checks an answer against the oracle's, and makes the record of it.
 
 use crate::source::Source;
 use softmax::{BackendElement, Evaluation, OutputSet, OwnedOutputs, Problem, Quantity};
@@ -6,7 +6,7 @@ use softmax_conformance::{OutputError, Precision, Reference, check};
 use softmax_data::printable;
 use softmax_record::{Failure, Measured, ProblemRecord, ReferenceRecord, Shape, cpu};
 
-/// A problem, of which these gradients are requested.
+/// The record of a problem with the requested gradients, `set`.
 pub(crate) fn problem_record<T: BackendElement>(
     problem: &Problem<'_, T>,
     source: &Source<T>,
@@ -18,7 +18,7 @@ pub(crate) fn problem_record<T: BackendElement>(
         shape: Shape { n: problem.n_samples(), d: problem.n_features(), c: problem.n_classes() },
         classes_without_samples: source.classes_without_samples,
         dtype: T::DTYPE,
-        // A file's name goes to a terminal.
+        // The name of a file is printed to a terminal, so control characters are escaped.
         source: printable(&source.dataset.origin).into_owned(),
         threads,
         cpu: cpu(),
@@ -27,7 +27,7 @@ pub(crate) fn problem_record<T: BackendElement>(
     }
 }
 
-/// The oracle's answer.
+/// The record of the oracle's answer.
 pub(crate) fn reference_record(reference: &Reference) -> ReferenceRecord {
     let mut arithmetic = match reference.precision {
         Precision::DoubleDouble => "double-double oracle".to_owned(),
@@ -48,7 +48,7 @@ pub(crate) fn reference_record(reference: &Reference) -> ReferenceRecord {
     ReferenceRecord { loss: reference.loss.value(), arithmetic }
 }
 
-/// The errors of those quantities that `is_known` admits. What it cost is not known here.
+/// The errors of the quantities that `is_known` accepts. Time and memory are left to the caller.
 pub(crate) fn judge<T: BackendElement>(
     name: &str,
     evaluation: &Evaluation,

@@ -50,10 +50,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use verdict::Verdict;
 
-/// Runs the program: results to `out`, everything else to `err`.
+/// Runs the program, with results on `out` and everything else on `err`.
 ///
-/// The exit code is 0 when all agree, 1 when a backend disagrees or fails, a case fails or nothing ran, and 2 for bad usage or bad
-/// input, with one line on `err`; 130 after an interruption.
+/// The exit code is 0 if all agree; 1 if a backend disagrees or fails, a case fails, or nothing ran; 2 for bad usage
+/// or bad input, with one line on `err`; and 130 after an interruption.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     registry: &Registry,
@@ -89,7 +89,7 @@ pub fn run(
     finish(done, out, err)
 }
 
-/// The exit code, once all that was printed is where it belongs.
+/// Flushes `out`, and turns the result of a command into the exit code.
 fn finish(done: anyhow::Result<Verdict>, out: &mut dyn Write, err: &mut dyn Write) -> ExitCode {
     let flushed = done.and_then(|verdict| {
         out.flush()?;
@@ -108,21 +108,21 @@ fn finish(done: anyhow::Result<Verdict>, out: &mut dyn Write, err: &mut dyn Writ
     }
 }
 
-/// One line on `err`, whatever is quoted in it.
+/// Prints an error as one line on `err`, with control characters escaped, and returns exit code 2.
 fn refuse(text: &str, err: &mut dyn Write) -> ExitCode {
-    // In one piece, so that no other process of a `mpirun` writes in between.
+    // In one write, so that another process of `mpirun` does not print in between.
     let line = format!("softmax: {}\n", printable(text));
-    // Nothing is left to do where even this line can't be written.
+    // If even this line can't be written, there is nothing left to do.
     let _ = err.write_all(line.as_bytes());
     ExitCode::from(2)
 }
 
-/// An error and its causes, as far as they say more.
+/// An error and its causes in one line, without causes that only repeat it.
 fn explain(error: &anyhow::Error) -> String {
     let mut causes = Vec::new();
     for cause in error.chain() {
         causes.push(cause.to_string());
-        // These say what their cause says.
+        // The messages of these errors include those of their causes.
         if cause.is::<DataError>() || cause.is::<softmax::Error>() {
             break;
         }
@@ -130,14 +130,14 @@ fn explain(error: &anyhow::Error) -> String {
     causes.join(": ")
 }
 
-/// Whether it is a backend that failed, and not what it was given.
+/// Whether a backend failed, as opposed to invalid usage or input.
 fn is_of_backend(error: &anyhow::Error) -> bool {
     use softmax::Error::{Backend, Gone};
     let is_of_another = error.downcast_ref::<OfAnother>().is_some_and(|other| other.is_of_backend);
     is_of_another || matches!(error.downcast_ref::<softmax::Error>(), Some(Backend { .. } | Gone { .. }))
 }
 
-/// A reader that has seen enough, such as `head`, is no failure.
+/// Whether the reader of the output has closed its pipe, as `head` does. That is not a failure.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kinds = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
     kinds.map(io::Error::kind).any(|kind| kind == io::ErrorKind::BrokenPipe)

@@ -1,11 +1,11 @@
-//! What this runs on.
+//! The memory and the threads of this machine.
 
 use crate::values::check_threads_variables;
 use anyhow::Context;
 use std::error::Error;
 use std::fs;
 
-/// Bytes of memory that this program can still have, where the system says so.
+/// The bytes of memory that this program can still allocate, if the system reports them.
 pub(crate) fn available_bytes() -> Option<u64> {
     [free_bytes(), unmapped_bytes()].into_iter().flatten().min()
 }
@@ -14,16 +14,16 @@ fn free_bytes() -> Option<u64> {
     kibibytes("/proc/meminfo", "MemAvailable:")
 }
 
-/// What a limit on the address space (`ulimit -v`) leaves of it.
+/// The bytes of address space that a limit on it (`ulimit -v`) still leaves. `None` without a limit.
 fn unmapped_bytes() -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
-    // Where there is no limit it is no number.
+    // Without a limit this is a word, not a number.
     let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
     Some(limit.saturating_sub(kibibytes("/proc/self/status", "VmSize:")?))
 }
 
-/// A line of one of the system's tables.
+/// Reads a line of one of the system's tables, which is in KiB, and returns bytes.
 fn kibibytes(table: &str, name: &str) -> Option<u64> {
     let table = fs::read_to_string(table).ok()?;
     let line = table.lines().find_map(|line| line.strip_prefix(name))?;
@@ -31,18 +31,18 @@ fn kibibytes(table: &str, name: &str) -> Option<u64> {
     Some(kibibytes * 1024)
 }
 
-/// Gives rayon's global pool, which Burn computes in, its size, and says how many threads there are.
+/// Sets the size of rayon's global pool, in which Burn computes, and returns the number of threads.
 ///
 /// # Errors
-/// If the system has no such threads, if a variable asks for more than anyone has, or if there is a number of them and the
-/// pool is at work already.
+/// If the system can't start the threads, if an environment variable requests too many, or if `threads` is given and
+/// the pool exists already.
 pub(crate) fn set_threads(threads: Option<usize>) -> anyhow::Result<usize> {
     let pool = rayon::ThreadPoolBuilder::new();
     match threads {
         None => {
             check_threads_variables()?;
-            // What a pool that is there already says has no cause. Not asked here, rayon would panic where it has no
-            // threads.
+            // If the pool exists already, the error has no source, and is ignored. Without this call, rayon would panic
+            // later if the system can't start the threads.
             match pool.build_global() {
                 Err(error) if error.source().is_some() => Err(error).context("threads"),
                 _ => Ok(rayon::current_num_threads()),

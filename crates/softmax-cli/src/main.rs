@@ -5,7 +5,7 @@
 use peak_alloc::PeakAlloc;
 use std::process::ExitCode;
 
-/// Counts the heap, so that `compare` can say what a call held.
+/// Counts the heap, so that `compare` can report the memory of a call.
 #[global_allocator]
 static HEAP: PeakAlloc = PeakAlloc;
 

@@ -1,4 +1,4 @@
-//! Completions and the manual, made from the command line's own description.
+//! Shell completions and manual pages, generated from the definition of the command line.
 
 use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::verdict::Verdict;
@@ -8,7 +8,7 @@ use clap_mangen::Man;
 use std::io::Write;
 
 pub(crate) fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> anyhow::Result<Verdict> {
-    // The generator writes into memory first: it can't say that a pipe was closed.
+    // The generator can't report a closed pipe, so it writes into memory first.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "softmax", &mut script);
     out.write_all(&script)?;

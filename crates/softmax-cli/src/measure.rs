@@ -1,4 +1,4 @@
-//! What a call costs: time, side by side with others', and memory.
+//! Measures the cost of a call: its time, in turns with other backends, and its memory.
 
 use crate::args::TimingArgs;
 use crate::interrupt;
@@ -9,35 +9,35 @@ use softmax::{BackendElement, Entry, OutputSet, OwnedOutputs, Problem, Setup, So
 use softmax_record::{Skipped, Time, median, units};
 use std::time::{Duration, Instant};
 
-/// How many time budgets a single call may take before its backend is left out.
+/// The number of time budgets that a single call may take. A backend with slower calls is skipped.
 pub(crate) const PATIENCE: f64 = 4.0;
 
-/// Rounds that are enough for a median, however fast a call is.
+/// The largest number of rounds, unless more are requested. It suffices for a median, however fast a call is.
 const MOST_ROUNDS: usize = 1000;
 
-/// Multiply-adds above which a call is estimated on some of its rows before all of it is run.
+/// The number of multiply-adds above which a call is first estimated on some of its rows.
 const PROBE_ABOVE: u64 = 1_000_000_000;
 
-/// Multiply-adds of the smaller such probe.
+/// The number of multiply-adds of the smaller probe.
 const PROBE_WORK: u64 = 100_000_000;
 
-/// What the exponential of a score takes, in multiply-adds.
+/// The cost of the exponential of a score, in multiply-adds.
 const EXPONENTIAL: u64 = 20;
 
-/// A backend, and the problem in a storage that it takes.
+/// A backend, and the problem in a storage that it supports.
 pub(crate) struct Contender<'p, T: BackendElement> {
     pub(crate) backend: Box<dyn SoftmaxBackend<T>>,
     pub(crate) problem: &'p Problem<'p, T>,
 }
 
-/// A backend's times, and the median of what its device took of them.
+/// The times of a backend, and the median time of its device in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timed {
     pub(crate) time: Option<Time>,
     pub(crate) device_s: Option<f64>,
 }
 
-/// What was seen of a backend's turns: seconds, seconds of its device, and the error with which they ended.
+/// The measurements of a backend: seconds of its calls, seconds of its device, and the error that ended its turns.
 #[derive(Debug, Default)]
 struct Turns {
     seconds: Vec<f64>,
@@ -45,8 +45,8 @@ struct Turns {
     error: Option<softmax::Error>,
 }
 
-/// Runs `call`, and gives the peak of heap that it held beyond what was held before. Zero in a program whose
-/// allocator does not count.
+/// Runs `call`, and returns the peak heap in bytes beyond what was held before. Zero if the program's allocator does
+/// not count.
 pub(crate) fn extra_bytes<R>(call: impl FnOnce() -> R) -> (R, u64) {
     let before = PeakAlloc.current_usage();
     PeakAlloc.reset_peak_usage();
@@ -54,8 +54,8 @@ pub(crate) fn extra_bytes<R>(call: impl FnOnce() -> R) -> (R, u64) {
     (result, PeakAlloc.peak_usage().saturating_sub(before) as u64)
 }
 
-/// Refuses a backend that does not do this, or whose one call would take more memory than there is or several time
-/// budgets.
+/// Skips a backend that does not support the problem, or whose call would need more memory than is free or more than
+/// [`PATIENCE`] time budgets.
 pub(crate) fn worth_running<T: BackendElement>(
     entry: &Entry,
     setup: Setup,
@@ -65,13 +65,13 @@ pub(crate) fn worth_running<T: BackendElement>(
 ) -> Result<(), Skipped> {
     let name = entry.name();
     check_call(entry, problem, (set, 0)).map_err(|reason| Skipped::new(name, reason))?;
-    // One of its own, since what a trial allocates the first call would not.
+    // A separate instance: otherwise the first call would reuse memory of the trial, which would not be counted.
     let mut backend = entry.make::<T>(setup);
     let limit = PATIENCE * budget;
     let estimate = estimate(backend.as_mut(), problem, set, limit);
     match estimate {
         Err(error @ softmax::Error::Unsupported { .. }) => Err(Skipped::new(name, error.to_string())),
-        // The call that follows will fail, too, and that is to be known.
+        // The call that follows fails as well, and its error is reported.
         Err(_) => Ok(()),
         Ok(Some(seconds)) if seconds > limit => {
             let (call, budget) = (units::seconds(seconds), units::seconds(budget));
@@ -82,13 +82,13 @@ pub(crate) fn worth_running<T: BackendElement>(
     }
 }
 
-/// What a row takes, in multiply-adds: its scores, and their exponentials.
+/// The cost of a row in multiply-adds: its scores and their exponentials.
 fn row_work(d: u64, c: u64) -> u64 {
     c.saturating_mul(d.saturating_add(EXPONENTIAL)).max(1)
 }
 
-/// How many seconds a call would take, from some of its rows; `None` where the problem is small enough to just run, or it is
-/// soon clear that it takes no more than `limit`.
+/// Estimates the seconds of a call from some of its rows. `None` if the problem is small enough to run without an
+/// estimate, or if a few rows already show that the call takes at most `limit`.
 fn estimate<T: BackendElement>(
     backend: &mut dyn SoftmaxBackend<T>,
     problem: &Problem<'_, T>,
@@ -100,7 +100,7 @@ fn estimate<T: BackendElement>(
     if n.saturating_mul(row) <= PROBE_ABOVE {
         return Ok(None);
     }
-    // All rows take at most in proportion to some: what a call does to W is the same for few as for all.
+    // Scaling the time of some rows to all gives an upper bound, since the work on W does not depend on the rows.
     let is_within = |rows: u64, seconds: f64| seconds * (n as f64 / rows as f64) <= limit;
     let mut time = |rows: u64| -> softmax::Result<f64> {
         let problem = problem.rows(0..rows as usize);
@@ -110,11 +110,11 @@ fn estimate<T: BackendElement>(
             backend.evaluate(&problem, &mut outputs.as_outputs())?;
             Ok(start.elapsed().as_secs_f64())
         };
-        // Once for the memory that it takes, once for the time, where the first does not tell enough.
+        // The first call also allocates. If its time is not within the limit, a second call gives the time.
         let first = call()?;
         if is_within(rows, first) { Ok(first) } else { call() }
     };
-    // Two sizes, for the same reason; and far enough apart that the difference is more than noise.
+    // Two sizes, because of the constant work on W. They are far enough apart that the difference exceeds the noise.
     let few = (PROBE_WORK / row).clamp(1, n);
     let least = time(few)?;
     if is_within(few, least) {
@@ -133,8 +133,8 @@ fn estimate<T: BackendElement>(
     Ok(Some(longer + per_row * (n - more) as f64))
 }
 
-/// Times the backends in turn, round by round, so that a drift of the machine's speed hits all alike. After an
-/// interruption there is what was measured by then, which may be nothing. One that fails has no more turns.
+/// Times the backends in turn, round by round, so that a drift of the machine's speed affects all equally. After an
+/// interruption the times are those measured so far, possibly none. A backend that fails gets no more turns.
 pub(crate) fn interleave<T: BackendElement>(
     contenders: &mut [&mut Contender<'_, T>],
     problem: &Problem<'_, T>,
@@ -153,7 +153,7 @@ pub(crate) fn interleave<T: BackendElement>(
         let Contender { backend, problem } = &mut *contenders[k];
         match backend.evaluate(problem, &mut views) {
             Ok(_) => turns[k].seconds.push(start.elapsed().as_secs_f64()),
-            // What was interrupted has not failed.
+            // An error after an interruption does not count as a failure.
             Err(_) if interrupt::requested() => {}
             Err(error) => turns[k].error = Some(error),
         }
@@ -167,8 +167,8 @@ pub(crate) fn interleave<T: BackendElement>(
     Ok(turns.into_iter().map(timed).collect())
 }
 
-/// Rounds, in each of which each of `count` has its turn: as many as are requested, or else `fewest`, and more as the
-/// budget allows. An interruption ends them.
+/// Runs rounds in which each of `count` contenders has one turn. The number of rounds is as requested, or else at least
+/// `fewest`, and more as the budget allows. An interruption ends them.
 pub(crate) fn rounds(
     timing: &TimingArgs,
     fewest: usize,

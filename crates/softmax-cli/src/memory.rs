@@ -1,11 +1,11 @@
-//! Whether there is memory for what is about to be made: an allocation that fails would end the program.
+//! Checks that memory suffices before large allocations, because a failed allocation would abort the program.
 
 use crate::machine;
 use softmax::{BackendElement, Entry, OutputKind, OutputSet, Problem};
 use softmax_conformance::reference_bytes;
 use softmax_record::{Shape, units};
 
-/// Refuses a problem whose arrays this machine has no memory for.
+/// Fails if the arrays of a problem do not fit into memory.
 pub(crate) fn check_problem<T>(whose: &str, shape: Shape) -> anyhow::Result<()> {
     let Shape { n, d, c } = shape;
     // X, W, dW and labels.
@@ -18,9 +18,9 @@ pub(crate) fn check_problem<T>(whose: &str, shape: Shape) -> anyhow::Result<()> 
     })
 }
 
-/// Refuses a fit whose parameters, in as many arrays as a solver has of them, this machine has no memory for.
+/// Fails if the arrays that a solver keeps, each of the size of the parameters, do not fit into memory.
 pub(crate) fn check_fit<T>(whose: &str, d: usize, c: usize) -> anyhow::Result<()> {
-    // Ten pairs of steps and changes, points, directions, and some of them in f64.
+    // Ten pairs of steps and gradient changes, points and directions, some of them in f64.
     const ARRAYS: f64 = 32.0;
     check(ARRAYS * product(d.saturating_add(1), c) * size_of::<T>() as f64).map_err(|room| {
         anyhow::anyhow!(
@@ -29,8 +29,8 @@ pub(crate) fn check_fit<T>(whose: &str, d: usize, c: usize) -> anyhow::Result<()
     })
 }
 
-/// Refuses a call whose outputs, with so many of the best classes, or what the backend holds beside them, this machine has no
-/// memory for; with the reason.
+/// Fails if the outputs of a call, with `top` classes in the top-k outputs, and the arrays of scores that the backend
+/// holds do not fit into memory. The error is the reason.
 pub(crate) fn check_call<T: BackendElement>(
     entry: &Entry,
     problem: &Problem<'_, T>,
@@ -54,7 +54,7 @@ pub(crate) fn check_call<T: BackendElement>(
         .map_err(|room| format!("a call of {} takes {room}", entry.name()))
 }
 
-/// The same as an error of the problem.
+/// Like [`check_call`], with an error message about the problem.
 pub(crate) fn require_call<T: BackendElement>(
     whose: &str,
     entry: &Entry,
@@ -66,7 +66,7 @@ pub(crate) fn require_call<T: BackendElement>(
     })
 }
 
-/// Refuses a problem that the oracle has no room for.
+/// Fails if the memory of the oracle does not suffice for a problem.
 pub(crate) fn require_reference<T: BackendElement>(
     whose: &str,
     problem: &Problem<'_, T>,
@@ -79,7 +79,7 @@ pub(crate) fn require_reference<T: BackendElement>(
     })
 }
 
-/// Refuses what is larger than what is there, saying how large both are.
+/// Fails if `needed` bytes exceed the free memory, with both sizes in the error.
 fn check(needed: f64) -> Result<(), String> {
     match machine::available_bytes() {
         Some(available) if needed > available as f64 => {

@@ -1,4 +1,4 @@
-//! `--parallel`: one command as several processes, which `mpirun` has started.
+//! `--parallel`: runs one command in several processes, which `mpirun` has started.
 
 #[cfg(feature = "mpi")]
 mod team;
@@ -6,18 +6,18 @@ mod team;
 use clap::ValueEnum;
 use softmax::{BackendElement, Evaluation, OutputSet, OwnedOutputs, Problem, SoftmaxBackend};
 
-/// An element type whose numbers can go to other processes.
+/// An element type whose numbers can be sent to other processes.
 #[cfg(feature = "mpi")]
 pub(crate) use softmax_mpi::Wire as Travels;
 
-/// In a build without other processes, any.
+/// Any element type, in a build without MPI.
 #[cfg(not(feature = "mpi"))]
 pub(crate) trait Travels {}
 
 #[cfg(not(feature = "mpi"))]
 impl<T> Travels for T {}
 
-/// What is divided.
+/// What is divided among the processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Parallel {
     /// Each process has some of the samples
@@ -26,24 +26,24 @@ pub(crate) enum Parallel {
     Classes,
 }
 
-/// What another process says before all end.
+/// The error of another process, which ends all processes.
 #[derive(Debug, thiserror::Error)]
 #[error("rank {rank}: {message}")]
 pub(crate) struct OfAnother {
     rank: usize,
     message: String,
-    /// Whether its backend failed, and not what it was given.
+    /// Whether its backend failed, as opposed to invalid usage or input.
     pub(crate) is_of_backend: bool,
 }
 
-/// Whether this is one of several processes, of which the first prints.
+/// Whether this is a process of `mpirun` other than the first, which is the only one that prints.
 pub(crate) fn is_silent() -> bool {
-    // As Open MPI, MPICH and PMIx say it.
+    // The variables of Open MPI, MPICH and PMIx.
     const RANKS: [&str; 3] = ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK"];
     cfg!(feature = "mpi") && RANKS.into_iter().any(|name| std::env::var(name).is_ok_and(|rank| rank != "0"))
 }
 
-/// The processes of a command: this one alone, unless there is a `--parallel`.
+/// The processes of a command: only this one without `--parallel`.
 pub(crate) struct Processes {
     #[cfg(feature = "mpi")]
     team: Option<team::Team>,
@@ -65,7 +65,7 @@ impl Processes {
         }
     }
 
-    /// Whether this one writes files.
+    /// Whether this process is the first, which writes the files.
     pub(crate) fn is_first(&self) -> bool {
         #[cfg(feature = "mpi")]
         if let Some(team) = &self.team {
@@ -74,7 +74,7 @@ impl Processes {
         true
     }
 
-    /// What this process has, if none of them failed.
+    /// The result of this process, or an error if any process failed.
     pub(crate) fn agree<R>(&self, done: anyhow::Result<R>) -> anyhow::Result<R> {
         #[cfg(feature = "mpi")]
         if let Some(team) = &self.team {
@@ -83,7 +83,7 @@ impl Processes {
         done
     }
 
-    /// Evaluates a problem, with so many of the best classes among the outputs; `None` where another process has it.
+    /// Evaluates a problem, with `top` classes in the top-k outputs. `None` if another process has the result.
     pub(crate) fn evaluate<T: BackendElement + Travels>(
         &self,
         mut backend: Box<dyn SoftmaxBackend<T>>,
@@ -99,8 +99,8 @@ impl Processes {
         Ok(Some((evaluation, outputs)))
     }
 
-    /// Hands a backend to someone who evaluates the samples of a problem under parameters of their own; `None` where another
-    /// process does that.
+    /// Calls `go` with a backend that evaluates the samples of `problem` with any parameters. `None` if another process
+    /// does that.
     pub(crate) fn lead<T: BackendElement + Travels, R>(
         &self,
         mut backend: Box<dyn SoftmaxBackend<T>>,

@@ -1,4 +1,4 @@
-//! `softmax predict`: classes of samples, by a model.
+//! `softmax predict`: classifies samples with a model.
 
 use crate::fit_args::PredictArgs;
 use crate::flags::of_fit;

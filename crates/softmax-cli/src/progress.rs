@@ -1,8 +1,8 @@
-//! What is going on, on standard error, where that is a terminal.
+//! Shows progress on standard error, if that is a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar with a message; gone when it is dropped.
+/// A progress bar with a message, cleared on drop.
 #[derive(Debug)]
 pub(crate) struct Progress(ProgressBar);
 
@@ -15,19 +15,19 @@ impl Progress {
         Progress(bar)
     }
 
-    /// What is being done.
+    /// Sets the message.
     pub(crate) fn doing(&self, what: impl Into<String>) {
         self.0.set_message(what.into());
     }
 
-    /// So much of so many.
+    /// Sets the position of the bar: `done` of `of` steps.
     pub(crate) fn at(&self, done: usize, of: usize) {
         self.0.set_length(of as u64);
         self.0.set_position(done as u64);
     }
 }
 
-/// What is going on where nobody knows how much is left.
+/// A message without a bar, for work of unknown length. Cleared on drop.
 #[derive(Debug)]
 pub(crate) struct Spinner(ProgressBar);
 
@@ -36,7 +36,7 @@ impl Spinner {
         Spinner(ProgressBar::new_spinner())
     }
 
-    /// What is being done.
+    /// Sets the message.
     pub(crate) fn say(&self, what: String) {
         self.0.set_message(what);
         self.0.tick();

@@ -1,4 +1,5 @@
-//! `softmax verify --minutes`: random problems, for a set time or a number of them, and how to have the same one again.
+//! `softmax verify --minutes` and `--problems`: random problems for a time or in a given number. Each finding is
+//! printed with the command that reproduces it.
 
 use crate::args::{Format, VerifyArgs};
 use crate::interrupt;
@@ -12,33 +13,33 @@ use softmax_record::{Palette, Table};
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-/// Findings of a backend after which it is enough.
+/// The number of findings after which the search on a backend stops.
 const MOST_FINDINGS: usize = 10;
 
-/// How far a search goes.
+/// The length of a search.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Extent {
-    /// With each backend.
+    /// A time for each backend.
     Time(Duration),
-    /// Problems for each backend.
+    /// A number of problems for each backend.
     Count(usize),
 }
 
 impl Extent {
-    /// What the command line asks for, if it asks for a search.
+    /// The length on the command line. `None` if it does not request a search.
     pub(crate) fn of(args: &VerifyArgs) -> Option<Self> {
         let time = args.minutes.map(|minutes| Extent::Time(Duration::from_secs_f64(60.0 * minutes)));
         time.or(args.problems.map(Extent::Count))
     }
 }
 
-/// What a backend's search came to.
+/// The result of the search on a backend.
 #[derive(Debug, Serialize)]
 struct Search {
     backend: String,
-    /// How many problems were judged, in either type.
+    /// The number of problems that were judged, in both element types together.
     problems: usize,
-    /// How many answers the backend refused to give.
+    /// The number of problems that the backend does not support, in both element types together.
     unsupported: usize,
     findings: Vec<Finding>,
     #[serde(skip)]
@@ -83,8 +84,8 @@ pub(crate) fn run(
     })
 }
 
-/// One instance in each type lives through all of them; after a wrong answer it is made anew, so that the next finding is
-/// one of its own.
+/// Evaluates random problems with one instance of the backend for each element type. After a wrong answer the instance
+/// is replaced, so that each finding is independent of the earlier ones.
 fn search(entry: &Entry, setup: Setup, extent: Extent, first_seed: u64) -> Search {
     let mut single: Box<dyn SoftmaxBackend<f32>> = entry.make(setup);
     let mut double: Box<dyn SoftmaxBackend<f64>> = entry.make(setup);
@@ -126,12 +127,12 @@ fn search(entry: &Entry, setup: Setup, extent: Extent, first_seed: u64) -> Searc
     search
 }
 
-/// How an answer is.
+/// The judgement of an answer.
 enum Judged {
-    /// Right, or of something that the backend does not support.
+    /// The answer is right, or the backend does not support the problem.
     Right,
     Wrong,
-    /// There is none, and there won't be another.
+    /// There is no answer, and the backend will not give another.
     Gone,
 }
 

@@ -1,4 +1,4 @@
-//! Backends in this process: each is checked against the oracle, then those that agree are timed in turn.
+//! Compares backends in this process: each is checked against the oracle, then those that agree are timed in turn.
 
 use crate::args::TimingArgs;
 use crate::interrupt;
@@ -11,21 +11,21 @@ use softmax::{BackendElement, Entry, Error, Level, OutputSet, OwnedOutputs, Prob
 use softmax_conformance::{Reference, reference};
 use softmax_record::{Comparison, Measured, Shape, Skipped};
 
-/// What to do with a problem.
+/// How to compare backends on a problem.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan<'a> {
     pub(crate) dx: bool,
     pub(crate) timing: &'a TimingArgs,
-    /// The backend that speed-ups are relative to; the first where there is none.
+    /// The backend that speed-ups are relative to. `None`: the first that was timed.
     pub(crate) baseline: Option<&'a str>,
     pub(crate) threads: usize,
-    /// How many shards there are in two passes, if there are two.
+    /// The number of shards in two passes. `None`: one pass.
     pub(crate) shards: Option<usize>,
     /// The vector instructions of `fused`.
     pub(crate) simd: Option<Level>,
 }
 
-/// Checks, and then times. An interruption leaves what is not done yet out.
+/// Checks the backends, and then times those that agree. An interruption skips the remaining work.
 pub(crate) fn compare<T: BackendElement>(
     source: &Source<T>,
     entries: &[&Entry],
@@ -38,7 +38,7 @@ pub(crate) fn compare<T: BackendElement>(
     let progress = Progress::new(entries.len());
     progress.doing("oracle");
     let reference = reference(&problem, set);
-    // For those that do not take the storage: a copy, of which the record says so.
+    // Backends that do not support the storage get a widened copy, and their records say so.
     let lacks = |entry: &&Entry| lacking_storage(entry.make::<T>(setup).as_ref(), &problem).is_some();
     let lacking: Vec<bool> = entries.iter().map(lacks).collect();
     if lacking.contains(&true) {
@@ -48,7 +48,7 @@ pub(crate) fn compare<T: BackendElement>(
     let widened = lacking.contains(&true).then(|| source.widened()).transpose()?;
     let widened_problem = widened.as_ref().map(Source::problem).transpose()?;
 
-    // Those that failed stand before as many of the checked ones.
+    // A failed backend is kept with the number of checked ones before it, so that it can be inserted at its place.
     let (mut checked, mut failed, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     for (k, (entry, lacks)) in entries.iter().zip(lacking).enumerate() {
         if interrupt::requested() {

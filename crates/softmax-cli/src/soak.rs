@@ -1,5 +1,5 @@
-//! `softmax workbench soak`, which `cargo xtask soak` drives: random problems in a row through backends that live on, each
-//! answer held against the oracle, with an eye on memory.
+//! `softmax workbench soak`, which `cargo xtask soak` runs: evaluates random problems with long-lived backends, checks
+//! each answer against the oracle, and checks that memory does not grow.
 
 use crate::args::SoakArgs;
 use crate::progress::Progress;
@@ -11,10 +11,10 @@ use softmax_conformance::{Generator, RandomProblem};
 use softmax_record::units;
 use std::io::Write;
 
-/// What may be held at the end beyond what was held after the first tenth: allocators round, and pools grow late.
+/// The bytes by which the heap may grow after the first tenth of the problems: allocators round, and pools grow late.
 const GROWTH: usize = 4 << 20;
 
-/// A backend that lives through all of it, in both types.
+/// A backend in both element types, which evaluates all problems of the run.
 struct Lasting {
     name: String,
     single: Box<dyn SoftmaxBackend<f32>>,

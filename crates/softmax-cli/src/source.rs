@@ -1,4 +1,4 @@
-//! Where a command's problem comes from, and what is asked of it.
+//! Loads the problem of a command, and selects the gradients to compute.
 
 use crate::args::{ObjectiveArgs, ProblemArgs};
 use crate::data_args::DataArgs;
@@ -12,12 +12,12 @@ use softmax_record::Shape;
 use std::collections::HashSet;
 use std::path::Path;
 
-/// A problem's data and options, and what is known of their origin.
+/// The data and the objective of a problem.
 #[derive(Clone, Debug)]
 pub(crate) struct Source<T> {
     pub(crate) dataset: Dataset<T>,
     pub(crate) objective: Objective,
-    /// Classes that are there only since a file's labels go beyond them.
+    /// The number of classes without a sample, which exist only because a file has larger labels.
     pub(crate) classes_without_samples: usize,
 }
 
@@ -28,7 +28,7 @@ impl<T: BackendElement> Source<T> {
         Source { dataset, objective: Objective::default(), classes_without_samples: 0 }
     }
 
-    /// What the command line says, or the digits.
+    /// Loads the data that the command line names, by default the embedded digits.
     pub(crate) fn load(args: &ProblemArgs, objective: &ObjectiveArgs) -> anyhow::Result<Self> {
         let objective = objective.objective()?;
         let mut dataset = match args.synthetic {
@@ -60,8 +60,8 @@ impl<T: BackendElement> Source<T> {
         Source::new(dataset, objective, args.seed, is_counted)
     }
 
-    /// With random weights where there are none, if there is memory for them. `is_counted` says that nothing but labels
-    /// tells the number of classes.
+    /// Adds random weights if there are none. Fails if they do not fit into memory. `is_counted` says that the labels
+    /// alone determine the number of classes.
     fn new(dataset: Dataset<T>, objective: Objective, seed: u64, is_counted: bool) -> anyhow::Result<Self> {
         let ignored = objective.ignore_index;
         dataset.check_classes(ignored)?;
@@ -79,14 +79,14 @@ impl<T: BackendElement> Source<T> {
         self.dataset.problem(self.objective).map_err(in_words_of_flags)
     }
 
-    /// The same problem in dense arrays of the element type, if there is memory for them.
+    /// The same problem in dense arrays of the element type. Fails if they do not fit into memory.
     pub(crate) fn widened(&self) -> anyhow::Result<Self> {
         check_dense(&self.dataset)?;
         Ok(Source { dataset: self.dataset.clone().widened(), ..self.clone() })
     }
 }
 
-/// The file that the command line names, or the digits.
+/// Reads the file that the command line names, by default the embedded digits.
 pub(crate) fn samples<T: BackendElement>(
     args: &DataArgs,
     options: ReadOptions,
@@ -97,13 +97,13 @@ pub(crate) fn samples<T: BackendElement>(
     }
 }
 
-/// Refuses to make a dense array of features that this machine has no memory for.
+/// Fails if a dense array of the features does not fit into memory.
 pub(crate) fn check_dense<T: BackendElement>(dataset: &Dataset<T>) -> anyhow::Result<()> {
     let (n, d) = dataset.features.dim();
     check_problem::<T>(&dataset.origin, Shape { n, d: d.saturating_add(1), c: 0 })
 }
 
-/// Half-precision or sparse storage of the problem that a backend does not take.
+/// A half-precision or sparse storage that the problem has and the backend does not support.
 pub(crate) fn lacking_storage<T: BackendElement>(
     backend: &(impl Backend + ?Sized),
     problem: &Problem<'_, T>,
@@ -111,7 +111,7 @@ pub(crate) fn lacking_storage<T: BackendElement>(
     problem.needs().iter().find(|&feature| feature.is_storage() && !backend.supports(feature))
 }
 
-/// An `.npz` that has everything.
+/// Reads an `.npz` with all arrays of a problem.
 pub(crate) fn read_npz<T: BackendElement>(path: &Path, storage: Storage) -> Result<Dataset<T>, DataError> {
     read(path, &ReadOptions { format: Some(softmax_data::Format::Npz), storage, ..ReadOptions::default() })
 }
@@ -126,7 +126,7 @@ fn classes_without_samples<T: BackendElement>(dataset: &Dataset<T>, classes: usi
     }
 }
 
-/// dW, db where there is a bias, and dX if it is requested.
+/// The gradients to compute: dW, db if there is a bias, and dX if requested.
 pub(crate) fn gradients<T: BackendElement>(problem: &Problem<'_, T>, dx: bool) -> OutputSet {
     let mut set = OutputSet::NONE.with(OutputKind::WeightsGradient);
     if problem.bias().is_some() {

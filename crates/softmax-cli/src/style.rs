@@ -1,4 +1,4 @@
-//! Colour, where it is wanted.
+//! Whether to print in colour.
 
 use anstream::{AutoStream, ColorChoice};
 use clap::ValueEnum;
@@ -17,7 +17,7 @@ pub(crate) enum Color {
 }
 
 impl Color {
-    /// What paints standard output.
+    /// The palette for standard output.
     pub(crate) fn palette(self) -> Palette {
         Palette::new(match self {
             Color::Always => true,
@@ -27,7 +27,7 @@ impl Color {
     }
 }
 
-/// What `--color` says, before the command line is understood: its errors and its help have colours too.
+/// The value of `--color`, found before the command line is parsed, because its errors and help may be coloured too.
 pub(crate) fn asked_for(args: &[OsString]) -> Color {
     let mut args = args.iter().filter_map(|arg| arg.to_str()).take_while(|&arg| arg != "--");
     let mut asked = Color::Auto;

@@ -1,5 +1,5 @@
-//! One cost against one size: memory against samples, time against threads, and time against classes of `fused` in several
-//! ways.
+//! The sweeps of `softmax bench`, each one cost against one size: memory against samples, time against threads, and
+//! time against classes for several variants of `fused`.
 
 mod storage;
 
@@ -8,22 +8,22 @@ use softmax_record::{Shape, Sweep, Task};
 pub(crate) use storage::round_to_halves;
 use storage::{Halves, InHalves};
 
-/// Numbers of samples of a vocabulary's problem, where the scores are what takes memory.
+/// The numbers of samples of the memory sweep. Its problem has many classes, so that scores take the most memory.
 const MEMORY: [usize; 4] = [256, 1024, 4096, 16384];
 
-/// One of few classes and one of many.
+/// The shapes of the thread sweep: one with few classes and one with many.
 const THREADS: [Shape; 2] = [Shape { n: 16384, d: 784, c: 10 }, Shape { n: 512, d: 1024, c: 1000 }];
 
-/// Multiples of vectors, and numbers between them.
+/// The numbers of classes of the kernel sweep: multiples of the vector length, and numbers between them.
 const CLASSES: [usize; 13] = [2, 4, 7, 10, 16, 24, 32, 48, 64, 96, 128, 192, 256];
 
-/// From few classes to a vocabulary's.
+/// The numbers of classes of the sweep over one and two passes, from few to those of a vocabulary.
 const PASSES: [usize; 5] = [10, 64, 256, 1000, 4096];
 
-/// From a problem that waits for memory to one that does not.
+/// The numbers of classes of the storage sweep, from a memory-bound problem to a compute-bound one.
 const STORAGE: [usize; 5] = [2, 10, 32, 128, 512];
 
-/// `fused` in the ways that a sweep compares, as backends by the names that its tasks have.
+/// The variants of `fused` that sweeps compare, as backends with the names that the tasks use.
 pub(crate) fn ways() -> Registry {
     let mut ways = Registry::default();
     let wide = || Fused::new().narrow_up_to(0);
@@ -40,7 +40,7 @@ pub(crate) fn ways() -> Registry {
     ways
 }
 
-/// All places of all sweeps, on so many threads at most; the other libraries take part in that of memory.
+/// The tasks of all sweeps, on at most `threads` threads. The other libraries, `peers`, are in the memory sweep only.
 pub(crate) fn tasks(backends: &[String], peers: &[String], threads: usize) -> Vec<Task> {
     let task = |sweep: Sweep, shape, threads, backends| Task {
         shape,

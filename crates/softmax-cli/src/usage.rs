@@ -1,4 +1,4 @@
-//! Mistakes on the command line, each in one line: what clap knows of them, not how it lays them out.
+//! Explains mistakes on the command line in one line each. Uses the details of clap's errors, not their layout.
 
 use crate::args::Cli;
 use clap::CommandFactory;
@@ -6,7 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use softmax_data::shown;
 use std::error::Error;
 
-/// What is wrong with `words`, the command line.
+/// Explains what is wrong with the command line `words`.
 pub(crate) fn explain(error: &clap::Error, words: &[String]) -> String {
     let argument = shown(&all(error, ContextKind::InvalidArg).join(", "));
     let found = shown(&all(error, ContextKind::InvalidValue).join(", "));
@@ -51,7 +51,7 @@ pub(crate) fn explain(error: &clap::Error, words: &[String]) -> String {
     format!("{said} (try --help)")
 }
 
-/// What clap knows of one kind, as words.
+/// The details of one kind in clap's error, as words.
 fn all(error: &clap::Error, kind: ContextKind) -> Vec<&str> {
     match error.get(kind) {
         Some(ContextValue::String(word)) => vec![word],
@@ -74,7 +74,7 @@ fn commands() -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Whether the command is one that has `--data`.
+/// Whether the command has a flag `--data`.
 fn takes_data(words: &[String]) -> bool {
     let cli = Cli::command();
     let command = words.iter().skip(1).find_map(|word| cli.find_subcommand(word));

@@ -1,4 +1,4 @@
-//! Names and numbers on the command line, and what they may be.
+//! Parsers for names and numbers on the command line.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use softmax::{Dtype, Reduction};
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// One of some names, which help and completions list.
+/// A parser for one of these names, which help and completions list.
 fn one_of<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
 where
     T: FromStr<Err: Into<Box<dyn Error + Send + Sync>>> + Clone + Send + Sync + 'static,
@@ -52,14 +52,14 @@ pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
     count.ok_or_else(|| "expected a number from 1 on".to_owned())
 }
 
-/// A name of a file of predictions, which says what it is by how it ends.
+/// The name of a file of predictions. Its extension selects the format.
 pub(crate) fn parse_predictions(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is = |wanted: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted));
     if is("csv") || is("npz") { Ok(path) } else { Err("expected a name in .csv or .npz".to_owned()) }
 }
 
-/// A name of a picture, which is SVG whatever it is called; `/dev/stdout` will do.
+/// The name of a plot, which is always SVG. A name without an extension, such as `/dev/stdout`, is allowed.
 pub(crate) fn parse_picture(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_svg = path.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("svg"));
@@ -76,7 +76,7 @@ pub(crate) fn parse_tolerance(text: &str) -> Result<f64, String> {
     tolerance.ok_or_else(|| "expected a finite number, at least 0".to_owned())
 }
 
-/// More than any machine has: a system makes so many for a long time, or none.
+/// The largest number of threads that is accepted. A system takes long to start more, or can't.
 const MOST_THREADS: usize = 1024;
 
 pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
@@ -84,7 +84,7 @@ pub(crate) fn parse_threads(text: &str) -> Result<usize, String> {
     threads.ok_or_else(|| format!("expected a number from 1 to {MOST_THREADS}"))
 }
 
-/// Refuses what the variables that rayon reads say, where rayon would take it and should not.
+/// Rejects a number above [`MOST_THREADS`] in the environment variables that rayon reads. Rayon itself would accept it.
 pub(crate) fn check_threads_variables() -> anyhow::Result<()> {
     for name in ["RAYON_NUM_THREADS", "RAYON_RS_NUM_CPUS"] {
         let asked = std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());

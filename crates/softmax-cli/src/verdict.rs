@@ -7,6 +7,6 @@ pub(crate) enum Verdict {
     AllAgree,
     /// Exit code 1: a backend disagrees or a case fails.
     Disagreement,
-    /// Exit code 130, as shells have it: what was known by then was printed.
+    /// Exit code 130, as shells use it. The results up to the interruption were printed.
     Interrupted,
 }

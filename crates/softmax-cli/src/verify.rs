@@ -1,4 +1,4 @@
-//! `softmax verify`: backends are put to the conformance suite.
+//! `softmax verify`: runs the conformance suite on backends.
 
 use crate::args::{Format, VerifyArgs};
 use crate::externals::Externals;
@@ -12,7 +12,7 @@ use softmax_conformance::{Kind, Report, Runner, Skipped, Suite};
 use softmax_record::{Palette, Table};
 use std::io::Write;
 
-/// How many failures of a backend are shown; JSON has them all.
+/// The number of failures that the table shows for each run of the suite. JSON has all of them.
 const SHOWN: usize = 10;
 
 pub(crate) fn run(
@@ -55,7 +55,7 @@ pub(crate) fn run(
     Ok(if right { Verdict::AllAgree } else { Verdict::Disagreement })
 }
 
-/// Whether the backend does nothing in this type, and says so of every case.
+/// Whether the backend does not support this element type, and refuses every case for that reason.
 fn refuses_type(report: &Report) -> bool {
     let of_type = match report.dtype {
         Dtype::F32 => Feature::F32,
@@ -70,14 +70,14 @@ fn is_right(report: &Report) -> bool {
     report.is_success() || refuses_type(report)
 }
 
-/// With a bar on standard error, where that is a terminal.
+/// Runs the suite with a progress bar.
 fn run_suite<T: BackendElement>(runner: &Runner, suite: &Suite<T>, entry: &Entry, setup: Setup) -> Report {
     let progress = Progress::new(suite.len());
     progress.doing(format!("{} {}", entry.name(), T::DTYPE));
     runner.run_with_progress(suite, || entry.make(setup), |done, of| progress.at(done, of))
 }
 
-/// The names of the cases that were skipped, by the reason.
+/// The names of the skipped cases, grouped by reason.
 fn by_reason(skipped: &[Skipped]) -> Vec<(&str, Vec<&str>)> {
     let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
     for case in skipped {
@@ -89,7 +89,7 @@ fn by_reason(skipped: &[Skipped]) -> Vec<(&str, Vec<&str>)> {
     reasons
 }
 
-/// The cases by kind, those of all runs together.
+/// A table of the numbers of cases by kind, summed over all runs.
 fn by_kind(reports: &[Report]) -> Table {
     let mut table = Table::new().words(["kind of cases"]).numbers(["ran", "skipped", "failed"]);
     let mut names: Vec<&str> = Vec::new();

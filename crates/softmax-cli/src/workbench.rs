@@ -1,4 +1,4 @@
-//! `softmax workbench`: what runs in a process of its own, so that it can be timed, counted or watched there.
+//! `softmax workbench`: commands that run in a separate process, where they can be timed, profiled or monitored.
 
 use crate::args::{RepeatArgs, WorkbenchCommand, WorkerArgs};
 use crate::source::{self, Source};
@@ -35,8 +35,8 @@ pub(crate) fn run(
     Ok(Verdict::AllAgree)
 }
 
-/// Evaluates twice, writes the answer, says so in a line, and then once more for each line it reads, answering with
-/// the seconds that took. Refuses, in a line too, what it does not do.
+/// Evaluates twice, writes the answer to a file, and prints a [`FirstLine`]. Then evaluates once more for each line of
+/// standard input, and prints the seconds. If the problem is not worth running, the first line is the refusal.
 fn worker<T: BackendElement>(
     args: &WorkerArgs,
     registry: &Registry,
@@ -71,7 +71,7 @@ fn worker<T: BackendElement>(
     Ok(())
 }
 
-/// For whoever counts what a call does: `cargo xtask regress`.
+/// Evaluates a number of times on one thread, for `cargo xtask regress`, which counts the instructions.
 fn repeat<T: BackendElement>(args: &RepeatArgs, registry: &Registry) -> anyhow::Result<()> {
     let entry = registry.find(&args.backend)?;
     let source = Source::<T>::random(args.synthetic, 0);

@@ -1,5 +1,5 @@
-//! A process that evaluates once for each line it is sent, and answers with the seconds that took: `softmax workbench
-//! worker`.
+//! Runs `softmax workbench worker`, a process that evaluates once for each line that it is sent, and answers with the
+//! seconds.
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use softmax_record::Skipped;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-/// The first line that it prints: its answer is in the file, or it will not do this.
+/// The first line that a worker prints: its answer is in the file, or it refuses the problem.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(crate) enum FirstLine {
@@ -15,11 +15,11 @@ pub(crate) enum FirstLine {
     Refused(Skipped),
 }
 
-/// What it says when it has warmed up.
+/// The report of a worker that has warmed up.
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Ready {
     pub(crate) version: String,
-    /// Memory that evaluating took beyond inputs and outputs, where it is known.
+    /// The peak memory of an evaluation in bytes beyond inputs and outputs, if known.
     pub(crate) extra_bytes: Option<u64>,
 }
 
@@ -31,18 +31,18 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts it, and waits until it has warmed up or refuses.
+    /// Starts a worker, and waits until it has warmed up or refuses.
     pub(crate) fn start(mut command: Command) -> anyhow::Result<(Self, FirstLine)> {
         let program = command.get_program().to_string_lossy().into_owned();
         let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A terminal's Ctrl-C is for the parent, which ends its workers itself.
+        // A process group of its own keeps the terminal's Ctrl-C from the worker: the parent ends its workers itself.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(command, 0);
         let mut child = command.spawn().context(program)?;
         let input = child.stdin.take().context("no standard input")?;
         let output = BufReader::new(child.stdout.take().context("no standard output")?);
         let mut errors = child.stderr.take().context("no standard error")?;
-        // Read on the side, so that a library with many warnings is not held up.
+        // Read in a thread, so that a library with many warnings does not block on a full pipe.
         let errors = std::thread::spawn(move || {
             let mut text = Vec::new();
             let _ = errors.read_to_end(&mut text);
@@ -59,7 +59,7 @@ impl Worker {
         Ok((worker, first))
     }
 
-    /// The seconds of one more evaluation.
+    /// Has the worker evaluate once more, and returns the seconds.
     pub(crate) fn time(&mut self) -> anyhow::Result<f64> {
         self.input.write_all(b"\n")?;
         self.input.flush()?;

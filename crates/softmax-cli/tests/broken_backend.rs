@@ -1,11 +1,11 @@
-//! A backend that is wrong in one entry is found out: which backend, which output, where.
+//! Tests that a backend with one wrong entry is detected, with the backend, the output and the index in the message.
 
 use softmax::{
     Backend, Descriptor, Element, Evaluation, Naive, Outputs, Problem, Registry, Result, SoftmaxBackend,
 };
 use std::process::ExitCode;
 
-/// Naive, but for the sign of one entry of dW.
+/// [`Naive`] with the sign of one entry of dW flipped.
 struct SignFlipped(Naive);
 
 impl Backend for SignFlipped {

@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
-// JSON, as far as requests and headers need it.
+// The part of JSON that requests and headers use.
 struct Json {
-    std::string text;  // Of a string or a number.
+    std::string text;  // The text of a string or a number.
     std::vector<Json> items;
     std::map<std::string, Json> fields;
 
@@ -72,7 +72,7 @@ struct Parser {
     }
 };
 
-// A file of safetensors: the length of a header in JSON, the header, and the arrays.
+// A safetensors file: the length of the JSON header, the header, and the arrays.
 struct Arrays {
     std::vector<char> data;
     Json header;
@@ -118,7 +118,7 @@ struct Answer {
     }
 };
 
-// JSON has no NaN and no infinity.
+// A number for JSON, which has no NaN and no infinity: these become strings.
 std::string number(double x) {
     if (std::isnan(x)) return "\"NaN\"";
     if (std::isinf(x)) return x > 0 ? "\"Infinity\"" : "\"-Infinity\"";
@@ -144,12 +144,12 @@ std::string evaluate(const Json& request) {
         size_t best = std::max_element(s.begin(), s.end()) - s.begin(), label = y[i];
         predicted[i] = best;
         correct += best == label;
-        // The sum of the other exponentials keeps the digits of a confident prediction.
+        // The exponentials except the largest are summed alone: 1 + rest would lose digits of a confident prediction.
         double rest = 0, max = s[best], others = 0;
         for (size_t k = 0; k < c; k++)
             if (k != best) rest += std::exp(s[k] - max);
         loss += (max - s[label]) + std::log1p(rest);
-        double sum = std::exp(max - max) + rest;  // 1 + rest, or NaN where the largest score is infinite.
+        double sum = std::exp(max - max) + rest;  // 1 + rest, or NaN if the largest score is infinite.
         for (size_t k = 0; k < c; k++) {
             s[k] = std::exp(s[k] - max) / sum / n;
             if (k != label) others += s[k];

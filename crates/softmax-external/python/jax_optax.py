@@ -4,7 +4,7 @@ from functools import partial
 
 from softmax_backend import Unsupported, serve, threads
 
-# Its CPU client takes the number of threads from the processors that it may run on.
+# JAX's CPU client takes its number of threads from the processors that it may run on.
 os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: threads()])
 
 import jax  # noqa: E402  (after the processors are chosen)
@@ -19,7 +19,7 @@ def losses_of(w, x, b, targets, smoothing):
     scores = x @ w + b
     if targets.ndim == 1 and smoothing == 0:
         return optax.softmax_cross_entropy_with_integer_labels(scores, targets), scores
-    # As its documentation smooths labels.
+    # This is how optax's documentation smooths labels.
     if targets.ndim == 1:
         targets = jax.nn.one_hot(targets, scores.shape[1], dtype=scores.dtype)
     if smoothing != 0:
@@ -60,13 +60,13 @@ evaluated = 0
 
 
 def evaluate(p):
-    # What is compiled for one shape stays, and some thousands of them are more than a process may map.
+    # JAX keeps the code that it compiles for each shape. Thousands of shapes exceed a process's limit of memory maps.
     global evaluated
     evaluated += 1
     if evaluated % 200 == 0:
         jax.clear_caches()
     if p.label_smoothing and p.Y is not None:
-        # optax.smooth_labels takes labels of mass one.
+        # optax.smooth_labels assumes that the targets of a sample sum to one.
         raise Unsupported("label_smoothing")
     w, x = jnp.asarray(p.W), jnp.asarray(p.X)
     b = jnp.zeros(p.classes, w.dtype) if p.b is None else jnp.asarray(p.b)
@@ -74,7 +74,7 @@ def evaluate(p):
     u = None if p.sample_weight is None else jnp.asarray(p.sample_weight)
     kinds = frozenset(p.outputs)
     arguments = (w, x, b, targets, u, p.label_smoothing, p.reduction)
-    # Counting what is predicted right is no part of the loss, and is not timed.
+    # Counting correct predictions is not part of the loss, and is not timed.
     predicted = np.asarray(compute(*arguments, kinds | {"predicted"})[1]["predicted"])
     correct = None if p.y is None else np.count_nonzero(predicted == p.y)
 

@@ -31,7 +31,7 @@ def dtype(p):
 
 def evaluate(p):
     if p.label_smoothing and p.ignore_index is not None:
-        # One of its losses smooths labels, and another ignores a class.
+        # In Keras one loss smooths labels and another ignores a class; none does both.
         raise Unsupported("label_smoothing")
     x, w = tf.constant(p.X), tf.constant(p.W)
     b = tf.constant(np.zeros(p.classes, p.W.dtype) if p.b is None else p.b)

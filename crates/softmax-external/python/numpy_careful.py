@@ -1,11 +1,11 @@
-"""The loss in NumPy with all its digits, by the formulas of softmax-core: a backend to start from."""
+"""The loss in NumPy without loss of digits, by the formulas of softmax-core: a starting point for a backend."""
 import numpy as np
 
 from softmax_backend import serve
 
 
 def masses(p):
-    """a of the formula (N×C), and the weights that Ω is summed of (N)."""
+    """The target masses a (N×C), the terms of Ω, the sample weights, and which samples count (N each)."""
     T = p.W.dtype.type
     w = np.ones(p.classes, T) if p.class_weight is None else p.class_weight
     u = np.ones(p.samples, T) if p.sample_weight is None else p.sample_weight
@@ -30,21 +30,21 @@ def evaluate(p):
     m = S[rows, best]
     distances = m[:, None] - S
     E = np.exp(-distances)
-    # The sum of the other exponentials keeps the digits of a confident prediction.
+    # The exponentials except the largest are summed alone: 1 + rest would lose digits of a confident prediction.
     others = E.copy()
     others[rows, best] = 0
     rest = others.sum(1)
-    # exp(0), or NaN where the largest score is not finite.
+    # exp(0), or NaN if the largest score is not finite.
     one = E[rows, best]
     log_sum = np.log1p(rest) + (one - 1)
     A = a.sum(1)
-    # A mask is −∞, and 0·∞ is not 0.
+    # A class with score −∞ is at distance ∞; with a = 0 the product 0·∞ would be NaN.
     cross = np.where(a == 0, 0, a * distances).sum(1)
     losses = np.where(counts, u * (cross + A * log_sum), 0)
     # At the largest score A·p − a = (A − a) − A·(1 − p), where 1 − p is the share of the others.
     G = A[:, None] * (E / (one + rest)[:, None]) - a
     G[rows, best] = (A - a[rows, best]) - A * (rest / (one + rest))
-    # In f64: factors may be tiny or huge, and sums over samples lose digits.
+    # In f64: factors may be tiny or huge, and sums over many samples lose digits in f32.
     with np.errstate(all="ignore"):
         G = np.where(counts[:, None], G * (u / (total * p.temperature))[:, None].astype(np.float64), 0)
         loss = losses.sum(dtype=np.float64) / total

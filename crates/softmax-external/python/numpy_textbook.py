@@ -1,4 +1,4 @@
-"""The loss as textbooks write it in NumPy: softmax of shifted scores, and −log of the label's."""
+"""The loss as textbooks write it in NumPy: the softmax of shifted scores, and −log of the label's probability."""
 import numpy as np
 
 from softmax_backend import serve

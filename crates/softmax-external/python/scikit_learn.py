@@ -26,7 +26,7 @@ def evaluate(p):
             answer["db"] = gradient[:, p.features]
         return answer
 
-    # As LogisticRegression.predict does it.
+    # LogisticRegression.predict takes the class with the largest score, too.
     correct = np.count_nonzero(objective.weight_intercept_raw(coefficients, X)[2].argmax(1) == p.y)
     return run
 

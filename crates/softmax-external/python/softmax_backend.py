@@ -34,23 +34,23 @@ _OPTIONAL = ("X", "X_data", "X_indices", "X_indptr", "W", "y", "Y", "b", "class_
 
 
 class Unsupported(Exception):
-    """What the backend does not do, by the name of the feature: `raise Unsupported("label_smoothing")`."""
+    """A feature that the backend does not support, by its name: `raise Unsupported("label_smoothing")`."""
 
 
 def threads():
-    """How many threads the backend is asked to use."""
+    """The number of threads that the backend should use."""
     return int(os.environ.get("SOFTMAX_THREADS", os.cpu_count() or 1))
 
 
 def serve(evaluate, *, version, supports, device="cpu", deterministic=False, batch_invariant=False):
-    """Answers requests until there are no more.
+    """Answers requests from standard input until it ends.
 
     `evaluate(problem)` returns a dict with "loss", each output in `problem.outputs` by its name ("dW", "dX", "db",
-    "sample_loss", "lse", "predicted", "entropy", "label_log_prob", "label_rank", "top_classes", "top_log_prob"), and,
-    where there are labels, "correct", how many samples are predicted right, unless it has "predicted". It may add
+    "sample_loss", "lse", "predicted", "entropy", "label_log_prob", "label_rank", "top_classes", "top_log_prob"). If
+    there are labels, the dict also has "predicted" or "correct", the number of correctly predicted samples. It may add
     "total_weight". Other entries are not sent.
-    It may instead return a function without arguments that returns the dict: then the time that is reported is that
-    function's alone, without what was done before, such as conversions to a library's own arrays.
+    It may instead return a function without arguments that returns the dict. The reported time is then that of this
+    function alone, without preparation such as conversions to a library's own arrays.
 
     `problem` has X (N×D), W (D×C), y (N) or Y (N×C), b (C), class_weight (C) and sample_weight (N), as NumPy arrays or
     None; dtype ("f32" or "f64", of all results); samples, features, classes; reduction ("mean" or "sum"),
@@ -58,10 +58,10 @@ def serve(evaluate, *, version, supports, device="cpu", deterministic=False, bat
     X_data, X_indices, X_indptr, as in SciPy's csr_matrix. bfloat16 arrives as ml_dtypes.bfloat16 if that is installed,
     and otherwise as its bits in uint16.
 
-    `version` says what computes: "PyTorch 2.9.0". `supports` lists the features that it has, "f32" or "f64" at least:
-    docs/EXTERNAL.md has their names.
+    `version` names the library and its version: "PyTorch 2.9.0". `supports` lists the supported features, with at least
+    one of "f32" and "f64". docs/EXTERNAL.md has their names.
     """
-    # What libraries print goes to standard error.
+    # Standard output becomes standard error, so that what libraries print does not mix with the replies.
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     _send(replies, {
@@ -83,14 +83,14 @@ def serve(evaluate, *, version, supports, device="cpu", deterministic=False, bat
                 again, reply = _evaluate(evaluate, request)
         except Unsupported as what:
             reply = {"unsupported": str(what)}
-        except Exception as error:  # Whatever it is, the program is to hear of it.
+        except Exception as error:  # Every failure is reported to the program.
             traceback.print_exc()
             reply = {"error": _where(error)}
         _send(replies, {"id": request["id"], **reply})
 
 
 def _where(error):
-    """What went wrong and in which line, for a message of one line."""
+    """The error with its file and line number, as a short message."""
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__}: {str(error)[:1000]} ({os.path.basename(place.filename)}:{place.lineno})"
 
@@ -138,13 +138,13 @@ def _correct(problem, result):
 
 
 def _number(x):
-    """JSON has no NaN and no infinity."""
+    """x for JSON, which has no NaN and no infinity: these become strings."""
     x = float(x)
     return "NaN" if x != x else "Infinity" if x == np.inf else "-Infinity" if x == -np.inf else x
 
 
 def _read(path):
-    """The arrays of a file of safetensors. They are mapped, not copied, and may be written to."""
+    """The arrays of a safetensors file. They are memory-mapped; writing to them does not change the file."""
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(size))
@@ -168,7 +168,7 @@ def _bfloat16(bits):
 
 
 def _write(path, arrays):
-    """A file of safetensors; the largest numbers come first, so that all are aligned."""
+    """Writes a safetensors file. The arrays with the largest elements come first, so that all are aligned."""
     arrays = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     for name, array in arrays.items():
         if array.dtype.kind in "iu":
@@ -190,22 +190,22 @@ def _write(path, arrays):
 
 
 def _watched(run, result, outputs):
-    """A result, and the bytes that it took beyond inputs and outputs, as the system sees them, where it is Linux."""
+    """Runs once more. Returns the result and its peak bytes beyond inputs and outputs, or None if not on Linux."""
     try:
-        # What the allocator keeps for the next call counts for the next call.
+        # Memory that the allocator has kept would not count, so it goes back to the system first.
         ctypes.CDLL(None).malloc_trim(0)
         with open("/proc/self/clear_refs", "w") as peak:
             peak.write("5")
         before = _memory("VmRSS")
     except (OSError, AttributeError):
         return result, None
-    kept, result = result, run()  # Kept, so that what this one holds of the other's memory is no gain.
+    kept, result = result, run()  # The old result is kept: memory reused from it would not be counted.
     size = sum(np.asarray(result[name]).nbytes for name in outputs)
     del kept
     return result, max(_memory("VmHWM") - before - size, 0)
 
 
 def _memory(field):
-    """Bytes of this process in memory: now (VmRSS), or at most so far (VmHWM)."""
+    """The resident memory of this process in bytes: now (VmRSS), or its peak (VmHWM)."""
     with open("/proc/self/status") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field + ":"))

@@ -1,4 +1,4 @@
-"""torch.nn.functional.linear_cross_entropy, which computes scores in chunks."""
+"""torch.nn.functional.linear_cross_entropy, which computes the scores in chunks."""
 import torch.nn.functional as F
 from softmax_backend import Unsupported
 from torch.nn.modules.linear_cross_entropy_options import LinearCrossEntropyOptions

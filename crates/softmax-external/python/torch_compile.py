@@ -1,4 +1,4 @@
-"""The same under torch.compile."""
+"""torch.nn.functional.cross_entropy of torch.nn.functional.linear, under torch.compile."""
 import torch
 from torch_loss import reference, serve_torch
 

@@ -1,4 +1,4 @@
-"""What the adapters of PyTorch have in common: its cross_entropy of a linear layer, with gradients by autograd."""
+"""The common code of the PyTorch adapters: cross_entropy of a linear layer, with gradients by autograd."""
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,7 +16,7 @@ FACTS = {"lse", "predicted", "entropy", "label_log_prob"}
 
 
 def reference(x, linear_weight, target, bias, **options):
-    """The two calls of which linear_cross_entropy is the composition."""
+    """The same as linear_cross_entropy, as two calls."""
     return F.cross_entropy(F.linear(x, linear_weight, bias), target, **options)
 
 
@@ -25,12 +25,12 @@ def tensor(array, requires_grad=False):
 
 
 def serve_torch(loss_of, name, supports=FEATURES):
-    """`loss_of(x, linear_weight (C×D), target, bias, weight=, ignore_index=, label_smoothing=, reduction=)`."""
+    """Serves `loss_of(x, linear_weight (C×D), target, bias, weight=, ignore_index=, label_smoothing=, reduction=)`."""
 
     def evaluate(p):
         target = tensor(p.y if p.y is not None else p.Y)
         x = tensor(p.X, "dX" in p.outputs)
-        # As torch.nn.Linear stores it.
+        # torch.nn.Linear stores the weights as C×D.
         weight = tensor(np.ascontiguousarray(p.W.T), "dW" in p.outputs)
         bias = tensor(p.b if p.b is not None else np.zeros(p.classes, p.W.dtype), "db" in p.outputs)
         if p.b is None and "db" not in p.outputs:
@@ -43,7 +43,7 @@ def serve_torch(loss_of, name, supports=FEATURES):
             options["ignore_index"] = -100 if p.ignore_index is None else p.ignore_index
 
         def total():
-            """The loss: with sample weights by reduction="none", as its documentation says."""
+            """The loss. Sample weights are applied with reduction="none", as PyTorch's documentation says."""
             if sample_weight is None:
                 return loss_of(x, weight, target, bias, reduction=p.reduction, **options)
             losses = sample_weight * loss_of(x, weight, target, bias, reduction="none", **options)
@@ -101,7 +101,7 @@ def serve_torch(loss_of, name, supports=FEATURES):
                     answer["predicted"] = F.linear(x, weight, bias).argmax(1).numpy()
             return answer
 
-        # Counting what is predicted right is no part of the loss, and is not timed.
+        # Counting correct predictions is not part of the loss, and is not timed.
         counted = whole()
         correct = None
         if p.y is not None:

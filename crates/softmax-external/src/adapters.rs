@@ -1,19 +1,20 @@
-//! Adapters of other libraries, in Python: what `softmax bench --peers` times, and `cargo xtask libraries` puts to the suite.
+//! Adapters for other libraries, in Python. `softmax bench --peers` times them, and `cargo xtask libraries` runs the
+//! conformance suite on them.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-/// A library, by one way to use it.
+/// One way to use a library as a backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Adapter {
-    /// Its name as a backend.
+    /// The backend's name.
     pub name: &'static str,
-    /// Its program.
+    /// The file name of its program.
     pub file: &'static str,
 }
 
-/// The libraries, in the order in which they are shown.
+/// All adapters, in display order.
 pub const ADAPTERS: [Adapter; 7] = [
     Adapter { name: "numpy", file: "numpy_textbook.py" },
     Adapter { name: "scikit-learn", file: "scikit_learn.py" },
@@ -24,7 +25,7 @@ pub const ADAPTERS: [Adapter; 7] = [
     Adapter { name: "keras", file: "keras_tensorflow.py" },
 ];
 
-/// The programs, and what they import.
+/// The names and contents of the programs and of the modules that they import.
 const FILES: [(&str, &str); 9] = [
     ("softmax_backend.py", include_str!("../python/softmax_backend.py")),
     ("torch_loss.py", include_str!("../python/torch_loss.py")),
@@ -38,7 +39,7 @@ const FILES: [(&str, &str); 9] = [
 ];
 
 impl Adapter {
-    /// Its command, with its program in this folder.
+    /// The command that runs its program, with this Python and the program in this folder.
     pub fn command(self, python: &Path, folder: &Path) -> Vec<String> {
         [python, &folder.join(self.file)].map(|path| path.display().to_string()).to_vec()
     }

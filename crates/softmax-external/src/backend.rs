@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Starts a backend's processes: one for each number of threads, which all backends with that number share.
+/// Starts a backend's processes: one for each number of threads, shared by all backends with that number.
 ///
-/// A process that fails is ended, and the next call starts another; one that does not start, or fails three times in a row,
-/// is given up: every call is then [`Error::Gone`].
+/// A process that fails is killed, and the next call starts another. A command that does not start, or fails three
+/// times in a row, is given up: every later call returns [`Error::Gone`].
 #[derive(Debug)]
 pub struct Launcher {
     launch: Launch,
@@ -18,7 +18,7 @@ pub struct Launcher {
 }
 
 impl Launcher {
-    /// No process is started before the first backend is made.
+    /// Starts no process. Making the first backend does.
     pub fn new(launch: Launch) -> Self {
         Launcher { launch, connections: Mutex::default() }
     }
@@ -28,12 +28,12 @@ impl Launcher {
         &self.launch.name
     }
 
-    /// What computes, and its version, as a process of it said.
+    /// The library and its version, as one of the processes reported it.
     pub fn version(&self) -> Option<String> {
         lock(&self.connections).values().find_map(|connection| lock(connection).version())
     }
 
-    /// A backend that shares its process with all others of as many threads. `None`: as many as it likes.
+    /// A backend that shares its process with all others of the same number of threads. `None` lets the process choose.
     pub fn backend(&self, threads: Option<usize>) -> External {
         let mut connections = lock(&self.connections);
         let connection = connections.entry(threads);
@@ -51,18 +51,18 @@ impl Launcher {
     }
 }
 
-/// A backend that is another process, in any language. `docs/EXTERNAL.md` has the protocol.
+/// A backend that runs as a separate process, in any language. `docs/EXTERNAL.md` specifies the protocol.
 ///
-/// Arrays go through files in memory, in safetensors, so that each call copies X and W once;
-/// [`device_time`](Backend::device_time) is what the process took without that. Sums into gradients
-/// ([`Outputs::accumulate`]) are made here. Options and outputs that the process does not have are
+/// Arrays are passed in safetensors files, in memory if there is room, so that each call copies X and W once.
+/// [`device_time`](Backend::device_time) is the time that the process took without these transfers. Accumulation into
+/// gradients ([`Outputs::accumulate`]) happens on this side. Options and outputs that the process does not support are
 /// [`Error::Unsupported`].
 #[derive(Debug)]
 pub struct External {
     name: String,
     connection: Arc<Mutex<Connection>>,
     threads: Option<usize>,
-    /// What the process says of itself, or why it says nothing.
+    /// What the process reports of itself, or why it did not start.
     hello: Result<Arc<Known>, String>,
     seconds: Option<f64>,
 }
@@ -73,15 +73,15 @@ impl External {
         External { name, connection, threads, hello, seconds: None }
     }
 
-    /// What computes, and its version, as the process says it.
+    /// The library and its version, as the process reports it.
     pub fn version(&self) -> Option<&str> {
         self.hello.as_ref().ok().map(|hello| hello.version.as_str())
     }
 
-    /// Evaluates, and gives the peak of memory that the process held beyond inputs and outputs, if it knows.
+    /// Evaluates, and returns the process's peak memory in bytes beyond inputs and outputs, if it is known.
     ///
     /// # Errors
-    /// As [`SoftmaxBackend::evaluate`].
+    /// See [`SoftmaxBackend::evaluate`].
     pub fn evaluate_watched<T: Element>(
         &mut self,
         problem: &Problem<'_, T>,
@@ -91,10 +91,10 @@ impl External {
         Ok((evaluation(problem, evaluated), evaluated.extra_bytes))
     }
 
-    /// The seconds of the last evaluation, done once more on the arrays that the process has.
+    /// Repeats the last evaluation on the arrays that the process already has, and returns the time in seconds.
     ///
     /// # Errors
-    /// [`Error::Backend`], also where there was none.
+    /// [`Error::Backend`] if the process fails or has not evaluated anything yet, [`Error::Gone`] if it has ended.
     pub fn repeat(&mut self) -> Result<f64> {
         let seconds = lock(&self.connection).repeat();
         seconds.map_err(|error| self.refuse(error))
@@ -149,10 +149,10 @@ impl Backend for External {
         }
     }
 
-    /// All of a process that is not there, so that a call says why.
+    /// If the process did not start, every feature of the protocol counts as supported: a call then reports the reason.
     fn supports(&self, feature: Feature) -> bool {
         match (feature, &self.hello) {
-            // A process has its own Ω.
+            // A process computes Ω itself, from the samples that it is given.
             (Feature::TwoPasses | Feature::PartOfSamples, _) => false,
             (Feature::Accumulation, _) | (_, Err(_)) => true,
             (_, Ok(hello)) => hello.supports.contains(&feature),
@@ -175,12 +175,13 @@ impl<T: Element> SoftmaxBackend<T> for External {
     }
 }
 
-/// Ends all processes that are at work, for a program that is asked to end soon: what waits for one fails, and may go on.
+/// Kills all running processes, for a program that is asked to stop. A call that waits for one fails. Later calls may
+/// start new ones.
 pub fn end_calls() {
     process::end_running();
 }
 
-/// Ends all processes and takes all files away, for a program that is about to end without returning, as one does at a
+/// Kills all processes and removes all files, for a program that is about to exit without running destructors, as on a
 /// signal.
 pub fn end_all() {
     process::end_all();

@@ -1,4 +1,4 @@
-//! A process that answers, is started again where it does not, and is given up in the end.
+//! Calls to a process. A process that fails is restarted by the next call, and given up after repeated failures.
 
 use crate::folder::Folder;
 use crate::launch::Launch;
@@ -11,16 +11,16 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Failures in a row after which a process is not started again.
+/// The number of consecutive failures after which the process is not restarted.
 const PATIENCE: u32 = 3;
 
 /// Why a call has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    /// It is not started again.
+    /// There is no process to answer.
     #[error("{0}")]
     Gone(String),
-    /// The process failed, and was ended.
+    /// The process failed and was killed.
     #[error(transparent)]
     Fault(#[from] Fault),
     /// The process says that the call failed.
@@ -30,7 +30,7 @@ pub(crate) enum CallError {
     Unsupported(Feature),
 }
 
-/// What a process says of itself.
+/// What a process reports of itself in its first line.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     pub(crate) version: String,
@@ -40,7 +40,7 @@ pub(crate) struct Known {
     pub(crate) supports: Vec<Feature>,
 }
 
-/// An evaluation, as a process answers it.
+/// A process's answer to an evaluation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Evaluated {
     pub(crate) loss: f64,
@@ -68,7 +68,7 @@ impl Connection {
         Connection { launch, threads, process, hello, folder, last_id: 0, failures: 0, gone }
     }
 
-    /// What the process says of itself, which is started if it is not there.
+    /// What the process reports of itself. Starts the process if it was never started.
     pub(crate) fn hello(&mut self) -> Result<Arc<Known>, CallError> {
         if let Some(hello) = &self.hello {
             return Ok(Arc::clone(hello));
@@ -77,7 +77,7 @@ impl Connection {
         self.hello.clone().ok_or_else(|| CallError::Gone("no first line".to_owned()))
     }
 
-    /// What the process said that it is, if it did.
+    /// The version that the process reported, if it was started.
     pub(crate) fn version(&self) -> Option<String> {
         self.hello.as_ref().map(|hello| hello.version.clone())
     }
@@ -92,7 +92,7 @@ impl Connection {
                 self.hello.get_or_insert(Arc::new(hello));
                 Ok(())
             }
-            // What does not start will not do so the next time.
+            // A command that fails to start is not tried again.
             Err(fault) => {
                 self.gone = Some(fault.to_string());
                 Err(CallError::Gone(fault.to_string()))
@@ -118,7 +118,7 @@ impl Connection {
         Ok((process, Known { version, device, deterministic, batch_invariant, supports }))
     }
 
-    /// Has the process evaluate a problem, and reads the outputs that are requested.
+    /// Has the process evaluate a problem, and reads the requested outputs.
     pub(crate) fn evaluate<T: Element>(
         &mut self,
         problem: &Problem<'_, T>,
@@ -132,7 +132,7 @@ impl Connection {
         self.settle(evaluated)
     }
 
-    /// The seconds that the last evaluation takes once more.
+    /// Has the process repeat its last evaluation, and returns the time in seconds.
     pub(crate) fn repeat(&mut self) -> Result<f64, CallError> {
         if self.process.is_none() {
             return Err(CallError::Gone("the process has ended".to_owned()));
@@ -143,7 +143,7 @@ impl Connection {
         self.settle(seconds)
     }
 
-    /// Ends a process that failed, and gives it up if it always does.
+    /// Kills a process that failed, and gives it up after [`PATIENCE`] failures in a row.
     fn settle<R>(&mut self, result: Result<R, CallError>) -> Result<R, CallError> {
         match &result {
             Err(CallError::Fault(fault)) => {
@@ -201,7 +201,7 @@ impl Connection {
         })
     }
 
-    /// Where the arrays of a problem and of its answer go.
+    /// The paths of the files for the arrays of a problem and of its answer.
     fn files(&mut self, bytes: usize) -> Result<(PathBuf, PathBuf), Fault> {
         let folder = Folder::with_room(self.folder.take(), bytes).map_err(|source| {
             let path = std::env::temp_dir().display().to_string();
@@ -211,7 +211,7 @@ impl Connection {
         Ok((folder.join("problem.safetensors"), folder.join("answer.safetensors")))
     }
 
-    /// The reply, if it is no refusal.
+    /// Sends a request and reads the reply. A reply with `unsupported` or `error` is an error.
     fn call(&mut self, call: Call) -> Result<Reply, CallError> {
         let Some(process) = &mut self.process else {
             return Err(CallError::Gone("the process has ended".to_owned()));

@@ -1,4 +1,4 @@
-//! Where arrays lie on their way: in memory where the machine has a file system there, and room in it.
+//! A temporary folder for array files: in memory (`/dev/shm`) if that has room, else in the system's temporary folder.
 
 use std::fs;
 use std::io;
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
-/// Linux's file system in memory.
+/// The in-memory file system of Linux.
 const IN_MEMORY: &str = "/dev/shm";
 
 static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// A folder that is gone when it is dropped.
+/// A temporary folder that is removed on drop.
 #[derive(Debug)]
 pub(crate) struct Folder {
     folder: TempDir,
@@ -19,7 +19,7 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// A folder with room for so many bytes: the one that there is, if it has.
+    /// A folder for `bytes` bytes of files: `there` if it is where they fit, else a new one.
     pub(crate) fn with_room(there: Option<Folder>, bytes: usize) -> io::Result<Self> {
         let in_memory = Path::new(IN_MEMORY);
         let parent = if has_room(in_memory, bytes) { in_memory.to_owned() } else { std::env::temp_dir() };
@@ -57,13 +57,13 @@ fn has_room(_: &Path, _: usize) -> bool {
     false
 }
 
-/// Takes all folders away, for a program that is about to end.
+/// Removes all folders, for a program that is about to exit.
 pub(crate) fn discard_all() {
     let folders = folders();
     for folder in folders.iter() {
         let _ = fs::remove_dir_all(folder);
     }
-    // No other is made.
+    // The lock stays held, so that no new folder is made.
     std::mem::forget(folders);
 }
 

@@ -1,15 +1,15 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How the process of a backend is started. In a text: `NAME=COMMAND`, with a command whose words a shell would split in the
-/// same way; no shell runs it.
+/// How the process of a backend is started. It is parsed from `NAME=COMMAND`. The command is split into words as by a
+/// shell, but no shell runs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
     /// The backend's name.
     pub name: String,
-    /// The program, and its arguments.
+    /// The program and its arguments.
     pub command: Vec<String>,
-    /// How long it may take to start, and for an answer.
+    /// The time limit of the start and of each answer.
     pub time_limit: Duration,
 }
 
@@ -19,7 +19,7 @@ pub struct Launch {
 pub struct LaunchError(&'static str);
 
 impl Launch {
-    /// The time limit where none is named.
+    /// The default time limit.
     pub const TIME_LIMIT: Duration = Duration::from_secs(300);
 }
 

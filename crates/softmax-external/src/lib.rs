@@ -1,9 +1,9 @@
 //! Backends in other languages: a softmax backend that runs as a separate process, and a server for backends in Rust.
 //!
-//! [`Launcher`] starts a command and makes [`External`] backends. For each evaluation a backend sends the process one line of
-//! JSON, with the arrays in files, and reads one line and a file of outputs. `docs/EXTERNAL.md` in the repository specifies
-//! the protocol. A process that exits, hangs, writes invalid lines or returns arrays of the wrong shape is an
-//! [`Error`](softmax_core::Error) of one line.
+//! [`Launcher`] starts a command and makes [`External`] backends. For each evaluation a backend sends the process one
+//! line of JSON, with the arrays in files, and reads one line and a file of outputs. `docs/EXTERNAL.md` in the
+//! repository specifies the protocol. If a process exits, hangs, writes invalid lines or returns arrays of the wrong
+//! shape, the call returns a one-line [`Error`](softmax_core::Error).
 //!
 //! ```no_run
 //! use softmax_core::SoftmaxBackend;
@@ -17,7 +17,8 @@
 //! # }
 //! ```
 //!
-//! [`serve`] is the process's side of the protocol, for a program with a [`SoftmaxBackend`](softmax_core::SoftmaxBackend).
+//! [`serve`] is the process's side of the protocol, for a program with a
+//! [`SoftmaxBackend`](softmax_core::SoftmaxBackend).
 
 #![forbid(unsafe_code)]
 

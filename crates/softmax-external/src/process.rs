@@ -1,5 +1,5 @@
-//! A process, and the lines that go to it and come from it. Whatever it does, it costs a line of an error and a limited
-//! time.
+//! A child process and the lines that are exchanged with it. Whatever the process does, waiting for a line ends within
+//! a time limit, and a failure is a one-line error.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
@@ -8,20 +8,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Bytes of the longest line that is read.
+/// The largest number of bytes that is read for one line.
 const LONGEST_LINE: u64 = 1 << 16;
 
-/// Characters of a process's text that are quoted.
+/// The number of characters of a process's output that an error quotes.
 const QUOTED: usize = 200;
 
-/// How long a process that has ended may take to have written its last words.
+/// How long to wait for the end of standard error, and again for the exit status, once a process has failed.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Variables from which libraries take their number of threads. The first is this protocol's own.
+/// Environment variables from which libraries take their number of threads. The first is defined by this protocol.
 const THREADS: [&str; 5] =
     ["SOFTMAX_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"];
 
-/// Processes that are there.
+/// The ids of the running processes.
 static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
 
 /// What can go wrong with a process. `Display` is one line.
@@ -51,7 +51,7 @@ fn of_words(words: &str) -> String {
     if words.is_empty() { String::new() } else { format!(": {words}") }
 }
 
-/// The beginning of a text, on one line.
+/// The first [`QUOTED`] characters of a text, with control characters replaced by spaces.
 pub(crate) fn shortened(text: &str) -> String {
     let mut start: String =
         text.trim().chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -70,7 +70,7 @@ pub(crate) struct Process {
     errors_end: Receiver<()>,
 }
 
-/// What standard output gave.
+/// A line that was read from standard output.
 #[derive(Debug)]
 enum Line {
     Whole(String),
@@ -86,7 +86,7 @@ impl Process {
         if let Some(threads) = threads {
             command.envs(THREADS.map(|variable| (variable, threads.to_string())));
         }
-        // A terminal's Ctrl-C is for this program, which ends the process itself, and those that it has started.
+        // A process group of its own keeps the terminal's Ctrl-C from the process: this program ends the group itself.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let refuse = |source| Fault::Start { program: program.to_owned(), source };
@@ -101,7 +101,7 @@ impl Process {
         };
         let last_words = Arc::new(Mutex::new(String::new()));
         let words = Arc::clone(&last_words);
-        // One line at a time: who writes more waits.
+        // The channel holds one line, so that a process that writes more has to wait.
         let (to_lines, lines) = sync_channel(1);
         let (at_end, errors_end) = sync_channel(1);
         thread::spawn(move || read_lines(output, &to_lines));
@@ -113,7 +113,7 @@ impl Process {
     }
 
     pub(crate) fn send(&mut self, line: &str) -> Result<(), Fault> {
-        // What was said of earlier calls does not explain this one's end.
+        // Standard error of earlier calls does not explain a failure of this one.
         self.last_words.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let sent = writeln!(self.input, "{line}").and_then(|()| self.input.flush());
         sent.map_err(|_| self.ended())
@@ -134,10 +134,10 @@ impl Process {
         }
     }
 
-    /// How it ended, and the last that it wrote to standard error.
+    /// The fault of a process that has ended, with its exit status and the last line of its standard error.
     fn ended(&mut self) -> Fault {
         let _ = self.errors_end.recv_timeout(LAST_WORDS);
-        // Its output may end a little before it does.
+        // Standard output can close shortly before the process exits.
         let until = Instant::now() + LAST_WORDS;
         let mut status = self.child.try_wait().ok().flatten();
         while status.is_none() && Instant::now() < until {
@@ -158,7 +158,7 @@ impl Drop for Process {
     }
 }
 
-/// Ends a process that was started here, and those that it has started.
+/// Kills the process group of a process that was started here, which includes the processes that it has started.
 fn end_group(id: u32) {
     #[cfg(unix)]
     if let Some(group) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
@@ -168,16 +168,16 @@ fn end_group(id: u32) {
     let _ = id;
 }
 
-/// Ends the processes that are there.
+/// Kills all running processes. New ones can still be started.
 pub(crate) fn end_running() {
     running().iter().for_each(|&id| end_group(id));
 }
 
-/// Ends all processes, for a program that is about to end.
+/// Kills all running processes and prevents new ones, for a program that is about to exit.
 pub(crate) fn end_all() {
     let running = running();
     running.iter().for_each(|&id| end_group(id));
-    // No other is started.
+    // The lock stays held, so that no new process is started.
     std::mem::forget(running);
 }
 
@@ -185,7 +185,7 @@ fn running() -> MutexGuard<'static, Vec<u32>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Hands lines on until there are no more, or one that is none.
+/// Sends lines to `to` until the output ends. A line that is too long or not UTF-8 is the last.
 fn read_lines(output: ChildStdout, to: &SyncSender<Line>) {
     let mut output = BufReader::new(output);
     loop {
@@ -207,7 +207,7 @@ fn read_lines(output: ChildStdout, to: &SyncSender<Line>) {
     }
 }
 
-/// Keeps the last line that is not empty.
+/// Keeps the last non-empty line in `last`.
 fn read_errors(errors: ChildStderr, last: &Mutex<String>) {
     let mut errors = BufReader::new(errors);
     loop {

@@ -1,4 +1,4 @@
-//! The lines that go over the pipes, each an object of JSON. `docs/EXTERNAL.md` describes them.
+//! The lines that are sent over the pipes, each a JSON object. `docs/EXTERNAL.md` describes them.
 
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -6,15 +6,15 @@ use softmax_core::{Dtype, Feature, Objective, OutputKind, Problem, Quantity, Red
 use softmax_core::{Element, Outputs};
 use std::path::PathBuf;
 
-/// The version of the protocol that this crate speaks.
+/// The version of the protocol that this crate implements.
 pub(crate) const VERSION: u32 = 1;
 
-/// The first line of a process: what it is.
+/// The first line that a process writes, which describes it.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Hello {
     /// [`VERSION`].
     pub(crate) protocol: u32,
-    /// What computes and its version: `PyTorch 2.9.0`.
+    /// The library and its version, such as `PyTorch 2.9.0`.
     pub(crate) version: String,
     #[serde(default = "cpu")]
     pub(crate) device: String,
@@ -22,7 +22,7 @@ pub(crate) struct Hello {
     pub(crate) deterministic: bool,
     #[serde(default)]
     pub(crate) batch_invariant: bool,
-    /// The names of the features that it has beyond the loss of plain labels and dW: at least an element type.
+    /// The names of the supported features, beyond the loss with plain labels and dW. At least one is an element type.
     pub(crate) supports: Vec<String>,
 }
 
@@ -30,10 +30,10 @@ fn cpu() -> String {
     "cpu".to_owned()
 }
 
-/// A line that a process is sent.
+/// A line that is sent to a process.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Request {
-    /// The answer has the same number.
+    /// The answer repeats this number.
     pub(crate) id: u64,
     #[serde(flatten)]
     pub(crate) call: Call,
@@ -43,13 +43,13 @@ pub(crate) struct Request {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case", tag = "call")]
 pub(crate) enum Call {
-    /// To evaluate a problem.
+    /// Evaluate a problem.
     Evaluate(Box<Evaluate>),
-    /// To evaluate the last problem again, and to say only how long that took.
+    /// Evaluate the last problem again, and report only the time.
     Repeat,
 }
 
-/// A problem, whose arrays are in a file, and what is requested.
+/// A problem, whose arrays are in a file, and the requested outputs.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Evaluate {
     /// The file with the problem's arrays, in safetensors.
@@ -63,9 +63,9 @@ pub(crate) struct Evaluate {
     pub(crate) targets: TargetKind,
     pub(crate) options: Options,
     pub(crate) outputs: Vec<OutputName>,
-    /// How many of the best classes are requested.
+    /// The number of classes in the top-k outputs, or 0 if none is requested.
     pub(crate) top: usize,
-    /// Whether the answer is to say what memory the evaluation took.
+    /// Whether the process should measure the memory of the evaluation.
     pub(crate) watch_memory: bool,
 }
 
@@ -168,45 +168,46 @@ impl Evaluate {
     }
 }
 
-/// A line that a process answers with. Which keys it has says how the call ended.
+/// A line with which a process answers. Its keys show how the call ended.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Reply {
     pub(crate) id: u64,
-    /// A feature: it does not do this, beyond what its first line says.
+    /// A feature that this call needs and the process lacks, even if its first line lists it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unsupported: Option<String>,
-    /// It failed, and can go on.
+    /// Why the call failed. The process stays usable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
-    /// Of an evaluation, whose outputs are in their file.
+    /// The loss of an evaluation. The other outputs are in the answer's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) loss: Option<Number>,
-    /// Ω. By default what the formula says.
+    /// Ω. If absent, the caller computes it from the problem.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) total_weight: Option<Number>,
-    /// How many samples are predicted right; where there are labels.
+    /// The number of correctly predicted samples. Required if the problem has labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) correct: Option<usize>,
-    /// What the evaluation took, without what it took to read the problem and to write the answer.
+    /// The time of the evaluation, without reading the problem and writing the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) seconds: Option<f64>,
-    /// The peak of memory beyond inputs and outputs, where it is known.
+    /// The peak memory beyond inputs and outputs, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) extra_bytes: Option<u64>,
 }
 
-/// Whether the protocol has this feature: the program itself sums into gradients, and two passes and parts of the samples are not
-/// requested of a process.
+/// Whether the protocol has this feature.
+///
+/// It has no accumulation, which the caller does itself, no two passes, and no part of the samples.
 pub fn is_in_protocol(feature: Feature) -> bool {
     !matches!(feature, Feature::Accumulation | Feature::TwoPasses | Feature::PartOfSamples)
 }
 
-/// The name of a feature, as this protocol has it.
+/// The feature with this name in the protocol.
 pub(crate) fn feature(name: &str) -> Option<Feature> {
     serde_json::from_value(name.into()).ok()
 }
 
-/// A number, of which JSON has no NaN and no infinity: these are the strings `NaN`, `Infinity` and `-Infinity`.
+/// A number. JSON has no NaN and no infinity, so these are written as the strings `NaN`, `Infinity` and `-Infinity`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Number(pub(crate) f64);
 

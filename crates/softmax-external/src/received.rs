@@ -1,4 +1,4 @@
-//! A problem's arrays, as they are read from a file.
+//! The arrays of a problem, as read from a file.
 
 use crate::tensors::{integers_of, kind_of, numbers_of};
 use half::{bf16, f16};

@@ -1,4 +1,4 @@
-//! The other side: a Rust backend that answers over standard input and output.
+//! The process's side of the protocol: a Rust backend that answers requests over standard input and output.
 
 use crate::protocol::{Call, Evaluate, Hello, Number, OutputName, Reply, Request, VERSION, is_in_protocol};
 use crate::received::Received;
@@ -8,21 +8,23 @@ use std::fs;
 use std::io::{self, BufRead, Write};
 use std::time::Instant;
 
-/// Why a server ended before its input did.
+/// Why [`serve`] stopped before the end of its input.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Standard input or output failed.
     #[error(transparent)]
     Pipe(#[from] io::Error),
-    /// A line is no request.
+    /// A line is not a request.
     #[error("expected a request: {0}")]
     Request(#[from] serde_json::Error),
 }
 
-/// Answers the requests of standard input on standard output, until there are no more. `version` says what computes.
+/// Answers requests from standard input on standard output, until the input ends.
+///
+/// `narrow` evaluates problems in `f32`, and `wide` those in `f64`. `version` names the library and its version.
 ///
 /// # Errors
-/// [`ServeError`]. What is wrong with a problem is an answer, and no error.
+/// [`ServeError`]. An invalid problem is reported in the answer instead.
 pub fn serve(
     mut narrow: Box<dyn SoftmaxBackend<f32>>,
     mut wide: Box<dyn SoftmaxBackend<f64>>,
@@ -72,7 +74,7 @@ pub fn serve(
     Ok(())
 }
 
-/// A problem, and what is requested.
+/// A problem and its request.
 struct Job {
     arrays: Arrays,
     request: Evaluate,
@@ -152,13 +154,13 @@ fn refusal(error: Error) -> Reply {
         Error::Unsupported { feature, .. } => {
             Reply { unsupported: Some(name_of(feature)), ..Reply::default() }
         }
-        // Whose failure it is, the other side says.
+        // The other side adds the backend's name, so only the message is sent.
         Error::Backend { message, .. } => failed(message),
         error => failed(error.to_string()),
     }
 }
 
-/// As this protocol has it.
+/// The name of a feature in the protocol.
 fn name_of(feature: Feature) -> String {
     serde_json::to_value(feature).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Arrays in files of safetensors: a problem's, and the outputs of an answer.
+//! Safetensors files with the arrays of a problem or the outputs of an answer.
 
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype as Kind, TensorView, View, serialize_to_file};
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use zerocopy::IntoBytes;
 
-/// An array on its way into a file: row by row.
+/// An array to write to a file, in row-major order.
 pub(crate) struct Tensor<'a> {
     kind: Kind,
     shape: Vec<usize>,
@@ -41,7 +41,7 @@ pub(crate) fn write(tensors: Vec<Named<'_>>, path: &Path) -> Result<(), SafeTens
     serialize_to_file(tensors, None, path)
 }
 
-/// How many bytes arrays take in a file, but for its header.
+/// The number of bytes that the arrays take in a file, without its header.
 pub(crate) fn size(tensors: &[Named<'_>]) -> usize {
     tensors.iter().map(|(_, tensor)| tensor.data.len()).sum()
 }
@@ -53,7 +53,7 @@ pub(crate) const fn kind_of(dtype: Dtype) -> Kind {
     }
 }
 
-/// Without a copy where the numbers lie row by row.
+/// Borrows an array that is contiguous in row-major order, and copies any other.
 fn tensor<'a, A: Copy, D: Dimension>(
     kind: Kind,
     array: ArrayView<'a, A, D>,
@@ -79,7 +79,7 @@ fn counts<D: Dimension>(array: ArrayView<'_, usize, D>) -> Tensor<'static> {
     integers(array.shape(), array.iter().map(|&count| count as i64))
 }
 
-/// The arrays of a problem, under the names that files of problems have.
+/// The arrays of a problem, by their names in the file.
 pub(crate) fn of_problem<'a, T: Element>(problem: &Problem<'a, T>) -> Vec<Named<'a>> {
     let mut named = Vec::new();
     match problem.features() {
@@ -107,7 +107,7 @@ pub(crate) fn of_problem<'a, T: Element>(problem: &Problem<'a, T>) -> Vec<Named<
     });
     match problem.targets() {
         Targets::Labels(labels) => {
-            // A label is a class or the ignored value, and both are in 64 bits.
+            // A label is a class or the `ignore_index`. Both fit in 64 bits.
             let values = (0..labels.len()).map(|i| labels.value(i) as i64);
             named.push(("y", integers(&[labels.len()], values)));
         }
@@ -120,7 +120,7 @@ pub(crate) fn of_problem<'a, T: Element>(problem: &Problem<'a, T>) -> Vec<Named<
     named
 }
 
-/// The outputs that there are, under their symbols.
+/// The outputs that are present, by their symbols.
 pub(crate) fn of_outputs<T: Element>(outputs: &OwnedOutputs<T>) -> Vec<Named<'_>> {
     let named = [
         (OutputKind::WeightsGradient, outputs.weights_gradient.as_ref().map(|a| numbers(a.view()))),
@@ -138,7 +138,7 @@ pub(crate) fn of_outputs<T: Element>(outputs: &OwnedOutputs<T>) -> Vec<Named<'_>
     named.into_iter().filter_map(|(kind, tensor)| Some((kind.symbol(), tensor?))).collect()
 }
 
-/// More bytes than the outputs that are requested take in a file.
+/// An upper bound on the size in bytes of a file with the requested outputs.
 pub(crate) fn most_bytes<T: Element>(problem: &Problem<'_, T>, outputs: &Outputs<'_, T>) -> usize {
     let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
     let gradient = |kind: OutputKind, length: usize| if outputs.wants(kind) { length } else { 0 };
@@ -151,10 +151,10 @@ pub(crate) fn most_bytes<T: Element>(problem: &Problem<'_, T>, outputs: &Outputs
         .saturating_add(HEADER)
 }
 
-/// Room for a file's header.
+/// The bytes that are allowed for a file's header.
 const HEADER: usize = 1 << 16;
 
-/// Writes what an answer's file has into the outputs. An error says what was expected, and what was found.
+/// Copies the arrays of an answer's file into the outputs. An error says what was expected and what was found.
 pub(crate) fn read_outputs<T: Element>(
     file: &[u8],
     n_classes: usize,
@@ -212,7 +212,7 @@ fn read_counts<D: Dimension>(
     Ok(())
 }
 
-/// An array of a file, which must be of this type and shape.
+/// Finds an array by its name, and checks its type and shape.
 fn find<'f>(
     file: &SafeTensors<'f>,
     name: &str,
@@ -227,12 +227,12 @@ fn find<'f>(
     Ok(tensor)
 }
 
-/// Numbers of a file, which has them in the order of little-endian machines.
+/// The numbers of an array in a file, which are little-endian. Borrows them if byte order and alignment allow it.
 pub(crate) fn numbers_of<T: Element>(bytes: &[u8]) -> Cow<'_, [T]> {
     if let (true, Some(numbers)) = (cfg!(target_endian = "little"), T::of_bytes(bytes)) {
         return Cow::Borrowed(numbers);
     }
-    // Also where the bytes are not aligned.
+    // The machine is big-endian, or the bytes are not aligned.
     Cow::Owned(match T::DTYPE {
         Dtype::F32 => each(bytes, |x| T::narrow(f32::from_le_bytes(x).into())),
         Dtype::F64 => each(bytes, |x| T::narrow(f64::from_le_bytes(x))),

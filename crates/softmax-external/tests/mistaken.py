@@ -1,4 +1,4 @@
-"""numpy_careful.py with one mistake of a kind that users of libraries have reported: `python3 mistaken.py KIND`."""
+"""numpy_careful.py with one mistake that users have reported in libraries: `python3 mistaken.py KIND`."""
 import copy
 import os
 import sys
@@ -19,7 +19,7 @@ def scaled(answer, factor):
 
 
 def confident(p):
-    """−log of a probability, which is rounded to 1."""
+    """The loss is −log of a probability, which may have been rounded to 1."""
     answer = right.evaluate(p)
     S = (p.X @ p.W + (0 if p.b is None else p.b)) / p.W.dtype.type(p.temperature)
     P = np.exp(S - S.max(1, keepdims=True))
@@ -32,7 +32,7 @@ def confident(p):
 
 
 def ignored(p):
-    """Ignored samples count in the mean as soon as there are class weights."""
+    """With class weights, ignored samples count in the mean."""
     answer = right.evaluate(p)
     if p.reduction == "mean" and p.ignore_index is not None and p.y is not None and p.class_weight is not None:
         total = answer["total_weight"]
@@ -49,7 +49,7 @@ def bias(p):
 
 
 def smoothing(p):
-    """The mass that is spread over the classes has the label's weight."""
+    """Label smoothing weights the mass of every class by the class weight of the label."""
     masses = right.masses
 
     def of_label(p):
@@ -69,7 +69,7 @@ def smoothing(p):
 
 
 def denominator(p):
-    """The mean is over the number of samples, also where they have weights."""
+    """The mean divides by the number of samples, even if they have weights."""
     answer = right.evaluate(p)
     if p.reduction == "mean":
         return scaled(answer, answer["total_weight"] / max(right.masses(p)[3].sum(), 1))

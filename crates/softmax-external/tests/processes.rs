@@ -1,4 +1,4 @@
-//! Backends in other processes: this program itself, started with an argument that says what it is to do wrong.
+//! Tests of backends in other processes. The process is this program, with an argument that says how it misbehaves.
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use softmax_conformance::{Runner, Suite, Symptom};
@@ -35,7 +35,7 @@ fn trials() -> Vec<Trial> {
         Trial::test("a_process_that_always_fails_is_given_up", gone),
         Trial::test("a_command_that_is_not_there_is_gone", absent),
     ];
-    // Each with a part of the message.
+    // Each misbehaviour, with a part of the error message.
     let faults = [
         ("end", "ended with exit status: 3: out of luck"),
         ("hang", "gave no answer within 0.5 s"),
@@ -69,7 +69,7 @@ fn trials() -> Vec<Trial> {
         false_starts
             .map(|(how, message)| Trial::test(format!("{how}_is_gone"), move || false_start(how, message))),
     );
-    // What users have reported of libraries, and the cases that are to see it.
+    // Mistakes that users have reported in libraries, with the cases that must catch each.
     let mistakes = [
         ("confident", "closed/"),
         ("ignored", "crossed/"),
@@ -91,7 +91,7 @@ fn trials() -> Vec<Trial> {
     trials
 }
 
-/// A test that needs a Python with NumPy: the one that `SOFTMAX_PYTHON` names, or `python3`. It is ignored where there is none.
+/// A test that needs a Python with NumPy: the one that `SOFTMAX_PYTHON` names, or `python3`. Ignored if there is none.
 fn in_python(name: String, test: impl FnOnce(&str) -> Result<(), Failed> + Send + 'static) -> Trial {
     let python = std::env::var("SOFTMAX_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let has_numpy = Command::new(&python).args(["-c", "import numpy"]).stderr(Stdio::null()).status();
@@ -113,7 +113,7 @@ fn mistaken(python: &str, kind: &str, cases: &str) -> Result<(), Failed> {
         |symptom: Symptom| matches!(symptom, Symptom::Digits | Symptom::Wrong | Symptom::NotFinite);
     let faults = || report.failures.iter().flat_map(|failure| &failure.faults);
     assert!(faults().all(|fault| is_wrong(fault.symptom)), "it answers, if wrongly: {report}");
-    // And without the mistake there is none.
+    // Without the mistake, the same cases pass.
     let launcher = program_in_python(python, "python/numpy_careful.py", &[]);
     let report = Runner::new().filter(cases).run(&Suite::<f64>::full(), || Box::new(launcher.backend(None)));
     report.assert_success();
@@ -142,7 +142,7 @@ fn problem<T: Element>() -> OwnedProblem<T> {
     OwnedProblem::new(x, w, OwnedTargets::Labels(Array1::from_vec(vec![0, 1, 2, 3, 1])))
 }
 
-/// The loss and dW.
+/// Computes the loss and dW, and returns the loss.
 fn evaluate<T: Element>(backend: &mut dyn SoftmaxBackend<T>) -> Result<f64, Error> {
     let owned = problem::<T>();
     Ok(backend.gradients(&owned.problem()?)?.loss)
@@ -182,13 +182,13 @@ fn unsupported() -> Result<(), Failed> {
     evaluate::<f32>(&mut backend)?;
     let refused = evaluate::<f64>(&mut backend);
     assert!(matches!(refused, Err(Error::Unsupported { feature: Feature::F64, .. })), "{refused:?}");
-    // What it says only when it is asked.
+    // A feature that the process refuses only in its answer.
     let refused = evaluate::<f32>(&mut launcher("refuse").backend(None));
     assert!(matches!(refused, Err(Error::Unsupported { feature: Feature::Softcap, .. })), "{refused:?}");
     Ok(())
 }
 
-/// A line that ends with this part, and nothing left of the process's files.
+/// Asserts that the error is one line of limited length and contains `message`.
 fn assert_line(error: &Error, message: &str) {
     let text = error.to_string();
     assert!(text.contains(message), "{text}");
@@ -229,7 +229,7 @@ fn gone() -> Result<(), Failed> {
     let mut results = (0..5).map(|_| evaluate::<f64>(&mut launcher.backend(None)));
     assert!(results.by_ref().take(3).all(|result| matches!(result, Err(Error::Backend { .. }))));
     assert!(results.all(|result| matches!(result, Err(Error::Gone { .. }))));
-    // The suite ends there, too, and says so.
+    // The suite stops there as well, and reports a failure.
     let report = Runner::new().run(&Suite::<f64>::full(), || Box::new(launcher.backend(None)));
     assert!(!report.is_success());
     assert!(report.ran() < 5, "{} cases ran", report.ran());
@@ -243,7 +243,7 @@ fn absent() -> Result<(), Failed> {
     Ok(())
 }
 
-/// The other process.
+/// The main function of the other process.
 fn misbehave(how: &str) {
     match how {
         "well" => {
@@ -291,7 +291,7 @@ fn misbehave(how: &str) {
     }
 }
 
-/// dW and db, or something else, by hand.
+/// Writes dW and db as a safetensors file by hand, or something faulty.
 fn write_answer(how: &str, path: &Path, request: &str) {
     let (kind, size) =
         if request.contains(r#""f64""#) && how != "other-type" { ("F64", 8) } else { ("F32", 4) };

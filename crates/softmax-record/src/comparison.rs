@@ -1,4 +1,4 @@
-//! One problem, and what each contender makes of it.
+//! The results of all contenders on one problem.
 
 use crate::shape::Shape;
 use crate::time::Time;
@@ -6,40 +6,40 @@ use serde::{Deserialize, Deserializer, Serialize};
 use softmax_core::{Dtype, OutputKind, Quantity};
 use std::collections::BTreeMap;
 
-/// Contenders held against the oracle and timed side by side. Its JSON keys are a contract.
+/// Contenders checked against the oracle and timed side by side. The JSON keys are a stable format.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Comparison {
     /// What was computed, and where.
     pub problem: ProblemRecord,
     /// The oracle's answer.
     pub reference: ReferenceRecord,
-    /// Whether any backend ran, and all that did are within their bounds.
+    /// Whether at least one backend ran and all outputs are within their bounds. Other libraries do not count.
     pub agree: bool,
-    /// Those that ran.
+    /// The contenders that ran.
     pub backends: Vec<Measured>,
-    /// Those that did not.
+    /// The contenders that did not run.
     pub skipped: Vec<Skipped>,
 }
 
-/// A problem.
+/// The problem of a comparison.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct ProblemRecord {
     /// Samples, features, classes.
     #[serde(flatten)]
     pub shape: Shape,
-    /// Classes that are there only since a file's labels go beyond them: a stray label makes many.
+    /// The number of classes without a sample. They exist because a file has larger labels: one stray label makes many.
     pub classes_without_samples: usize,
-    /// The type of everything.
+    /// The element type of inputs and outputs.
     pub dtype: Dtype,
-    /// The file, the seed or the digits.
+    /// Where the data is from: the file, the seed or the digits.
     pub source: String,
-    /// How many threads each contender may use.
+    /// The number of threads that each contender may use.
     pub threads: usize,
     /// The processor.
     pub cpu: String,
-    /// What is requested beside the loss: dW, db, dX.
+    /// The requested gradients: dW, db, dX.
     pub gradients: Vec<Quantity>,
-    /// How many shards the classes are cut into, in two passes. `None`: one pass.
+    /// The number of shards of the classes, in two passes. `None`: one pass.
     #[serde(default)]
     pub shards: Option<usize>,
 }
@@ -50,16 +50,16 @@ pub struct ReferenceRecord {
     /// The loss.
     #[serde(deserialize_with = "nan_of_null")]
     pub loss: f64,
-    /// How it was computed, in words.
+    /// A description of the arithmetic.
     pub arithmetic: String,
 }
 
-/// What a contender computed, and what that cost.
+/// The results of a contender, and their cost.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Measured {
     /// A backend or another library.
     pub name: String,
-    /// Whether it is another library, which promises no bound: its errors are known, and no failures.
+    /// Whether it is another library. Those promise no bound, so they have errors but no failures.
     #[serde(default)]
     pub peer: bool,
     /// The version of the library, or of this program for its own backends.
@@ -68,40 +68,40 @@ pub struct Measured {
     /// Its loss.
     #[serde(deserialize_with = "nan_of_null")]
     pub loss: f64,
-    /// Relative.
+    /// The relative error of the loss.
     #[serde(deserialize_with = "nan_of_null")]
     pub loss_error: f64,
-    /// max |g − g_ref| / max |g_ref|, the worst of the gradients.
+    /// max |g − g_ref| / max |g_ref|, for the gradient where this is largest.
     #[serde(deserialize_with = "nan_of_null")]
     pub gradient_error: f64,
-    /// Relative, of each output that was requested.
+    /// The relative error of each requested output.
     #[serde(deserialize_with = "nans_of_nulls")]
     pub errors: BTreeMap<Quantity, f64>,
-    /// None for a backend that disagrees: a wrong answer is not timed.
+    /// The time of a call. `None` for a backend that disagrees: a wrong answer is not timed.
     pub time: Option<Time>,
-    /// The median of what a device took of that, without transfers, where there is a device.
+    /// The median time on the device in seconds, without transfers, if there is a device.
     pub device_s: Option<f64>,
-    /// The baseline's time over this one's.
+    /// The baseline's time divided by this one's.
     pub speedup: Option<f64>,
-    /// The peak of memory that a call held beyond inputs and outputs, where it is known.
+    /// The peak memory of a call in bytes beyond inputs and outputs, if known.
     pub extra_bytes: Option<u64>,
-    /// Operations over the median.
+    /// Operations per median time, in 10⁹ per second.
     pub gflops: Option<f64>,
-    /// Whether it does not take the problem's storage, and was given dense arrays of the element type.
+    /// Whether it does not support the problem's storage and received dense arrays of the element type instead.
     #[serde(default)]
     pub widened: bool,
-    /// The outputs that are beyond their bounds.
+    /// The outputs that exceed their bounds.
     pub failures: Vec<Failure>,
 }
 
-/// An output that is beyond its bound.
+/// An output that exceeds its bound.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Failure {
-    /// The output in words.
+    /// The name of the output.
     pub output: String,
-    /// Where the error is worst.
+    /// The index of the largest error.
     pub index: Vec<usize>,
-    /// What was expected there, and what was found.
+    /// The expected value there and the value found.
     pub message: String,
 }
 
@@ -110,16 +110,16 @@ pub struct Failure {
 pub struct Skipped {
     /// A backend or another library.
     pub name: String,
-    /// Why.
+    /// Why it was left out.
     pub reason: String,
-    /// How many seconds a call would take, where that is why.
+    /// The estimated seconds of a call, if that is the reason.
     #[serde(default)]
     pub estimate_s: Option<f64>,
 }
 
 impl Comparison {
-    /// Fills in what follows from the rest: `agree`, speed-ups over the baseline, which is the first that was timed
-    /// where none is named, and operations per second.
+    /// Computes `agree`, the speed-ups over the baseline, and the operations per second. Without a name, the baseline
+    /// is the first contender that was timed.
     pub fn new(
         problem: ProblemRecord,
         reference: ReferenceRecord,
@@ -139,7 +139,7 @@ impl Comparison {
         Comparison { problem, reference, agree, backends, skipped }
     }
 
-    /// Those that promise a bound.
+    /// The contenders that promise a bound, which are those that are not other libraries.
     pub fn judged(&self) -> impl Iterator<Item = &Measured> {
         self.backends.iter().filter(|measured| !measured.peer)
     }
@@ -151,7 +151,7 @@ impl ProblemRecord {
         self.gradients.contains(&Quantity::Output(OutputKind::FeaturesGradient))
     }
 
-    /// The gradients asked for, as words in a sentence: `dW, dX`, or `dW, dX in two passes`.
+    /// The requested gradients, for use in a sentence: `dW, dX`, or `dW, dX in two passes`.
     pub fn gradients(&self) -> String {
         let symbols = self.gradients.iter().map(|output| output.symbol()).collect::<Vec<_>>().join(", ");
         match self.shards {
@@ -163,7 +163,7 @@ impl ProblemRecord {
 }
 
 impl Measured {
-    /// One that failed, and has no answer.
+    /// A contender that failed and has no answer.
     pub fn failed(name: impl Into<String>, message: impl Into<String>) -> Self {
         let failure = Failure { output: "evaluation".to_owned(), index: Vec::new(), message: message.into() };
         Measured {
@@ -191,13 +191,13 @@ impl Measured {
 }
 
 impl Skipped {
-    /// One that was not even estimated.
+    /// A contender that was skipped without an estimate of its time.
     pub fn new(name: impl Into<String>, reason: impl Into<String>) -> Self {
         Skipped { name: name.into(), reason: reason.into(), estimate_s: None }
     }
 }
 
-/// JSON has neither NaN nor infinity: either is written as null, and read back as NaN.
+/// Reads null as NaN. JSON has neither NaN nor infinity, so both are written as null.
 fn nan_of_null<'de, D: Deserializer<'de>>(json: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(json)?.unwrap_or(f64::NAN))
 }

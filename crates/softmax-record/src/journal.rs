@@ -1,4 +1,4 @@
-//! Files of records, a line of JSON each, which appear as soon as they are known.
+//! Files of records: one line of JSON per record, written as soon as the record is complete.
 
 use crate::record::Record;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -8,34 +8,34 @@ use std::path::{Path, PathBuf};
 /// Why a file of records can't be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
-    /// The system refused.
+    /// The operating system returned an error.
     #[error("{}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
-    /// The path is a folder's.
+    /// The path is a folder.
     #[error("{}: expected a file, found a folder", .0.display())]
     Folder(PathBuf),
-    /// The file is there already.
+    /// The file already exists.
     #[error("{}: expected a new file, or --resume to add to it", .0.display())]
     Exists(PathBuf),
     /// Another process writes to it.
     #[error("{}: expected a file that no other process writes records to, found one that does", .0.display())]
     InUse(PathBuf),
-    /// A line is something else.
+    /// A line is not a record.
     #[error("{}: line {line}: expected a record of softmax bench, found something else", path.display())]
     NotARecord {
         /// The file.
         path: PathBuf,
-        /// Which line, from 1.
+        /// The line number, from 1.
         line: usize,
     },
 }
 
-/// A file that records are added to, by no one else meanwhile.
+/// A file open for adding records, and locked against other processes.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -46,7 +46,7 @@ impl Journal {
     /// Starts a new file.
     ///
     /// # Errors
-    /// If the file is there already, or the system refuses.
+    /// If the file already exists or the system returns an error.
     pub fn create(path: &Path) -> Result<Self, JournalError> {
         refuse_folder(path)?;
         match OpenOptions::new().write(true).create_new(true).open(path) {
@@ -61,20 +61,20 @@ impl Journal {
         }
     }
 
-    /// Opens a file, if there is one, with the records that it has. A last line without an end was cut short, and is
-    /// taken away.
+    /// Opens or creates a file, and reads its records. A last line without a line break was cut short, and is removed.
     ///
     /// # Errors
-    /// If another process has it open, or a line is no record, and the file stays as it is; or if the system refuses.
+    /// If another process has the file open or a line is not a record; the file is then unchanged. Also if the system
+    /// returns an error.
     pub fn resume(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
         refuse_folder(path)?;
         let mut options = OpenOptions::new();
         let mut file = options.read(true).append(true).create(true).open(path).map_err(io_error(path))?;
-        // Before it is read: what another process adds is not missed.
+        // Locked before it is read, so that no record of another process is missed.
         lock(path, &file)?;
         let mut whole = Vec::new();
         file.read_to_end(&mut whole).map_err(io_error(path))?;
-        // What was cut short may end within a character.
+        // Split as bytes: a line that was cut short may end within a character.
         let rest = whole.split_off(whole.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
         let records = parse(path, &whole)?;
         if !rest.is_empty() && !rest.starts_with(b"{") {
@@ -87,7 +87,7 @@ impl Journal {
     /// Adds a record, and waits until it is on the disk.
     ///
     /// # Errors
-    /// The system's.
+    /// If the system returns an error.
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
         let mut write = || {
             let line = serde_json::to_string(record)?;
@@ -98,10 +98,10 @@ impl Journal {
     }
 }
 
-/// The records of a file.
+/// Reads the records of a file.
 ///
 /// # Errors
-/// If a line is no record, or the system refuses.
+/// If a line is not a record or the system returns an error.
 pub fn read(path: &Path) -> Result<Vec<Record>, JournalError> {
     parse(path, &fs::read(path).map_err(io_error(path))?)
 }
@@ -114,7 +114,7 @@ fn parse(path: &Path, lines: &[u8]) -> Result<Vec<Record>, JournalError> {
     lines.split_inclusive(|&byte| byte == b'\n').enumerate().map(record).collect()
 }
 
-/// Until the file is closed. Where files have no locks it goes without.
+/// Locks the file until it is closed. If the file system has no locks, continues without one.
 fn lock(path: &Path, file: &File) -> Result<(), JournalError> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => Err(JournalError::InUse(path.to_owned())),

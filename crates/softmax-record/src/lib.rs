@@ -1,9 +1,9 @@
-//! Measurements of softmax backends: their types, their files, and their tables, plots and report page. It measures nothing
+//! Measurements of softmax backends: their types, files, tables, plots and report page. This crate measures nothing
 //! itself.
 //!
-//! [`Comparison`] is the result of `softmax compare` for one problem. [`Record`] is one line of the file that `softmax bench`
-//! writes through a [`Journal`]. [`Table`] and [`plot`] show them, and [`report`] builds the HTML page of many.
-//! `benches/METHODOLOGY.md` says how they are measured.
+//! [`Comparison`] is the result of `softmax compare` for one problem. [`Record`] is one line of the file that
+//! `softmax bench` writes through a [`Journal`]. [`Table`] and [`plot`] show them, and [`report`] builds a page from
+//! many records. `benches/METHODOLOGY.md` describes how they are measured.
 
 #![forbid(unsafe_code)]
 

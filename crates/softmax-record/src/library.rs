@@ -1,51 +1,51 @@
-//! What the conformance suite finds out about another library.
+//! Results of the conformance suite for other libraries.
 
 use crate::comparison::Comparison;
 use serde::{Deserialize, Serialize};
 use softmax_core::{Dtype, Feature};
 
-/// All that `cargo xtask libraries` finds out.
+/// The results of `cargo xtask libraries`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Libraries {
-    /// The libraries, in the order in which they are shown.
+    /// The libraries, in display order.
     pub libraries: Vec<Library>,
-    /// The ways to be wrong, the worst first, each with what it means.
+    /// The symptoms of wrong cases, worst first: name and meaning.
     pub symptoms: Vec<(String, String)>,
-    /// All of them on the digits, in each element type.
+    /// The comparison of all libraries on the digits, in each element type.
     pub digits: Vec<Comparison>,
 }
 
-/// A library, by one way to use it, as the conformance suite judges it.
+/// The results of the conformance suite for one way to use a library.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Library {
-    /// Its name as a backend.
+    /// The backend's name.
     pub name: String,
-    /// What it says that it is.
+    /// The library and version that it reports.
     pub version: String,
-    /// The command that judges it.
+    /// The command that runs the suite on it.
     pub command: String,
-    /// Seconds of the suite.
+    /// The time of the suite in seconds.
     pub seconds: f64,
-    /// Why not all cases were requested, where they were not.
+    /// Why some cases were left out, if any were.
     pub limited: Option<String>,
-    /// What it does not have.
+    /// The features that it does not support.
     pub lacks: Vec<Feature>,
-    /// The suite in each element type that it has.
+    /// One run for each element type that it supports.
     pub runs: Vec<LibraryRun>,
-    /// What is wrong, by symptom, the worst first.
+    /// The wrong cases by symptom, worst first.
     pub findings: Vec<Finding>,
 }
 
-/// A run of the suite.
+/// A run of the suite in one element type.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct LibraryRun {
     /// The element type.
     pub dtype: Dtype,
-    /// How many cases ran.
+    /// The number of cases that ran.
     pub ran: usize,
-    /// How many ask for something that it does not have.
+    /// The number of cases that need an unsupported feature.
     pub unsupported: usize,
-    /// How many are wrong.
+    /// The number of wrong cases.
     pub wrong: usize,
 }
 
@@ -54,35 +54,35 @@ pub struct LibraryRun {
 pub struct Finding {
     /// The symptom.
     pub symptom: String,
-    /// How many cases, of all element types.
+    /// The number of cases, in all element types.
     pub cases: usize,
-    /// The name of the smallest.
+    /// The name of the smallest case.
     pub case: String,
-    /// Its element type.
+    /// The element type of the smallest case.
     pub dtype: Dtype,
-    /// Its size and its options in words, where it is one problem.
+    /// The size and options of the smallest case, if it is a single problem.
     pub problem: Option<String>,
-    /// What was expected, and what was found.
+    /// What was expected and what was found.
     pub message: String,
 }
 
 impl Library {
-    /// How many cases ran, in all types together.
+    /// The number of cases that ran, over all element types.
     pub fn ran(&self) -> usize {
         self.runs.iter().map(|run| run.ran).sum()
     }
 
-    /// How many are unsupported.
+    /// The number of unsupported cases, over all element types.
     pub fn unsupported(&self) -> usize {
         self.runs.iter().map(|run| run.unsupported).sum()
     }
 
-    /// How many are wrong.
+    /// The number of wrong cases, over all element types.
     pub fn wrong(&self) -> usize {
         self.runs.iter().map(|run| run.wrong).sum()
     }
 
-    /// How many are wrong in one way.
+    /// The number of wrong cases with this symptom.
     pub fn wrong_by(&self, symptom: &str) -> usize {
         self.findings.iter().find(|finding| finding.symptom == symptom).map_or(0, |finding| finding.cases)
     }

@@ -1,22 +1,22 @@
-//! What a measurement ran on.
+//! The machine of a measurement.
 
 use serde::{Deserialize, Serialize};
 use std::process::Command;
 
-/// A machine, and the program that was built for it.
+/// A machine and the build of the program that ran on it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Machine {
     /// The processor.
     pub cpu: String,
-    /// The vectors that `fused` uses.
+    /// The SIMD level that `fused` uses.
     pub simd: String,
-    /// How many threads it runs at once.
+    /// The number of threads that the machine runs in parallel.
     pub threads: usize,
-    /// The day, as YYYY-MM-DD in UTC.
+    /// The date, as YYYY-MM-DD in UTC.
     pub date: String,
-    /// The compiler, where it is known.
+    /// The compiler, if known.
     pub rustc: Option<String>,
-    /// The commit of the source, where it is known.
+    /// The commit of the source, if known.
     pub commit: Option<String>,
 }
 
@@ -30,7 +30,7 @@ impl Machine {
     }
 }
 
-/// The processor's name as the system gives it, or its architecture.
+/// The processor's name from the system, or the architecture if the system gives none.
 pub fn cpu() -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));

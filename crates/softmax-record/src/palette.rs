@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use std::fmt::Display;
 
-/// Paints text, or leaves it as it is where colour is not wanted.
+/// Colours text for a terminal, or leaves it unchanged if colour is off.
 #[derive(Clone, Copy, Debug)]
 pub struct Palette {
     is_colored: bool,
@@ -18,22 +18,22 @@ impl Palette {
         Palette { is_colored }
     }
 
-    /// Whether it paints at all.
+    /// Whether colour is on.
     pub fn is_colored(self) -> bool {
         self.is_colored
     }
 
-    /// A success.
+    /// Marks a success.
     pub fn good(self, text: impl Display) -> String {
         self.paint(AnsiColor::Green.on_default(), text)
     }
 
-    /// A failure.
+    /// Marks a failure.
     pub fn bad(self, text: impl Display) -> String {
         self.paint(AnsiColor::Red.on_default().bold(), text)
     }
 
-    /// The header of a table.
+    /// Marks the header of a table.
     pub fn heading(self, text: impl Display) -> String {
         self.paint(Style::new().bold(), text)
     }

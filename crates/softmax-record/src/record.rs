@@ -1,4 +1,4 @@
-//! The lines of a file of measurements.
+//! The lines of a measurement file.
 
 use crate::comparison::{Comparison, Measured};
 use crate::machine::Machine;
@@ -11,13 +11,13 @@ use softmax_core::Dtype;
 /// The backend that reports are about.
 pub const SUBJECT: &str = "fused";
 
-/// A line of the file that `softmax bench` writes: a comparison, its task, and its origin.
+/// A line of the file that `softmax bench` writes: a comparison, its task and its origin.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Record {
     /// The keys of `compare --format json`.
     #[serde(flatten)]
     pub comparison: Comparison,
-    /// The machine's limits just before.
+    /// The limits of the machine, measured just before the comparison.
     #[serde(default)]
     pub roofline: Option<Roofline>,
     /// The request, by which `--resume` recognises the record.
@@ -38,11 +38,11 @@ pub struct Task {
     /// Samples, features, classes.
     #[serde(flatten)]
     pub shape: Shape,
-    /// The type of everything.
+    /// The element type of inputs and outputs.
     pub dtype: Dtype,
-    /// How many threads each contender may use.
+    /// The number of threads that each contender may use.
     pub threads: usize,
-    /// Whether dX is requested too.
+    /// Whether dX is requested as well.
     pub dx: bool,
     /// The seed of the random problem.
     pub seed: u64,
@@ -51,12 +51,12 @@ pub struct Task {
     /// Whether each runs in a process of its own.
     #[serde(default)]
     pub isolated: bool,
-    /// The sweep that it is a part of.
+    /// The sweep that the comparison belongs to.
     #[serde(default)]
     pub sweep: Option<Sweep>,
 }
 
-/// One cost against one size, all else equal.
+/// A series of measurements: one cost against one size, all else equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sweep {
@@ -79,19 +79,19 @@ impl Sweep {
     }
 }
 
-/// The limits of a machine, and the least time that they allow a problem to take.
+/// The limits of a machine, and the minimum time of a problem that follows from them.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub struct Roofline {
     /// Floating-point operations per second in the problem's type.
     pub flops: f64,
     /// Bytes per second read from memory.
     pub read_bytes: f64,
-    /// The floor in seconds.
+    /// The minimum time (floor) of the problem, in seconds.
     pub floor_s: f64,
 }
 
 impl Record {
-    /// Those that were timed.
+    /// The contenders that were timed, with their times.
     pub fn timed(&self) -> impl Iterator<Item = (&Measured, Time)> {
         self.comparison.backends.iter().filter_map(|measured| Some((measured, measured.time?)))
     }
@@ -101,7 +101,7 @@ impl Record {
         self.timed().find(|(measured, _)| measured.name == name).map(|(_, time)| time)
     }
 
-    /// Those that were timed, without [`SUBJECT`].
+    /// The contenders that were timed, without [`SUBJECT`].
     pub fn others(&self) -> impl Iterator<Item = (&Measured, Time)> {
         self.timed().filter(|(measured, _)| measured.name != SUBJECT)
     }
@@ -111,14 +111,14 @@ impl Record {
         self.others().min_by(|a, b| a.1.median_s.total_cmp(&b.1.median_s))
     }
 
-    /// The floor as a share of this time.
+    /// The floor divided by this time.
     pub fn share_of_floor(&self, time: Time) -> Option<f64> {
         self.roofline.map(|roofline| roofline.floor_s / time.median_s)
     }
 }
 
 impl Task {
-    /// The problem in words: `500×3073×10 f32, dX too, 2 threads`.
+    /// A description of the problem: `500×3073×10 f32, dX too, 2 threads`.
     pub fn title(&self) -> String {
         let gradients = if self.dx { ", dX too" } else { "" };
         format!("{} {}{gradients}, {}", self.shape.title(), self.dtype, units::threads(self.threads))

@@ -16,12 +16,12 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// `500×3073×10`, for people; [`Display`](fmt::Display) has the letter x, as the command line does.
+    /// `500×3073×10`, for reports. [`Display`](fmt::Display) uses the letter x, as the command line does.
     pub fn title(self) -> String {
         format!("{}×{}×{}", self.n, self.d, self.c)
     }
 
-    /// The title, after a name where the shape is that of a well-known problem: `digits, 1797×64×10`.
+    /// The title, with a name before it if the shape is that of a well-known problem: `digits, 1797×64×10`.
     pub fn named(self) -> String {
         let name = match (self.n, self.d, self.c) {
             (1797, 64, 10) => "digits",
@@ -49,10 +49,10 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Why a text is no shape.
+/// Why a text is not a shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShapeError {
-    /// The text is not three numbers, the last of them at least 1.
+    /// The text is not three numbers with the last at least 1.
     #[error("expected NxDxC, such as 500x3073x10, with C at least 1")]
     Syntax,
     /// The arrays would be larger than the address space.

@@ -1,4 +1,4 @@
-//! Tables, and the formats that they are written in.
+//! Tables and their output formats.
 
 use crate::palette::Palette;
 use maud::{Markup, html};
@@ -18,7 +18,7 @@ struct Column {
     is_numeric: bool,
 }
 
-/// The text in one place of a table.
+/// One cell of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cell {
     text: String,
@@ -31,7 +31,7 @@ impl Cell {
         Cell { text: text.into(), is_bad: true }
     }
 
-    /// A value as `format` writes it, or a dash where there is none.
+    /// A value formatted by `format`, or a dash for `None`.
     pub fn optional<V>(value: Option<V>, format: impl FnOnce(V) -> String) -> Self {
         value.map_or_else(|| "–".to_owned(), format).into()
     }
@@ -44,7 +44,7 @@ impl<S: Into<String>> From<S> for Cell {
 }
 
 impl Table {
-    /// Without columns, which [`words`](Table::words) and [`numbers`](Table::numbers) add from left to right.
+    /// A table without columns. [`words`](Table::words) and [`numbers`](Table::numbers) add them from left to right.
     pub fn new() -> Self {
         Table::default()
     }
@@ -71,7 +71,7 @@ impl Table {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }
 
-    /// Adds a row, unless there is one like it.
+    /// Adds a row, unless the table already has an equal one.
     pub fn row_once(&mut self, cells: impl IntoIterator<Item = impl Into<Cell>>) {
         let row: Vec<Cell> = cells.into_iter().map(Into::into).collect();
         if !self.rows.contains(&row) {
@@ -86,7 +86,7 @@ impl Table {
         }
     }
 
-    /// Columns of equal width for a terminal, with the header in bold.
+    /// Text for a terminal, with aligned columns and the header in bold.
     pub fn text(&self, palette: Palette) -> String {
         let width = |text: &str| text.chars().count();
         let widest = |k: usize, column: &Column| {
@@ -118,7 +118,7 @@ impl Table {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// A table of Markdown, and its notes as paragraphs.
+    /// A Markdown table, with its notes as paragraphs.
     pub fn markdown(&self) -> String {
         let line = |cells: &mut dyn Iterator<Item = &str>| {
             let cells: Vec<String> = cells.map(|cell| cell.replace('|', "\\|")).collect();
@@ -134,7 +134,7 @@ impl Table {
     /// Comma-separated values, without the notes.
     ///
     /// # Errors
-    /// If a row has not as many cells as there are columns.
+    /// If a row's number of cells differs from the number of columns.
     pub fn csv(&self) -> csv::Result<Vec<u8>> {
         let mut csv = csv::Writer::from_writer(Vec::new());
         csv.write_record(self.columns.iter().map(|column| &column.name))?;
@@ -144,7 +144,7 @@ impl Table {
         csv.into_inner().map_err(|error| error.into_error().into())
     }
 
-    /// A table of HTML, and its notes as paragraphs.
+    /// An HTML table, with its notes as paragraphs.
     pub fn html(&self) -> Markup {
         let class =
             |k: usize| self.columns.get(k).is_some_and(|column| column.is_numeric).then_some("number");

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 pub struct Time {
     /// The median, in seconds.
     pub median_s: f64,
-    /// The shortest.
+    /// The minimum, in seconds.
     pub min_s: f64,
-    /// The median absolute deviation from the median.
+    /// The median absolute deviation from the median, in seconds.
     pub mad_s: f64,
-    /// How many calls were timed.
+    /// The number of timed calls.
     pub rounds: usize,
 }
 
 impl Time {
-    /// Of the seconds that each call took; `None` of no calls.
+    /// The statistics of the calls' seconds; `None` if nothing was timed.
     pub fn of(mut seconds: Vec<f64>) -> Option<Self> {
         let median_s = median(&mut seconds)?;
         let mut deviations: Vec<f64> = seconds.iter().map(|s| (s - median_s).abs()).collect();
@@ -24,7 +24,7 @@ impl Time {
     }
 }
 
-/// The median, by sorting the values; `None` of no values.
+/// The median, or `None` if there are no values. Sorts `values`.
 pub fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;

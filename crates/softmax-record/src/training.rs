@@ -1,35 +1,35 @@
-//! How a solver of `softmax fit` went.
+//! The progress of a solver of `softmax fit`.
 
 use serde::{Deserialize, Serialize};
 
-/// A fit of some data by one solver.
+/// One fit with one solver.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Training {
-    /// The data, its size and the penalty, in words.
+    /// A description of the data, its size and the penalty.
     pub data: String,
-    /// The processor, and how many threads.
+    /// The processor and the number of threads.
     pub machine: String,
-    /// The command that gives it.
+    /// The command that reproduces the fit.
     pub command: String,
     /// The solver.
     pub solver: String,
-    /// Whether the gradient got within the tolerance.
+    /// Whether the gradient reached the tolerance.
     pub converged: bool,
-    /// Its steps, from the start on.
+    /// The state after each iteration, with the starting point first.
     pub curve: Vec<CurvePoint>,
 }
 
-/// Where a solver was after an iteration.
+/// The state of a solver after an iteration.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 pub struct CurvePoint {
-    /// How many iterations it took.
+    /// The number of iterations so far.
     pub iteration: usize,
-    /// How many evaluations of loss and gradient, and products with the Hessian.
+    /// The number of evaluations of loss and gradient and of products with the Hessian so far.
     pub evaluations: usize,
     /// The objective.
     pub loss: f64,
     /// The largest |entry| of the gradient.
     pub gradient_max: f64,
-    /// Since the solver started.
+    /// The seconds since the solver started.
     pub seconds: f64,
 }

@@ -1,4 +1,4 @@
-//! Numbers for people.
+//! Formats numbers with their units for display.
 
 /// A time with three digits: `1.23 ms`.
 pub fn seconds(seconds: f64) -> String {
@@ -49,7 +49,7 @@ pub fn percent(share: f64) -> String {
     format!("{:.0}%", 100.0 * share)
 }
 
-/// How many threads: `1 thread`, `2 threads`.
+/// A number of threads: `1 thread`, `2 threads`.
 pub fn threads(threads: usize) -> String {
     if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
 }

@@ -8,7 +8,7 @@ use crate::units;
 use softmax_core::{OutputKind, Quantity};
 
 impl Comparison {
-    /// For a person at a terminal: the problem, a row for each contender, what disagrees, and the verdict last.
+    /// Text for a terminal: the problem, a row for each contender, the disagreements, and the verdict last.
     pub fn text(&self, palette: Palette) -> String {
         self.text_beside(None, palette)
     }
@@ -31,7 +31,7 @@ impl Comparison {
         text + &format!("\n{}\n", if self.agree { palette.good(verdict) } else { palette.bad(verdict) })
     }
 
-    /// The table of [`text`](Comparison::text) for a document.
+    /// Markdown for a document: the problem, the table of [`text`](Comparison::text), and remarks.
     pub fn markdown(&self) -> String {
         let (problem, setting) = (self.problem.headline(), self.problem.setting());
         let mut text = format!("{problem}, {setting}.\n\n{}", self.table(None).markdown());
@@ -39,7 +39,7 @@ impl Comparison {
         text
     }
 
-    /// A row for each contender, those that were skipped too, with empty cells where there is no number.
+    /// A row for each contender, including those that were skipped. A cell without a number is empty.
     pub fn csv(&self) -> Table {
         let problem = ["backend", "n", "d", "c", "dtype", "threads", "agrees"];
         let errors = ["loss", "loss_error", "gradient_error", "dW_error", "db_error", "dX_error"];
@@ -119,7 +119,7 @@ impl Comparison {
         table
     }
 
-    /// What devices took, what was widened, what was skipped, and what disagrees.
+    /// Remarks about device times, widened inputs, skipped contenders and disagreements.
     fn remarks(&self) -> impl Iterator<Item = String> {
         let on_device = |b: &Measured| Some(format!("{} {}", b.name, units::seconds(b.device_s?)));
         let on_device: Vec<String> = self.backends.iter().filter_map(on_device).collect();
@@ -149,7 +149,7 @@ impl Comparison {
 }
 
 impl Record {
-    /// As [`Comparison::text`], beside the floor where it was measured.
+    /// The text of [`Comparison::text`], with the floor if that was measured.
     pub fn text(&self, palette: Palette) -> String {
         self.comparison.text_beside(self.roofline.as_ref(), palette)
     }

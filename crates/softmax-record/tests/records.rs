@@ -1,4 +1,4 @@
-//! Records as they are written, read back, and shown.
+//! Tests that records are written, read back and shown correctly.
 
 use softmax_core::{Dtype, OutputKind, Quantity};
 use softmax_record::{
@@ -101,7 +101,7 @@ fn appended_records_are_read_back_and_a_cut_line_is_removed() {
     drop(journal);
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
 
-    // Cut within a character.
+    // A line that is cut within a character.
     fs::write(&path, [whole.as_bytes(), b"{\"command\": \"\xc3"].concat()).unwrap();
     assert_eq!(Journal::resume(&path).unwrap().1.len(), 7);
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
@@ -112,7 +112,7 @@ fn a_change_is_one_since_the_run_on_as_many_threads() {
     let run = |threads, median_s| record(vec![measured("fused", Some(median_s), 1e-7)], None, threads);
     let table = report::changes(&[run(2, 1.0)], &[run(1, 2.0), run(2, 1.0)]).markdown();
     assert!(table.contains("1.00×") && !table.contains("0.50×"), "{table}");
-    // Where there is none, another is better than nothing, and a note says so.
+    // Without a run on as many threads, another run is the baseline, and a note says so.
     let table = report::changes(&[run(2, 1.0)], &[run(1, 2.0)]).markdown();
     assert!(table.contains("0.50×") && table.contains("different machines or threads"), "{table}");
 }

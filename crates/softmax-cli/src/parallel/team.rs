@@ -1,4 +1,4 @@
-//! Processes of MPI.
+//! The processes of an MPI run.
 
 use super::{OfAnother, Parallel, Travels};
 use crate::{explain, is_of_backend};
@@ -8,17 +8,17 @@ use mpi::environment::Universe;
 use softmax::{BackendElement, Problem, SoftmaxBackend};
 use softmax_mpi::{Grid, Leader, Ranks, Whole, follow};
 
-/// The processes that `mpirun` has started, this one among them.
+/// The processes that `mpirun` has started, including this one.
 pub(super) struct Team {
     ranks: Ranks,
     grid: Grid,
-    /// Ends MPI, after all that uses it.
+    /// Finalises MPI on drop. It is the last field, so it is dropped after everything that uses MPI.
     _universe: Universe,
 }
 
 impl Team {
     pub(super) fn start(parallel: Parallel) -> anyhow::Result<Self> {
-        // A call may come from a thread that is not this one, but never two at once.
+        // MPI calls may come from different threads, but never two at once.
         let (universe, _) = mpi::initialize_with_threading(Threading::Serialized)
             .context("--parallel: MPI does not start")?;
         let ranks = Ranks::world();
@@ -34,7 +34,7 @@ impl Team {
     }
 
     pub(super) fn agree<R>(&self, done: anyhow::Result<R>) -> anyhow::Result<R> {
-        // The kind of error, and what it says.
+        // One digit for the kind of error (1 if a backend failed), and the message.
         let own =
             done.as_ref().err().map(|error| format!("{}{}", u8::from(is_of_backend(error)), explain(error)));
         match (self.ranks.first_failure(own.as_deref()), done) {

@@ -1,4 +1,4 @@
-//! A problem's features in half precision, of numbers that either half holds, so that all storages give the same bits.
+//! Features in half precision. Their values are exact in both f16 and bf16, so that all storages give the same bits.
 
 use softmax::half::{bf16, f16};
 use softmax::ndarray::Array2;
@@ -7,15 +7,15 @@ use softmax::{
 };
 use softmax_data::Dataset;
 
-/// A format of half precision.
+/// A half-precision format.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Halves {
     F16,
     Bf16,
 }
 
-/// A backend that stores the features of the first problem in half precision, and evaluates every problem with them: for
-/// timing one problem.
+/// A backend that stores the features of its first problem in half precision, and evaluates every later problem with
+/// these features. It serves to time a single problem.
 pub(super) struct InHalves<B> {
     backend: B,
     halves: Halves,
@@ -27,11 +27,11 @@ enum Stored {
     Bf16(Array2<bf16>),
 }
 
-/// Rounds features to numbers that f16 and bf16 both hold: bf16 has fewer digits, f16 fewer exponents.
+/// Rounds features to numbers that are exact in both f16 and bf16: bf16 has fewer digits, f16 a smaller range.
 pub(crate) fn round_to_halves<T: Element>(dataset: Dataset<T>) -> Dataset<T> {
     let least = f16::MIN_POSITIVE.to_f64();
     let round = |x: T| match bf16::from_f64(x.widen()).to_f64() {
-        // f16 holds fewer digits of these.
+        // These are subnormal in f16, with fewer digits.
         small if small.abs() < least => T::zero(),
         rounded => T::narrow(rounded),
     };

@@ -1,4 +1,4 @@
-//! What `fused` writes does not depend on the machine that it runs on.
+//! Tests that the output of `fused` has the same bits with any SIMD level and number of threads.
 
 use super::{save, success, words};
 use ndarray::{Array1, Array2};
@@ -6,7 +6,7 @@ use softmax::Level;
 use std::fs;
 use tempfile::TempDir;
 
-/// Few classes, many, and in each of them sizes that fit no vector.
+/// Shapes (N, D, C) with few classes and with many, and with sizes that are not multiples of a vector's length.
 const SHAPES: [(usize, usize, usize); 2] = [(400, 45, 7), (300, 301, 301)];
 
 #[test]

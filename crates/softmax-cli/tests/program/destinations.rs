@@ -1,4 +1,4 @@
-//! Where results go: never over what was read, and whole or not at all.
+//! Tests that results never overwrite an input, and are written completely or not at all.
 
 use super::{arrays, folder, refusal, save_all, success, words};
 use std::fs;
@@ -50,7 +50,7 @@ fn a_file_that_is_read_is_never_written() {
     }
     assert!(at("soft.svg").is_symlink());
 
-    // Two results, one file; there already, or not yet.
+    // Two results with the same file, which does not exist in the first round and does in the second.
     for new in [true, false] {
         let line = refusal(&words(&format!("{COMPARE} --output r.svg --plot ./r.svg")), folder.path());
         assert!(line.contains("--output") && line.contains("--plot"), "{line}");

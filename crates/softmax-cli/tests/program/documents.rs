@@ -1,4 +1,4 @@
-//! The commands of the documents, as they stand there.
+//! Runs the commands of the documents exactly as they are written there.
 
 use super::{arrays, save_all, success, words};
 use flate2::{Compression, write::GzEncoder};
@@ -21,7 +21,8 @@ const DOCUMENTS: [&str; 7] = [
     "ARCHITECTURE.md",
 ];
 
-/// What runs these tests, or what they are part of; and what needs a program or a network that is not everywhere.
+/// Commands that would run these tests themselves, or that need a program or network access that is not available
+/// everywhere.
 const RUN_ELSEWHERE: [&str; 5] = [
     ".ci/run",
     "cargo test -p softmax-fused",
@@ -34,7 +35,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The lines of the `sh` blocks, without their comments.
+/// The lines of all `sh` blocks, without comments.
 fn commands() -> Vec<String> {
     let mut commands = Vec::new();
     for document in DOCUMENTS {
@@ -72,7 +73,7 @@ fn folder() -> TempDir {
     let labels: Vec<u8> = (0..40).map(|k| k % 10).collect();
     gzip("train-images-idx3-ubyte.gz", &[0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 3, 0, 0, 0, 3], &images);
     gzip("train-labels-idx1-ubyte.gz", &[0, 0, 8, 1, 0, 0, 0, 40], &labels);
-    // The backend in ten lines of Python, as its document has it.
+    // The Python backend of ten lines from its document.
     write_adapters(folder.path()).unwrap();
     let document = fs::read_to_string(root().join("docs/EXTERNAL.md")).unwrap();
     let backend = document.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
@@ -80,7 +81,7 @@ fn folder() -> TempDir {
     folder
 }
 
-/// Rows of two features and the name of a flower.
+/// A CSV table with `rows` rows of two features and the name of a flower.
 fn table(rows: usize) -> String {
     let flower = |i: usize| ["iris", "rose", "tulip"][i % 3];
     let row = |i: usize| format!("{},{},{}\n", i % 3 * 2, i % 5, flower(i));
@@ -94,7 +95,7 @@ fn numpy_python() -> Option<String> {
     output.is_ok_and(|output| output.status.success()).then_some(python)
 }
 
-/// The arguments, where the command runs the program.
+/// The arguments, if the command runs the program.
 fn of_the_program(command: &str) -> Option<&str> {
     let rest = command.strip_prefix("cargo run --release ")?;
     rest.strip_prefix("--features openblas ").unwrap_or(rest).strip_prefix("-- ")
@@ -106,14 +107,14 @@ fn every_command_runs() {
     let mut count = 0;
     for command in commands() {
         if command.contains("python3") {
-            // Where there is none, `cargo xtask test` says that it was left out.
+            // Without Python the command is left out, and `cargo xtask test` says so.
             let Some(python) = &python else { continue };
             let args = of_the_program(&command).unwrap().replace("python3", python);
             run(Command::new("sh").args(["-c", &format!("\"$SOFTMAX\" {args}")]).current_dir(folder.path()));
         } else if let Some(args) = of_the_program(&command) {
             run(Command::new("sh").args(["-c", &format!("\"$SOFTMAX\" {args}")]).current_dir(folder.path()));
         } else if command.starts_with("cargo xtask ") {
-            // Its arguments are understood; some of what it does takes an hour.
+            // Only the arguments are checked, because some of these commands take an hour.
             let mut words = command.split(' ').skip(1).collect::<Vec<_>>();
             words.push("--help");
             run(Command::new(env!("CARGO")).args(words).current_dir(root()));
@@ -130,7 +131,7 @@ fn every_command_runs() {
     assert!(count > 15, "{count} commands");
 }
 
-/// Each key of an object, and of the objects in it.
+/// Collects the keys of an object and of the objects in it, as paths.
 fn keys(value: &serde_json::Value, within: &str, keys_found: &mut BTreeSet<String>) {
     for (key, value) in value.as_object().unwrap() {
         let path = format!("{within}{key}");
@@ -157,7 +158,7 @@ fn every_key_of_a_record_is_explained() {
     assert_eq!(found, explained);
 }
 
-/// The folder of its package and the name, where the command runs an example.
+/// The folder of the package and the name of the example, if the command runs one.
 fn example(command: &str) -> Option<(&str, &str)> {
     let mut words = command.strip_prefix("cargo run --release -p ")?.split(' ');
     let package = match words.next()? {
@@ -170,7 +171,7 @@ fn example(command: &str) -> Option<(&str, &str)> {
 }
 
 fn run(command: &mut Command) {
-    // The whole suite has tests of its own.
+    // Only a part of the suite, because other tests run all of it.
     command.env("SOFTMAX_CONFORMANCE_FILTER", "closed/");
     let output = command.env("SOFTMAX", env!("CARGO_BIN_EXE_softmax")).output().unwrap();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());

@@ -1,21 +1,21 @@
-//! Backends that run as processes: this program itself, which serves its own backends, and programs that do something else.
+//! Tests of external backends: this program, which serves its own backends, and programs that violate the protocol.
 
 use super::{arrays, refusal, save_all, softmax, success, words};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A backend of this program in another process.
+/// The value of `--external` for a backend of this program in another process, named `there`.
 fn served(backend: &str) -> String {
     format!("there={} workbench serve --backend {backend}", env!("CARGO_BIN_EXE_softmax"))
 }
 
-/// Words, and an external backend.
+/// The words of `args`, with an external backend.
 fn with<'a>(args: &'a str, external: &'a str) -> Vec<&'a str> {
     [words(args), vec!["--external", external]].concat()
 }
 
-/// Folders of external backends whose program has ended.
+/// The temporary folders of external backends whose parent program has ended.
 fn left_behind() -> Vec<String> {
     let folders = [Path::new("/dev/shm").to_owned(), std::env::temp_dir()];
     let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
@@ -75,7 +75,7 @@ fn an_external_backend_is_put_to_the_suite_and_to_differences_and_is_timed() {
 #[test]
 fn a_process_that_fails_costs_a_line_and_exit_code_1() {
     let (folder, before) = (TempDir::new().unwrap(), left_behind());
-    // Ends at once; never says a word; says something else.
+    // Ends at once; prints nothing; prints something else; does not exist.
     for (command, message) in [
         ("mine=false", "the process ended with exit status: 1"),
         ("mine=sleep 100", "gave no answer within 0.5 s"),

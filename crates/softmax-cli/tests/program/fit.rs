@@ -1,4 +1,4 @@
-//! From a file to a classifier, and from the classifier to classes.
+//! Tests of `fit` and `predict`.
 
 use super::formats::idx;
 use super::{refusal, save, softmax, success, words};
@@ -11,7 +11,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use tempfile::TempDir;
 
-/// The digits, with their intensities from 0 to 16.
+/// The digits, with intensities from 0 to 16.
 fn digits() -> (Array2<u8>, Array1<i64>) {
     let dataset = softmax_data::digits::<f64>();
     let TargetStore::Labels(labels) = dataset.targets else { panic!("the digits have a label each") };
@@ -27,7 +27,7 @@ fn table(x: &Array2<u8>, label: impl Fn(usize) -> Option<String>) -> String {
     (0..x.nrows()).map(row).collect()
 }
 
-/// Writes the digits in some formats.
+/// Writes the digits in several formats.
 fn write_digits(folder: &Path) {
     let at = |name: &str| folder.join(name);
     let (x, y) = digits();
@@ -86,7 +86,7 @@ fn each_format_gives_a_model_that_predicts() {
         assert_eq!(header, "predicted class_1 log_prob_1 class_2 log_prob_2 class_3 log_prob_3");
         let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
         assert_eq!(rows.len(), 1797);
-        // The first of the digits are 0, 1, 2, 3 and 4.
+        // The labels of the first five digits are 0, 1, 2, 3 and 4.
         let expected =
             if data == "train.csv" { NAMES } else { ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] };
         assert!(
@@ -229,7 +229,7 @@ fn a_solver_and_its_limits_are_chosen() {
 #[test]
 fn a_table_of_scipy_stays_sparse() {
     let folder = TempDir::new().unwrap();
-    // [[0, 2, 0, 0], [1, 0, 0, 3], [0, 0, 0, 0]], a row of which is not in the order of its columns.
+    // [[0, 2, 0, 0], [1, 0, 0, 3], [0, 0, 0, 0]]. The second row is stored with its columns out of order.
     let matrix = |format: &[u8]| {
         let format = Array1::from(format.to_vec());
         save(&folder.path().join("s.npz"), |npz| {
@@ -258,7 +258,8 @@ fn a_table_of_scipy_stays_sparse() {
     assert!(line.contains("expected compressed sparse rows (csr)"), "{line}");
 }
 
-/// Until a process catches SIGINT, as Linux tells, and a little longer: a busy machine takes seconds to start one.
+/// Waits until a process catches SIGINT, as Linux reports it, and a little longer. A busy machine takes seconds to
+/// start one.
 fn wait_until_it_listens(process: u32) {
     let pause = |milliseconds| std::thread::sleep(std::time::Duration::from_millis(milliseconds));
     for _ in 0..300 {
@@ -283,7 +284,7 @@ fn an_interruption_leaves_the_model_of_that_moment() {
         npz.add_array("y", &Array1::from_shape_fn(4000, |i| (i * i % 97) as i64)).unwrap();
     });
     let mut command = super::program();
-    // On one thread and in f64 rounding ends it after five seconds.
+    // On one thread and in f64, rounding errors stop the solver only after five seconds.
     let args = "fit --data d.npz --dtype f64 --threads 1 --tolerance 0 --max-iterations 1000000 --format json --out m.safetensors";
     let child = command
         .args(words(args))

@@ -1,4 +1,4 @@
-//! The same samples in every format that people have give the same loss.
+//! Tests that the same samples give the same loss in every input format.
 
 use super::{save, success, words};
 use flate2::{Compression, write::GzEncoder};
@@ -14,7 +14,7 @@ use tempfile::TempDir;
 const SAMPLES: usize = 60;
 const PIXELS: usize = 64;
 
-/// Some of the digits, with their intensities from 0 to 16.
+/// The first [`SAMPLES`] of the digits, with intensities from 0 to 16.
 fn digits() -> (Array2<u8>, Array1<i64>) {
     let dataset = softmax_data::digits::<f64>().limit(SAMPLES);
     let TargetStore::Labels(labels) = dataset.targets else { panic!("the digits have a label each") };
@@ -42,7 +42,7 @@ fn problem_of(dtype: &str, args: &str, folder: &Path) -> (u64, u64, u64, f64) {
     (size("n"), size("d"), size("c"), json["reference"]["loss"].as_f64().unwrap())
 }
 
-/// Bytes of IDX: entries are unsigned bytes.
+/// The bytes of an IDX file with entries of unsigned bytes.
 pub(super) fn idx(sizes: &[u32], entries: impl IntoIterator<Item = u8>) -> Vec<u8> {
     let mut bytes = vec![0, 0, 8, sizes.len() as u8];
     sizes.iter().for_each(|size| bytes.extend(size.to_be_bytes()));
@@ -100,7 +100,7 @@ fn every_format_gives_the_same_problem() {
         fs::write(at(&format!("{name}.safetensors")), serialize(tensors, None).unwrap()).unwrap();
     }
 
-    // The mapped X is not the last tensor, since the classes' weights have its type and come later.
+    // The memory-mapped X is not the last tensor: class_weight has the same type and comes after it.
     let singles: Vec<u8> = x.iter().flat_map(|&x| f32::from(x).to_le_bytes()).collect();
     let ones = 1.0f32.to_le_bytes().repeat(10);
     let tensors = [
@@ -137,7 +137,7 @@ fn every_format_gives_the_same_problem() {
         assert_eq!(problem(args, folder.path()), expected, "{args}");
     }
     assert_eq!(problem("--data plain.csv --limit 20", folder.path()).0, 20);
-    // By columns, mapped (f64) and converted (f32).
+    // X in column-major order, memory-mapped (f64) and converted (f32).
     let mut by_columns = Array2::zeros((SAMPLES, PIXELS).f());
     by_columns.assign(&x.mapv(f64::from));
     by_columns.write_npy(File::create(at("columns.npy")).unwrap()).unwrap();
@@ -186,7 +186,7 @@ fn standardized_features_have_mean_0_and_deviation_1_and_the_bias_column_is_1() 
     for column in features.columns().into_iter().take(PIXELS) {
         let variance = column.mapv(|x| x * x).sum() / 1797.0;
         assert!(column.sum().abs() / 1797.0 < 1e-14);
-        // Some pixels are never lit.
+        // Some pixels are 0 in all samples.
         assert!((variance - 1.0).abs() < 1e-12 || variance == 0.0, "{variance}");
     }
     assert!(features.column(PIXELS).iter().all(|&x| x == 1.0));

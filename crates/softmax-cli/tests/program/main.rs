@@ -1,4 +1,4 @@
-//! The built program, as a person runs it.
+//! Tests of the built program, run on its command line.
 
 mod bits;
 mod destinations;
@@ -20,17 +20,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 
-/// What a run printed.
+/// The exit code and the output of a run.
 struct Run {
     code: Option<i32>,
     out: String,
     err: String,
 }
 
-/// The program, to be run.
+/// A command that runs the program.
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_softmax"));
-    // Without a place for its socket Wayland's library complains wherever a device is looked for.
+    // Without this folder for its socket, Wayland's library prints warnings when a device is looked for.
     command.env("XDG_RUNTIME_DIR", std::env::temp_dir());
     command
 }
@@ -45,7 +45,7 @@ fn softmax(args: &[&str], folder: &Path) -> Run {
     }
 }
 
-/// Standard output of a run without a complaint.
+/// Runs the program, asserts success with an empty standard error, and returns standard output.
 fn success(args: &[&str], folder: &Path) -> String {
     let run = softmax(args, folder);
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""), "{}", run.out);
@@ -56,7 +56,7 @@ fn words(text: &str) -> Vec<&str> {
     text.split_whitespace().collect()
 }
 
-/// Features, weights and labels of a small problem, as NumPy would save them.
+/// Features, weights and labels of a small problem, in NumPy's default types.
 struct Arrays {
     x: Array2<f64>,
     w: Array2<f64>,
@@ -85,7 +85,7 @@ fn save_all(path: &Path, arrays: &Arrays) {
     });
 }
 
-/// A folder with a good problem `p.npz` in it.
+/// A folder with a problem `p.npz`, valid with `--ignore-index -100`, and the path of that file.
 fn folder() -> (TempDir, PathBuf) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("p.npz");
@@ -93,7 +93,7 @@ fn folder() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-/// The one line of a refusal.
+/// Runs the program, asserts exit code 2 with one line on standard error and no output, and returns the line.
 fn refusal(args: &[&str], folder: &Path) -> String {
     let run = softmax(args, folder);
     assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{}", run.err);
@@ -124,7 +124,7 @@ fn eval_writes_what_numpy_would_compute() {
     assert!(dw.sum().abs() < 1e-15, "each row of the gradient sums to zero");
     let predicted: Array1<i64> = npz.by_name::<OwnedRepr<i64>, Ix1>("predicted").unwrap();
     assert_eq!(predicted.to_vec(), [0, 2, 1]);
-    // The log-probability of a label that counts is minus its loss; −100 is no class, and no rank.
+    // The log-probability of a counted label is minus its loss. −100 is not a class, so it has no rank.
     let log_prob: Array1<f64> = npz.by_name::<OwnedRepr<f64>, Ix1>("label_log_prob").unwrap();
     assert!((log_prob[0] + losses[0]).abs() < 1e-15 && log_prob[2].is_nan());
     let rank: Array1<i64> = npz.by_name::<OwnedRepr<i64>, Ix1>("label_rank").unwrap();
@@ -212,7 +212,7 @@ fn bad_usage_is_one_line() {
         let line = refusal(&["compare", "--synthetic", shape], folder.path());
         assert!(line.contains("--synthetic"), "{line}");
     }
-    // A number that f64 has and f32 has not.
+    // Numbers in the range of f64 but not of f32.
     for option in ["--temperature 1e-60", "--softcap 1e-60", "--l2 1e60", "--z-loss 1e60"] {
         let line = refusal(&words(&format!("compare --backends naive {option}")), folder.path());
         assert!(line.starts_with(&format!("softmax: {}: ", words(option)[0])), "{line}");

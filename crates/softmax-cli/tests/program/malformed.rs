@@ -1,4 +1,4 @@
-//! Files that are wrong, by accident or on purpose: exit 2, one line that says what, and little memory.
+//! Tests that malformed files, damaged or hostile, give exit code 2 and a one-line explanation, and take little memory.
 
 use super::{refusal, save, success, words};
 use flate2::{Compression, write::GzEncoder};
@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 use wait4::Wait4;
 
-/// Bytes that no refusal may take.
+/// The bytes of memory that a refusal must stay below.
 const MEMORY: u64 = 200 << 20;
 
 fn npy(header: &str, entries: &[u8]) -> Vec<u8> {
@@ -30,12 +30,13 @@ fn npy_of(shape: &str, kind: &str, entries: &[u8]) -> Vec<u8> {
     npy(&format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"), entries)
 }
 
-/// Writes so many bytes, a few at a time: a child's peak of memory is at least its parent's size.
+/// Writes `count` bytes in small pieces, to keep this process small: a child's peak memory is at least its parent's
+/// size.
 fn repeat(byte: u8, count: u64, mut writer: impl Write) {
     std::io::copy(&mut std::io::repeat(byte).take(count), &mut writer).unwrap();
 }
 
-/// A zip of one deflated member, which ends in zeros, and whose directory says so much of its size.
+/// A zip with one deflated member that ends with `zeros` zeros, and whose headers claim a size of `says` bytes.
 fn zipped(name: &str, content: &[u8], zeros: u64, says: u32) -> Vec<u8> {
     let deflated = flate2::write::DeflateEncoder::new(Vec::new(), Compression::best());
     let mut crc = flate2::CrcWriter::new(deflated);
@@ -68,7 +69,7 @@ fn zipped(name: &str, content: &[u8], zeros: u64, says: u32) -> Vec<u8> {
     bytes
 }
 
-/// What gzip makes of this, and so many bytes after it.
+/// The gzip compression of `content` followed by `count` times `byte`.
 fn gzipped(content: &[u8], byte: u8, count: u64) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content).unwrap();
@@ -80,7 +81,7 @@ fn safetensors(header_length: u64, header: &str, data: &[u8]) -> Vec<u8> {
     [&header_length.to_le_bytes(), header.as_bytes(), data].concat()
 }
 
-/// File, what else the command says, and what the one line must contain.
+/// A file, further arguments of the command, and what the one line must contain.
 type Case = (&'static str, &'static str, &'static [&'static str]);
 
 const CASES: &[Case] = &[
@@ -309,7 +310,7 @@ fn the_file_at_fault_is_the_one_that_is_named() {
 fn each_malformed_file_is_refused_in_one_line_with_little_memory() {
     let folder = TempDir::new().unwrap();
     write_files(folder.path());
-    // What the others differ from is right.
+    // The valid file, from which the malformed ones differ, is accepted.
     success(&words("compare --backends naive --repeat 1 --data good.npz"), folder.path());
     let mut wrong = Vec::new();
     for (file, more, expected) in CASES {
@@ -340,7 +341,7 @@ fn each_malformed_file_is_refused_in_one_line_with_little_memory() {
     assert!(CASES.len() >= 30);
 }
 
-/// What has no end, by name or by redirection; a pipe that ends is read as a file.
+/// Endless devices are refused, by name or through a pipe. A pipe that ends is read like a file.
 #[cfg(unix)]
 #[test]
 fn devices_are_refused_and_pipes_are_read() {

@@ -1,5 +1,5 @@
-//! Where there is little memory: an error, and no abort.
-#![cfg(target_os = "linux")] // Elsewhere the program does not know how much there is.
+//! Tests that a lack of memory gives an error, not an abort.
+#![cfg(target_os = "linux")] // On other systems the program does not know how much memory is free.
 
 use super::{Run, save, words};
 use ndarray::{Array1, Array2};
@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Runs the program in an address space of so many MiB. OpenBLAS, in a build that has it, asks for a buffer for each of its
-/// threads again and again until it gets it: it has one thread here.
+/// Runs the program in an address space of `mebibytes` MiB. If the build includes OpenBLAS, that gets one thread,
+/// because it requests a buffer for each thread, and retries forever if it gets none.
 fn within(mebibytes: u32, args: &str, folder: &Path) -> Run {
     let mut command = Command::new("sh");
     command.args(["-c", &format!("ulimit -v {} && exec \"$0\" \"$@\"", mebibytes * 1024)]);
@@ -44,13 +44,13 @@ fn a_problem_larger_than_memory_is_refused_in_one_line() {
         npz.add_array("y", &Array1::<i64>::zeros(20_000)).unwrap();
     });
     let eval = "eval --threads 1 --data scores.npz --out g.npz --backend";
-    // 800 MB of scores.
+    // The scores take 800 MB.
     refused(600, &format!("{eval} ndarray"), "scores.npz", folder.path());
     assert!(!at("g.npz").exists());
     let run = within(600, &format!("{eval} fused"), folder.path());
     assert_eq!(run.code, Some(0), "one that needs no such room: {}", run.err);
 
-    // 64 MB in the file, as bytes, and 512 MB in f64.
+    // X takes 64 MB as bytes in the file, and 512 MB in f64.
     save(&at("wide.npz"), |npz| {
         npz.add_array("X", &Array2::<u8>::zeros((8000, 8192))).unwrap();
         npz.add_array("y", &Array1::<i64>::zeros(8000)).unwrap();
@@ -70,6 +70,6 @@ fn a_problem_larger_than_memory_is_refused_in_one_line() {
     refused(400, "bench --backends naive --shapes 16384x8192x2 --output r.jsonl", "--shapes", folder.path());
     assert!(!at("r.jsonl").exists());
 
-    // 80 MB of each of X, W and dW, and values and bounds of dW's entries at 40 bytes each.
+    // W and dW take 80 MB each. The reference takes 40 bytes for the value and the bound of each entry of dW.
     refused(600, "compare --backends naive --threads 1 --synthetic 4x10000x2000", "reference", folder.path());
 }

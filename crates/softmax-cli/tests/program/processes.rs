@@ -1,4 +1,4 @@
-//! `--parallel`, as `mpirun` starts it.
+//! Tests of `--parallel` under `mpirun`.
 
 use super::{program, save, success, words};
 use ndarray::{Array1, Array2};
@@ -11,16 +11,16 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The processes of a machine with fewer processors, in a container.
+/// A command that starts `ranks` processes, also in a container and on a machine with fewer processors.
 fn mpirun(ranks: usize, folder: &Path) -> Command {
     let mut command = Command::new("mpirun");
-    // Ranks that wait for each other would wait for ever.
+    // The timeout is for ranks that wait for each other, which would never end.
     command.args(["--allow-run-as-root", "--oversubscribe", "--timeout", "300"]);
     command.args(["-n", &ranks.to_string()]).current_dir(folder);
     command
 }
 
-/// The program on so many ranks.
+/// Runs the program on `ranks` ranks.
 fn on_ranks(ranks: usize, args: &str, folder: &Path) -> Output {
     mpirun(ranks, folder).arg(program().get_program()).args(words(args)).output().expect("mpirun starts")
 }
@@ -29,7 +29,7 @@ fn number(i: usize, j: usize) -> f64 {
     ((i * 7919 + j * 104_729) % 2003) as f64 / 1001.5 - 1.0
 }
 
-/// A problem with every array, in f64.
+/// Saves a problem with every array, in f64.
 fn save_problem(path: &Path, (n, d, c): (usize, usize, usize), has_soft_targets: bool) {
     let positive = |i: usize| 1.1 + number(i, 3);
     save(path, |npz| {
@@ -55,7 +55,7 @@ const OPTIONS: &str = "--label-smoothing 0.1 --l2 0.01 --z-loss 0.001 --softcap 
 fn class_parallel_eval_writes_the_bytes_of_one_process() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();
-    // One group of classes, and more than there are ranks; a number that no vector divides.
+    // One group of classes, and more groups than ranks. 1301 is not a multiple of any vector's length.
     for (shape, has_soft_targets) in [((90, 17, 10), false), ((70, 23, 1301), false), ((40, 9, 1301), true)] {
         save_problem(&folder.join("p.npz"), shape, has_soft_targets);
         for dtype in ["f32", "f64"] {
@@ -116,7 +116,7 @@ fn a_bad_file_of_one_rank_ends_all_ranks_with_one_line() {
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
         let err = String::from_utf8_lossy(&run.stderr);
         assert_eq!(run.status.code(), Some(2), "{err}");
-        // mpirun's own words are around it.
+        // mpirun prints its own messages around the line.
         assert!(err.matches("softmax: ").count() == 1 && err.contains(expected), "{err}");
         assert!(!path.join("out.npz").exists());
     }
@@ -130,7 +130,7 @@ fn a_bad_flag_is_one_line_of_one_rank() {
     assert_eq!((run.status.code(), err.matches("--parallel").count()), (Some(2), 1), "{err}");
 }
 
-/// W and b of a model.
+/// The entries of W and b of a model in f64.
 fn parameters(path: &Path) -> Vec<f64> {
     let bytes = fs::read(path).unwrap();
     let model = SafeTensors::deserialize(&bytes).unwrap();
@@ -143,7 +143,7 @@ fn parameters(path: &Path) -> Vec<f64> {
 fn a_fit_on_four_ranks_is_that_of_one_process() {
     let folder = TempDir::new().unwrap();
     let folder = folder.path();
-    // The digits, to a minimum that is sharp at this penalty.
+    // The digits, with a penalty at which the minimum is well determined.
     let args = "fit --l2 1e-2 --dtype f64 --tolerance 1e-10 --validation 0.1 --out";
     success(&words(&format!("{args} one.safetensors")), folder);
     let one = parameters(&folder.join("one.safetensors"));
@@ -156,7 +156,7 @@ fn a_fit_on_four_ranks_is_that_of_one_process() {
     }
 }
 
-/// Parts of W of a hundred kilobytes, for which a sender waits until they are received.
+/// The parts of W have about a hundred kilobytes. A send of that size blocks until it is received.
 #[test]
 fn a_class_parallel_fit_of_many_classes_writes_the_bytes_of_one_process() {
     let folder = TempDir::new().unwrap();
@@ -176,7 +176,7 @@ fn a_class_parallel_fit_of_many_classes_writes_the_bytes_of_one_process() {
 fn killing_one_rank_ends_the_others_within_ten_seconds() {
     let folder = TempDir::new().unwrap();
     let path = folder.path();
-    // Some seconds for each of a thousand iterations.
+    // A fit of a thousand iterations that take some seconds each.
     save_problem(&path.join("p.npz"), (20_000, 300, 400), false);
     let args = "fit --data p.npz --ignore-index -100 --tolerance 0 --parallel samples --out m.safetensors";
     let mut run = mpirun(3, path)
@@ -210,7 +210,7 @@ fn killing_one_rank_ends_the_others_within_ten_seconds() {
     assert!(!path.join("m.safetensors").exists());
 }
 
-/// The processes that a process has started.
+/// The ids of the child processes of a process.
 fn children(of: u32) -> Vec<String> {
     let path = format!("/proc/{of}/task/{of}/children");
     fs::read_to_string(path).unwrap_or_default().split_whitespace().map(str::to_owned).collect()

@@ -1,9 +1,9 @@
-//! A mistake on the command line is one line that keeps its sense.
+//! Tests that a mistake on the command line is reported in one line that makes sense.
 
 use super::{folder, refusal, success};
 use std::path::Path;
 
-/// Tested as a whole, since it is the whole that a person reads.
+/// Compares whole lines, as a person reads them.
 #[test]
 fn each_usage_mistake_is_one_sentence() {
     let (folder, _) = folder();

@@ -1,4 +1,4 @@
-//! Every verb and format, as a person or a script uses them.
+//! Tests of every command and output format, as a person or a script uses them.
 
 use super::{refusal, softmax, success, words};
 use std::fs;
@@ -35,7 +35,7 @@ fn csv_has_a_row_per_backend_and_one_number_of_fields() {
 
 #[test]
 fn markdown_is_a_table() {
-    // Singular, as the other commands have it, will do.
+    // The singular `--backend`, which other commands use, is accepted too.
     let quick = QUICK.replace("--backends", "--backend");
     let text = success(&words(&format!("{quick} --format markdown")), here());
     let table: Vec<&str> = text.lines().filter(|line| line.starts_with('|')).collect();
@@ -74,7 +74,7 @@ fn the_plot_names_every_backend_and_follows_the_readers_theme() {
     for part in ["<svg", "<title>", "prefers-color-scheme: dark", "naive", "ndarray", "fused"] {
         assert!(svg.contains(part), "{part} is not in the picture");
     }
-    // Each rule of the theme is for a colour that is there, as it is written there.
+    // Each rule of the theme matches a colour that the picture uses, in the same notation.
     for color in
         ["fill=\"#FEFEFE\"", "fill=\"#1F2328\"", "fill=\"#6E7781\"", "fill=\"#0969DA\"", "stroke=\"#D8DEE4\""]
     {
@@ -120,7 +120,7 @@ fn bench_writes_a_line_per_problem_and_resumes_where_it_was_cut() {
     assert!(line.contains("r.json") && line.contains("--resume"), "{line}");
     assert_eq!(fs::read_to_string(&path).unwrap(), whole);
 
-    // In the middle of the third record.
+    // Cut in the middle of the third record.
     let kept: usize = whole.lines().take(2).map(|line| line.len() + 1).sum();
     fs::write(&path, &whole[..kept + 25]).unwrap();
     success(&words(&format!("{args} --resume")), folder.path());
@@ -131,11 +131,11 @@ fn bench_writes_a_line_per_problem_and_resumes_where_it_was_cut() {
     assert_eq!(said, "r.json: kept 8 of the requested records.\n");
     assert_eq!(fs::read_to_string(&path).unwrap(), resumed);
 
-    // One that disagreed before disagrees still.
+    // A kept record that disagrees still gives exit code 1.
     fs::write(&path, resumed.replacen("\"agree\":true", "\"agree\":false", 1)).unwrap();
     assert_eq!(softmax(&words(&format!("{args} --resume")), folder.path()).code, Some(1));
 
-    // What is refused leaves no file in the way of what is right.
+    // A refused command does not leave a file, which would be in the way of the corrected one.
     let line = refusal(&words("bench --shapes 99999999x999999x10 --output new.jsonl"), folder.path());
     assert!(line.contains("memory") && !folder.path().join("new.jsonl").exists(), "{line}");
     let line = refusal(&words(&args.replace("r.json", ".")), folder.path());
@@ -169,7 +169,7 @@ fn isolated_backends_are_judged_and_timed_and_a_missing_library_is_skipped() {
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "files of the processes were left behind");
 
-    // In one process it is another record.
+    // The same problem measured in one process is a different record.
     let args = args.replace(" --peers no/such/python", "");
     success(&words(&format!("{args} --resume")), folder.path());
     assert_eq!(fs::read_to_string(folder.path().join("r.jsonl")).unwrap().lines().count(), 2);
@@ -177,7 +177,7 @@ fn isolated_backends_are_judged_and_timed_and_a_missing_library_is_skipped() {
     assert!(line.contains("--sweeps") && line.contains("--shapes"), "{line}");
 }
 
-#[cfg(target_os = "linux")] // Elsewhere the program does not know how much memory is free.
+#[cfg(target_os = "linux")] // On other systems the program does not know how much memory is free.
 #[test]
 fn a_problem_that_no_memory_holds_is_refused() {
     let line = refusal(&words("compare --synthetic 10000000x100000x10"), here());
@@ -231,12 +231,12 @@ fn a_closed_pipe_is_not_a_failure() {
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2);
 }
 
-#[cfg(target_os = "linux")] // Whose `env` sets signals.
+#[cfg(target_os = "linux")] // Its `env` can set signals.
 #[test]
 fn an_interruption_leaves_what_was_measured() {
     let args = "compare --synthetic 4000x200x50 --backends naive,fused --time-budget 600 --format json";
     let rounds_after = |seconds: u64| {
-        // `env` so that the tests may themselves run under `nohup`.
+        // Through `env`, so that the tests can themselves run under `nohup`.
         let child = Command::new("env")
             .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_softmax")])
             .args(words(args))
@@ -252,26 +252,26 @@ fn an_interruption_leaves_what_was_measured() {
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         json["backends"][1]["time"]["rounds"].as_u64()
     };
-    // Long before the end, and long after the checks, which take the longer the busier the machine is.
+    // Interrupts long before the end, but after the checks, which take longer on a busy machine.
     assert!([3, 15, 60].into_iter().any(|seconds| rounds_after(seconds) > Some(1)));
 }
 
-/// Told to end while it writes.
+/// Sends signals while the program writes its output file.
 #[cfg(target_os = "linux")]
 #[test]
 fn an_interrupted_eval_leaves_no_file() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name);
-    // Not compressed, so that most of the time goes into writing as much again.
+    // The input is not compressed, so that most of the time goes into writing the output, which has the same size.
     let mut npz = ndarray_npy::NpzWriter::new(fs::File::create(at("p.npz")).unwrap());
     npz.add_array("X", &ndarray::Array2::<f32>::zeros((1, 3000))).unwrap();
     npz.add_array("W", &ndarray::Array2::<f32>::zeros((3000, 5000))).unwrap();
     npz.add_array("y", &ndarray::Array1::<i64>::zeros(1)).unwrap();
     npz.finish().unwrap();
     let files = || fs::read_dir(folder.path()).unwrap().count();
-    // Whether the signal came while there was a temporary file, which is the second in the folder.
+    // Whether the signal came while the folder had a second file, which is the temporary one.
     let interrupted_by = |signal: &str| {
-        // `env` so that the tests may themselves run under `nohup`.
+        // Through `env`, so that the tests can themselves run under `nohup`.
         let mut child = Command::new("env")
             .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_softmax")])
             .args(words("eval --backend fused --data p.npz --out g.npz --threads 1"))
@@ -324,7 +324,7 @@ fn an_absurd_number_of_threads_in_the_environment_is_refused() {
     }
 }
 
-/// What has no room or may not be written to.
+/// Output to a device without space, and to a folder in which no file can be created.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_and_a_place_to_read_only_are_one_line() {

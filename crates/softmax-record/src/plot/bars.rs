@@ -1,4 +1,4 @@
-//! A comparison: time and error of each contender.
+//! Plots the time and error of each contender of a comparison.
 
 use super::canvas::{self, Canvas, Drawn, FAINT, GRID, HPos, INK, MARK, PlotError, WRONG};
 use super::scale::Scale;
@@ -6,14 +6,14 @@ use crate::comparison::{Comparison, Measured, ProblemRecord};
 use crate::units;
 use plotters::style::RGBColor;
 
-/// Pixels.
+/// The layout in pixels.
 const HEAD: i32 = 74;
 const FOOT: i32 = 34;
 const ROW: i32 = 30;
 const TIME: (i32, i32) = (140, 330);
 const ERROR: (i32, i32) = (480, 660);
 
-/// A row for each contender: a bar for its time, and one for the worst error of its gradients.
+/// Plots a row for each contender: a bar for its time, and one for the largest error of its gradients.
 ///
 /// # Errors
 /// If the picture can't be drawn.
@@ -57,7 +57,7 @@ fn time_label(backend: &Measured) -> String {
     time.into_iter().chain(backend.speedup.map(units::factor)).collect::<Vec<_>>().join(", ")
 }
 
-/// A heading, and a line with a label for some of the powers of ten.
+/// Draws a heading, and grid lines with labels at some powers of ten.
 fn grid(
     canvas: &Canvas<'_>,
     heading: &str,
@@ -74,7 +74,7 @@ fn grid(
     Ok(())
 }
 
-/// A line to a dot, and what it stands for.
+/// Draws a line from the start of the scale to a dot at the value, and a label beside it.
 fn bar(canvas: &Canvas<'_>, scale: &Scale, value: f64, y: i32, color: RGBColor, label: &str) -> Drawn {
     let x = scale.place(value);
     canvas.line(vec![(scale.start(), y), (x, y)], color, 3)?;

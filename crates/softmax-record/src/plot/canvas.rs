@@ -1,14 +1,14 @@
-//! The ground that pictures are drawn on, its colours and its text.
+//! The canvas of all plots: its size, colours and text.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 pub(super) use plotters::style::text_anchor::HPos;
 use plotters::style::text_anchor::{Pos, VPos};
 
-/// Pixels.
+/// The width of a plot in pixels.
 pub(super) const WIDTH: i32 = 760;
 
-/// On a light ground; `THEME` has what each becomes on a dark one.
+/// The colours on a light background. `THEME` replaces each on a dark one.
 const GROUND: RGBColor = RGBColor(254, 254, 254);
 pub(super) const INK: RGBColor = RGBColor(31, 35, 40);
 pub(super) const FAINT: RGBColor = RGBColor(110, 119, 129);
@@ -16,14 +16,14 @@ pub(super) const GRID: RGBColor = RGBColor(216, 222, 228);
 pub(super) const MARK: RGBColor = RGBColor(9, 105, 218);
 pub(super) const WRONG: RGBColor = RGBColor(207, 34, 46);
 
-/// Rules by the colours as they stand in the attributes, which a style sheet outranks.
+/// A style sheet that replaces the colours on a dark background. It matches the colour attributes, which it overrides.
 const THEME: &str = "<style>@media (prefers-color-scheme: dark) {\
     [fill=\"#FEFEFE\"] { fill: #0d1117 } [fill=\"#1F2328\"] { fill: #e6edf3 } [fill=\"#6E7781\"] { fill: #8b949e } \
     [fill=\"#0969DA\"] { fill: #58a6ff } [stroke=\"#0969DA\"] { stroke: #58a6ff } [stroke=\"#D8DEE4\"] { stroke: #30363d } \
     [fill=\"#CF222E\"] { fill: #ff7b72 } [stroke=\"#CF222E\"] { stroke: #ff7b72 } [stroke=\"#6E7781\"] { stroke: #8b949e } \
     }</style>";
 
-/// Libraries and solvers and their colours, which are read on both grounds; others have the last.
+/// The colours of libraries and solvers, legible on both backgrounds. The last is that of all others.
 const LIBRARIES: [(&str, RGBColor); 23] = [
     ("fused", RGBColor(47, 129, 247)),
     ("narrow", RGBColor(47, 129, 247)),
@@ -55,13 +55,13 @@ const LIBRARIES: [(&str, RGBColor); 23] = [
 #[error("a picture can't be drawn: {0}")]
 pub struct PlotError(String);
 
-/// What one step of drawing gives.
+/// The result of a drawing step.
 pub(super) type Drawn = Result<(), Box<dyn std::error::Error>>;
 
-/// An area to draw on, in pixels from the upper left.
+/// A drawing area, with coordinates in pixels from the upper left corner.
 pub(super) struct Canvas<'a>(DrawingArea<SVGBackend<'a>, Shift>);
 
-/// An SVG document of [`WIDTH`] and this height, which `fill` draws.
+/// An SVG document of [`WIDTH`] times `height` pixels, drawn by `fill`.
 pub(super) fn draw(
     title: &str,
     height: i32,
@@ -88,7 +88,7 @@ impl Canvas<'_> {
         Ok(self.0.draw(&Circle::new(at, radius, color.filled()))?)
     }
 
-    /// A line of text, centred on `at` from top to bottom.
+    /// Draws a line of text, vertically centred on `at`. `side` is the side of the text that is at `at`.
     pub(super) fn text(&self, text: &str, at: (i32, i32), size: u32, color: RGBColor, side: HPos) -> Drawn {
         let font = ("sans-serif", size).into_font();
         let style = TextStyle::from(font).color(&color).pos(Pos::new(side, VPos::Center));
@@ -96,7 +96,7 @@ impl Canvas<'_> {
     }
 }
 
-/// About how wide a text of twelve pixels is.
+/// The approximate width in pixels of a text in a 12-pixel font.
 pub(super) fn width_of(text: &str) -> i32 {
     7 * text.chars().count() as i32
 }
@@ -107,7 +107,7 @@ pub(super) fn color_of(library: &str) -> RGBColor {
     found.or(LIBRARIES.last()).map_or(INK, |(_, color)| *color)
 }
 
-/// Names of libraries, each with its colour as CSS has it.
+/// The names of libraries, each with its colour in CSS syntax.
 pub fn legend<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<(String, String)> {
     let color = |name: &str| {
         let RGBColor(r, g, b) = color_of(name);

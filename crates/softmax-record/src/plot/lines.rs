@@ -1,36 +1,36 @@
-//! Lines, both axes logarithmic.
+//! Line plots with two logarithmic axes.
 
 use super::canvas::{self, Canvas, Drawn, FAINT, GRID, HPos, INK, PlotError, color_of, width_of};
 use super::scale::Scale;
 
-/// Pixels. Names stand to the right of the lines.
+/// The layout in pixels. The names are to the right of the lines.
 const LEFT: i32 = 70;
 const RIGHT: i32 = 600;
 const HEIGHT: i32 = 340;
 const TOP: i32 = 36;
 const BOTTOM: i32 = 296;
 
-/// A library's values.
+/// The values of a library.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// The library.
     pub name: String,
-    /// Where, and which value.
+    /// The points (x, y).
     pub points: Vec<(f64, f64)>,
 }
 
-/// What the numbers along an axis are.
+/// The label, number format and ticks of an axis.
 #[derive(Clone, Copy, Debug)]
 pub struct Axis {
-    /// In words.
+    /// The label.
     pub label: &'static str,
-    /// As text.
+    /// Formats a value.
     pub format: fn(f64) -> String,
-    /// Whether round numbers are powers of two.
+    /// Whether the ticks are powers of two.
     pub is_binary: bool,
 }
 
-/// A line for each library, with a tick at each place along x.
+/// Plots a line for each library, with a tick at each x of a point.
 ///
 /// # Errors
 /// If the picture can't be drawn.
@@ -74,13 +74,14 @@ pub fn lines(title: &str, lines: &[Line], x: Axis, y: Axis) -> Result<String, Pl
     })
 }
 
-/// Names to the right of the lines' ends, so far apart that each can be read.
+/// Writes the names to the right of the lines' ends, far enough apart to be legible.
 fn name_lines(canvas: &Canvas<'_>, lines: &[Line], up: &Scale) -> Drawn {
     const APART: i32 = 16;
     let end = |line: &Line| line.points.last().map_or(BOTTOM, |point| up.place(point.1));
     let mut sorted: Vec<&Line> = lines.iter().collect();
     sorted.sort_by_key(|line| end(line));
-    // Down from the top, each as near to its line as the one above leaves it; as much higher as the last is too low.
+    // From the top down, each name is at the end of its line, or just below the previous name if that is lower. Then,
+    // from the bottom up, names below the plot move up, and so do the names in their way.
     let mut places: Vec<i32> = Vec::new();
     for line in &sorted {
         let least = places.last().map_or(TOP, |last| last + APART);

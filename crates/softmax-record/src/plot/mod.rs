@@ -1,4 +1,4 @@
-//! Pictures in SVG, read on a light ground and on a dark one.
+//! Plots in SVG, legible on light and dark backgrounds.
 
 mod bars;
 mod canvas;

@@ -1,6 +1,6 @@
 //! Logarithmic scales.
 
-/// Values along some pixels.
+/// A logarithmic map of values from `low` to `high` to pixels from `from` to `to`.
 pub(super) struct Scale {
     low: f64,
     high: f64,
@@ -9,7 +9,7 @@ pub(super) struct Scale {
 }
 
 impl Scale {
-    /// From the least of those values that are above 0 to the largest.
+    /// A scale from the smallest to the largest of the values that are positive and finite.
     pub(super) fn around(values: impl Iterator<Item = f64>, (from, to): (i32, i32)) -> Self {
         let values = values.filter(|value| *value > 0.0 && value.is_finite());
         let (low, high) = values
@@ -21,7 +21,7 @@ impl Scale {
         Scale { low, high, from, to }
     }
 
-    /// Whole decades around the values, one at least.
+    /// A scale of whole decades around the values, at least one.
     pub(super) fn decades(values: impl Iterator<Item = f64>, pixels: (i32, i32)) -> Self {
         let scale = Scale::around(values, pixels);
         let low = scale.low.log10().floor();
@@ -29,36 +29,36 @@ impl Scale {
         Scale { low: 10f64.powf(low), high: 10f64.powf(high), ..scale }
     }
 
-    /// Where the scale begins.
+    /// The pixel at which the scale begins.
     pub(super) fn start(&self) -> i32 {
         self.from
     }
 
-    /// The pixel of a value. What is beyond the ends, 0 too, is at the end; and so is NaN, as the worst of all.
+    /// The pixel of a value. Values beyond an end, including 0, are at that end. NaN is at the high end.
     pub(super) fn place(&self, value: f64) -> i32 {
         let share = (value / self.low).ln() / (self.high / self.low).ln();
         let share = if share.is_nan() { 1.0 } else { share.clamp(0.0, 1.0) };
         self.from + (share * f64::from(self.to - self.from)).round() as i32
     }
 
-    /// Some powers of ten, five at most.
+    /// Some powers of ten, at most four.
     pub(super) fn powers_of_ten(&self) -> impl Iterator<Item = f64> {
         powers(10.0, self.low.log10().round(), self.high.log10().round(), 4)
     }
 
-    /// Ticks, two at least: powers of two if the scale `is_binary`, else round numbers.
+    /// At least two ticks: powers of two if `is_binary`, else round numbers. If there are fewer, the ends of the scale.
     pub(super) fn ticks(&self, is_binary: bool) -> Vec<f64> {
         let ticks: Vec<f64> =
             if is_binary { self.powers_of_two().collect() } else { self.round_numbers().collect() };
         if ticks.len() > 1 { ticks } else { vec![self.low, self.high] }
     }
 
-    /// Some powers of two, six at most.
+    /// Some powers of two, at most five.
     fn powers_of_two(&self) -> impl Iterator<Item = f64> {
         powers(2.0, self.low.log2().ceil(), self.high.log2().floor(), 5)
     }
 
-    /// Powers of ten, and where those are few, round numbers between them too.
+    /// Powers of ten, with round numbers between them if the range is short.
     fn round_numbers(&self) -> impl Iterator<Item = f64> {
         let powers = self.low.log10().floor() as i32..=self.high.log10().ceil() as i32;
         let steps: &[f64] = match self.high / self.low {
@@ -71,7 +71,7 @@ impl Scale {
     }
 }
 
-/// The powers of a base from one exponent to another, in no more than so many steps.
+/// At most `steps` evenly spaced powers of `base`, from the exponent `low` up to `high`.
 fn powers(base: f64, low: f64, high: f64, steps: i32) -> impl Iterator<Item = f64> {
     let (low, high) = (low as i32, high as i32);
     (low..=high).step_by(((high - low).max(0) / steps + 1) as usize).map(move |power| base.powi(power))

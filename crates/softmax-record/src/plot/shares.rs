@@ -3,7 +3,7 @@
 use super::canvas::{self, FAINT, GRID, HPos, INK, PlotError, WIDTH, color_of, width_of};
 use crate::units;
 
-/// Pixels: the height of a row, and where the scale begins and ends.
+/// The layout in pixels: the height of a row, the radius of a dot, and where the scale starts and ends.
 const ROW: i32 = 30;
 const RADIUS: i32 = 4;
 const START: i32 = 260;
@@ -12,13 +12,13 @@ const END: i32 = WIDTH - 30;
 /// A row of dots.
 #[derive(Clone, Debug)]
 pub struct Row {
-    /// What stands before it.
+    /// The label at the left of the row.
     pub name: String,
-    /// Libraries, and where from 0 to 1.
+    /// Libraries and their shares, from 0 to 1.
     pub dots: Vec<(String, f64)>,
 }
 
-/// Rows of dots, with a legend of the libraries above.
+/// Plots rows of dots, with a legend of the libraries above.
 ///
 /// # Errors
 /// If the picture can't be drawn.
@@ -57,7 +57,7 @@ pub fn shares(title: &str, rows: &[Row], libraries: &[String]) -> Result<String,
     })
 }
 
-/// Dots of a row, each where it does not hide one to its left: by so many pixels above or below the row.
+/// The pixel positions of a row's dots: x, and a shift above or below the row that keeps dots from hiding each other.
 fn apart(places: &[i32]) -> Vec<(i32, i32)> {
     const LEVELS: [i32; 3] = [0, 8, -8];
     let mut order: Vec<usize> = (0..places.len()).collect();
@@ -74,7 +74,7 @@ fn apart(places: &[i32]) -> Vec<(i32, i32)> {
     dots
 }
 
-/// Where the names of a legend stand, in lines as long as there is room.
+/// The pixel positions of a legend's names, wrapped into lines.
 fn legend(names: &[String]) -> Vec<(i32, i32)> {
     let (mut x, mut y) = (12, 16);
     let mut places = Vec::new();

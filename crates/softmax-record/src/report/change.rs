@@ -1,4 +1,4 @@
-//! What has changed between two runs, and what is noise.
+//! Changes of times between two runs, told apart from noise.
 
 use super::provenance::when;
 use super::tables::problems;
@@ -7,18 +7,20 @@ use crate::table::Table;
 use crate::time::Time;
 use crate::units;
 
-/// Two runs of one program differ by about this share, whatever their rounds say.
+/// The minimum noise, relative to a time. Two runs of the same program differ by about this much, even if the rounds of
+/// each agree better.
 const LEAST_NOISE: f64 = 0.03;
 
-/// A change that can't be told from chance.
+/// The verdict on a change that does not exceed the noise.
 const NOISE: &str = "within the noise";
 
-/// How a time has changed.
+/// The change of a time.
 #[derive(Clone, Copy)]
 struct Change {
-    /// The time now over the time then.
+    /// The new time divided by the old one.
     ratio: f64,
-    /// How far from 1 it may be by chance: twice the deviations of both runs, as shares of their medians.
+    /// How far `ratio` may be from 1 by chance: twice the sum of both runs' deviations, each relative to its median,
+    /// and at least [`LEAST_NOISE`].
     noise: f64,
 }
 
@@ -28,7 +30,7 @@ impl Change {
         Change { ratio: now.median_s / then.median_s, noise: noise.max(LEAST_NOISE) }
     }
 
-    /// In words: `faster`, `slower`, or neither.
+    /// `faster`, `slower`, or [`NOISE`].
     fn verdict(self) -> &'static str {
         match self.ratio {
             ratio if ratio < 1.0 / (1.0 + self.noise) => "faster",
@@ -38,7 +40,7 @@ impl Change {
     }
 }
 
-/// A line for each library on each problem that both runs have.
+/// A row for each library on each problem of both runs.
 pub fn changes(records: &[Record], baseline: &[Record]) -> Table {
     let numbers = ["then", "now", "now/then", "noise"];
     let mut table = Table::new().words(["problem", "library"]).numbers(numbers).words(["verdict"]);

@@ -1,4 +1,4 @@
-//! A report as one HTML file that needs nothing else.
+//! A report as a self-contained HTML file.
 
 use super::page::{Page, Section};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -24,7 +24,7 @@ nav { margin-top: 1rem } nav a { margin-right: 1rem } a { color: inherit }
 ";
 
 impl Page {
-    /// The page as HTML, with its pictures in it.
+    /// The page as HTML, with its figures inline.
     pub fn html(&self) -> String {
         let page = html! {
             (DOCTYPE)

@@ -1,4 +1,4 @@
-//! Other libraries as the conformance suite judges them.
+//! The report on other libraries: their results in the conformance suite.
 
 use super::page::{Page, Section};
 use super::tables;
@@ -10,7 +10,7 @@ use softmax_core::{Feature, Quantity};
 
 const COMMAND: &str = "cargo xtask libraries";
 
-/// The page about them, with times where these were measured.
+/// The page about other libraries, with time and memory if these were measured.
 pub fn libraries_page(libraries: &Libraries, records: &[Record]) -> Page {
     let count = libraries.libraries.len();
     let right: Vec<&str> =
@@ -53,7 +53,7 @@ pub fn libraries_page(libraries: &Libraries, records: &[Record]) -> Page {
     Page { title: "Which libraries compute this loss right?".to_owned(), summary, sections }
 }
 
-/// What a report has of them.
+/// The sections about other libraries in a report.
 pub(super) fn sections(libraries: &Libraries) -> Vec<Section> {
     let findings = libraries.libraries.iter().filter(|one| !one.findings.is_empty());
     let meanings: Vec<String> =
@@ -83,7 +83,7 @@ pub(super) fn sections(libraries: &Libraries) -> Vec<Section> {
     sections
 }
 
-/// The table of libraries, for a document.
+/// The table of libraries in Markdown, for a document.
 pub fn libraries_summary(libraries: &Libraries) -> String {
     table(libraries).markdown()
 }

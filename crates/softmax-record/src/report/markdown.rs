@@ -3,7 +3,7 @@
 use super::page::{Page, Section};
 
 impl Page {
-    /// The page as Markdown, with its pictures in files beside it.
+    /// The page as Markdown, with its figures in separate files.
     pub fn markdown(&self) -> String {
         let mut text = format!("# {}\n", self.title);
         text.extend(self.summary.iter().map(|sentence| format!("\n- {sentence}")));

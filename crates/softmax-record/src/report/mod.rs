@@ -1,4 +1,4 @@
-//! Many records as a page that a person reads.
+//! Builds report pages from many records.
 
 mod change;
 mod html;

@@ -1,4 +1,4 @@
-//! The parts of a report, however it is written down.
+//! The parts of a report, independent of its format.
 
 use crate::table::Table;
 
@@ -6,7 +6,7 @@ use crate::table::Table;
 #[derive(Clone, Debug)]
 pub struct Page {
     pub(super) title: String,
-    /// What a person reads in ten seconds.
+    /// The main results in a few sentences.
     pub(super) summary: Vec<String>,
     pub(super) sections: Vec<Section>,
 }
@@ -18,23 +18,23 @@ pub(super) struct Section {
     pub(super) text: String,
     pub(super) figure: Option<Figure>,
     pub(super) table: Option<Table>,
-    /// The commands that give these figures.
+    /// The commands that produced the numbers.
     pub(super) commands: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Figure {
-    /// Its file's name, without the extension.
+    /// The name of its file, without the extension.
     pub(super) name: String,
-    /// What it shows, for who can't see it.
+    /// A text alternative for readers who cannot see the figure.
     pub(super) description: String,
     pub(super) svg: String,
-    /// What is drawn, and in which colour, for a narrow screen, on which names beside the lines are out of sight.
+    /// Names and colours, for a narrow screen on which the names beside the lines are out of sight.
     pub(super) legend: Vec<(String, String)>,
 }
 
 impl Page {
-    /// The names and the contents of its files: one in HTML, which needs no other, one in Markdown, and its figures.
+    /// The names and contents of its files: one in HTML, which is self-contained, one in Markdown, and its figures.
     pub fn files(&self) -> Vec<(String, String)> {
         let figures = self.sections.iter().filter_map(|section| section.figure.as_ref());
         let figures = figures.map(|figure| (format!("{}.svg", figure.name), figure.svg.clone()));

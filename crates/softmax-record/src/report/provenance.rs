@@ -1,4 +1,4 @@
-//! Where records come from: machines, versions and commands.
+//! The origin of records: machines, versions and commands.
 
 use super::tables;
 use crate::machine::Machine;
@@ -6,8 +6,8 @@ use crate::record::Record;
 use crate::table::Table;
 use crate::units;
 
-/// The block of a document that says how fast [`SUBJECT`](crate::SUBJECT) is, with the commands that write it, of
-/// which `last` is the last; `None` of no records.
+/// The block of a document with the times of [`SUBJECT`](crate::SUBJECT) and the commands that write it; `last` is the
+/// last command. `None` if there are no records.
 pub fn performance(records: &[Record], last: &str) -> Option<String> {
     let (setting, table) = (setting(records)?, tables::summary(records).markdown());
     let commands = commands(records);
@@ -15,7 +15,7 @@ pub fn performance(records: &[Record], last: &str) -> Option<String> {
     Some(format!("{setting}\n\n{table}\nWritten by `{all}`."))
 }
 
-/// The machine, and what the program was built with.
+/// The machine and the build of the program, in one sentence.
 pub(super) fn setting(records: &[Record]) -> Option<String> {
     let first = records.first()?;
     let problem = &first.comparison.problem;
@@ -37,7 +37,7 @@ pub(super) fn when(machine: &Machine) -> String {
     commit.as_ref().map_or(date.clone(), |commit| format!("commit {commit}, {date}"))
 }
 
-/// The commands that made the records, each once.
+/// The commands that produced the records, without duplicates.
 pub(super) fn commands<'r>(records: impl IntoIterator<Item = &'r Record>) -> Vec<String> {
     let mut commands: Vec<String> = Vec::new();
     for command in records.into_iter().filter_map(|record| record.command.as_ref()) {
@@ -48,7 +48,7 @@ pub(super) fn commands<'r>(records: impl IntoIterator<Item = &'r Record>) -> Vec
     commands
 }
 
-/// Machines, and versions of libraries.
+/// A table of machines and versions of libraries.
 pub(super) fn versions(records: &[Record]) -> Table {
     let mut table = Table::new().words(["what", "which"]);
     for machine in records.iter().filter_map(|record| record.machine.as_ref()) {

@@ -1,4 +1,4 @@
-//! The sections of a report, from records.
+//! Builds the sections of a report from records.
 
 use super::page::{Figure, Page, Section};
 use super::provenance::{commands, versions};
@@ -11,7 +11,7 @@ use crate::record::{Record, Sweep};
 use crate::training::Training;
 use crate::units;
 
-/// The report of records, of what has changed since a baseline, of other libraries, and of solvers.
+/// The report on records, on changes since a baseline, on other libraries, and on solvers.
 ///
 /// # Errors
 /// If a picture can't be drawn.
@@ -144,7 +144,7 @@ fn of_sweep(series: &Series<'_>) -> Result<Section, PlotError> {
     Ok(Section { title, text, figure, table: Some(series.table()), ..Section::default() })
 }
 
-/// Each problem's floor over the times of all, where a floor was measured.
+/// A figure of each problem's floor divided by the time of each contender. `None` if no floor was measured.
 fn floor(records: &[Record]) -> Result<Option<Figure>, PlotError> {
     let row = |record: &Record| {
         let dots =
@@ -158,6 +158,6 @@ fn floor(records: &[Record]) -> Result<Option<Figure>, PlotError> {
     let description =
         "share of the floor that each library reaches on each problem; more is better".to_owned();
     let svg = plot::shares(&description, &rows, &names(records))?;
-    // The picture has its own, at the left.
+    // The plot has its own legend.
     Ok(Some(Figure { name: "floor".to_owned(), description, svg, legend: Vec::new() }))
 }

@@ -7,15 +7,15 @@ use crate::shape::Shape;
 use crate::table::{Cell, Table};
 use crate::units;
 
-/// Records that differ in the size that their sweep varies.
+/// The records of one sweep, which differ only in the size that it varies.
 pub(super) struct Series<'r> {
     pub(super) sweep: Sweep,
-    /// The shape of all, but for the size that varies.
+    /// The common shape. N or C is 0 if the sweep varies it.
     pub(super) shape: Shape,
     pub(super) records: Vec<&'r Record>,
 }
 
-/// All sweeps, in the order in which they begin.
+/// All sweeps, in order of their first record.
 pub(super) fn series(records: &[Record]) -> Vec<Series<'_>> {
     let mut all: Vec<Series<'_>> = Vec::new();
     for record in records {
@@ -34,7 +34,7 @@ pub(super) fn series(records: &[Record]) -> Vec<Series<'_>> {
 }
 
 impl Series<'_> {
-    /// Where a record stands along the size that varies.
+    /// The value of the varied size.
     fn place(&self, task: &Task) -> usize {
         match self.sweep {
             Sweep::Memory => task.shape.n,
@@ -43,7 +43,7 @@ impl Series<'_> {
         }
     }
 
-    /// What a contender costs: bytes or seconds.
+    /// The cost of a contender: bytes for [`Sweep::Memory`], else seconds.
     fn cost(&self, measured: &Measured) -> Option<f64> {
         match self.sweep {
             Sweep::Memory => measured.extra_bytes.map(|bytes| bytes as f64),
@@ -51,7 +51,7 @@ impl Series<'_> {
         }
     }
 
-    /// Everyone that has a part, with the places and costs.
+    /// One line for each contender: its costs against the varied size.
     pub(super) fn lines(&self) -> Vec<Line> {
         let mut lines: Vec<Line> = Vec::new();
         for record in &self.records {
@@ -67,7 +67,7 @@ impl Series<'_> {
         lines
     }
 
-    /// A row for each contender, and a column for each place.
+    /// A row for each contender, and a column for each value of the varied size.
     pub(super) fn table(&self) -> Table {
         let places: Vec<usize> = self.records.iter().map(|record| self.place(&record.asked)).collect();
         let header = places.iter().map(|&place| match self.sweep {

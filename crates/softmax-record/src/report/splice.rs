@@ -1,9 +1,9 @@
-//! A part of a file that a command writes.
+//! Replaces the generated parts of a document.
 
 use std::path::Path;
 use std::{fs, io};
 
-/// A part, by the command that writes it.
+/// A generated part of a document, between two markers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Block {
     /// The table of problems.
@@ -28,10 +28,10 @@ impl Block {
     }
 }
 
-/// Why nothing can be put between markers.
+/// Why a block could not be replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum SpliceError {
-    /// The text has not one of each, in this order.
+    /// The text does not have each marker exactly once, in this order.
     #[error("expected a line {}, and after it a line {}, once each", .0.begin(), .0.end())]
     Markers(Block),
     /// The file can't be read or written.
@@ -42,7 +42,7 @@ pub enum SpliceError {
 /// The text with `contents` between the two markers of a block.
 ///
 /// # Errors
-/// If there is not one of each marker, in this order.
+/// If the text does not have each marker exactly once, in this order.
 pub fn splice(text: &str, block: Block, contents: &str) -> Result<String, SpliceError> {
     let (begin, end) = (block.begin(), block.end());
     let is_once = |marker: &str| text.matches(marker).count() == 1;
@@ -55,10 +55,10 @@ pub fn splice(text: &str, block: Block, contents: &str) -> Result<String, Splice
     }
 }
 
-/// Replaces what a file has between its markers.
+/// Replaces the text of a file between the two markers of a block.
 ///
 /// # Errors
-/// As [`splice`], and the system's; the file is as it was then.
+/// See [`splice`]; also if the file can't be read or written. The file is then unchanged.
 pub fn splice_file(path: &Path, block: Block, contents: &str) -> Result<(), SpliceError> {
     let spliced = splice(&fs::read_to_string(path)?, block, contents)?;
     let mut aside = path.as_os_str().to_owned();

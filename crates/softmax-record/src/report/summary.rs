@@ -1,4 +1,4 @@
-//! The answer: which backend to use, and why.
+//! The summary of a report: which backend to use, and why.
 
 use super::provenance;
 use super::series::{Series, series};
@@ -7,15 +7,15 @@ use crate::record::{Record, SUBJECT, Sweep};
 use crate::units;
 use softmax_core::{Dtype, OutputKind, Quantity};
 
-/// The advice, then speed, accuracy, memory and the machine, as far as they are known.
+/// Sentences with the advice, speed, accuracy, memory and machine, each only if it is known.
 pub(super) fn sentences(records: &[Record]) -> Vec<String> {
     let memory = series(records).iter().find(|series| series.sweep == Sweep::Memory).and_then(memory);
     let machine = provenance::setting(records).map(|setting| format!("Machine: {setting}"));
     [advice(records), speed(records), accuracy(records), memory, machine].into_iter().flatten().collect()
 }
 
-/// The library that takes the least time over all problems: by the geometric mean of its time over the fastest's, among those
-/// that were timed on most problems.
+/// Recommends the library with the smallest geometric mean of its time relative to the fastest on each problem. Only
+/// libraries that were timed on the largest number of problems are considered.
 fn advice(records: &[Record]) -> Option<String> {
     let slowdowns = |name: &String| -> Vec<f64> {
         let of = |record: &Record| {

@@ -1,4 +1,4 @@
-//! Records as tables.
+//! Builds tables from records.
 
 use crate::comparison::Measured;
 use crate::record::{Record, SUBJECT};
@@ -6,7 +6,7 @@ use crate::table::{Cell, Table};
 use crate::units;
 use softmax_core::{Dtype, OutputKind, Quantity};
 
-/// A line per problem: [`SUBJECT`] against the best of the others.
+/// A row for each problem: [`SUBJECT`] against the fastest of the others.
 pub fn summary(records: &[Record]) -> Table {
     let mut table =
         Table::new().words(["problem, N×D×C", "type", "gradients"]).numbers([SUBJECT, "of the floor"]);
@@ -31,7 +31,7 @@ pub fn summary(records: &[Record]) -> Table {
     table
 }
 
-/// The medians of all, a column per library.
+/// The median times, with a row for each problem and a column for each library.
 pub(super) fn side_by_side(records: &[Record]) -> Table {
     let names = names(records);
     let mut table = Table::new().words(["problem"]).numbers(&names);
@@ -49,7 +49,7 @@ pub(super) fn side_by_side(records: &[Record]) -> Table {
     table
 }
 
-/// The memory of all, a column per library.
+/// The peak memory, with a row for each problem and a column for each library.
 pub(super) fn memory(records: &[Record]) -> Table {
     let names = names(records);
     let mut table = Table::new().words(["problem"]).numbers(&names);
@@ -61,7 +61,7 @@ pub(super) fn memory(records: &[Record]) -> Table {
     table
 }
 
-/// The worst errors of each library over all problems, by element type.
+/// The largest errors of each library over all problems, by element type.
 pub(super) fn accuracy(records: &[Record]) -> Table {
     const OUTPUTS: [Quantity; 3] = [
         Quantity::Loss,
@@ -84,18 +84,18 @@ pub(super) fn accuracy(records: &[Record]) -> Table {
     table
 }
 
-/// All that was measured in one element type.
+/// All measurements in one element type, without those of sweeps.
 pub(super) fn measured(records: &[Record], dtype: Dtype) -> impl Iterator<Item = &Measured> {
     let records = problems(records).filter(move |record| record.asked.dtype == dtype);
     records.flat_map(|record| &record.comparison.backends)
 }
 
-/// The worst error of an output, of which NaN is the worst of all.
+/// The largest error of an output. NaN counts as larger than any number.
 pub(super) fn worst<'r>(all: impl Iterator<Item = &'r Measured>, output: Quantity) -> Option<f64> {
     all.filter_map(|measured| measured.errors.get(&output).copied()).max_by(f64::total_cmp)
 }
 
-/// All that were measured, in the order in which they appear.
+/// The names of all measured contenders, in order of appearance.
 pub(super) fn names(records: &[Record]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for measured in problems(records).flat_map(|record| &record.comparison.backends) {
@@ -106,7 +106,7 @@ pub(super) fn names(records: &[Record]) -> Vec<String> {
     names
 }
 
-/// The records of problems that are no part of a sweep.
+/// The records that are not part of a sweep.
 pub(super) fn problems(records: &[Record]) -> impl Iterator<Item = &Record> {
     records.iter().filter(|record| record.asked.sweep.is_none())
 }

@@ -1,4 +1,4 @@
-//! The solvers of `softmax fit` beside each other.
+//! The section that compares the solvers of `softmax fit`.
 
 use super::page::{Figure, Section};
 use crate::plot::{self, Axis, Line, PlotError};
@@ -6,10 +6,10 @@ use crate::table::Table;
 use crate::training::Training;
 use crate::units;
 
-/// Points that a line has at most.
+/// The number of points to which a line is thinned. Its last point is added in any case.
 const MOST_POINTS: usize = 60;
 
-/// A section for each data, in which they appear.
+/// A section for each data set, in order of appearance.
 pub(super) fn sections(trainings: &[Training]) -> Result<Vec<Section>, PlotError> {
     let mut data: Vec<&str> = trainings.iter().map(|training| training.data.as_str()).collect();
     data.dedup();
@@ -39,7 +39,7 @@ fn section(k: usize, data: &str, trainings: &[&Training]) -> Result<Section, Plo
 
 fn line(training: &Training) -> Line {
     let thinned = training.curve.len().div_ceil(MOST_POINTS).max(1);
-    // The start takes no time.
+    // The first point is at time 0, which a logarithmic axis does not have.
     let points = training.curve.iter().skip(1).step_by(thinned).chain(training.curve.last());
     let points = points.map(|point| (point.seconds, point.gradient_max));
     Line { name: training.solver.clone(), points: points.filter(|&(x, y)| x > 0.0 && y > 0.0).collect() }
