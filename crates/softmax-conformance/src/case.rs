@@ -16,12 +16,12 @@ pub struct Case {
 }
 
 impl Case {
-    /// A case of a suite, dense.
+    /// A case with the default storage: dense X and W of the element type, `i64` labels.
     pub fn new(name: impl Into<String>, problem: OwnedProblem<f64>) -> Self {
         Case { name: name.into(), problem, storage: Storage::default() }
     }
 
-    /// The same case, stored so.
+    /// Sets the storage types of features, weights and labels.
     #[must_use]
     pub fn stored_as(self, storage: Storage) -> Self {
         Case { storage, ..self }
@@ -32,13 +32,13 @@ impl Case {
         converted(&self.problem, T::narrow)
     }
 
-    /// The problem in the element type `T`, stored as the case says.
+    /// The problem in the element type `T`, in the storage types of the case.
     pub fn stored<T: Element>(&self) -> StoredProblem<T> {
         StoredProblem::new(self.narrowed(), self.storage)
     }
 }
 
-/// A problem whose numbers are `convert`ed to another element type.
+/// Converts the numbers of a problem to another element type.
 pub(crate) fn converted<A: Element, B: Element>(
     problem: &OwnedProblem<A>,
     convert: impl Fn(A) -> B + Copy,
@@ -58,7 +58,7 @@ pub(crate) fn converted<A: Element, B: Element>(
     }
 }
 
-/// Scores given outright: one-hot features pick rows of W. `scores` has a row per sample.
+/// A problem with given scores (N×C): the features are the identity, so W holds the scores.
 pub(crate) fn problem_of_scores(scores: Array2<f64>, labels: &[i64]) -> OwnedProblem<f64> {
     let features = Array2::eye(scores.nrows());
     OwnedProblem::new(features, scores, OwnedTargets::Labels(Array1::from(labels.to_vec())))

@@ -1,16 +1,16 @@
-//! Comparing a backend's answer with the reference.
+//! Compares a backend's answer with the reference.
 
 use crate::oracle::{Expected, Reference, TopRow};
 use softmax_core::ndarray::{Array1, Array2, ArrayD};
 use softmax_core::{Element, Evaluation, OutputKind, OutputSet, OwnedOutputs, Quantity};
 use std::fmt;
 
-/// How one quantity of a backend's answer compares with the reference.
+/// The error of one quantity in a backend's answer, compared with the reference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OutputError {
-    /// Which quantity.
+    /// The quantity.
     pub quantity: Quantity,
-    /// Where the error is worst in units of its bound: one index per axis, none for a number.
+    /// The entry with the largest error in units of its bound: one index per axis, empty for a scalar.
     pub index: Vec<usize>,
     /// The exact value there.
     pub expected: f64,
@@ -18,9 +18,9 @@ pub struct OutputError {
     pub found: f64,
     /// The admissible error there.
     pub bound: f64,
-    /// The error there over its bound: at most 1 if the output is right, infinite for a NaN out of place.
+    /// The error there divided by its bound: at most 1 if the output is right, infinite for an unexpected NaN.
     pub over_bound: f64,
-    /// The largest error of the output, over its largest absolute value.
+    /// The largest error of the output, over its largest finite absolute value.
     pub relative_error: f64,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for OutputError {
 
 const PREDICTED: Quantity = Quantity::Output(OutputKind::Predicted);
 
-/// Compares every output that the reference has. One entry per output, the loss first.
+/// Compares every output of the reference. Returns one entry per quantity, the loss first.
 pub fn check<T: Element>(
     evaluation: &Evaluation,
     outputs: &OwnedOutputs<T>,
@@ -58,7 +58,7 @@ pub fn check<T: Element>(
     check_some(evaluation, outputs, reference, OutputSet::ALL)
 }
 
-/// Of the outputs that the reference has, compares those that were `asked` for.
+/// Like [`check`], but of the outputs compares only those in `asked`.
 pub(crate) fn check_some<T: Element>(
     evaluation: &Evaluation,
     outputs: &OwnedOutputs<T>,
@@ -97,7 +97,7 @@ pub(crate) fn check_some<T: Element>(
     errors
 }
 
-/// An output as numbers, if it is there and is one of real numbers.
+/// An output in f64. `None` if it is absent, or if its entries are integers.
 pub(crate) fn real_output<T: Element>(outputs: &OwnedOutputs<T>, kind: OutputKind) -> Option<ArrayD<f64>> {
     match kind {
         OutputKind::WeightsGradient => outputs.weights_gradient.as_ref().map(|a| a.mapv(T::widen).into_dyn()),
@@ -114,7 +114,7 @@ pub(crate) fn real_output<T: Element>(outputs: &OwnedOutputs<T>, kind: OutputKin
     }
 }
 
-/// The outputs in which two answers differ. A NaN is as good as another.
+/// The outputs in which two answers differ. All NaN are equal, and so are zeros of both signs.
 pub(crate) fn differing<T: Element>(a: &OwnedOutputs<T>, b: &OwnedOutputs<T>) -> Vec<OutputKind> {
     let same = |a: &f64, b: &f64| a == b || (a.is_nan() && b.is_nan());
     let differs = |&kind: &OutputKind| match kind {
@@ -170,20 +170,23 @@ fn compare(quantity: Quantity, found: &ArrayD<f64>, expected: &Expected) -> Outp
     worst
 }
 
-/// Whether an answer is as large as what is expected, or, where that is a sample, as all of it.
+/// Whether an answer has the expected shape. If the expected values are a sample, that is the shape of the whole
+/// output.
 fn has_shape(found: &ArrayD<f64>, expected: &Expected) -> bool {
     let sampled = expected.sample.as_ref().map(|(axis, slices)| (*axis, slices.last()));
     let (found, wanted) = (found.shape(), expected.values.shape());
     found.len() == wanted.len()
         && found.iter().zip(wanted).enumerate().all(|(axis, (&length, &wanted))| match sampled {
-            // The last slice is always one of the sample.
+            // The sample always contains the last slice.
             Some((along, last)) if along == axis => length == last.map_or(0, |last| last + 1),
             _ => length == wanted,
         })
 }
 
-/// |found − value|. Equal infinities and two NaNs are no error, nor are two values that are not finite where the bound is
-/// not, nor is anything where anything will do; any other meeting with a number that is not finite is an infinite one.
+/// |found − value|, but 0 for equal infinities, for two NaN, for two values that are not finite if the bound is
+/// infinite, and for any value if the bound is [`Expected::ANYTHING`].
+///
+/// Any other difference that involves a value that is not finite is infinite.
 fn entry_error(value: f64, found: f64, bound: f64) -> f64 {
     let neither_is_finite = !value.is_finite() && !found.is_finite();
     let is_admitted = bound == Expected::ANYTHING || (neither_is_finite && bound == f64::INFINITY);
@@ -279,8 +282,8 @@ fn check_top_classes(found: Option<&Array2<usize>>, rows: &[TopRow], classes: us
     right(quantity)
 }
 
-/// Each against log p of the class that was found beside it, if that is one of the best, and otherwise of the one that belongs
-/// there.
+/// Compares each entry with log p of the class found at the same place. If that class is missing or cannot be one of
+/// the best, compares with log p of the class that belongs there.
 fn check_top_log_prob<T: Element>(outputs: &OwnedOutputs<T>, rows: &[TopRow]) -> OutputError {
     let quantity = Quantity::Output(OutputKind::TopLogProb);
     let Some(found) = outputs.top_log_prob.as_ref().filter(|found| found.nrows() == rows.len()) else {
@@ -291,7 +294,7 @@ fn check_top_log_prob<T: Element>(outputs: &OwnedOutputs<T>, rows: &[TopRow]) ->
         let of_class = class.and_then(|&class| rows[i].of(class));
         match of_class.or_else(|| rows[i].candidates.get(j)) {
             None => (f64::NAN, f64::INFINITY),
-            // Without its class, a score as large as the error admits.
+            // The class is unknown, so another one with a score within the error may be meant.
             Some(right) if of_class.is_none() => (right.log_prob, right.bound + 2.0 * right.score_error),
             Some(right) => (right.log_prob, right.bound),
         }
@@ -300,7 +303,7 @@ fn check_top_log_prob<T: Element>(outputs: &OwnedOutputs<T>, rows: &[TopRow]) ->
     compare(quantity, &found.mapv(T::widen).into_dyn(), &expected)
 }
 
-/// The record of an output without a fault.
+/// The record of a right output.
 fn right(quantity: Quantity) -> OutputError {
     OutputError {
         quantity,
@@ -313,7 +316,7 @@ fn right(quantity: Quantity) -> OutputError {
     }
 }
 
-/// The record of an output that is not there, or not of the right shape.
+/// The record of an output that is missing, or of the wrong shape.
 fn missing(quantity: Quantity) -> OutputError {
     OutputError {
         expected: f64::NAN,

@@ -1,5 +1,5 @@
-//! A problem of some size, with options, numbers, storage and layouts, and a choice of outputs in layouts: what the crossed
-//! cases and the search draw.
+//! A combination of choices: size, options, kind of numbers, storage types, layouts and outputs. The crossed cases and
+//! the random search draw such combinations.
 
 use crate::case::Case;
 use crate::fault::Fault;
@@ -16,7 +16,8 @@ use softmax_core::{
 };
 use std::sync::OnceLock;
 
-/// Where implementations change: around vectors, tiles, panels, blocks, and multiples of them. One of each list is drawn.
+/// Sizes at which implementations change code paths: near vectors, tiles, panels, blocks and their multiples. A
+/// combination chooses a list, and a size is drawn from it.
 const SAMPLES: [&[usize]; 11] = [
     &[1],
     &[2, 3, 5],
@@ -57,16 +58,16 @@ const CLASSES: [&[usize]; 13] = [
     &[1031, 2048, 4096, 4097],
 ];
 
-/// All, none, each alone, what `gradients` asks for, and each pair but of facts of rows.
+/// Number of sets of outputs: all, none, those of `gradients`, each of the 11 alone, and 15 pairs without row facts.
 const OUTPUTS: usize = 3 + 11 + 15;
 
-/// What dW and db hold before they are accumulated.
+/// Contents of dW and db before accumulation.
 pub(crate) const BEFORE: f64 = 0.5;
 
-/// Multiply-adds that take as long as what follows a score.
+/// Cost of the oracle's work after each score, in multiply-adds.
 const SCORE: usize = 20;
 
-/// A choice that a combination makes after those of the options.
+/// A choice of a combination other than its options. The order is that of [`FACTORS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Factor {
     Samples,
@@ -87,7 +88,7 @@ pub(crate) enum Factor {
     Accumulation,
 }
 
-/// The factors, with how many choices each has.
+/// Each factor, and its number of choices.
 const FACTORS: [(Factor, usize); 16] = [
     (Factor::Samples, SAMPLES.len()),
     (Factor::Features, FEATURES.len()),
@@ -107,10 +108,10 @@ const FACTORS: [(Factor, usize); 16] = [
     (Factor::Accumulation, 2),
 ];
 
-/// How many choices a combination makes: one for each option, and one for each factor.
+/// Number of choices in a combination: one for each option and each factor.
 pub(crate) const LENGTH: usize = CHOICES.len() + FACTORS.len();
 
-/// How many choices there are, for each choice that a combination makes.
+/// Number of alternatives of each choice in a combination.
 pub(crate) fn counts() -> [usize; LENGTH] {
     std::array::from_fn(|k| match k.checked_sub(CHOICES.len()) {
         None => CHOICES[k].1,
@@ -118,19 +119,20 @@ pub(crate) fn counts() -> [usize; LENGTH] {
     })
 }
 
-/// Where a combination's choice of a factor is.
+/// Index of a factor's choice in a combination.
 pub(crate) fn place(factor: Factor) -> usize {
     CHOICES.len() + factor as usize
 }
 
-/// The least that a combination costs the oracle: multiply-adds, and [`SCORE`] of them for each score.
+/// A lower bound of the oracle's cost of a combination, in multiply-adds: D + [`SCORE`] for each score, at the smallest
+/// sizes of its lists.
 pub(crate) fn least_work(combination: &[usize]) -> usize {
     let smallest = |factor, lists: &[&[usize]]| lists[combination[place(factor)]][0];
     let scores = smallest(Factor::Samples, &SAMPLES) * smallest(Factor::Classes, &CLASSES);
     scores * (smallest(Factor::Features, &FEATURES) + SCORE)
 }
 
-/// One choice for each option and factor, and a size of each list.
+/// One choice for each option and factor, and the drawn sizes.
 #[derive(Clone, Debug)]
 pub(crate) struct Combination {
     choices: Choices,
@@ -140,7 +142,7 @@ pub(crate) struct Combination {
 }
 
 impl Combination {
-    /// From the choices of a covering array, or of chance; `seed` draws the numbers.
+    /// From the choices of a covering array, or random ones. `seed` determines the sizes and the numbers.
     pub(crate) fn new(combination: &[usize], seed: u64) -> Self {
         let mut g = Generator::new(seed);
         let (choices, factors) = combination.split_at(CHOICES.len());
@@ -173,7 +175,7 @@ impl Combination {
         self.of(Factor::Accumulation) == 1
     }
 
-    /// What is requested.
+    /// The requested outputs.
     pub(crate) fn outputs(&self) -> OutputSet {
         let gradients = OutputSet::NONE.with(OutputKind::WeightsGradient).with(OutputKind::BiasGradient);
         let mut sets = vec![OutputSet::ALL, OutputSet::NONE, gradients];
@@ -186,7 +188,8 @@ impl Combination {
         sets[self.of(Factor::Outputs)]
     }
 
-    /// Words for the size, the options, the numbers, the storage, the layouts of X and W, and the outputs.
+    /// The size, the options, the kind of numbers, the storage types, the layouts of X and W, and the outputs, in
+    /// words.
     pub(crate) fn describe(&self) -> String {
         let (n, d, c) = self.dim;
         let storage = self.storage_of(None);
@@ -221,7 +224,7 @@ impl Combination {
         words
     }
 
-    /// How arrays are stored. Labels that the type does not hold stay what they are.
+    /// The storage types. Labels are `i64` if one of them does not fit the chosen type.
     fn storage_of(&self, targets: Option<&OwnedTargets<f64>>) -> Storage {
         use FeatureStorage::{Bf16, Csr, Dense, F16};
         let labels =
@@ -257,8 +260,8 @@ impl Combination {
         problem
     }
 
-    /// A backend's answer against the oracle's, which is worked out once. Options that the backend does not support are left
-    /// out: those that it does are crossed all the same.
+    /// Compares a backend's answer with that of the oracle, which is computed once and kept in `expected`. Options that
+    /// the backend does not support are removed, so that the others are still crossed.
     pub(crate) fn run<T: Element>(
         &self,
         backend: &mut dyn SoftmaxBackend<T>,
@@ -321,7 +324,8 @@ impl Combination {
     }
 }
 
-/// Adds what dW and db held before, and the rounding of the sum.
+/// Adds the previous contents of dW and db to the expected values, and the rounding error of that addition to the
+/// bounds.
 pub(crate) fn accumulate(expected: &mut Reference, before: f64, u: f64) {
     let add = |Expected { values, bounds, .. }: &mut Expected| {
         Zip::from(values).and(bounds).for_each(|value, bound| {

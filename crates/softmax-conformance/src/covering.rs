@@ -1,19 +1,20 @@
-//! Covering arrays: few combinations of choices that hold every pair of choices that can be had together.
+//! Covering arrays: small sets of combinations that contain every possible pair of choices.
 
 use crate::generator::Generator;
 use std::collections::HashSet;
 
-/// How many random combinations each one is the best of.
+/// Number of random candidates from which each combination is chosen.
 const CANDIDATES: usize = 30;
 
-/// How often in a row no candidate may cover anything new before the rest is held to be impossible.
+/// Number of consecutive rounds without a useful candidate after which a rule is exhausted.
 const PATIENCE: usize = 20;
 
 type Pair = (usize, usize, usize, usize);
 
-/// Combinations with a choice below `counts[k]` for each factor `k`, which cover every pair of choices of two `wanted`
-/// factors, but for pairs that none of `rules` admits. The first rule is kept to as far as it goes, then the next. Greedy: each
-/// combination is the best of some random ones.
+/// Combinations that cover every pair of choices of two `wanted` factors. Factor `k` has choices below `counts[k]`.
+///
+/// Every combination satisfies one of `rules`: the first until it is exhausted, then the next. Pairs that no rule
+/// admits are not covered. The search is greedy: each combination is the best of several random candidates.
 pub(crate) fn pairwise(
     g: &mut Generator,
     counts: &[usize],
@@ -26,7 +27,7 @@ pub(crate) fn pairwise(
             open.extend((0..counts[a]).flat_map(|x| (0..counts[b]).map(move |y| (a, x, b, y))));
         }
     }
-    // In an order of its own, so that the same generator gives the same combinations.
+    // Sorted, because a hash set has no fixed order: the same generator must give the same combinations.
     let mut rest: Vec<Pair> = open.iter().copied().collect();
     rest.sort_unstable();
     let mut combinations = Vec::new();
@@ -36,7 +37,7 @@ pub(crate) fn pairwise(
         let mut best: (usize, Vec<usize>) = (0, Vec::new());
         for _ in 0..CANDIDATES {
             let mut candidate: Vec<usize> = counts.iter().map(|&count| g.below(count)).collect();
-            // Each starts from a pair that is still open.
+            // Each candidate contains a pair that is not yet covered.
             let (a, x, b, y) = rest[g.below(rest.len())];
             (candidate[a], candidate[b]) = (x, y);
             if is_possible(&candidate) {

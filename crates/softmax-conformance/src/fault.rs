@@ -1,4 +1,4 @@
-//! What is wrong with an answer.
+//! Faults of an answer.
 
 use crate::check::OutputError;
 use serde::{Serialize, Serializer};
@@ -6,18 +6,18 @@ use serde_json::json;
 use softmax_core::{Dtype, Element, Feature, FeatureSet, Problem};
 use std::fmt;
 
-/// Something that is wrong with an answer. `Display` is its message.
+/// A fault of an answer. `Display` writes its message.
 #[derive(Clone, Debug)]
 pub struct Fault {
     /// What was expected, what was found, where, and by how much.
     pub message: String,
-    /// In which way it is wrong.
+    /// The kind of fault.
     pub symptom: Symptom,
-    /// The problem, where it is one problem's answer.
+    /// The problem, if the fault is in the answer to a single problem.
     pub problem: Option<ProblemSummary>,
 }
 
-/// A way to be wrong.
+/// The kind of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Symptom {
     /// There is no answer: the backend failed, or panicked.
@@ -26,11 +26,11 @@ pub enum Symptom {
     NotFinite,
     /// A number where NaN or an infinity is expected.
     Finite,
-    /// Right but for its last digits: off by less than √u of the value, or of 1 if that is more.
+    /// Right except for the last digits: off by at most √u·max(|value|, 1), where u is the unit roundoff.
     Digits,
-    /// Wrong by more than that.
+    /// Off by more than √u·max(|value|, 1).
     Wrong,
-    /// Not one answer is wrong, but how several go together.
+    /// Answers that are wrong in a sequence of calls, or inconsistent with each other.
     Behaviour,
 }
 
@@ -44,7 +44,7 @@ softmax_core::names!(Symptom, "symptom",
 );
 
 impl Symptom {
-    /// In words.
+    /// A description of the symptom.
     pub fn meaning(self) -> &'static str {
         match self {
             Symptom::Failed => "there is no answer, but an error",
@@ -59,7 +59,7 @@ impl Symptom {
     }
 }
 
-/// A problem in short.
+/// A summary of a problem.
 #[derive(Clone, Debug)]
 pub struct ProblemSummary {
     /// N, D and C.
@@ -76,7 +76,7 @@ impl ProblemSummary {
 }
 
 impl Fault {
-    /// There is no answer.
+    /// A fault without an answer.
     pub(crate) fn failed(message: String) -> Self {
         Fault { message, symptom: Symptom::Failed, problem: None }
     }
@@ -96,12 +96,12 @@ impl Fault {
         Fault { message: error.to_string(), symptom, problem: None }
     }
 
-    /// Of the answer to a problem.
+    /// Adds a summary of the problem.
     pub(crate) fn about<T: Element>(self, problem: &Problem<'_, T>) -> Self {
         Fault { problem: Some(ProblemSummary::of(problem)), ..self }
     }
 
-    /// With words before the message.
+    /// Puts `words` before the message.
     pub(crate) fn after(self, words: impl fmt::Display) -> Self {
         Fault { message: format!("{words}: {}", self.message), ..self }
     }

@@ -1,12 +1,12 @@
-//! Random problems: of a shape, with whatever options, the same ones for the same seed. The suite, the soak and the fuzz
-//! targets all take theirs from here.
+//! Random problems of a given shape, with any options. A seed always gives the same problems. The suite, the soak test
+//! and the fuzz targets draw their problems here.
 
 use rand::{RngExt, SeedableRng};
 use rand_xorshift::XorShiftRng;
 use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{Feature, Objective, OwnedProblem, OwnedTargets, Reduction};
 
-/// For each option, its name and how many choices it has, in the order of [`Choices`]. The first is to be without it.
+/// Name and number of choices of each option, in the order of [`Choices`]. Choice 0 leaves the option out.
 pub(crate) const CHOICES: [(&str, usize); OPTIONS.len()] = [
     ("bias", 2),
     ("soft", 2),
@@ -21,7 +21,7 @@ pub(crate) const CHOICES: [(&str, usize); OPTIONS.len()] = [
     ("temperature", 3),
 ];
 
-/// What a backend must support for each option.
+/// The feature that a backend must support for each option.
 const OPTIONS: [Feature; 11] = [
     Feature::Bias,
     Feature::SoftTargets,
@@ -36,11 +36,11 @@ const OPTIONS: [Feature; 11] = [
     Feature::Temperature,
 ];
 
-/// The choices of weights that are positive, and that have both signs.
+/// Two choices of class or sample weights: positive, and of both signs.
 const POSITIVE: usize = 1;
 const SIGNED: usize = 3;
 
-/// PyTorch's ignored label.
+/// PyTorch's default of `ignore_index`.
 const IGNORED: i64 = -100;
 
 /// One choice for each option of a problem.
@@ -48,10 +48,11 @@ const IGNORED: i64 = -100;
 pub struct Choices(pub(crate) [usize; CHOICES.len()]);
 
 impl Choices {
-    /// No option at all.
+    /// No options.
     pub const PLAIN: Choices = Choices([0; CHOICES.len()]);
 
-    /// Of these options, those that a backend supports.
+    /// Leaves out the options that a backend does not support. Weights of both signs become positive if only negative
+    /// weights are unsupported.
     pub(crate) fn within(self, supports: impl Fn(Feature) -> bool) -> Self {
         let mut choices = self;
         for (choice, option) in choices.0.iter_mut().zip(OPTIONS) {
@@ -65,7 +66,7 @@ impl Choices {
         choices
     }
 
-    /// Words for the options that there are: `-bias-smoothing2`.
+    /// The options in words, such as `-bias-smoothing2`. Empty without options.
     pub fn describe(&self) -> String {
         let taken = CHOICES.iter().zip(self.0).filter(|&(_, choice)| choice > 0);
         let words = taken.map(|((name, count), choice)| match count {
@@ -76,22 +77,22 @@ impl Choices {
     }
 }
 
-/// A source of random problems, the same ones for the same seed on every machine.
+/// A source of random problems. A seed gives the same problems on every machine.
 #[derive(Clone, Debug)]
 pub struct Generator(XorShiftRng);
 
 impl Generator {
-    /// The problems of a seed.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Self {
         Generator(XorShiftRng::seed_from_u64(seed))
     }
 
-    /// A number from `low` to `high`.
+    /// A uniform number between `low` and `high`.
     pub(crate) fn number(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.0.random::<f64>()
     }
 
-    /// A number from 0 on, below `limit`.
+    /// A uniform integer in `0..limit`.
     pub fn below(&mut self, limit: usize) -> usize {
         self.0.random_range(0..limit)
     }
@@ -108,7 +109,7 @@ impl Generator {
         Array1::from_shape_simple_fn(samples, || self.below(classes) as i64)
     }
 
-    /// Rows that sum to one, with a zero here and there.
+    /// Rows that sum to one, with some zeros.
     pub(crate) fn soft_targets(&mut self, samples: usize, classes: usize) -> Array2<f64> {
         let mut soft = self.matrix(samples, classes, -0.2, 1.0).mapv(|mass| mass.max(0.0));
         for mut row in soft.rows_mut() {
@@ -122,7 +123,7 @@ impl Generator {
         soft
     }
 
-    /// Hard labels; scores of a few units whatever the shape.
+    /// A problem with hard labels and without options. Scores are a few units at any shape.
     pub fn problem(&mut self, n: usize, d: usize, c: usize) -> OwnedProblem<f64> {
         let spread = 3.0 / (d.max(1) as f64).sqrt();
         let features = self.matrix(n, d, -1.0, 1.0);
@@ -131,12 +132,12 @@ impl Generator {
         OwnedProblem::new(features, weights, OwnedTargets::Labels(labels))
     }
 
-    /// A choice for each option, all of them as likely as each other.
+    /// A uniformly random choice for each option.
     pub fn choices(&mut self) -> Choices {
         Choices(CHOICES.map(|(_, count)| self.below(count)))
     }
 
-    /// A problem of a shape with the options that are chosen.
+    /// A problem of `n` samples, `d` features and `c` classes with the chosen options.
     pub fn problem_with(&mut self, n: usize, d: usize, c: usize, choices: Choices) -> OwnedProblem<f64> {
         let [
             bias,
@@ -183,7 +184,7 @@ impl Generator {
         problem
     }
 
-    /// No weights, positive ones, some of them zero, or of both signs.
+    /// Weights by choice: 0 none, 1 positive, 2 positive with some zeros, 3 of both signs.
     fn weights(&mut self, length: usize, choice: usize) -> Option<Array1<f64>> {
         match choice {
             0 => None,
@@ -194,7 +195,7 @@ impl Generator {
     }
 }
 
-/// Whether samples count, and yet the total weight is zero or next to it: 0/0 is promised by no one.
+/// Whether samples count but their total weight is 0 or nearly 0: the contract does not specify 0/0.
 fn has_vanishing_weight(problem: &OwnedProblem<f64>) -> bool {
     let sample_weight = |i: usize| problem.sample_weights.as_ref().map_or(1.0, |u| u[i]);
     let class_weight = |y: usize| problem.class_weights.as_ref().map_or(1.0, |w| w[y]);

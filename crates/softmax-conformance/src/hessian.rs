@@ -1,28 +1,29 @@
-//! Hessian-vector products, held to differences of the backend's own gradients.
+//! Checks Hessian-vector products against finite differences of the backend's own gradients.
 
 use crate::generator::Generator;
 use crate::suite::cases;
 use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{Error, HessianVectorProduct, Outputs, OwnedProblem, Result};
 
-/// What [`check_hessian`] found: the worst over its problems, relative to the largest entry of H·V.
+/// The worst errors over the problems of [`check_hessian`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HessianReport {
-    /// How many problems were tried.
+    /// Number of problems evaluated.
     pub problems: usize,
-    /// Against differences of gradients.
+    /// The largest deviation from finite differences of the gradient, over the largest entry of H·V or 1e-3.
     pub difference: f64,
     /// |uᵀHv − vᵀHu|, over |u||H v| + |v||H u|.
     pub asymmetry: f64,
-    /// −vᵀHv where it is negative, over |u||H v| + |v||H u|. Only of objectives that are convex: no softcap, no z-loss.
+    /// −vᵀHv where it is positive, over |u||H v| + |v||H u|. Measured only without softcap and z-loss, which make the
+    /// loss non-convex.
     pub negativity: f64,
 }
 
-/// Tries Hessian-vector products in f64 on the suite's problems with all options crossed, but for those that the backend does not
-/// support.
+/// Evaluates Hessian-vector products in f64 on the suite's cases that cross all options. Skips those that the backend
+/// does not support.
 ///
 /// # Errors
-/// What the backend's own calls give.
+/// Any other error of the backend.
 pub fn check_hessian(backend: &mut dyn HessianVectorProduct<f64>) -> Result<HessianReport> {
     let mut report = HessianReport::default();
     let mut g = Generator::new(8);
@@ -66,8 +67,8 @@ fn product(
     Ok(product)
 }
 
-/// The derivative of `gradient` along a direction of the weights, and of the bias where there is one: by central differences of fourth order,
-/// whose error is h⁴ and roundoff over h, both near 1e-12.
+/// The derivative of `gradient` along a direction of the weights and, if given, of the bias. Central differences of
+/// fourth order: truncation (h⁴) and roundoff (ε/h) are both near 1e-12.
 pub(crate) fn derivative_along(
     owned: &OwnedProblem<f64>,
     (weights, bias): (&Array2<f64>, Option<&Array1<f64>>),

@@ -1,24 +1,25 @@
-//! How arrays lie in memory, and arrays that lie so. Between their entries is a sentinel, which no one may read or change.
+//! Memory layouts, and arrays in them. Between the entries lies a sentinel, which a backend must neither read nor
+//! change.
 
 use softmax_core::ndarray::{
     Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, ShapeBuilder, Slice,
 };
 
-/// How a matrix lies in memory.
+/// The memory layout of a matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) name: &'static str,
     by_columns: bool,
-    /// Along each axis, which entries of a larger matrix, and in which direction.
+    /// Step along each axis through a larger matrix. A negative step reverses the order.
     steps: [isize; 2],
-    /// How many entries a row (or, by columns, a column) is apart from the next.
+    /// Extra entries after each row (by columns: after each column).
     padding: usize,
 }
 
-/// One row after another, without gaps.
+/// Row-major without gaps.
 pub(crate) const ROWS: Layout = Layout { name: "rows", by_columns: false, steps: [1, 1], padding: 0 };
 
-/// Every order of entries that array libraries make.
+/// The layouts that array libraries produce.
 pub(crate) const LAYOUTS: [Layout; 9] = [
     ROWS,
     Layout { name: "columns", by_columns: true, ..ROWS },
@@ -31,7 +32,7 @@ pub(crate) const LAYOUTS: [Layout; 9] = [
     Layout { name: "columnsbackwards", by_columns: true, steps: [1, -1], ..ROWS },
 ];
 
-/// How far apart a vector's entries are, and in which direction they run.
+/// Steps between the entries of vectors. A negative step reverses the order.
 pub(crate) const STEPS: [isize; 3] = [1, 2, -1];
 
 /// A matrix in a layout.
@@ -54,7 +55,7 @@ impl<A: Copy + PartialEq> Placed<A> {
         placed
     }
 
-    /// The part of an axis that the matrix is in.
+    /// The slice of the larger matrix that holds the matrix, along an axis.
     fn slice(&self, axis: usize) -> Slice {
         let length = [self.dim.0, self.dim.1][axis];
         let step = self.layout.steps[axis];
@@ -74,7 +75,7 @@ impl<A: Copy + PartialEq> Placed<A> {
         view
     }
 
-    /// Whether what lies between the entries is still `sentinel`.
+    /// Whether all memory between the entries still holds `sentinel`.
     pub(crate) fn is_intact(&self, sentinel: A) -> bool {
         let mut rest = self.clone();
         rest.view_mut().fill(sentinel);
@@ -82,7 +83,7 @@ impl<A: Copy + PartialEq> Placed<A> {
     }
 }
 
-/// A vector whose entries are a step apart: a matrix of one column.
+/// A vector with a step between entries, stored as a matrix of one column.
 #[derive(Clone, Debug)]
 pub(crate) struct PlacedVector<A>(Placed<A>);
 

@@ -8,8 +8,10 @@ use softmax_core::{Element, SoftmaxBackend};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// The suite's tests as trials, named `f32::closed/ties` and so on. One that the backend does not support, or that does not
-/// apply to it, passes with a note; to leave tests out, or to expect failures, is the [`Runner`]'s.
+/// The suite's tests as trials, with names such as `f32::closed/ties`.
+///
+/// A test that the backend does not support, or that does not apply to it, passes with a note. To skip tests or to
+/// expect failures, use a [`Runner`].
 pub fn trials<T, F>(suite: Suite<T>, factory: F) -> Vec<Trial>
 where
     T: Element,
@@ -42,7 +44,7 @@ where
         .collect()
 }
 
-/// The `main` of a test target with `harness = false`. No test at all is an error.
+/// The `main` of a test target with `harness = false`. It fails if there is no test.
 pub fn main(trials: Vec<Trial>) -> ExitCode {
     if trials.is_empty() {
         eprintln!("softmax-conformance: no case to run");

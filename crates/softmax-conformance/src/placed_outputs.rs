@@ -1,23 +1,24 @@
-//! Outputs whose arrays lie in memory in some layout.
+//! Outputs whose arrays have given memory layouts.
 
 use crate::layout::{Layout, Placed, PlacedVector};
 use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{Element, OutputKind, OutputSet, Outputs, OwnedOutputs, Problem};
 
-/// What lies between the entries of outputs.
+/// Sentinels between the entries of an array, for real numbers and for classes. A backend must not change them.
 const SENTINEL: f64 = -12345.0;
 const NO_CLASS: usize = usize::MAX - 1;
 
-/// How outputs lie in memory.
+/// Memory layouts of outputs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OutputLayouts {
     pub(crate) weights_gradient: Layout,
-    /// That of dX, and of the best classes.
+    /// Layout of dX and of the N×K outputs of the best classes.
     pub(crate) features_gradient: Layout,
     pub(crate) vectors_step: isize,
 }
 
-/// Outputs in layouts. They hold NaN before a backend writes them, but for gradients that are to be accumulated.
+/// Outputs in given layouts. Before a backend writes them, they hold a value that is no valid answer, such as NaN;
+/// gradients to be accumulated hold their previous contents.
 pub(crate) struct PlacedOutputs<T> {
     /// dW, dX, and log p of the best classes.
     matrices: [(OutputKind, Option<Placed<T>>); 3],
@@ -30,7 +31,7 @@ pub(crate) struct PlacedOutputs<T> {
 }
 
 impl<T: Element> PlacedOutputs<T> {
-    /// Those of `set`. With something `before`, dW and db hold it, and are to be added to.
+    /// The outputs in `set`. With `before`, dW and db are filled with it and accumulated.
     pub(crate) fn new(
         problem: &Problem<'_, T>,
         set: OutputSet,
@@ -69,7 +70,7 @@ impl<T: Element> PlacedOutputs<T> {
                 vector(SampleLosses, n, nan),
                 vector(LogSumExp, n, nan),
                 vector(Entropy, n, nan),
-                // NaN is an answer here.
+                // Not NaN, which is a valid answer here.
                 vector(LabelLogProb, n, T::one()),
             ],
             counts: [count(Predicted), count(LabelRank)],
@@ -121,7 +122,7 @@ impl<T: Element> PlacedOutputs<T> {
         }
     }
 
-    /// What was written beside the entries.
+    /// One message for each output around which a sentinel was overwritten.
     pub(crate) fn spilt(&self) -> Vec<String> {
         let sentinel = T::narrow(SENTINEL);
         let matrices =

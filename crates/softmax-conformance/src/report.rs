@@ -4,83 +4,83 @@ use serde_json::json;
 use softmax_core::{Dtype, Feature, Quantity};
 use std::fmt;
 
-/// What a run found. It serialises, and `Display` is for people.
+/// The results of a run. `Display` writes a summary for people, and [`to_json`](Self::to_json) writes JSON.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The backend's name.
     pub backend: String,
     /// The element type.
     pub dtype: Dtype,
-    /// How many cases passed.
+    /// Number of cases that passed.
     pub passed: usize,
     /// Cases that failed.
     pub failures: Vec<CaseFailure>,
     /// Cases that failed as expected.
     pub expected_failures: Vec<Skipped>,
-    /// Cases that did not run: left out, or not applicable.
+    /// Cases that did not run: skipped by the runner, or not applicable.
     pub skipped: Vec<Skipped>,
-    /// Cases that the backend says it does not do: [`Error::Unsupported`](softmax_core::Error::Unsupported).
+    /// Cases that the backend does not support: [`Error::Unsupported`](softmax_core::Error::Unsupported).
     pub unsupported: Vec<Unsupported>,
-    /// What is wrong with the run itself: a skip that matches no case, no case at all.
+    /// Errors of the run itself: a skip that matches no case, or no case at all.
     pub misuse: Vec<String>,
-    /// Per output, the largest error over its bound among the cases that passed.
+    /// For each output, the largest error in units of its bound, over the cases that passed.
     pub worst: Vec<Worst>,
     /// The cases by kind, in the order of the suite.
     pub kinds: Vec<Kind>,
 }
 
-/// The cases whose names begin with the same word.
+/// The cases whose names have the same first part, before `/`.
 #[derive(Clone, Debug)]
 pub struct Kind {
-    /// The word.
+    /// The first part of the names.
     pub name: String,
-    /// How many cases ran.
+    /// Number of cases that ran.
     pub ran: usize,
-    /// How many of them failed, those that were expected to not among them.
+    /// Number of cases that failed, or passed although they were expected to fail. Expected failures are not counted.
     pub failed: usize,
-    /// How many did not run: left out, not applicable or not supported.
+    /// Number of cases that did not run: skipped, not applicable or not supported.
     pub left_out: usize,
 }
 
 /// A case that failed.
 #[derive(Clone, Debug)]
 pub struct CaseFailure {
-    /// Its name.
+    /// The case's name.
     pub name: String,
-    /// What is wrong.
+    /// The faults.
     pub faults: Vec<Fault>,
 }
 
 /// A case that did not run, or was expected to fail, and why.
 #[derive(Clone, Debug)]
 pub struct Skipped {
-    /// Its name.
+    /// The case's name.
     pub name: String,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// A case that asks for something that the backend does not support.
+/// A case that needs a feature that the backend does not support.
 #[derive(Clone, Debug)]
 pub struct Unsupported {
-    /// Its name.
+    /// The case's name.
     pub name: String,
-    /// What it asks for.
+    /// The unsupported feature.
     pub feature: Feature,
 }
 
-/// The largest error over its bound of a quantity.
+/// The largest error of a quantity, in units of its bound.
 #[derive(Clone, Debug)]
 pub struct Worst {
-    /// Which quantity.
+    /// The quantity.
     pub quantity: Quantity,
-    /// Error over bound.
+    /// The error divided by its bound.
     pub over_bound: f64,
-    /// The case where it was met.
+    /// The case with this error.
     pub case: String,
 }
 
-// By hand: serde's derive would take a tenth of the time in which an outsider's first `cargo test` compiles this.
+// Written by hand: serde's derive would take a tenth of the compile time of a user's first `cargo test`.
 impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = json!({
@@ -175,7 +175,7 @@ impl Report {
         }
     }
 
-    /// The kind of a case of this name.
+    /// The kind of a case, added if it is new.
     pub(crate) fn kind(&mut self, case: &str) -> &mut Kind {
         let name = case.split('/').next().unwrap_or(case);
         let place = self.kinds.iter().position(|kind| kind.name == name).unwrap_or(self.kinds.len());
@@ -185,45 +185,45 @@ impl Report {
         &mut self.kinds[place]
     }
 
-    /// How many cases ran.
+    /// Number of cases that ran.
     pub fn ran(&self) -> usize {
         self.passed + self.failures.len() + self.expected_failures.len()
     }
 
-    /// Whether cases ran, and none failed that should not.
+    /// Whether the run has no failures and no errors of its own. A run without any case is such an error.
     pub fn is_success(&self) -> bool {
         self.failures.is_empty() && self.misuse.is_empty()
     }
 
-    /// The largest error over its bound of any output.
+    /// The largest error of all outputs, in units of its bound.
     pub fn worst_over_bound(&self) -> f64 {
         self.worst.iter().map(|worst| worst.over_bound).fold(0.0, f64::max)
     }
 
-    /// Prints the summary, for a test.
+    /// Prints the summary, for use in a test.
     ///
     /// # Panics
-    /// If it is not a success, with every failure.
+    /// If the run is not a success. The message is the report.
     #[track_caller]
     pub fn assert_success(&self) {
         assert!(self.is_success(), "{self}");
         println!("{self}");
     }
 
-    /// As [`assert_success`](Self::assert_success), for a backend that does everything.
+    /// Like [`assert_success`](Self::assert_success), for a backend that supports every feature.
     ///
     /// # Panics
-    /// If it is not a success, or there is anything that the backend does not do.
+    /// If the run is not a success, or a case is unsupported.
     #[track_caller]
     pub fn assert_complete(&self) {
         self.assert_success();
         assert!(self.unsupported.is_empty(), "expected a backend that does everything: {self}");
     }
 
-    /// As [`assert_complete`](Self::assert_complete), for a backend that does everything but what it `lacks`.
+    /// Like [`assert_complete`](Self::assert_complete), but features for which `lacks` is true may be unsupported.
     ///
     /// # Panics
-    /// If it is not a success, or there is anything else that the backend does not do.
+    /// If the run is not a success, or a case needs another feature that is unsupported.
     #[track_caller]
     pub fn assert_complete_but(&self, lacks: impl Fn(Feature) -> bool) {
         self.assert_success();
@@ -231,10 +231,10 @@ impl Report {
         assert!(other.is_none(), "expected a backend that does {other:?}: {self}");
     }
 
-    /// No case was skipped but those whose names begin with one of `kinds`.
+    /// Requires that only cases whose names begin with one of `kinds` were skipped.
     ///
     /// # Panics
-    /// If another was skipped.
+    /// If another case was skipped.
     #[track_caller]
     pub fn assert_skips_only(&self, kinds: &[&str]) {
         let is_other = |case: &&Skipped| !kinds.iter().any(|kind| case.name.starts_with(kind));
@@ -248,7 +248,7 @@ impl Report {
     }
 }
 
-/// How many lines of a kind are shown.
+/// Maximum number of lines of each kind in the summary.
 const SHOWN: usize = 20;
 
 impl fmt::Display for Report {
@@ -283,7 +283,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// A line for each reason, with the number of its cases and the first of them.
+/// Writes a line for each reason, with the first of its cases and their number.
 fn write_by_reason<N: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
     what: &str,

@@ -7,14 +7,16 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ops::ControlFlow;
 
-/// The environment variable whose text, if it is set, must be part of a case's name for the case to run.
+/// The environment variable that selects cases. If it is not empty, only cases whose names contain its text run.
 pub const FILTER_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FILTER";
 
-/// The environment variable that, if it is set to anything, ends a run at its first failure.
+/// The environment variable that, if it is not empty, ends a run at its first failure.
 pub const FAIL_FAST_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FAIL_FAST";
 
-/// Puts backends to a suite. Every case gets a fresh backend; a panic is that case's failure; all failures are
-/// collected. A backend that is gone ([`Error::Gone`](softmax_core::Error::Gone)) ends the run.
+/// Runs a suite on backends.
+///
+/// Every case gets a fresh backend. A panic is a failure of its case. All failures are collected. A backend that is
+/// gone ([`Error::Gone`](softmax_core::Error::Gone)) ends the run.
 ///
 /// ```no_run
 /// # fn make() -> Box<dyn softmax_core::SoftmaxBackend<f32>> { Box::new(softmax_naive::Naive::new()) }
@@ -48,7 +50,7 @@ impl Runner {
         Runner { skips: Vec::new(), expected_failures: Vec::new(), filter, fail_fast }
     }
 
-    /// Leaves out the cases whose names begin with `name`. It is an error if there are none.
+    /// Skips the cases whose names begin with `name`. It is an error if there are none.
     pub fn skip(mut self, name: impl Into<String>, reason: impl Into<String>) -> Self {
         self.skips.push((name.into(), reason.into()));
         self
@@ -73,7 +75,7 @@ impl Runner {
         self
     }
 
-    /// Whether a case is to run, as far as the filter goes.
+    /// Whether the filter admits a case.
     pub(crate) fn is_chosen(&self, name: &str) -> bool {
         self.filter.as_ref().is_none_or(|text| name.contains(text.as_str()))
     }
@@ -87,7 +89,7 @@ impl Runner {
         self.run_with_progress(suite, factory, |_, _| ())
     }
 
-    /// As [`run`](Self::run); `progress` is told how many cases are done, of how many.
+    /// Like [`run`](Self::run). Calls `progress` with the number of finished cases and the number of all cases.
     pub fn run_with_progress<T, F>(
         &self,
         suite: &Suite<T>,
@@ -115,7 +117,7 @@ impl Runner {
         report
     }
 
-    /// Breaks where the backend is gone.
+    /// Runs one case. Breaks if the backend is gone.
     fn run_one<T: Element>(
         &self,
         test: &Test<T>,
@@ -167,7 +169,7 @@ impl Runner {
         ControlFlow::Continue(())
     }
 
-    /// What is wrong with the run itself.
+    /// Errors of the run itself.
     fn misuse<T: Element>(&self, suite: &Suite<T>, report: &Report) -> Vec<String> {
         let mut misuse = Vec::new();
         for (list, what) in [(&self.skips, "skip"), (&self.expected_failures, "expected failure")] {

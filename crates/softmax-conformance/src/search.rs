@@ -1,4 +1,4 @@
-//! Problems without end, each from a seed: what no list of cases thinks of.
+//! An unlimited supply of random problems, one per seed, for faults that no fixed list of cases finds.
 
 use crate::combination::{Combination, Factor, counts, least_work, place};
 use crate::generator::{CHOICES, Generator};
@@ -8,11 +8,13 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::OnceLock;
 
-/// What a problem costs the oracle, at most: see [`least_work`].
+/// Upper limit of a problem's [`least_work`].
 const LARGEST: usize = 3_000_000;
 
-/// A random problem and what is asked of it: of any size, with options, numbers of all magnitudes and none, storage and
-/// layouts, and a choice of outputs in layouts. The same one for the same seed on every machine.
+/// A random problem and the outputs to request.
+///
+/// The seed determines the size, the options, the kind of numbers, the storage types, the memory layouts and the
+/// outputs. A seed gives the same problem on every machine.
 ///
 /// ```
 /// use softmax_conformance::RandomProblem;
@@ -33,11 +35,11 @@ pub struct RandomProblem(Combination);
 impl RandomProblem {
     /// The problem of a seed.
     pub fn new(seed: u64) -> Self {
-        // Another stream than that of the problem's numbers.
+        // A different stream from that of the problem's numbers.
         let mut g = Generator::new(!seed);
         loop {
             let mut combination = counts().map(|count| g.below(count));
-            // Half of the options, and of what is rarely otherwise, are left as they are.
+            // Each option and factor, except for the sizes, takes its plain choice at least half of the time.
             for (k, choice) in combination.iter_mut().enumerate() {
                 if is_often_plain(k) && g.below(2) == 0 {
                     *choice = 0;
@@ -53,10 +55,10 @@ impl RandomProblem {
         self.0
     }
 
-    /// What is wrong with a backend's answer: nothing, if it is right. A panic is a fault.
+    /// The faults of a backend's answer; empty if it is right. A panic is a fault.
     ///
     /// # Errors
-    /// [`Error::Unsupported`] if the backend does not do this, and [`Error::Gone`].
+    /// [`Error::Unsupported`] if the backend does not support the problem, and [`Error::Gone`].
     pub fn judge<T: Element>(&self, backend: &mut dyn SoftmaxBackend<T>) -> Result<Vec<String>> {
         match caught(|| self.0.run(backend, &OnceLock::new()).unwrap_or_else(Outcome::from)) {
             Outcome::Passed(_) | Outcome::NotApplicable(_) => Ok(Vec::new()),
@@ -69,7 +71,7 @@ impl RandomProblem {
     }
 }
 
-/// The size, the options, the numbers, the storage, the layouts and the outputs, in words.
+/// Writes the size, the options, the kind of numbers, the storage types, the layouts of X and W, and the outputs.
 impl fmt::Display for RandomProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.describe())
@@ -81,8 +83,8 @@ fn is_often_plain(k: usize) -> bool {
     k < CHOICES.len() || !sizes.iter().any(|&size| place(size) == k)
 }
 
-/// What is wrong with the answers of one instance that computes in f32 and in f64 in turns, on the first of some seeds'
-/// problems where anything is. What it does not support is left out.
+/// Evaluates random problems with one instance in f32, f64 and f32 again, and returns the faults of the first seed that
+/// has any. Skips problems that the backend does not support.
 pub fn judge_in_turns<B>(backend: &mut B, seeds: Range<u64>) -> Vec<String>
 where
     B: SoftmaxBackend<f32> + SoftmaxBackend<f64>,
@@ -102,7 +104,7 @@ where
     seeds.map(faults_of).find(|faults| !faults.is_empty()).unwrap_or_default()
 }
 
-// Not generic, so that they are compiled here and not with every backend's tests.
+// Not generic: compiled once, here, and not with every backend's tests.
 fn judge_f32(problem: &RandomProblem, backend: &mut dyn SoftmaxBackend<f32>) -> Result<Vec<String>> {
     problem.judge(backend)
 }

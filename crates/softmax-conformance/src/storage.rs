@@ -1,4 +1,4 @@
-//! How a problem's arrays are stored, and problems that are stored so.
+//! Storage types of a problem's arrays, and problems in these types.
 
 use crate::layout::{Layout, Placed, PlacedVector, ROWS};
 use softmax_core::half::{bf16, f16};
@@ -8,7 +8,7 @@ use softmax_core::{
     Weights,
 };
 
-/// How features, weights and labels are stored.
+/// Storage types of features, weights and labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Storage {
     /// X.
@@ -29,7 +29,7 @@ pub enum FeatureStorage {
     F16,
     /// bfloat16.
     Bf16,
-    /// Compressed sparse rows, with an entry for each number that is not zero.
+    /// Compressed sparse rows, with an entry for each number that is not 0.
     Csr,
 }
 
@@ -45,7 +45,7 @@ pub enum WeightStorage {
     Bf16,
 }
 
-/// Of which type labels are.
+/// The type of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LabelStorage {
     /// `i64`.
@@ -61,7 +61,7 @@ pub enum LabelStorage {
     Usize,
 }
 
-/// How a problem's arrays lie in memory. Sparse features have no layout.
+/// Memory layouts of a problem's arrays. Sparse features have none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InputLayouts {
     pub(crate) features: Layout,
@@ -75,7 +75,7 @@ impl InputLayouts {
         InputLayouts { features: ROWS, weights: ROWS, soft_targets: ROWS, vectors_step: 1 };
 }
 
-/// A problem's arrays as they are stored. Numbers that a storage does not hold are rounded to it.
+/// A problem's arrays in their storage types. Numbers are rounded to the storage type.
 #[derive(Clone, Debug)]
 pub struct StoredProblem<T> {
     features: StoredFeatures<T>,
@@ -122,18 +122,19 @@ fn to_bf16<T: Element>(x: T) -> bf16 {
 }
 
 impl<T: Element> StoredProblem<T> {
-    /// The arrays of `dense`, stored so.
+    /// Stores the arrays of `dense` in the given types.
     ///
     /// # Panics
-    /// If a label is none of the type that labels are to be stored in.
+    /// If a label does not fit the label type.
     pub fn new(dense: OwnedProblem<T>, storage: Storage) -> Self {
         Self::placed(&dense, storage, InputLayouts::PLAIN)
     }
 
-    /// The arrays of `dense`, stored so, in layouts. Between the entries are NaN, and labels of no class.
+    /// Stores the arrays of `dense` in the given types and layouts. Between the entries lie NaN, or the largest label
+    /// of the type.
     ///
     /// # Panics
-    /// As [`new`](Self::new).
+    /// If a label does not fit the label type.
     pub(crate) fn placed(dense: &OwnedProblem<T>, storage: Storage, layouts: InputLayouts) -> Self {
         let (nan, x, w) = (T::nan(), layouts.features, layouts.weights);
         let features = match storage.features {
@@ -175,7 +176,7 @@ impl<T: Element> StoredProblem<T> {
     /// Views of these arrays as a checked problem.
     ///
     /// # Errors
-    /// As [`ProblemBuilder::build`](softmax_core::ProblemBuilder::build).
+    /// See [`ProblemBuilder::build`](softmax_core::ProblemBuilder::build).
     pub fn problem(&self) -> Result<Problem<'_, T>> {
         let features = match &self.features {
             StoredFeatures::Dense(x) => Features::Dense(x.view()),
@@ -206,7 +207,7 @@ impl<T: Element> StoredProblem<T> {
     }
 }
 
-/// With an entry for each number that is not zero, NaN too.
+/// Makes an entry for each number that is not 0, including NaN.
 fn to_csr<T: Element>(matrix: &Array2<T>) -> OwnedCsr<T> {
     let (mut row_pointers, mut columns, mut values) = (vec![0], Vec::new(), Vec::new());
     for row in matrix.rows() {

@@ -1,4 +1,4 @@
-//! A test of the suite, and the backend that is put to it.
+//! A test of the suite, and the backend under test.
 
 use crate::case::Case;
 use crate::check::{OutputError, check_some};
@@ -11,7 +11,7 @@ use softmax_core::{
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
-/// A test: a case judged by the oracle, a property, or a way to behave.
+/// A test: a case compared with the oracle, a property, or a check of behaviour.
 pub(crate) struct Test<T> {
     name: String,
     body: Body<T>,
@@ -29,15 +29,15 @@ pub(crate) struct Subject<'a, T> {
 pub(crate) enum Outcome {
     Passed(Vec<OutputError>),
     Failed(Vec<Fault>),
-    /// The backend says that it does not do this.
+    /// The backend does not support this feature.
     Unsupported(Feature),
     NotApplicable(String),
-    /// The backend can't go on, and another would not do better.
+    /// The backend is gone. A new instance would fail too.
     Gone(Error),
 }
 
 impl Outcome {
-    /// Failed if there is any message.
+    /// `Failed` if there is any message, else `Passed`.
     pub(crate) fn of(messages: Vec<String>) -> Self {
         let faults: Vec<Fault> = messages.into_iter().map(Fault::from).collect();
         if faults.is_empty() { Outcome::Passed(Vec::new()) } else { Outcome::Failed(faults) }
@@ -50,13 +50,13 @@ impl Outcome {
         }
     }
 
-    /// Of what calls find wrong, if none of them is refused.
+    /// The outcome of the messages that `calls` returns, or of its error.
     pub(crate) fn of_calls(calls: impl FnOnce() -> Result<Vec<String>, Error>) -> Self {
         calls().map_or_else(Outcome::from, Outcome::of)
     }
 }
 
-/// What is not supported is no failure; any other error is one, and a backend that is gone ends the run.
+/// An unsupported feature is not a failure. [`Error::Gone`] ends the run. Any other error is a failure.
 impl From<Error> for Outcome {
     fn from(error: Error) -> Self {
         match error {
@@ -75,7 +75,8 @@ impl<T: Element> Test<T> {
         Test { name: name.into(), body: Box::new(body) }
     }
 
-    /// Every backend that the suite is run on is held against the same answer of the oracle, which is worked out once.
+    /// Compares all outputs of a case with the oracle's answer. It is computed once and kept in `expected` for every
+    /// backend that runs the suite.
     pub(crate) fn of_case(case: Case, expected: Arc<OnceLock<Reference>>) -> Self {
         Test::new(case.name.clone(), move |subject| {
             let stored = case.stored::<T>();
@@ -105,7 +106,8 @@ impl<T: Element> Subject<'_, T> {
         given(self.make().as_ref(), OutputSet::ALL)
     }
 
-    /// All outputs of a fresh backend, against the oracle. Of CSR features dX, a dense array, may be missing.
+    /// Compares all supported outputs of a fresh backend with the oracle. For CSR features, dX is left out if the
+    /// backend does not support it.
     pub(crate) fn judge(&self, problem: &Problem<'_, T>, expected: &OnceLock<Reference>) -> Outcome {
         let mut backend = self.make();
         let is_sparse = matches!(problem.features(), Features::Csr(_));
@@ -123,21 +125,21 @@ impl<T: Element> Subject<'_, T> {
     }
 }
 
-/// Of these outputs, those that the backend supports.
+/// The outputs in `set` that the backend supports.
 pub(crate) fn given<T: Element>(backend: &dyn SoftmaxBackend<T>, set: OutputSet) -> OutputSet {
     set.iter().filter(|&kind| kind.feature().is_none_or(|feature| backend.supports(feature))).collect()
 }
 
-/// Of outputs that are requested on purpose, all but the facts of rows that the backend does not give: what else it does not
-/// support it is to refuse.
+/// The outputs in `set` without unsupported row facts. Other unsupported outputs stay: the backend must refuse them.
 pub(crate) fn given_or_refused<T: Element>(backend: &dyn SoftmaxBackend<T>, set: OutputSet) -> OutputSet {
     let gives = |kind: OutputKind| kind.feature().is_none_or(|f| !f.is_row_fact() || backend.supports(f));
     set.iter().filter(|&kind| gives(kind)).collect()
 }
 
-/// What `test` comes to; a panic is a failure.
+/// The outcome of `test`. A panic is a failure.
 pub(crate) fn caught(test: impl FnOnce() -> Outcome) -> Outcome {
-    // What the test touches outlives a panic only where its backend does, whose answers are judged again.
+    // After a panic, nothing that the test changed is used again, except a backend that the caller keeps. Its later
+    // answers are checked too.
     catch_unwind(AssertUnwindSafe(test)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of an unknown kind");
@@ -145,7 +147,7 @@ pub(crate) fn caught(test: impl FnOnce() -> Outcome) -> Outcome {
     })
 }
 
-/// Some outputs of a backend, against the oracle.
+/// Evaluates the outputs in `set` and compares them with the oracle.
 pub(crate) fn judge_call<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     problem: &Problem<'_, T>,
@@ -155,7 +157,7 @@ pub(crate) fn judge_call<T: Element>(
     Ok(judge_answer(problem, set, &evaluation, &outputs))
 }
 
-/// An answer against the oracle.
+/// Compares an answer with the oracle.
 pub(crate) fn judge_answer<T: Element>(
     problem: &Problem<'_, T>,
     set: OutputSet,
@@ -165,7 +167,7 @@ pub(crate) fn judge_answer<T: Element>(
     judge_against(&reference(problem, set), evaluation, outputs, set)
 }
 
-/// An answer against what the oracle gave before.
+/// Compares an answer with a reference that was computed earlier.
 pub(crate) fn judge_against<T: Element>(
     reference: &Reference,
     evaluation: &Evaluation,
@@ -178,7 +180,7 @@ pub(crate) fn judge_against<T: Element>(
     if faults.is_empty() { Outcome::Passed(errors) } else { Outcome::Failed(faults) }
 }
 
-/// The outputs in `set`, which hold NaN before the backend writes them.
+/// Evaluates the outputs in `set`. Before the call, their arrays hold a value that is no valid answer, such as NaN.
 pub(crate) fn evaluate<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     problem: &Problem<'_, T>,

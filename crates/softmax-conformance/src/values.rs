@@ -1,4 +1,4 @@
-//! What numbers a problem holds: of ordinary size, of every magnitude, equal, masked, not finite.
+//! Kinds of numbers in a problem: ordinary, of other magnitudes, equal, masked and not finite.
 
 use crate::generator::Generator;
 use softmax_core::ndarray::Array1;
@@ -11,23 +11,23 @@ pub(crate) enum Values {
     Ordinary,
     /// Scores that hardly differ.
     Flat,
-    /// Margins of some tens.
+    /// Margins of tens.
     Confident,
     /// Margins of hundreds, where exponentials underflow.
     Far,
-    /// No weight at all: every class ties.
+    /// All weights are 0: without a bias, every class ties.
     Zero,
     /// Small integers: sums are exact, and scores often tie.
     Integers,
-    /// Features next to nothing, weights enormous.
+    /// Features near 1e-25 and weights near 1e25.
     Lopsided,
-    /// A bias of −∞ for whole runs of classes.
+    /// A bias of −∞ for runs of consecutive classes.
     Masked,
-    /// A sample with a NaN.
+    /// One feature is NaN.
     Nan,
-    /// A sample with an infinity.
+    /// One feature is infinite.
     Infinite,
-    /// Ignored samples, if there are any, with NaN and infinities.
+    /// Ignored samples, if any, hold NaN and infinities.
     IgnoredNan,
 }
 
@@ -45,16 +45,16 @@ pub(crate) const VALUES: [Values; 11] = [
     Values::IgnoredNan,
 ];
 
-/// The first of [`VALUES`], which leave every output something to be held against.
+/// Number of leading [`VALUES`] under which every output has meaningful values to check.
 pub(crate) const MAGNITUDES: usize = 3;
 
 impl Values {
-    /// The kind, in lower case.
+    /// The name in lower case.
     pub(crate) fn name(self) -> String {
         format!("{self:?}").to_lowercase()
     }
 
-    /// Makes the numbers of an ordinary problem of this kind.
+    /// Changes the numbers of an ordinary problem to this kind.
     pub(crate) fn apply(self, problem: &mut OwnedProblem<f64>, g: &mut Generator) {
         let (n, d) = problem.features.dim();
         let any_entry = |g: &mut Generator| (n > 0 && d > 0).then(|| (g.below(n.max(1)), g.below(d.max(1))));
@@ -94,7 +94,8 @@ impl Values {
     }
 }
 
-/// Masks classes by runs of up to 64, and takes their mass from soft targets. Classes of labels stay, three times in four.
+/// Masks about half of the classes, in runs of up to 64, and removes their mass from soft targets. In three of four
+/// problems the classes of labels stay unmasked.
 fn mask(problem: &mut OwnedProblem<f64>, g: &mut Generator) {
     let c = problem.weights.ncols();
     let mut bias = problem.bias.take().unwrap_or_else(|| Array1::zeros(c));
@@ -125,7 +126,7 @@ fn mask(problem: &mut OwnedProblem<f64>, g: &mut Generator) {
         }
         OwnedTargets::None => {}
     }
-    // Some class is left: a row without any is another matter.
+    // At least one class stays unmasked: rows without any are not part of this kind.
     let last = c - 1;
     if bias.iter().all(|b| b.is_infinite()) {
         bias[last] = 0.0;

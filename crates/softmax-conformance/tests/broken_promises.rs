@@ -1,4 +1,5 @@
-//! Backends that promise bits and do not keep to it: each is right within every bound, and each is caught.
+//! Backends that promise identical bits and break the promise. Each is right within every bound, and the suite must
+//! catch each.
 
 use softmax_conformance::{Runner, Suite};
 use softmax_core::{
@@ -6,7 +7,7 @@ use softmax_core::{
 };
 use softmax_naive::Naive;
 
-/// What the bits depend on.
+/// What the bits depend on, against the promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Broken {
     Nothing,
@@ -16,11 +17,11 @@ enum Broken {
     Threads,
 }
 
-/// Naive, with promises.
+/// [`Naive`] with promises of identical bits.
 struct Promises {
     inner: Naive,
     broken: Broken,
-    /// Whether it was set otherwise, and what.
+    /// The setting that this variant changes, or `None`.
     set: Option<Setting>,
 }
 
@@ -49,23 +50,23 @@ impl SoftmaxBackend<f64> for Promises {
         let mut evaluation = self.inner.evaluate(problem, outputs)?;
         let n = problem.n_samples();
         match self.broken {
-            // Other chunks of features, other sums.
+            // As if other chunks of features gave other sums.
             Broken::Level if self.set == Some(Setting::Level) && problem.n_features() > 512 => {
                 evaluation.loss = evaluation.loss.next_up();
             }
-            // Another block of rows.
+            // As if the memory limit changed the block of rows.
             Broken::Memory if self.set == Some(Setting::Memory) && n > 1000 => {
                 if let Some(db) = &mut outputs.bias_gradient {
                     db[0] = db[0].next_up();
                 }
             }
-            // Rows that do not fill a tile go another way.
+            // As if rows that do not fill a tile took another code path.
             Broken::Batch => {
                 if let Some(lse) = &mut outputs.log_sum_exp {
                     (n / 12 * 12..n).for_each(|i| lse[i] = lse[i].next_up());
                 }
             }
-            // As many partial sums as threads.
+            // As if each thread had a partial sum.
             Broken::Threads if rayon::current_num_threads() > 3 && n > 1000 => {
                 if let Some(dw) = &mut outputs.weights_gradient {
                     dw.mapv_inplace(f64::next_up);
@@ -82,7 +83,7 @@ impl SoftmaxBackend<f64> for Promises {
     }
 }
 
-/// The cases that fail.
+/// The names of the cases that fail.
 fn failures(broken: Broken, cases: &str) -> Vec<String> {
     let report =
         Runner::new().filter(cases).run(&Suite::<f64>::full(), move || Box::new(Promises::new(broken)));

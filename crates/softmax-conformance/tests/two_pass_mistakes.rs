@@ -1,4 +1,4 @@
-//! Backends whose two passes are wrong, each by one mistake, and each caught by the cases of two passes.
+//! Backends with one mistake each in their two passes. The cases of two passes must catch each.
 
 use softmax_conformance::{Runner, Suite};
 use softmax_core::ndarray::{Array1, ArrayView1};
@@ -15,19 +15,19 @@ enum Mistake {
     SmoothsOverTheShard,
     /// The maximum of the first shard is used for all.
     OneMaximumForAll,
-    /// The predicted class is counted from the shard's first.
+    /// The predicted class is an index within the shard.
     BestOfTheShard,
-    /// Of equal maxima of two shards the later one wins.
+    /// If two shards have equal maxima, the later one wins.
     LaterOfEqualShards,
-    /// Ω has the labels of one shard.
+    /// Ω counts only the labels of one shard.
     TotalWeightOfTheShard,
     /// Each shard overwrites dX.
     OverwritesFeaturesGradient,
-    /// The penalty has one shard's weights.
+    /// The penalty includes only the weights of one shard.
     PenaltyOfTheShard,
-    /// A shard that is masked whole has sums of NaN.
+    /// A fully masked shard has sums of NaN.
     MaskedShardIsNaN,
-    /// Each coefficient by itself is left out, or has the other sign.
+    /// One kind of coefficient is ignored, or has the opposite sign.
     IgnoresLosses,
     IgnoresEntropy,
     IgnoresLogSumExp,
@@ -36,30 +36,30 @@ enum Mistake {
     WeighsLossesTwice,
     /// Coefficients of losses are divided by Ω.
     DividesLossesByTotalWeight,
-    /// Ignored samples have gradients of their entropies.
+    /// Ignored samples contribute gradients of their entropies.
     IgnoredSamplesHaveEntropy,
-    /// Without targets there are no gradients of entropies either.
+    /// Without targets, gradients of entropies are missing.
     NoTargetsHaveNoEntropy,
-    /// A shard is evaluated as if it were all.
+    /// A shard is evaluated as if it were the whole problem.
     EvaluatesShards,
-    /// Statistics of some shards are taken for those of all.
+    /// Statistics of one shard are accepted in place of those of all classes.
     TakesStatisticsOfAShard,
     SummarizesAShard,
-    /// Coefficients of another length are taken.
+    /// Coefficients of the wrong length are accepted.
     TakesCoefficientsOfAnyLength,
-    /// What dW and db hold is overwritten where it is to be added to.
+    /// dW and db are overwritten where they should be accumulated.
     Overwrites,
-    /// Two passes are there, and are said not to be.
+    /// Two passes exist, but are reported as unsupported.
     DeniesTwoPasses,
-    /// A NaN among masked classes is masked too.
+    /// A NaN among masked classes is treated as masked.
     MasksNaN,
-    /// Shards that begin anywhere are said to change no bit.
+    /// The backend promises that shards change no bit, which is false.
     PromisesBits,
-    /// A label's rank counts the classes of its own shard, and at most one of each.
+    /// Each shard compares only with its own label scores, and counts at most one class above the label.
     RanksWithinTheShard,
-    /// The best classes are counted from the shard's first.
+    /// The best classes are indices within the shard.
     TopClassesOfTheShard,
-    /// Log p of the best classes is among these alone.
+    /// Log p of the best classes is normalized over these classes alone.
     LogProbAmongTheBest,
 }
 
@@ -110,7 +110,7 @@ impl Wrong {
         self.mistake == mistake
     }
 
-    /// A and Σ a·(m − s) as if the shard's classes were all.
+    /// Changes A and Σ a·(m − s) to values as if the shard's classes were all classes.
     fn smooth_over(&mut self, problem: &Problem<'_, f64>, group: &mut GroupStatistics<f64>) -> Result<()> {
         let epsilon = problem.objective().label_smoothing;
         let without = with_objective(problem, Objective { label_smoothing: 0.0, ..*problem.objective() })?;
@@ -128,7 +128,7 @@ impl Wrong {
         Ok(())
     }
 
-    /// The coefficients as this backend sees them.
+    /// The coefficients as changed by the mistake.
     fn seen(
         &self,
         problem: &Problem<'_, f64>,
@@ -332,12 +332,12 @@ impl TwoPass<f64> for Wrong {
     }
 
     fn shard_multiple(&self) -> Option<usize> {
-        // Naive has one sum of exponentials for each shard.
+        // Naive has one sum of exponentials for each shard, so its bits depend on the shards.
         self.is(Mistake::PromisesBits).then_some(100)
     }
 }
 
-/// Whether the cases of two passes, or of their bits, find a fault.
+/// Whether a case of two passes, or of bits in shards, fails.
 fn is_caught(mistake: Mistake) -> bool {
     let fails = |filter: &str| {
         let runner = Runner::new().filter(filter).fail_fast();

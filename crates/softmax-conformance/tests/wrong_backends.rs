@@ -1,4 +1,4 @@
-//! The suite tests itself: wrong backends, each a small mistake away from a right one, and each caught.
+//! Tests of the suite itself: backends with one small mistake each. The suite must catch each.
 
 #[path = "mistakes/owned.rs"]
 mod owned;
@@ -12,11 +12,11 @@ use softmax_core::{
 use softmax_naive::Naive;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A right backend with one mistake, made in its problem or in its answer.
+/// A right backend with one mistake, made in the problem that it reads or in its answer.
 struct Wrong<T> {
     mistake: Mistake,
     inner: Naive,
-    /// What a call left behind.
+    /// The dW of an earlier call.
     scratch: Array2<T>,
 }
 
@@ -150,7 +150,7 @@ impl<T: Element> SoftmaxBackend<T> for Wrong<T> {
     }
 }
 
-/// Without the last of the digits that f16 and bf16 hold.
+/// Truncates a number to a multiple of 1/128, which drops digits that f16 and bf16 hold.
 fn truncated<T: Element>(x: T) -> T {
     T::narrow((x.widen() * 128.0).trunc() / 128.0)
 }
@@ -273,7 +273,7 @@ impl<T: Element> Wrong<T> {
             Mistake::OneMaxForTheBatch => {
                 let scores = scores(problem);
                 let max = maximum(&scores);
-                // A row whose every exponential underflows has log 0.
+                // If all exponentials of a row underflow, the result is log 0.
                 if scores.rows().into_iter().any(|row| (maximum(row) - max).exp() == T::zero()) {
                     evaluation.loss = f64::INFINITY;
                 }
@@ -327,7 +327,7 @@ impl<T: Element> Wrong<T> {
                 if problem.objective().l2 == 0.0 && !outputs.accumulate =>
             {
                 if let Some(db) = &mut outputs.bias_gradient {
-                    // As of samples that are all alike.
+                    // As if all samples had equal gradients.
                     let n = problem.n_samples();
                     let plain = |sum: f64| (0..n).fold(0.0f32, |total, _| total + (sum / n as f64) as f32);
                     db.mapv_inplace(|g| if n > 10_000 { T::narrow(f64::from(plain(g.widen()))) } else { g });
@@ -346,7 +346,7 @@ impl<T: Element> Wrong<T> {
                 }
             }
             Mistake::CancelsWhereConfident => {
-                // As A·p − a and −log p in the element type would: nothing is left below its roundoff.
+                // Like A·p − a and −log p computed in the element type: anything below the roundoff of 1 is lost.
                 let coarse = |x: T| (x + T::one()) - T::one();
                 evaluation.loss = coarse(T::narrow(evaluation.loss)).widen();
                 if let Some(dw) = dw {
@@ -372,7 +372,7 @@ impl<T: Element> Wrong<T> {
         }
     }
 
-    /// The loss summed in f32, whatever the element type.
+    /// Sums the loss in f32, for any element type.
     fn sum_in_single_precision(&mut self, problem: &Problem<'_, T>, evaluation: &mut Evaluation) {
         let mut losses: Array1<T> = Array1::zeros(problem.n_samples());
         let mut outputs = Outputs { sample_losses: Some(losses.view_mut()), ..Outputs::default() };
@@ -404,7 +404,7 @@ fn the_unbroken_backend_passes() {
 
 #[test]
 fn each_wrong_backend_is_caught() {
-    // What the oracle says is kept with the suite.
+    // The suites are reused, because they keep the oracle's answers.
     let (single, double) = (Suite::<f32>::full(), Suite::<f64>::full());
     let escaped: Vec<String> = MISTAKES
         .into_iter()
@@ -415,7 +415,7 @@ fn each_wrong_backend_is_caught() {
     assert!(escaped.is_empty(), "not caught: {}", escaped.join(", "));
 }
 
-/// Refuses whatever it is asked.
+/// A backend that refuses every problem.
 struct Refuses;
 
 impl Backend for Refuses {

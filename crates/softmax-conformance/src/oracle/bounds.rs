@@ -1,16 +1,16 @@
-//! How far from the exact answer a correct backend may be: a first-order rounding analysis of formulas (1)
-//! to (9), evaluated on the problem at hand.
+//! Error bounds of a correct backend: a first-order rounding analysis of formulas (1) to (9), evaluated on the given
+//! problem.
 //!
-//! With u the unit roundoff of the element type, a sum of n terms t computed in any order is off by at most
-//! n·u·Σ|t|, and every elementary operation or function by a few u; the derivatives of the formula carry
-//! those errors to the outputs. So the bounds grow with D (through the scores), C (through the sum of
-//! exponentials), and shrink to a few u where the problem is easy. They hold for plain recursive summation over features
-//! and classes in the element type; pairwise or wider sums stay far inside. Sums over samples are held to blocks of some
-//! hundred terms: there may be millions of them, of which a plain sum of f32 loses all digits.
+//! With u the unit roundoff of the element type, a sum of n terms t computed in any order is off by at most n·u·Σ|t|,
+//! and every elementary operation or function by a few u. The derivatives of the formula carry these errors to the
+//! outputs. So the bounds grow with D (through the scores) and C (through the sum of exponentials), and shrink to a few
+//! u if the problem is easy. They admit plain recursive summation over features and classes in the element type;
+//! pairwise or wider sums stay far below them. They do not admit it over samples: there may be millions of terms, and a
+//! plain f32 sum of them loses all digits. Sums over samples must be sums of blocks of some hundred terms.
 //!
-//! What the contract promises beyond that is in the bounds too: with hard labels and no smoothing nothing may
-//! cancel at the target, Ω and the loss are summed in f64 (no term grows with N), and each row is shifted by
-//! its own maximum (no row's bound depends on another's scores).
+//! The bounds also include the further promises of the contract: with hard labels and no smoothing there is no
+//! cancellation at the target, Ω and the loss are summed in f64 (no term grows with N), and each row is shifted by its
+//! own maximum (no row's bound depends on the scores of another).
 
 use super::inputs::{InputTargets, Inputs};
 use super::real::Real;
@@ -18,7 +18,7 @@ use super::row::Row;
 use super::upstream::Coefficients;
 use softmax_core::Dtype;
 
-/// Roundings of one elementary operation or library function, with some to spare.
+/// Rounding errors of one elementary operation or library function in units of u, with a margin.
 const FEW: f64 = 8.0;
 
 /// Ω as a divisor.
@@ -26,11 +26,11 @@ const FEW: f64 = 8.0;
 pub(crate) struct TotalWeight {
     /// |Ω|.
     pub(crate) size: f64,
-    /// Its relative error, summed in f64: more than some u where weights of both signs cancel.
+    /// The relative error of Ω, summed in f64. It is more than a few u if weights of both signs cancel.
     pub(crate) relative_error: f64,
 }
 
-/// The bounds of one sample's results.
+/// The error bounds of one sample's results.
 pub(crate) struct RowBounds {
     pub(crate) scores: Vec<f64>,
     pub(crate) lse: f64,
@@ -40,7 +40,7 @@ pub(crate) struct RowBounds {
 }
 
 impl RowBounds {
-    /// Bounds for `row`, the sample `i`. `magnitudes` holds Σ_d |x_id·w_dc| + |b_c|.
+    /// Bounds for `row`, the results of sample `i`. `magnitudes` holds Σ_d |x_id·w_dc| + |b_c| for each class.
     pub(crate) fn new<R: Real>(
         inputs: &Inputs,
         i: usize,
@@ -56,12 +56,12 @@ impl RowBounds {
         let tau = objective.temperature;
         let scores: Vec<f64> = row.scores.iter().map(|s| s.value()).collect();
         let max = scores[row.best];
-        // A masked class is exactly −∞ for everyone; its distance is infinite and its weight zero.
+        // A masked class has a score of exactly −∞, an infinite distance, and p = 0.
         let distance = |c: usize| max - scores[c];
         let p: Vec<f64> = row.probabilities.iter().map(|p| p.value()).collect();
 
-        // (1): D products, each of which may underflow, their sum, the bias, 1/τ. (2): the cap flattens the error and adds
-        // its own.
+        // (1): D products, each of which may underflow, their sum, the bias and 1/τ. (2): the softcap multiplies the
+        // error by its slope and adds its own.
         let raw_errors = magnitudes.iter().map(|m| (features as f64 + 4.0) * (u * m + tiny) / tau);
         let score_errors: Vec<f64> = match objective.softcap {
             None => raw_errors.collect(),
@@ -73,7 +73,7 @@ impl RowBounds {
                 .collect(),
         };
 
-        // Averages over p of a class's own error and of the rounding of its distance from the maximum.
+        // Means, weighted by p, of each class's own error and of the rounding of its distance from the maximum.
         let weighted = |f: &dyn Fn(usize) -> f64| -> f64 {
             (0..classes).filter(|&c| p[c] > 0.0).map(|c| p[c] * f(c)).sum()
         };
@@ -92,7 +92,7 @@ impl RowBounds {
             + 2.0 * u * max.abs()
             + classes as f64 * tiny;
 
-        // (5): relative, but for underflow.
+        // (5): a relative error, except for underflow.
         let shared = mean_score_error + mean_shift_error + u * lse_value.abs() + sum_error;
         let p_error = |c: usize| {
             let own =
@@ -102,14 +102,14 @@ impl RowBounds {
         let p_errors: Vec<f64> = (0..classes).map(p_error).collect();
 
         let mut bounds = RowBounds { scores: score_errors, lse, loss: 0.0, gradient: Vec::new() };
-        // A backend may find another maximum where two scores are closer than their errors.
+        // A backend may find another maximum if two scores are closer than their errors.
         let e = &bounds.scores;
         let max_error = (0..classes)
             .filter(|&c| scores[c] > f64::NEG_INFINITY)
             .map(|c| if c == row.best { e[c] } else { e[c] - distance(c) })
             .fold(0.0, f64::max);
 
-        // What entropy and lse have of (11).
+        // The part of (11) from entropy and lse.
         let of = coefficients.of(inputs, i, total_weight.size);
         let (of_entropy, of_lse) = (of.entropy.abs(), of.log_sum_exp.abs());
         let distance_error = |c: usize| e[c] + max_error + u * distance(c);
@@ -119,12 +119,12 @@ impl RowBounds {
             + sum_error * mean_distance;
         let beyond_loss = |c: usize| {
             if p[c] == 0.0 {
-                // What an exponential loses below the smallest normal number is multiplied by its distance.
+                // The absolute error of an exponential below the smallest normal number is multiplied by its distance.
                 return (of_lse + of_entropy * (1000.0 + mean_distance)) * tiny;
             }
             let size = distance(c) + mean_distance;
             let off = (distance(c) - mean_distance).abs();
-            // log p + H as it stands, which has log(1 + rest) twice, is allowed.
+            // Admits log p + H computed as it stands, where log(1 + rest) occurs twice.
             let rounding = FEW * u * p[c] * (of_lse + of_entropy * (size + log_rest));
             let of_errors = p_errors[c] * (of_lse + of_entropy * off);
             of_errors + of_entropy * p[c] * (distance_error(c) + mean_error) + rounding
@@ -147,7 +147,7 @@ impl RowBounds {
             return bounds;
         }
 
-        // Sizes: class and sample weights may be negative.
+        // Absolute values: class and sample weights may be negative.
         let mass: Vec<f64> = row.mass.iter().map(|a| a.value().abs()).collect();
         let total_mass: f64 = mass.iter().sum();
         let sample_weight = inputs.sample_weights[i].abs();
@@ -169,7 +169,7 @@ impl RowBounds {
             loss += mass[c] * (error + terms * u * distance(c));
         }
         if !hard {
-            // Formula (6) as it stands, A·lse − Σ a·s, is allowed here, and its cancellation with it.
+            // Admits formula (6) computed as it stands, A·lse − Σ a·s, with its cancellation.
             let sizes: f64 =
                 (0..classes).filter(|&c| mass[c] != 0.0).map(|c| mass[c] * scores[c].abs()).sum();
             loss += terms * u * (total_mass * lse_value.abs() + sizes);
@@ -210,7 +210,7 @@ impl RowBounds {
                 } else {
                     gradient.abs() / slope
                 };
-                // Two terms that cancel round as they are.
+                // If the two terms cancel, their rounding errors do not.
                 let rounding =
                     (FEW * u + total_weight.relative_error) * gradient.abs() + FEW * u * beyond * slope;
                 (scale * error + beyond_loss(c)) * slope + unsloped * slope_error + rounding + scale * tiny
@@ -220,17 +220,18 @@ impl RowBounds {
     }
 }
 
-/// m − s of a class that is there: a masked one's is infinite.
+/// m − s of a class with p > 0, otherwise 0: the distance of a masked class is infinite.
 fn distance_or_0(p: f64, distance: f64) -> f64 {
     if p > 0.0 { distance } else { 0.0 }
 }
 
-/// The sum over the classes other than `c`, which may be far smaller than the part of `c`.
+/// The sum over the classes other than `c`. A difference would lose it: it may be far smaller than `parts[c]`.
 fn others_of(parts: &[f64], c: usize) -> f64 {
     parts.iter().enumerate().filter(|&(k, _)| k != c).map(|(_, part)| part).sum()
 }
 
-/// The error of (∂s/∂raw)/τ = (1 − (s/κ)²)/τ. Computing it just so is allowed: an absolute error of some u.
+/// The error of (∂s/∂raw)/τ = (1 − (s/κ)²)/τ. Admits this formula computed as it stands, with an absolute error of a
+/// few u/τ.
 fn slope_error(softcap: Option<f64>, slope: f64, tau: f64, score: f64, score_error: f64, u: f64) -> f64 {
     match softcap {
         None => 0.0,

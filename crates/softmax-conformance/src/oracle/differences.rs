@@ -1,4 +1,4 @@
-//! Gradients by differences of the oracle's loss: no derivative is taken anywhere.
+//! Gradients as finite differences of the oracle's loss, without a formula of any derivative.
 
 use super::evaluate::Oracle;
 use super::inputs::Inputs;
@@ -7,8 +7,8 @@ use super::upstream::Coefficients;
 use ndarray::ArrayView1;
 use softmax_core::{Dtype, Element, OutputKind, Problem, ndarray};
 
-/// One entry of a gradient as a central difference of the double-double loss, good to some 12 digits of the
-/// gradient's size. `None` for an output that is no gradient.
+/// One entry of a gradient as a central difference of the double-double loss, accurate to about 12 digits of the
+/// gradient's largest entries. `None` for an output that is not a gradient.
 pub fn central_difference<T: Element>(
     problem: &Problem<'_, T>,
     gradient: OutputKind,
@@ -19,15 +19,17 @@ pub fn central_difference<T: Element>(
     })
 }
 
-/// The same of any function of the inputs.
+/// A central difference of any function of the inputs, along one entry of X, W or b. `None` for an output that is not a
+/// gradient.
 pub(super) fn difference_along<T: Element>(
     problem: &Problem<'_, T>,
     gradient: OutputKind,
     index: &[usize],
     function: impl Fn(&Inputs) -> DoubleDouble,
 ) -> Option<f64> {
-    // With 31 digits in the loss, rounding (1e-31/h) is far below 1e-12; so is truncation, (h·size)²/6, with a step of
-    // 2⁻²⁶ in the scores: what is moved is multiplied by entries of this size.
+    // The loss has 31 digits, so the rounding error (1e-31/h) is far below 1e-12. So is the truncation error,
+    // (h·size)²/6: the step of the scores is at most 2⁻²⁶, since the moved entry is multiplied by entries of up to
+    // `size`.
     const H: f64 = 1.0 / (1u64 << 26) as f64;
     debug_assert_eq!(DoubleDouble::PRECISION, Precision::DoubleDouble);
     let inputs = Inputs::new(problem);
@@ -40,7 +42,7 @@ pub(super) fn difference_along<T: Element>(
         (OutputKind::BiasGradient, &[c]) => (inputs.bias[c], 1.0),
         _ => return None,
     };
-    // And one that moves an f64 at all.
+    // Lower limit of the step relative to the entry, so that it changes an f64.
     const LEAST: f64 = 1.0 / (1u64 << 48) as f64;
     let step = (H / size.min(f64::MAX).log2().ceil().exp2()).max(LEAST * entry.abs());
     let at = |step: f64| {

@@ -1,4 +1,4 @@
-//! The formula evaluated on a problem, with a bound for each entry of each output.
+//! Evaluates the formula on a problem, with a bound for each entry of each output.
 
 use super::bounds::{RowBounds, TotalWeight};
 use super::expected::{Expected, Reference, TopRow};
@@ -12,23 +12,24 @@ use ndarray::ArrayView1;
 use rayon::prelude::*;
 use softmax_core::{Dtype, Element, OutputKind, OutputSet, OwnedOutputs, Problem, Targets, ndarray};
 
-/// How many multiply-adds the oracle does in double-double: N·D·C, and 100 for each score. Above, it uses f64 for
-/// f32 problems, and above it also samples what it checks of dW and dX.
+/// Limit of the size of a problem, in multiply-adds: N·D·C, plus 100 for each score. Up to this limit the oracle
+/// computes everything in double-double. Above it, the oracle uses f64 for f32 problems, and computes only a sample of
+/// dW and dX.
 pub const DOUBLE_DOUBLE_LIMIT: u64 = 1_000_000_000;
 
-/// Multiply-adds that take as long as what follows a score: its exponential, its probability, its bounds.
+/// Cost of the work after each score (exponential, probability, bounds), in multiply-adds.
 const SCORE: u64 = 100;
 
-/// How many columns of dW and rows of dX are checked above [`DOUBLE_DOUBLE_LIMIT`].
+/// Number of columns of dW and rows of dX that are computed above [`DOUBLE_DOUBLE_LIMIT`].
 const SAMPLED_SLICES: usize = 32;
 
-/// How many of the best classes are worked out.
+/// Number of best classes that are computed.
 const TOP: usize = OwnedOutputs::<f64>::TOP;
 
-/// Works out what `problem` should give for the outputs in `set`.
+/// Computes the expected values of `problem`, and their bounds, for the outputs in `set`.
 ///
-/// The time is that of N·(D + 100)·C double-double multiply-adds, up to [`DOUBLE_DOUBLE_LIMIT`], and of N·D·C more for dW
-/// and for dX.
+/// Up to [`DOUBLE_DOUBLE_LIMIT`], this takes the time of N·(D + 100)·C double-double multiply-adds, and of N·D·C more
+/// for each of dW and dX.
 pub fn reference<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> Reference {
     upstream_reference(problem, &Coefficients::default(), set)
 }
@@ -48,12 +49,12 @@ pub(crate) fn upstream_reference<T: Element>(
     }
 }
 
-/// About how many bytes [`reference()`] takes on the way: the inputs in f64, what is known of a block of rows, and values and
-/// bounds of each output.
+/// Estimates the memory that [`reference()`] takes, in bytes: the inputs in f64, the intermediate results of a block of
+/// rows, and values and bounds of each output.
 pub fn reference_bytes<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> f64 {
-    /// Of each score: five numbers of 16 bytes, and four bounds.
+    /// Bytes of each score: five numbers of 16 bytes, and four bounds.
     const OF_A_SCORE: f64 = 112.0;
-    /// Of each entry of an output: a number of 16 bytes and a bound, and both again in f64.
+    /// Bytes of each entry of an output: a number of 16 bytes and a bound, and both again in f64.
     const OF_AN_ENTRY: f64 = 40.0;
     let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
     let product = |a: usize, b: usize| a as f64 * b as f64;
@@ -74,7 +75,7 @@ pub fn reference_bytes<T: Element>(problem: &Problem<'_, T>, set: OutputSet) -> 
         OutputKind::TopClasses | OutputKind::TopLogProb => product(n, TOP.min(c)),
     });
     let scores = product(block_rows(c).min(n), c);
-    // A tenth more, for what lies between allocations.
+    // A tenth more, for the gaps between allocations.
     1.1 * (inputs + OF_A_SCORE * scores + OF_AN_ENTRY * entries.sum::<f64>())
 }
 
@@ -83,7 +84,7 @@ fn is_large(n: usize, d: usize, c: usize) -> bool {
     (n as u64).saturating_mul(c as u64).saturating_mul(d as u64 + SCORE) > DOUBLE_DOUBLE_LIMIT
 }
 
-/// Rows per block, so that what is known of a block's rows stays below some 256 MiB.
+/// Rows per block, so that the intermediate results of a block stay below about 256 MiB.
 fn block_rows(classes: usize) -> usize {
     (1 << 21) / classes.max(1) + 1
 }
@@ -93,10 +94,10 @@ pub(super) struct Oracle<'a, R> {
     inputs: &'a Inputs,
     coefficients: &'a Coefficients,
     dtype: Dtype,
-    /// Ω, and the sum of its terms' sizes.
+    /// Ω, and the sum of the absolute values of its terms.
     total_weight: R,
     weight_size: f64,
-    /// Which classes' columns of dW, and which samples' rows of dX.
+    /// The classes whose columns of dW are computed, and the samples whose rows of dX are computed. `None`: all.
     classes: Option<Vec<usize>>,
     samples: Option<Vec<usize>>,
     /// ‖W_:,c‖, for the magnitudes of large problems.
@@ -106,7 +107,7 @@ pub(super) struct Oracle<'a, R> {
 impl<'a, R: Real> Oracle<'a, R> {
     pub(super) fn new(inputs: &'a Inputs, coefficients: &'a Coefficients, dtype: Dtype, large: bool) -> Self {
         let (n, _, c) = inputs.dim();
-        // Evenly spread, the last one among them: tails are where kernels go wrong.
+        // Evenly spread, and including the last: kernels often fail at tails.
         let spread = |length: usize| -> Vec<usize> {
             let count = SAMPLED_SLICES.min(length);
             (1..=count).map(|k| k * length / count - 1).collect()
@@ -150,7 +151,8 @@ impl<'a, R: Real> Oracle<'a, R> {
                 loss.add(row.loss, bounds.loss);
                 let has_infinite_maximum = row.scores[row.best].value().is_infinite();
                 any_infinite_maximum |= has_infinite_maximum;
-                // Without target mass: 0, or what is not finite times 0.
+                // Without target mass the loss is 0, or the product of 0 and a number that is not finite: both are
+                // admissible.
                 let is_open = has_infinite_maximum && self.inputs.counts(i) && row.loss.value().is_finite();
                 any_open |= is_open;
                 let candidates = contenders(row, bounds);
@@ -163,7 +165,7 @@ impl<'a, R: Real> Oracle<'a, R> {
                 }
                 losses.push((row.loss.value(), if is_open { Expected::ANYTHING } else { bounds.loss }));
                 lse.push((row.lse.value(), bounds.lse));
-                // An ignored sample has no G.
+                // The gradient of an ignored sample is empty.
                 for (sum, (g, e)) in db.iter_mut().zip(row.gradient.iter().zip(&bounds.gradient)) {
                     sum.add(*g, e + sum_over_samples(n) * u * g.value().abs());
                 }
@@ -220,8 +222,7 @@ impl<'a, R: Real> Oracle<'a, R> {
             + ((d as f64 + FEW_SUMS) * u + (d * c) as f64 * f64::EPSILON) * l2.value();
         let hard = matches!(self.inputs.targets, InputTargets::Labels(_));
         let mut loss = Expected::scalar((data + l2).value(), if has_targets { bound } else { 0.0 });
-        // Formulas that are equal elsewhere differ in which of ∞ and NaN they come to: divided by an Ω of zero, and where a
-        // row's largest score is infinite.
+        // Equivalent formulas may differ in giving ∞ or NaN if Ω is 0, or if the largest score of a row is infinite.
         let divides_by_zero = omega == 0.0 && (0..n).any(|i| self.inputs.counts(i));
         let admits = |kind: OutputKind| any_infinite_maximum || (divides_by_zero && kind.is_gradient());
         outputs.iter_mut().filter(|(kind, _)| admits(*kind)).for_each(|(_, e)| e.admit_any_infinity());
@@ -254,7 +255,7 @@ impl<'a, R: Real> Oracle<'a, R> {
         TotalWeight { size, relative_error: if size > 0.0 { self.weight_error() / size } else { 0.0 } }
     }
 
-    /// What (11) is the gradient of: the loss, where there are no coefficients.
+    /// The function whose gradient is (11). Without coefficients, it is the loss.
     #[cfg(test)]
     pub(super) fn objective(&self) -> R {
         let (n, _, _) = self.inputs.dim();
@@ -307,8 +308,8 @@ impl<'a, R: Real> Oracle<'a, R> {
         scores
     }
 
-    /// Σ_d |x_id·w_dc| + |b_c|, or for large problems ‖x_i‖·‖w_c‖ + |b_c|, which is no less. An infinite score, such as a
-    /// masked class's, has no rounding error.
+    /// Σ_d |x_id·w_dc| + |b_c|, or for large problems the upper bound ‖x_i‖·‖w_c‖ + |b_c|. 0 if it is not finite: an
+    /// infinite score, such as that of a masked class, has no rounding error.
     fn magnitudes(&self, i: usize) -> Vec<f64> {
         let sums = self.sums_of_sizes(i);
         sums.into_iter().map(|sum| if sum.is_finite() { sum } else { 0.0 }).collect()
@@ -372,7 +373,7 @@ fn wants_top(set: OutputSet) -> bool {
     set.contains(OutputKind::TopClasses) || set.contains(OutputKind::TopLogProb)
 }
 
-/// What [`RowFacts`] says of each sample.
+/// The [`RowFacts`] of each sample.
 #[derive(Default)]
 struct Facts {
     entropy: Vec<(f64, f64)>,
@@ -408,7 +409,7 @@ impl Facts {
     }
 }
 
-/// The classes whose scores may be the largest, given their errors. None if there is a NaN.
+/// The classes whose scores may be the largest, given their errors. Empty if a score is NaN.
 fn contenders<R: Real>(row: &Row<R>, bounds: &RowBounds) -> Vec<usize> {
     let scores: Vec<f64> = row.scores.iter().map(|s| s.value()).collect();
     if scores.iter().any(|s| s.is_nan()) {
@@ -420,7 +421,8 @@ fn contenders<R: Real>(row: &Row<R>, bounds: &RowBounds) -> Vec<usize> {
     (0..scores.len()).filter(|&c| within(c)).collect()
 }
 
-/// Not by `dot`, which is BLAS's in a build that has one, and then needs one to link with.
+/// The Euclidean norm. Not computed with `dot`, which calls BLAS in a build with that feature of ndarray, and then
+/// needs a BLAS library to link with.
 fn norm(vector: ArrayView1<'_, f64>) -> f64 {
     vector.iter().map(|x| x * x).sum::<f64>().sqrt()
 }

@@ -1,39 +1,40 @@
-//! What the oracle says of a problem.
+//! The oracle's answer to a problem.
 
 use super::real::Precision;
 use ndarray::{Array1, Array2, ArrayD};
 use softmax_core::{OutputKind, ndarray};
 
-/// What the answer should be, entry by entry, and how far off each entry may be.
+/// The expected answer: a value and an error bound for each entry.
 #[derive(Clone, Debug)]
 pub struct Reference {
     /// The loss.
     pub loss: Expected,
     /// Ω.
     pub total_weight: Expected,
-    /// The fewest and the most samples that a correct backend may call correctly predicted: they differ where
-    /// scores tie within their bounds. `None` for soft targets.
+    /// The smallest and the largest admissible number of correctly predicted samples. They differ if scores tie within
+    /// their bounds. `None` without labels.
     pub correct: Option<(usize, usize)>,
     /// C.
     pub classes: usize,
-    /// For each sample, the classes that may be called the predicted one. Empty where the scores contain a NaN:
-    /// any of the classes will do.
+    /// For each sample, the classes that are admissible as the predicted one. Empty if a score is NaN: any class is
+    /// admissible.
     pub predicted: Option<Vec<Vec<usize>>>,
-    /// For each sample, the fewest and the most classes that may be found above its label: twice C where the label is no
-    /// class. `None` where the scores contain a NaN: anything up to C will do.
+    /// For each sample, the smallest and the largest admissible rank of its label; both are C if the label is not a
+    /// class. `None` if a score is NaN: any rank up to C is admissible.
     pub label_rank: Option<Vec<Option<(usize, usize)>>>,
     /// The best classes of each sample.
     pub top: Option<Vec<TopRow>>,
     /// The other outputs that were requested.
     pub outputs: Vec<(OutputKind, Expected)>,
-    /// The arithmetic that gave these values.
+    /// The arithmetic of these values.
     pub precision: Precision,
 }
 
-/// The classes that may be among a sample's best, the best first. None where the scores contain a NaN: any will do.
+/// The classes that may be among the best of a sample, largest score first. Empty if a score is NaN: any class is
+/// admissible.
 #[derive(Clone, Debug, Default)]
 pub struct TopRow {
-    /// As many as are requested at least; more where scores are closer than their errors.
+    /// At least as many as are requested; more if scores are closer than their errors.
     pub candidates: Vec<TopClass>,
 }
 
@@ -42,18 +43,18 @@ pub struct TopRow {
 pub struct TopClass {
     /// The class.
     pub class: usize,
-    /// s, and its admissible error.
+    /// The score s.
     pub score: f64,
-    /// The error of the score.
+    /// The admissible error of the score.
     pub score_error: f64,
-    /// log p, and its admissible error.
+    /// The log-probability log p.
     pub log_prob: f64,
-    /// The error of log p. Infinite: any value that is not finite will do.
+    /// The admissible error of log p. If it is infinite, any value that is not finite is admissible.
     pub bound: f64,
 }
 
 impl TopRow {
-    /// Whether `class` may be found at place `j` of the best.
+    /// Whether `class` is admissible at place `j` of the best.
     pub(crate) fn admits(&self, class: usize, j: usize) -> bool {
         let (Some(right), Some(found)) = (self.candidates.get(j), self.of(class)) else { return false };
         let error = right.score_error + found.score_error;
@@ -65,20 +66,20 @@ impl TopRow {
     }
 }
 
-/// Values and the largest admissible errors, of the same shape.
+/// Expected values and their error bounds, of the same shape.
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// The exact values, rounded to f64.
     pub values: ArrayD<f64>,
-    /// The admissible absolute errors. Infinite: any value that is not finite will do, where the exact one is not.
-    /// [`ANYTHING`](Self::ANYTHING): any value will do.
+    /// The admissible absolute errors. Where the expected value is not finite, an infinite bound admits any value that
+    /// is not finite. [`ANYTHING`](Self::ANYTHING) admits any value.
     pub bounds: ArrayD<f64>,
-    /// Where not the whole output is here: which slices of it along which axis, in order.
+    /// If the values are only a sample of the output: the sampled axis, and the indices along it in ascending order.
     pub sample: Option<(usize, Vec<usize>)>,
 }
 
 impl Expected {
-    /// The bound of a value that the contract leaves open.
+    /// The bound of a value that the contract does not specify.
     pub const ANYTHING: f64 = -1.0;
 
     pub(crate) fn scalar(value: f64, bound: f64) -> Self {
@@ -98,7 +99,7 @@ impl Expected {
         }
     }
 
-    /// Where a value is not finite, any that is not will do.
+    /// Makes any value that is not finite admissible where the expected value is not finite.
     pub(super) fn admit_any_infinity(&mut self) {
         let bounds = self.bounds.iter_mut().zip(&self.values);
         bounds.filter(|(_, value)| !value.is_finite()).for_each(|(bound, _)| *bound = f64::INFINITY);
@@ -109,9 +110,9 @@ impl Expected {
         self.values.first().copied().unwrap_or(f64::NAN)
     }
 
-    /// Of entries row by row.
+    /// A matrix from its entries in row-major order.
     pub(crate) fn matrix(entries: impl Iterator<Item = (f64, f64)>, rows: usize, columns: usize) -> Self {
-        // Not by `unzip`, which makes them grow where the iterator does not know its length.
+        // Not with `unzip`, which would reallocate if the iterator does not know its length.
         let [mut values, mut bounds] = [(); 2].map(|()| Vec::with_capacity(rows * columns));
         for (value, bound) in entries {
             values.push(value);

@@ -1,4 +1,4 @@
-//! What the oracle says of a row beside its loss: entropy, log-probabilities, rank, the best classes.
+//! The oracle's row facts: entropy, log-probabilities, rank of the label, and the best classes.
 
 use super::bounds::RowBounds;
 use super::expected::{TopClass, TopRow};
@@ -6,19 +6,19 @@ use super::real::Real;
 use super::row::Row;
 use softmax_core::Dtype;
 
-/// Roundings of one elementary operation or library function, with some to spare.
+/// Rounding errors of one elementary operation or library function in units of u, with a margin.
 const FEW: f64 = 8.0;
 
-/// Of one sample: values, each with its admissible error.
+/// The row facts of one sample. Each value comes with its bound.
 pub(super) struct RowFacts<'r, R> {
     row: &'r Row<R>,
-    /// Of each score, 0 where it is not finite.
+    /// The error of each score, or 0 if the score is not finite.
     score_errors: Vec<f64>,
     log_rest: R,
-    /// Σ p over the classes but the best, and of the same p times the error of the score.
+    /// Σ p over all classes except the best, and the sum of p times the error of the score over these classes.
     others: f64,
     errors_of_others: f64,
-    /// What every log-probability of the row shares.
+    /// The part of the error that all log-probabilities of the row share.
     shared_error: f64,
     sum_error: f64,
     u: f64,
@@ -51,7 +51,7 @@ impl<'r, R: Real> RowFacts<'r, R> {
         (0..self.row.scores.len()).filter(|&c| self.p(c) > 0.0)
     }
 
-    /// (10) as log(1 + rest) + Σ p·(m − s): the terms are not negative.
+    /// The entropy (10) as log(1 + rest) + Σ p·(m − s), a sum of non-negative terms, and its bound.
     pub(super) fn entropy(&self) -> (f64, f64) {
         let mean_distance = self.row.mean_distance;
         let max = self.row.scores[self.row.best].value();
@@ -68,19 +68,20 @@ impl<'r, R: Real> RowFacts<'r, R> {
         let of_scores: f64 =
             self.present().map(|c| slope(c) * (self.score_errors[c] + self.u * distance(c))).sum();
         let of_sums = self.sum_error * (self.others + mean_distance.value());
-        // What an exponential loses below the smallest normal number is multiplied by its distance.
+        // The absolute error of an exponential below the smallest normal number is multiplied by its distance.
         let lost = self.tiny * 1000.0;
         (entropy.value(), of_scores + of_sums + FEW * self.u * entropy.value().abs() + lost)
     }
 
-    /// log p_c.
+    /// log p_c, and its bound.
     pub(super) fn log_prob(&self, c: usize) -> (f64, f64) {
         let distance = self.row.distances[c];
         let log_prob = -(distance + self.log_rest);
         if !log_prob.value().is_finite() {
             return (log_prob.value(), 0.0);
         }
-        // ∂log p_c/∂s_k = [k = c] − p_k, where 1 − p_c is the sum of the others: it may be far below a rounding of 1.
+        // ∂log p_c/∂s_k = [k = c] − p_k. Here 1 − p_c is computed as the sum of the other p, since it may be far below
+        // the roundoff of 1.
         let (best, own) = (self.row.best, self.score_errors[c]);
         let others = if c == best {
             self.errors_of_others + self.others * own
@@ -91,7 +92,8 @@ impl<'r, R: Real> RowFacts<'r, R> {
         (log_prob.value(), others + FEW * self.u * distance.value() + self.shared_error)
     }
 
-    /// The fewest and the most classes that may be found to have a larger score. `None`: there is a NaN.
+    /// The smallest and the largest admissible number of classes with a larger score than the label. `None` if a score
+    /// is NaN.
     pub(super) fn rank(&self, label: usize) -> Option<(usize, usize)> {
         if self.has_nan() {
             return None;
@@ -106,14 +108,14 @@ impl<'r, R: Real> RowFacts<'r, R> {
         Some((least, most))
     }
 
-    /// The classes that may be among the `k` best, in their order. Empty where there is a NaN.
+    /// The classes that may be among the `k` best, largest score first. Empty if a score is NaN.
     pub(super) fn top(&self, k: usize) -> TopRow {
         if self.has_nan() || k == 0 {
             return TopRow::default();
         }
         let scores = &self.row.scores;
         let mut classes: Vec<usize> = (0..scores.len()).collect();
-        // Stable, so that the first of equals stays first.
+        // A stable sort: on ties the lowest index stays first.
         classes.sort_by(|&a, &b| margin(scores[b], scores[a]).total_cmp(&0.0));
         let last = classes[k - 1];
         let any_infinity = !scores[self.row.best].value().is_finite();
@@ -137,7 +139,7 @@ impl<'r, R: Real> RowFacts<'r, R> {
     }
 }
 
-/// How far a score is above another: 0 between equal infinities.
+/// a − b, but 0 for equal infinities.
 fn margin<R: Real>(a: R, b: R) -> f64 {
     if a.value() == b.value() && a.value().is_infinite() { 0.0 } else { (a - b).value() }
 }

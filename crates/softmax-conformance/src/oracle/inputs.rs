@@ -1,4 +1,4 @@
-//! A problem in f64, in the memory order that the oracle walks: exact, whatever the problem's element type.
+//! A problem in f64, with contiguous rows as the oracle needs them. Exact for every element type.
 
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, Features, Objective, Problem, Targets, ndarray};
@@ -7,12 +7,13 @@ use softmax_core::{Element, Features, Objective, Problem, Targets, ndarray};
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
     pub(crate) features: Array2<f64>,
-    /// Whether a feature of 0 is none: CSR stores none of them, and what they would be multiplied by does not matter.
+    /// Whether a feature of 0 is absent, as in CSR. An absent feature is not multiplied by its weight, even if that is
+    /// NaN.
     pub(crate) is_sparse: bool,
     pub(crate) weights: Array2<f64>,
     pub(crate) bias: Array1<f64>,
     pub(crate) targets: InputTargets,
-    /// The label of each sample where it is a class, ignored or not.
+    /// The label of each sample, ignored or not. `None` if it is not a class.
     labelled_classes: Vec<Option<usize>>,
     pub(crate) class_weights: Array1<f64>,
     pub(crate) sample_weights: Array1<f64>,
@@ -21,7 +22,7 @@ pub(crate) struct Inputs {
 
 #[derive(Clone, Debug)]
 pub(crate) enum InputTargets {
-    /// A class for each sample, `None` where it is ignored.
+    /// The class of each sample, `None` if it is ignored.
     Labels(Vec<Option<usize>>),
     Soft(Array2<f64>),
     None,
@@ -30,7 +31,7 @@ pub(crate) enum InputTargets {
 impl Inputs {
     pub(crate) fn new<T: Element>(problem: &Problem<'_, T>) -> Self {
         let (n, c) = (problem.n_samples(), problem.n_classes());
-        // `mapv` keeps the view's memory order; the oracle wants rows.
+        // `mapv` keeps the view's memory order; the oracle needs contiguous rows.
         let rows = |view: ndarray::ArrayView2<'_, T>| {
             let mut rows = Array2::zeros(view.raw_dim());
             rows.zip_mut_with(&view, |to: &mut f64, from| *to = from.widen());
@@ -53,13 +54,13 @@ impl Inputs {
         }
     }
 
-    /// The features of sample `i`, with their places.
+    /// The features of sample `i` with their indices, without absent ones.
     pub(crate) fn entries(&self, i: usize) -> impl Iterator<Item = (usize, f64)> {
         let entries = self.features.row(i).into_iter().copied().enumerate();
         entries.filter(|&(_, x)| !self.is_none(x))
     }
 
-    /// Whether a feature is none.
+    /// Whether a feature is absent.
     pub(crate) fn is_none(&self, x: f64) -> bool {
         self.is_sparse && x == 0.0
     }
@@ -69,7 +70,7 @@ impl Inputs {
         (self.features.nrows(), self.features.ncols(), self.weights.ncols())
     }
 
-    /// The label of sample `i`, if the targets are hard and it is not ignored.
+    /// The label of sample `i`. `None` if it is ignored, or if the targets are not labels.
     pub(crate) fn label(&self, i: usize) -> Option<usize> {
         match &self.targets {
             InputTargets::Labels(labels) => labels[i],
@@ -77,7 +78,7 @@ impl Inputs {
         }
     }
 
-    /// The class that is the label of sample `i`, ignored or not.
+    /// The label of sample `i`, ignored or not. `None` if it is not a class.
     pub(crate) fn labelled_class(&self, i: usize) -> Option<usize> {
         self.labelled_classes[i]
     }
@@ -96,7 +97,7 @@ impl Inputs {
         matches!(self.targets, InputTargets::Labels(_)) && !self.counts(i)
     }
 
-    /// λ, but 0 without targets.
+    /// λ, or 0 without targets.
     pub(crate) fn l2(&self) -> f64 {
         match self.targets {
             InputTargets::None => 0.0,
@@ -104,7 +105,8 @@ impl Inputs {
         }
     }
 
-    /// Sample i's term of Ω under the mean, if it has one.
+    /// The two factors of sample i's term of Ω under the mean reduction: its sample weight and its class weight. `None`
+    /// if it does not count.
     pub(crate) fn weight_factors(&self, i: usize) -> Option<(f64, f64)> {
         let class_weight = self.label(i).map_or(1.0, |y| self.class_weights[y]);
         self.counts(i).then(|| (self.sample_weights[i], class_weight))

@@ -1,5 +1,5 @@
-//! The judge: the formula evaluated in double-double, about 31 digits, with a bound on how far from it a
-//! correct backend may be. It shares no code with any backend.
+//! The oracle: evaluates the formula in double-double arithmetic, about 31 digits, with a bound on the error of a
+//! correct backend. It shares no code with any backend.
 
 mod bounds;
 mod differences;

@@ -1,4 +1,4 @@
-//! Two kinds of real number to evaluate the formula in: `f64`, and double-double with about 31 digits.
+//! The two arithmetics of the oracle: `f64`, and double-double with about 31 digits.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use twofloat::TwoFloat;
 pub enum Precision {
     /// Double-double: about 31 digits.
     DoubleDouble,
-    /// f64, for f32 problems too large for more.
+    /// f64, for f32 problems that are too large for double-double.
     Double,
 }
 
@@ -25,16 +25,16 @@ pub(crate) trait Real:
     + Div<Output = Self>
     + Neg<Output = Self>
 {
-    /// What this is called in a reference.
+    /// The name of this arithmetic in a reference.
     const PRECISION: Precision;
 
     /// The nearest `f64`.
     fn value(self) -> f64;
 
-    /// sum_j += a·b_j. In double-double a sum that leaves the finite numbers becomes NaN.
+    /// sum_j += a·b_j. In double-double, a sum that is not finite becomes NaN.
     fn add_scaled(sums: &mut [Self], a: f64, b: &[f64]);
 
-    /// sum_j += a·b_j, likewise.
+    /// sum_j += a·b_j. In double-double, a sum that is not finite becomes NaN.
     fn add_scaled_reals(sums: &mut [Self], a: f64, b: &[Self]);
 
     fn exp(self) -> Self;
@@ -44,7 +44,7 @@ pub(crate) trait Real:
 
     fn tanh(self) -> Self;
 
-    /// 1 − tanh², without the cancellation.
+    /// 1 − tanh², without cancellation.
     fn sech_squared(self) -> Self;
 
     fn zero() -> Self {
@@ -87,11 +87,11 @@ impl Real for f64 {
     }
 }
 
-/// A double-double number. Where a result is not finite it is IEEE's `f64` result, which plain double-double
-/// arithmetic would turn into NaN.
+/// A double-double number. A result that is not finite is the IEEE result of `f64`, where plain double-double
+/// arithmetic would give NaN.
 ///
-/// `twofloat` does the sums and products. Division and the transcendental functions are here because its own
-/// (0.8.4) are not what they should be: 1/3 is off by 6e-17, and `exp(-1)` by 9e-12.
+/// `twofloat` computes sums and products. Division and the transcendental functions are implemented here, because those
+/// of `twofloat` 0.8.4 are not accurate enough: 1/3 is off by 6e-17, and `exp(-1)` by 9e-12.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DoubleDouble(TwoFloat);
 
@@ -132,7 +132,7 @@ fn inverse_factorials() -> &'static [TwoFloat; 13] {
     })
 }
 
-/// a/b digit by digit, in three steps of f64.
+/// a/b by long division, in three steps of f64.
 fn divide(a: TwoFloat, b: TwoFloat) -> TwoFloat {
     let first = a.hi() / b.hi();
     let rest = a - b * first;
@@ -203,14 +203,14 @@ impl Real for DoubleDouble {
 
     fn exp(self) -> Self {
         let x = self.value();
-        // Outside, the result is 0, infinite or NaN, or so small that no format's accuracy asks for more.
+        // Outside this range the accuracy of f64 is enough: the result is 0, infinite, NaN, or at the limits of f64.
         if !(x > -745.0 && x < 709.0) {
             return Self::from(x.exp());
         }
         let k = (x / Self::LN_2.0).round();
         let reduced = self.0 - TwoFloat::new_mul(Self::LN_2.0, k) - TwoFloat::new_mul(Self::LN_2.1, k);
         let e = DoubleDouble(reduced).exp_m1_reduced().0 + 1.0;
-        // In two steps, as 2^k alone may be subnormal.
+        // In two steps, since 2^k alone may be subnormal.
         let half = 2f64.powi((k / 2.0) as i32);
         let rest = 2f64.powi(k as i32 - (k / 2.0) as i32);
         DoubleDouble(e * half * rest)

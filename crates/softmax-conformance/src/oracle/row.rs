@@ -1,23 +1,23 @@
-//! One sample of the formula, in whichever arithmetic.
+//! The formula for one sample, in either arithmetic.
 
 use super::inputs::{InputTargets, Inputs};
 use super::real::Real;
 use super::upstream::{Coefficients, OfSample};
 use softmax_core::Reduction;
 
-/// Everything that formulas (2) to (8) say of one sample.
+/// The results of formulas (2) to (8) for one sample.
 pub(crate) struct Row<R> {
     /// s_ic.
     pub(crate) scores: Vec<R>,
     /// (∂s_ic/∂raw_ic) / τ.
     pub(crate) slopes: Vec<R>,
-    /// argmax_c s_ic, the first of equals.
+    /// argmax_c s_ic, the lowest index on ties.
     pub(crate) best: usize,
     /// Σ_{c ≠ best} exp(s_ic − m_i).
     pub(crate) rest: R,
     pub(crate) lse: R,
     pub(crate) probabilities: Vec<R>,
-    /// m_i − s_ic, and the mean of it over p_i.
+    /// m_i − s_ic, and its mean weighted by p_i.
     pub(crate) distances: Vec<R>,
     pub(crate) mean_distance: R,
     /// a_ic and A_i; empty and zero for a sample that does not count.
@@ -27,12 +27,12 @@ pub(crate) struct Row<R> {
     #[cfg(test)]
     pub(crate) unweighted_loss: R,
     pub(crate) loss: R,
-    /// G_ic; empty for a sample that does not count, unless it has coefficients and is not ignored.
+    /// G_ic. Empty for a sample that does not count, except without targets if entropy or lse have coefficients.
     pub(crate) gradient: Vec<R>,
 }
 
 impl<R: Real> Row<R> {
-    /// Sample `i`, whose raw scores before the temperature, X_i·W + b, are `raw`.
+    /// Evaluates sample `i`. `raw` holds its scores before temperature and softcap, X_i·W + b.
     pub(crate) fn new(
         inputs: &Inputs,
         i: usize,
@@ -56,7 +56,7 @@ impl<R: Real> Row<R> {
         let max = scores[best];
         let shifted: Vec<R> = scores.iter().map(|&s| s - max).collect();
         let exps: Vec<R> = shifted.iter().map(|t| t.exp()).collect();
-        // One class alone has no others to carry a NaN.
+        // With a single class, the sum over the other classes is empty and would not pass on a NaN.
         let rest = if max.value().is_nan() { max } else { sum_without(&exps, best) };
         let log_rest = rest.ln_1p();
         let lse = max + log_rest;
@@ -78,7 +78,7 @@ impl<R: Real> Row<R> {
             loss: R::zero(),
             gradient: Vec::new(),
         };
-        // A class that is masked is at an infinite distance, and 0·∞ is not 0.
+        // A masked class has p = 0 and distance ∞; 0·∞ would be NaN.
         let present = |&(p, _): &(&R, &R)| p.value() > 0.0;
         let spread = row.probabilities.iter().zip(&row.distances).filter(present);
         row.mean_distance = spread.fold(R::zero(), |sum, (&p, &distance)| sum + p * distance);
@@ -95,7 +95,7 @@ impl<R: Real> Row<R> {
         let sample_weight = R::from(inputs.sample_weights[i]);
         let z_loss = R::from(objective.z_loss);
 
-        // A·lse − Σ a·s as A·(lse − m) + Σ a·(m − s): with weights that are not negative nothing cancels.
+        // A·lse − Σ a·s is computed as A·(lse − m) + Σ a·(m − s), which has no cancellation if no weight is negative.
         let mut loss = row.total_mass * log_rest;
         for (&a, &t) in row.mass.iter().zip(&shifted) {
             if a.value() != 0.0 {
@@ -111,7 +111,7 @@ impl<R: Real> Row<R> {
         }
         row.loss = sample_weight * loss;
 
-        // A·p − a cancels where p is nearly 1; there it is Σ a − A·Σ p over the other classes.
+        // A·p − a cancels if p is nearly 1. It is then computed as Σ a − A·Σ p over the other classes.
         let confident = (rest.value() < 1.0).then_some(best);
         let z_slope = if objective.z_loss == 0.0 { R::zero() } else { R::from(2.0) * z_loss * lse };
         let of = coefficients.of(inputs, i, total_weight);
@@ -130,7 +130,7 @@ impl<R: Real> Row<R> {
         row
     }
 
-    /// What entropy and lse have of (11), for each class: −p·(log p + H) is p·((m − s) − Σ p·(m − s)).
+    /// The part of (11) from entropy and lse, for each class. −p·(log p + H) is computed as p·((m − s) − Σ p·(m − s)).
     fn beyond_loss(&self, of: OfSample<R>) -> impl Iterator<Item = R> {
         self.probabilities.iter().zip(&self.distances).map(move |(&p, &distance)| {
             if p.value() == 0.0 {
@@ -146,7 +146,7 @@ impl<R: Real> Row<R> {
     }
 }
 
-/// a_i.
+/// The target mass a_i of each class.
 fn target_mass<R: Real>(inputs: &Inputs, i: usize) -> Vec<R> {
     let classes = inputs.class_weights.len();
     let smoothing = R::from(inputs.objective.label_smoothing);
@@ -160,7 +160,7 @@ fn target_mass<R: Real>(inputs: &Inputs, i: usize) -> Vec<R> {
     (0..classes).map(|c| (kept * target(c) + spread) * R::from(inputs.class_weights[c])).collect()
 }
 
-/// Ω, and the sum of its terms' sizes.
+/// Ω, and the sum of the absolute values of its terms.
 pub(crate) fn total_weight<R: Real>(inputs: &Inputs) -> (R, f64) {
     match (&inputs.targets, inputs.objective.reduction) {
         (InputTargets::None, _) => (R::zero(), 0.0),
@@ -177,7 +177,7 @@ pub(crate) fn total_weight<R: Real>(inputs: &Inputs) -> (R, f64) {
 fn first_maximum<R: Real>(values: &[R]) -> usize {
     let mut best = 0;
     for (c, value) in values.iter().enumerate().skip(1) {
-        // The low parts decide where the high parts agree.
+        // The low parts decide if the high parts are equal, so the difference is compared with 0.
         if (*value - values[best]).value() > 0.0 {
             best = c;
         }

@@ -8,26 +8,26 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use softmax_core::ndarray;
 
-/// One worked-out sample with its bounds.
+/// The results of one sample, with their bounds.
 pub(super) type Judged<R> = (Row<R>, RowBounds);
 
-/// Roundings beyond those of a sum's terms.
+/// Rounding errors beyond those of the additions, in units of u.
 pub(super) const FEW_SUMS: f64 = 8.0;
 
-/// Terms that a sum over samples adds up in a row before it begins anew.
+/// Number of terms in a block. A sum over samples is a sum of block sums.
 const BLOCK: usize = 256;
 
-/// The roundings of a sum over `n` samples, in units of u·Σ|t|: of blocks of some hundred terms, and of the blocks' sums.
-/// A plain sum of the element type has n, and loses digits with every sample.
+/// The rounding error of a sum over `n` samples in units of u·Σ|t|, if it is a sum of blocks of [`BLOCK`] terms. A
+/// plain sum in the element type has an error of n units.
 pub(super) fn sum_over_samples(n: usize) -> f64 {
     n.min(BLOCK + n.div_ceil(BLOCK)) as f64 + FEW_SUMS
 }
 
-/// A sum.
+/// A sum, with its bound.
 #[derive(Clone, Copy)]
 pub(super) struct Sum<R> {
     pub(super) value: R,
-    /// Σ of the terms' sizes, and of their bounds.
+    /// The sum of the terms' absolute values, and the sum of their bounds.
     pub(super) size: f64,
     pub(super) bound: f64,
 }
@@ -48,7 +48,7 @@ impl<R: Real> Sum<R> {
 
 /// Xᵀ·G for chosen classes, with bounds.
 pub(super) struct Products<R> {
-    /// D × the number of classes, by rows.
+    /// D × the number of chosen classes, row-major.
     pub(super) values: Vec<R>,
     pub(super) bounds: Array2<f64>,
 }

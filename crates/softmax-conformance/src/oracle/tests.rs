@@ -1,4 +1,4 @@
-//! The oracle against answers of an independent program, and against its own differences.
+//! Checks the oracle against the answers of an independent program, and against finite differences of its own loss.
 
 use super::differences::{central_difference, difference_along};
 use super::evaluate::{Oracle, reference, upstream_reference};
@@ -50,7 +50,7 @@ fn every_output_is_the_nearest_double_or_its_neighbour() {
             assert_eq!(exact.len(), expected.values.len());
             let largest = exact.iter().map(|(high, _)| high.abs()).fold(0.0, f64::max);
             for (&(exact, _), &value) in exact.iter().zip(&expected.values) {
-                // A sum of terms that cancel has 31 digits of its terms.
+                // If terms cancel, the 31 digits are relative to the terms.
                 let admissible = 2.3e-16 * exact.abs() + 1e-28 * largest;
                 assert!((value - exact).abs() <= admissible, "{kind}: {value:e} for {exact:e}");
             }
@@ -58,7 +58,7 @@ fn every_output_is_the_nearest_double_or_its_neighbour() {
     }
 }
 
-/// Of two classes both gradients are as uncertain as each other, however small they are.
+/// With two classes, both gradients have the same absolute error, however small they are.
 #[test]
 fn a_confident_label_has_the_bound_of_the_other_class() {
     let features = ndarray::array![[1.0, 1.0]];
@@ -71,7 +71,7 @@ fn a_confident_label_has_the_bound_of_the_other_class() {
     assert!(db.bounds[0] >= db.bounds[1], "{:e} and {:e}", db.bounds[0], db.bounds[1]);
 }
 
-/// Features and weights that no one has scaled.
+/// Features and weights of unusual scale.
 #[test]
 fn differences_are_as_good_where_numbers_are_large() {
     let features = ndarray::array![[1e5, -3e4], [2e5, 1.5e5]];

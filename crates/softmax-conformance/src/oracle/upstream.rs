@@ -1,9 +1,10 @@
-//! Coefficients of formula (11): what each sample's loss, entropy and lse are multiplied by before they are differentiated.
+//! Coefficients of formula (11): the factors of each sample's loss, entropy and lse in the objective that is
+//! differentiated.
 
 use super::inputs::Inputs;
 use super::real::Real;
 
-/// N of each. Of the losses none: u_i/Ω.
+/// N coefficients of each quantity. Those of the losses default to u_i/Ω, the others to 0.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Coefficients {
     pub(crate) losses: Option<Vec<f64>>,
@@ -11,7 +12,7 @@ pub(crate) struct Coefficients {
     pub(crate) log_sum_exp: Option<Vec<f64>>,
 }
 
-/// Those of one sample.
+/// The coefficients of one sample.
 #[derive(Clone, Copy)]
 pub(super) struct OfSample<R> {
     pub(super) loss: R,
@@ -32,7 +33,7 @@ impl Coefficients {
         }
     }
 
-    /// Whether there are gradients without targets.
+    /// Whether samples without targets have gradients.
     pub(super) fn reach_past_targets(&self) -> bool {
         self.entropy.is_some() || self.log_sum_exp.is_some()
     }

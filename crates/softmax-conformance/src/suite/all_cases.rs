@@ -1,7 +1,7 @@
 use super::{closed_forms, extremes, facts, golden, inputs, masks, options, sizes};
 use crate::case::Case;
 
-/// The cases of the suite that are judged by the oracle, as data.
+/// The cases of the suite whose answers are compared with the oracle, as data.
 pub fn cases() -> Vec<Case> {
     [
         closed_forms::cases(),

@@ -1,5 +1,5 @@
-//! How a backend behaves beyond a single right answer: on problem after problem, in pools of threads, and
-//! with outputs of every choice.
+//! Behaviour beyond a single right answer: over a sequence of problems, in thread pools of several sizes, and with
+//! different sets of outputs.
 
 use super::all_cases::cases;
 use crate::case::Case;
@@ -10,16 +10,16 @@ use crate::test::{Outcome, Subject, Test, evaluate, judge_answer};
 use softmax_core::ndarray::{Array1, Array2, Axis, Slice};
 use softmax_core::{Element, Error, Evaluation, Objective, OutputSet, Outputs, OwnedOutputs, OwnedProblem};
 
-/// What is left to chance shows in one of some calls.
+/// Number of calls that are compared. Results that depend on chance differ in one of them.
 const CALLS: usize = 5;
 
-/// Shapes with many rows, many classes, many features, of which threads have something to share.
+/// Shapes with many rows, many classes or many features, so that threads have work to share.
 const SHARED: [(usize, usize, usize); 5] =
     [(5000, 12, 10), (1500, 5, 70), (300, 16, 700), (40, 9, 3000), (40, 1500, 20)];
 
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     let mut tests = vec![Test::new("behaviour/repeat", repeat)];
-    // Of a plain problem, for backends that do no others, and of one with options.
+    // A plain problem, for backends that support no options, and one with options.
     for (suffix, large) in [("", plain as fn() -> OwnedProblem<T>), ("-options", with_options)] {
         let mut test = |name: &str, body: fn(&Subject<'_, T>, &OwnedProblem<T>) -> Outcome| {
             let body = move |subject: &Subject<'_, T>| body(subject, &large());
@@ -47,8 +47,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// One instance, problems of different shapes and options in a row: what was left from one must not show in
-/// the next.
+/// One instance evaluates problems of different shapes and options in a row. None may affect the next.
 fn repeat<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     let (mut backend, set) = (subject.make(), subject.outputs());
     let mut messages = Vec::new();
@@ -78,7 +77,7 @@ fn plain<T: Element>() -> OwnedProblem<T> {
     Case::new("", Generator::new(6).problem(700, 37, 19)).narrowed()
 }
 
-/// And one with most of what a problem can have.
+/// A problem of the same size with most options.
 fn with_options<T: Element>() -> OwnedProblem<T> {
     let mut g = Generator::new(9);
     let mut problem = g.problem(700, 37, 19);
@@ -90,14 +89,14 @@ fn with_options<T: Element>() -> OwnedProblem<T> {
     Case::new("", problem).narrowed()
 }
 
-/// More classes than a kernel for few takes, and a penalty.
+/// A problem with an L2 penalty, and with more classes than a kernel for few classes supports.
 fn many_classes<T: Element>() -> OwnedProblem<T> {
     let mut problem = Generator::new(10).problem(150, 21, 130);
     problem.objective.l2 = 0.01;
     Case::new("", problem).narrowed()
 }
 
-/// Asked to accumulate, a backend adds dW and db to what their arrays hold, twice over, and overwrites the rest.
+/// With `accumulate`, two calls each add dW and db to the contents of their arrays, and overwrite the other outputs.
 fn accumulates<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     let attempt = || -> Result<Outcome, Error> {
         let problem = owned.problem()?;
@@ -116,7 +115,8 @@ fn accumulates<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) ->
         }
         let mut messages = Vec::new();
         let mut compare = |name: &str, once: Vec<T>, sums: Vec<T>| {
-            // Two additions in the element type, and twice the gradient, which may be summed in another order.
+            // The errors of two additions in the element type, and of twice the gradient, which may be summed in
+            // another order.
             let largest = once.iter().fold(0.0, |max: f64, g| max.max(g.widen().abs()));
             let admissible = 16.0 * T::DTYPE.unit_roundoff() * (0.5 + 64.0 * largest);
             for (k, (once, sum)) in once.iter().zip(&sums).enumerate() {
@@ -133,7 +133,7 @@ fn accumulates<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) ->
         compare("dW", entries(&outputs.weights_gradient), entries(&twice.weights_gradient));
         let entries = |vector: &Option<Array1<T>>| vector.iter().flatten().copied().collect::<Vec<T>>();
         compare("db", entries(&outputs.bias_gradient), entries(&twice.bias_gradient));
-        // Everything else is as if nothing had been accumulated.
+        // The other outputs are the same as without accumulation.
         twice.weights_gradient = outputs.weights_gradient.take();
         twice.bias_gradient = outputs.bias_gradient.take();
         if let Outcome::Failed(faults) = judge_answer(&problem, set, &evaluation, &twice) {
@@ -144,7 +144,8 @@ fn accumulates<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) ->
     attempt().unwrap_or_else(Outcome::from)
 }
 
-/// What a backend says that it supports, it does; and what it does not support, it refuses by that name.
+/// A backend evaluates every feature that it claims to support. It refuses any other with an [`Error::Unsupported`]
+/// that names it.
 fn supports_what_it_says<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     let mut messages = Vec::new();
     let mut ran = false;
@@ -176,7 +177,7 @@ fn supports_what_it_says<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     }
 }
 
-/// The same problem again gives the same bits, from a backend that says it is deterministic.
+/// A deterministic backend gives the same bits when it evaluates a problem again.
 fn same_again<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     let mut backend = subject.make();
     if !backend.descriptor().deterministic {
@@ -199,7 +200,7 @@ fn is_other<T: Element>(a: &(Evaluation, OwnedOutputs<T>), b: &(Evaluation, Owne
     a.0 != b.0 || !differing(&a.1, &b.1).is_empty()
 }
 
-/// The same bits in pools of 1, 2, 3 and 8 threads, from a backend that says it is deterministic.
+/// A deterministic backend gives the same bits in pools of 1, 2, 3 and 8 threads.
 fn threads<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     if !subject.make().descriptor().deterministic {
         return Outcome::NotApplicable("the backend does not say that it is deterministic".to_owned());
@@ -225,8 +226,8 @@ fn threads<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Out
     Outcome::of(messages)
 }
 
-/// Leaving outputs out does not change the others: not a bit, or for a backend that does not say that it is
-/// deterministic, not beyond the bounds.
+/// Requesting fewer outputs does not change the others: not by a bit if the backend is deterministic, otherwise not
+/// beyond the bounds.
 fn fewer_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     let deterministic = subject.make().descriptor().deterministic;
     let attempt = || -> Result<Vec<String>, Error> {
@@ -258,7 +259,7 @@ fn fewer_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) 
     Outcome::of_calls(attempt)
 }
 
-/// `fewer`, with what it lacks from `all`.
+/// `fewer`, with its missing outputs taken from `all`.
 fn merge<T: Element>(fewer: &OwnedOutputs<T>, all: &OwnedOutputs<T>) -> OwnedOutputs<T> {
     let (fewer, all) = (fewer.clone(), all.clone());
     OwnedOutputs {
@@ -276,7 +277,7 @@ fn merge<T: Element>(fewer: &OwnedOutputs<T>, all: &OwnedOutputs<T>) -> OwnedOut
     }
 }
 
-/// Gradients go into strided views; what lies between their entries is left alone.
+/// Gradients are written to strided views. The memory between their entries must not change.
 fn writes_only_its_outputs<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>) -> Outcome {
     let sentinel = T::narrow(-12345.0);
     let attempt = || -> Result<Vec<String>, Error> {

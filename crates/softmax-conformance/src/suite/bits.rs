@@ -1,5 +1,5 @@
-//! The same bits at every level of vector instructions, with any memory, and for a sample whatever samples are beside it,
-//! from a backend that promises them.
+//! Backends that promise it give the same bits at every level of vector instructions, with any memory limit, and for a
+//! sample in any batch.
 
 use crate::case::Case;
 use crate::check::{differing, real_output};
@@ -12,7 +12,8 @@ use softmax_core::{
     Setting,
 };
 
-/// Few classes and many; more rows than a block has, more classes than a group, and sizes that fit nothing.
+/// Few and many classes; more rows than a block, more classes than a group, and sizes that do not divide into whole
+/// blocks.
 const SHAPES: [(usize, usize, usize); 8] = [
     (1, 1, 2),
     (700, 37, 10),
@@ -24,7 +25,7 @@ const SHAPES: [(usize, usize, usize); 8] = [
     (205, 17, 300),
 ];
 
-/// How features and weights are stored, where a backend takes that.
+/// Storage types of features and weights, for backends that support them.
 const STORAGES: [(&str, FeatureStorage, WeightStorage); 3] = [
     ("", FeatureStorage::Dense, WeightStorage::Dense),
     ("-f16", FeatureStorage::F16, WeightStorage::F16),
@@ -63,14 +64,14 @@ pub(super) fn problem(n: usize, d: usize, c: usize, has_options: bool) -> OwnedP
         problem.objective =
             Objective { softcap: Some(5.0), temperature: 1.5, ignore_index: Some(-100), ..options };
         if let OwnedTargets::Labels(labels) = &mut problem.targets {
-            // Not the first: without samples that count the loss is NaN.
+            // Not the first: if no sample counts, the loss is NaN.
             labels.iter_mut().skip(1).step_by(5).for_each(|label| *label = -100);
         }
     }
     problem
 }
 
-/// The outputs in which two answers differ by a bit.
+/// The names of the quantities in which two answers differ. Zeros of both signs are equal.
 pub(super) fn differences<T: Element>(a: &Answer<T>, b: &Answer<T>) -> Vec<&'static str> {
     let mut names = Vec::new();
     if a.0 != b.0 {
@@ -102,7 +103,7 @@ fn same_as_variants<T: Element>(subject: &Subject<'_, T>, case: &Case, setting: 
     })
 }
 
-/// Some samples by themselves.
+/// Checks that samples have the same bits alone as in the batch.
 fn same_alone<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome {
     if !subject.make().is_batch_invariant() {
         return Outcome::NotApplicable("the backend does not say that it is batch-invariant".to_owned());
@@ -127,7 +128,7 @@ fn same_alone<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome {
     })
 }
 
-/// Whether an output has the same bits in two rows.
+/// Whether an output has the same bits in row `i` of `a` as in row `j` of `b`.
 fn has_same_row<T: Element>(
     kind: OutputKind,
     (a, i): (&OwnedOutputs<T>, usize),
@@ -141,7 +142,7 @@ fn has_same_row<T: Element>(
             _ => None,
         }
     };
-    // Bits, so that a NaN is itself.
+    // Bits, so that NaN equals NaN.
     let reals = |outputs: &OwnedOutputs<T>, i: usize| -> Option<Vec<u64>> {
         let output = real_output(outputs, kind)?;
         Some(
@@ -155,7 +156,7 @@ fn has_same_row<T: Element>(
     (counts(a, i), reals(a, i)) == (counts(b, j), reals(b, j))
 }
 
-/// A problem of one sample.
+/// The problem of sample `i` alone.
 fn row(problem: &OwnedProblem<f64>, i: usize) -> OwnedProblem<f64> {
     OwnedProblem {
         features: problem.features.select(Axis(0), &[i]),

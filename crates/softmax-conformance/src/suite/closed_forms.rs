@@ -1,4 +1,4 @@
-//! Problems whose answer a person can work out, and the edges of the formula.
+//! Problems whose answers can be worked out by hand, and edge cases of the formula.
 
 use crate::case::{Case, problem_of_scores, with_objective};
 use crate::generator::Generator;
@@ -81,7 +81,7 @@ fn no_features() -> OwnedProblem<f64> {
     OwnedProblem::new(Array2::zeros((3, 0)), Array2::zeros((0, 2)), labels(&[0, 1, 0]))
 }
 
-/// Each row prefers its own class by `margin`.
+/// Scores in which class i leads by `margin` in row i.
 fn confident(margin: f64) -> Array2<f64> {
     Array2::from_diag_elem(3, margin)
 }

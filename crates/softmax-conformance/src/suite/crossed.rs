@@ -1,5 +1,5 @@
-//! Sizes, options, numbers, layouts of inputs and outputs, and choices of outputs, all crossed: covering arrays of their
-//! pairs. What goes wrong often takes two of them, such as label smoothing with more classes than a kernel's tile.
+//! Pairwise covering arrays of sizes, options, kinds of numbers, layouts of inputs and outputs, and sets of outputs.
+//! Many faults need two choices together, such as label smoothing with more classes than the tile of a kernel.
 
 use crate::combination::{Combination, Factor, counts, least_work, place};
 use crate::covering::pairwise;
@@ -10,26 +10,27 @@ use crate::values::MAGNITUDES;
 use softmax_core::Element;
 use std::sync::OnceLock;
 
-/// What a case costs the oracle, at most: see [`least_work`]. More only for pairs that need it.
+/// Upper limits of a case's [`least_work`]. The second is used only for pairs that are impossible under the first.
 const LARGEST: [usize; 2] = [100_000, 1_000_000];
 
-/// How many more times the thorough suite goes through the pairs, and what a case costs then.
+/// Number of further passes of the thorough suite over the pairs, and its upper limits of [`least_work`].
 const THOROUGH_PASSES: u64 = 6;
 const THOROUGH_LARGEST: [usize; 2] = [1_000_000, 10_000_000];
 
-/// A covering array of the pairs that `wanted` picks.
+/// A covering array of the pairs of factors that `wanted` selects.
 struct Array {
     name: &'static str,
-    /// How many of its choices the place takes part with: the first ones. One is to keep to the plain one.
+    /// For each place of the combination, the number of choices that take part, counted from the first. 1: only the
+    /// plain choice.
     limit: fn(usize) -> usize,
     wanted: fn(usize, usize) -> bool,
 }
 
-/// Every place with all of its choices.
+/// No limit: all choices of a place take part.
 const FREE: usize = usize::MAX;
 
-/// What every array but those of their own kind keeps to: all outputs, ordinary numbers, plain storage. A pair is then not
-/// met only where what it gets wrong is not asked for, or lost in a NaN.
+/// The limit of place `k`. Places that are not in `factors` are limited to all outputs, numbers of ordinary magnitudes
+/// and plain storage. Otherwise a fault might go unseen because its output is not requested, or is NaN.
 fn plain_but_for(factors: &[Factor], k: usize) -> usize {
     if factors.iter().any(|&factor| place(factor) == k) {
         FREE
@@ -42,7 +43,7 @@ fn plain_but_for(factors: &[Factor], k: usize) -> usize {
     }
 }
 
-/// Not every backend has these.
+/// Factors that not every backend supports.
 const STORED: [Factor; 4] =
     [Factor::FeatureStorage, Factor::WeightStorage, Factor::LabelStorage, Factor::Accumulation];
 
@@ -60,7 +61,7 @@ fn any(a: usize, b: usize, factor: Factor) -> bool {
 
 const ARRAYS: [Array; 5] = [
     Array { name: "crossed", limit: |k| plain_but_for(&[], k), wanted: |_, _| true },
-    // For backends that have few options.
+    // For backends with few options.
     Array {
         name: "crossed-plain",
         limit: |k| if is_option(k) || k == place(Factor::TargetsLayout) { 1 } else { plain_but_for(&[], k) },
@@ -83,7 +84,7 @@ const ARRAYS: [Array; 5] = [
     },
 ];
 
-/// The combinations of an array, the draws of which are those of a `pass`.
+/// The combinations of an array. Each `pass` draws others.
 fn combinations(array: &Array, pass: u64, largest: [usize; 2]) -> Vec<Combination> {
     let mut counts = counts();
     counts.iter_mut().enumerate().for_each(|(k, count)| *count = (*count).min((array.limit)(k)));
@@ -93,7 +94,7 @@ fn combinations(array: &Array, pass: u64, largest: [usize; 2]) -> Vec<Combinatio
     covering.into_iter().zip(seeds).map(|(combination, seed)| Combination::new(&combination, seed)).collect()
 }
 
-/// All arrays' combinations, with their names.
+/// The combinations of all arrays, with their names.
 fn named(pass: u64, largest: [usize; 2]) -> Vec<(String, Combination)> {
     let of = |array: &Array| {
         let name = array.name;
@@ -112,7 +113,7 @@ fn named(pass: u64, largest: [usize; 2]) -> Vec<(String, Combination)> {
 }
 
 fn test<T: Element>((name, combination): (String, Combination)) -> Test<T> {
-    // Every backend that the suite is run on is held against the same answer.
+    // All backends that run the suite are compared with the same reference.
     let expected = OnceLock::new();
     Test::new(name, move |subject: &Subject<'_, T>| {
         combination.run(subject.make().as_mut(), &expected).unwrap_or_else(Outcome::from)
@@ -124,13 +125,13 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     ALL.get_or_init(|| named(0, LARGEST)).iter().cloned().map(test).collect()
 }
 
-/// Seeds of [`RandomProblem`]s on which a backend was wrong once:
+/// Seeds of [`RandomProblem`]s that once revealed a fault:
 ///
-/// * a loss of 0 where there is one class, whose score is NaN, and no mass;
-/// * dW rounded once for every run of samples between two ignored ones that hold NaN;
-/// * db of f32 summed over 1024 samples in a row;
-/// * and two whose answers the contract leaves open, as the oracle did not: a sample whose largest score is infinite and that has
-///   no target mass.
+/// * a loss of 0 for a single class whose score is NaN, without target mass;
+/// * dW rounded once for each run of samples between two ignored samples that hold NaN;
+/// * db in f32 as a plain sum over 1024 samples;
+/// * two answers that the contract leaves open but the oracle did not: a sample whose largest score is infinite and
+///   that has no target mass.
 const FOUND: [u64; 5] = [3_000_200, 4_005_258, 5_006_615, 21_335, 26_899];
 
 pub(super) fn found_tests<T: Element>() -> Vec<Test<T>> {
@@ -141,7 +142,7 @@ pub(super) fn found_tests<T: Element>() -> Vec<Test<T>> {
     problems.map(test).collect()
 }
 
-/// More of the same, and larger.
+/// Further passes, with larger problems.
 pub(super) fn thorough_tests<T: Element>() -> Vec<Test<T>> {
     (1..=THOROUGH_PASSES).flat_map(|pass| named(pass, THOROUGH_LARGEST)).map(test).collect()
 }

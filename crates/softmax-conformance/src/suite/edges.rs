@@ -1,4 +1,4 @@
-//! No samples, no features, one class, with every option and every choice of outputs.
+//! Edge shapes (no samples, no features, one class) with random options and many sets of outputs.
 
 use crate::case::Case;
 use crate::generator::{Choices, Generator};
@@ -18,7 +18,7 @@ const SHAPES: [(usize, usize, usize); 10] = [
     (1, 0, 1),
 ];
 
-/// How many random choices of options, beside none.
+/// Number of random choices of options, besides none.
 const DRAWS: usize = 6;
 
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
@@ -33,7 +33,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
             let choices = if draw == 0 { Choices::PLAIN } else { g.choices() };
             let mut problem = g.problem_with(n, d, c, choices);
             push(format!("-{draw}{}", choices.describe()), problem.clone());
-            // Whatever else there is: a bias, a penalty and a sum.
+            // Further variants of the plain problem: a bias, a penalty, a sum, and no targets.
             if draw == 0 {
                 problem.bias = Some(g.vector(c, -1.0, 1.0));
                 push("-with-bias".to_owned(), problem.clone());
@@ -49,7 +49,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// All, none, each alone and all but each.
+/// Requests all outputs, none, each alone, and all except each.
 fn every_output<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome {
     let owned = case.narrowed::<T>();
     let whole = subject.outputs();

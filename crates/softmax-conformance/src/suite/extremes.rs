@@ -1,4 +1,4 @@
-//! Numbers at the ends of what f32 and f64 hold, and margins at which exponentials underflow.
+//! Numbers at the limits of the range of f32, and margins at which exponentials underflow in f32 and f64.
 
 use crate::case::{Case, problem_of_scores, with_objective};
 use crate::generator::Generator;
@@ -37,19 +37,20 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// The first class leads by `margin`, and is right.
+/// In each of three samples, the class of the label leads by `margin`.
 fn confident(c: usize, margin: f64) -> OwnedProblem<f64> {
     let scores = Array2::from_shape_fn((3, c), |(i, class)| if class == i { margin } else { 0.0 });
     problem_of_scores(scores, &[0, 1, 2])
 }
 
-/// The last class leads by `margin`, and is wrong.
+/// In each of three samples, the last class leads by `margin`, and the label is another class.
 fn wrong(c: usize, margin: f64) -> OwnedProblem<f64> {
     let scores = Array2::from_shape_fn((3, c), |(_, class)| if class + 1 == c { margin } else { 0.0 });
     problem_of_scores(scores, &[0, 1, 2])
 }
 
-/// Weights, temperatures and totals that only together come to an ordinary scale.
+/// Extreme class weights, sample weights, targets, temperatures and totals. In most problems they cancel to an ordinary
+/// scale.
 fn scaled(g: &mut Generator, c: usize) -> Vec<(&'static str, OwnedProblem<f64>)> {
     let mut problem = || g.problem(SAMPLES, 4, c);
     let sum = Objective { reduction: Reduction::Sum, ..Objective::default() };
@@ -61,13 +62,13 @@ fn scaled(g: &mut Generator, c: usize) -> Vec<(&'static str, OwnedProblem<f64>)>
     hot.class_weights = classes(1e30);
     hot.weights *= 1e20;
     let mut large_samples = problem();
-    // Their sum is more than f32 holds.
+    // Their sum overflows f32.
     large_samples.sample_weights = samples(1e37);
     let mut small_samples = problem();
     small_samples.sample_weights = samples(1e-37);
     let mut small_classes = problem();
     small_classes.class_weights = classes(1e-37);
-    // 1/Ω is more than f32 holds.
+    // 1/Ω overflows f32.
     let mut few = with_objective(g.problem(2, 4, c), Objective { z_loss: 1e-40, ..Objective::default() });
     few.class_weights = classes(2f64.powi(-130));
     let few_sum = with_objective(few.clone(), Objective { z_loss: 0.1, ..sum });

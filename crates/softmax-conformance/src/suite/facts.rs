@@ -1,5 +1,5 @@
-//! Facts of rows: each asked for alone, of confident rows, of equal scores, of labels that are ignored, and for many of the best
-//! classes. All other cases ask for them too, of a backend that gives them.
+//! Row facts: each requested alone, for confident rows, equal scores and ignored labels, and with all classes requested
+//! as best classes. If a backend supports row facts, the other cases request them too.
 
 use super::golden::{Golden, problems as golden_problems};
 use crate::case::{Case, problem_of_scores};
@@ -20,17 +20,17 @@ const FACTS: [OutputKind; 5] = [
     OutputKind::TopLogProb,
 ];
 
-/// Few classes and many: around vectors, panels and groups.
+/// Few and many classes: around the sizes of vectors, panels and groups.
 const CLASSES: [usize; 9] = [1, 2, 10, 16, 33, 64, 65, 300, 1031];
 
-/// How far the best score is above the others.
+/// Margins by which the best score leads.
 const MARGINS: [f64; 6] = [1.0, 10.0, 40.0, 80.0, 300.0, 700.0];
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for c in [2, 10, 100] {
         for margin in MARGINS {
-            // The label is the best class, the worst, or one between; the others are a little apart.
+            // The labels are the best class, the last one, and class 0. The other scores differ a little.
             let scores = Array2::from_shape_fn((3, c), |(_, class)| {
                 if class == c / 2 { margin } else { -0.25 * (class % 5) as f64 }
             });
@@ -62,14 +62,14 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// Whether a problem is of a margin, and `T` holds its facts.
+/// Whether a golden problem is one of the margins, and its facts are normal numbers in `T`.
 fn holds_facts<T: Element>(golden: &Golden) -> bool {
     let facts = golden.expected.entropy.iter().chain(&golden.expected.label_log_prob);
     golden.name.starts_with("margin-") && facts.into_iter().all(|&(fact, _)| T::narrow(fact).is_normal())
 }
 
-/// Entropy and log-probability of a confident row have digits of their own: a relative error of 1e-5 in f32, and of 1e-12 in
-/// f64, of what another program computed.
+/// Entropy and log-probability of a confident row are accurate in relative terms: compared with the golden answers, the
+/// relative error is at most 1e-5 in f32 and 1e-12 in f64.
 fn has_its_digits<T: Element>(subject: &Subject<'_, T>, golden: &Golden) -> Outcome {
     let admissible = match T::DTYPE {
         Dtype::F32 => 1e-5,
@@ -97,7 +97,8 @@ fn has_its_digits<T: Element>(subject: &Subject<'_, T>, golden: &Golden) -> Outc
     })
 }
 
-/// A fact of a problem with options, some of whose labels are ignored: a value that is no class, and one that is.
+/// One fact of a problem with options and ignored labels, and of the same problem without targets. The ignored value is
+/// once not a class, and once a class.
 fn alone<T: Element>(subject: &Subject<'_, T>, kind: OutputKind, c: usize) -> Outcome {
     let mut messages = Vec::new();
     for ignored in [-100, (c / 2) as i64] {
@@ -126,7 +127,8 @@ fn alone<T: Element>(subject: &Subject<'_, T>, kind: OutputKind, c: usize) -> Ou
     Outcome::of(messages)
 }
 
-/// Scores of 1 at every third class and of 0 elsewhere, exactly: the first of equals comes first, and equals are not above.
+/// Scores are exactly 1 at every third class and 0 elsewhere. On ties the lowest index comes first, and equal scores do
+/// not count in the rank.
 fn equal_scores<T: Element>(subject: &Subject<'_, T>, c: usize) -> Outcome {
     let score = |class: usize| if class.is_multiple_of(3) { 1.0 } else { 0.0 };
     let labels: Vec<i64> = (0..c as i64).collect();
@@ -154,10 +156,11 @@ fn equal_scores<T: Element>(subject: &Subject<'_, T>, c: usize) -> Outcome {
     })
 }
 
-/// As many of the best as there are classes: each once, the largest score first, and their probabilities sum to one.
+/// Requests as many best classes as there are classes. Each occurs once, the largest score first, and their
+/// probabilities sum to 1.
 fn all_classes<T: Element>(subject: &Subject<'_, T>, c: usize) -> Outcome {
     let mut problem = Generator::new(c as u64).problem(12, 7, c);
-    // One that is masked, if there is another.
+    // Class 1 is masked, if it exists.
     problem.bias = Some(Array1::from_shape_fn(c, |class| if class == 1 { f64::NEG_INFINITY } else { 0.0 }));
     if let OwnedTargets::Labels(labels) = &mut problem.targets {
         labels.fill(0);
@@ -177,7 +180,7 @@ fn all_classes<T: Element>(subject: &Subject<'_, T>, c: usize) -> Outcome {
             sorted.sort_unstable();
             let total: f64 = log_prob.iter().map(|p| p.widen().exp()).sum();
             let falls = log_prob.iter().zip(log_prob.iter().skip(1)).all(|(a, b)| a >= b);
-            // Each term is right to a few units of its own, whose exponent is some tens at most.
+            // Each probability exp(log p) has a relative error of a few u·|log p|, and |log p| is some tens at most.
             let is_one = (total - 1.0).abs() < 1000.0 * T::DTYPE.unit_roundoff();
             let is_masked_last = c == 1 || (classes[c - 1] == 1 && log_prob[c - 1] == T::neg_infinity());
             if !(sorted.iter().copied().eq(0..c) && falls && is_one && is_masked_last) {
@@ -190,7 +193,8 @@ fn all_classes<T: Element>(subject: &Subject<'_, T>, c: usize) -> Outcome {
     })
 }
 
-/// More of the best than there are classes, and as many classes as log-probabilities are not.
+/// Requests for more best classes than there are classes, or for different numbers of classes and log-probabilities,
+/// must be refused.
 fn too_many<T: Element>(subject: &Subject<'_, T>) -> Outcome {
     let owned = Case::new("", Generator::new(5).problem(4, 3, 6)).narrowed::<T>();
     let refused = |problem: &Problem<'_, T>, (classes, log_prob): (usize, usize)| {

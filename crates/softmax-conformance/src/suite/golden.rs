@@ -1,5 +1,5 @@
-//! Problems with answers to 60 digits by an independent program, `tools/golden.py`. Here they are cases like
-//! any other; the oracle's own test holds it to their answers.
+//! Problems with answers to 60 digits, computed by an independent program, `tools/golden.py`. Here they are cases like
+//! any other; the tests of the oracle compare it with these answers.
 
 use crate::case::Case;
 use serde::de::DeserializeOwned;
@@ -35,7 +35,7 @@ struct GoldenObjective {
     temperature: f64,
 }
 
-/// Values as unevaluated sums of two f64, matrices by rows.
+/// Values as unevaluated sums of two f64. Matrices are row-major.
 #[derive(Debug)]
 #[cfg_attr(not(test), expect(dead_code, reason = "for the oracle's own test"))]
 pub(crate) struct Answers {
@@ -46,7 +46,7 @@ pub(crate) struct Answers {
     pub(crate) sample_losses: Vec<(f64, f64)>,
     pub(crate) log_sum_exp: Vec<(f64, f64)>,
     pub(crate) entropy: Vec<(f64, f64)>,
-    /// None of soft targets.
+    /// Empty for soft targets.
     pub(crate) label_log_prob: Vec<(f64, f64)>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn problems() -> Vec<Golden> {
     all.iter().map(Golden::new).collect()
 }
 
-/// A member of an object; `null` where there is none.
+/// Reads a member of an object. A missing member reads as `null`.
 fn member<T: DeserializeOwned>(object: &Value, name: &str) -> T {
     T::deserialize(&object[name]).expect(WRITTEN)
 }

@@ -1,4 +1,4 @@
-//! Hessian-vector products of backends that have them, against differences of the oracle's gradients.
+//! Hessian-vector products, if a backend has them, against finite differences of the oracle's gradients.
 
 use super::all_cases::cases;
 use crate::case::{Case, converted};
@@ -12,10 +12,10 @@ use softmax_core::{
     Dtype, Element, Error, Feature, HessianVectorProduct, OutputKind, OutputSet, OwnedProblem, OwnedTargets,
 };
 
-/// Every so many of the cases of all options crossed.
+/// Step through the cases that cross all options.
 const EVERY: usize = 6;
 
-/// Plain problems around lanes and tiles.
+/// Shapes around the sizes of vectors and tiles.
 const SHAPES: [(usize, usize, usize); 12] = [
     (1, 1, 1),
     (5, 7, 2),
@@ -58,7 +58,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// A test of a second derivative, for a backend that has it.
+/// Runs `test` if the backend has Hessian-vector products.
 fn where_there_is_one<T: Element>(subject: &Subject<'_, T>, test: impl FnOnce() -> Outcome) -> Outcome {
     match subject.make().hessian() {
         Some(_) => test(),
@@ -66,7 +66,7 @@ fn where_there_is_one<T: Element>(subject: &Subject<'_, T>, test: impl FnOnce() 
     }
 }
 
-/// Ignored samples hold NaN.
+/// A problem whose ignored samples hold NaN.
 fn ignored_nan(g: &mut Generator) -> OwnedProblem<f64> {
     let mut problem = g.problem(9, 5, 6);
     problem.objective.ignore_index = Some(-100);
@@ -77,15 +77,15 @@ fn ignored_nan(g: &mut Generator) -> OwnedProblem<f64> {
     problem
 }
 
-/// Nothing to differentiate: the penalty is part of a loss, and there is none.
+/// A problem without targets. The penalty is part of the loss, and there is no loss to differentiate.
 fn without_targets(g: &mut Generator) -> OwnedProblem<f64> {
     let mut problem = g.problem(6, 4, 5);
     problem.objective.l2 = 0.5;
     OwnedProblem { targets: OwnedTargets::None, ..problem }
 }
 
-/// The largest error over the largest entry of H·V: roundoff that the derivatives of a few dozen scores of a few units
-/// carry on, and in f64 the truncation of the differences.
+/// The admissible error, relative to the largest entry of H·V: roundoff that propagates through derivatives at scores
+/// of a few units, and in f64 also the truncation error of the differences.
 fn tolerance(dtype: Dtype) -> f64 {
     match dtype {
         Dtype::F32 => 2e-4,
@@ -93,7 +93,7 @@ fn tolerance(dtype: Dtype) -> f64 {
     }
 }
 
-/// What lies between the entries of the product.
+/// Sentinel between the entries of the product.
 const SENTINEL: f64 = -12345.0;
 
 fn judge<T: Element>(subject: &Subject<'_, T>, case: &Case, direction: Layout, product: Layout) -> Outcome {
@@ -119,7 +119,7 @@ fn judge<T: Element>(subject: &Subject<'_, T>, case: &Case, direction: Layout, p
     })
 }
 
-/// H·(V, v), v in a last row, of a backend that has it: what is wrong there, if anything is.
+/// Checks H·(V, v), with v stacked as a last row, if the backend supports it. Returns a message if it is wrong.
 fn judge_with_bias<T: Element>(
     hessian: &mut dyn HessianVectorProduct<T>,
     owned: &OwnedProblem<T>,
@@ -152,12 +152,12 @@ fn stacked(mut weights: Array2<f64>, bias: Array1<f64>) -> Array2<f64> {
     weights
 }
 
-/// The entry that is furthest from what is expected, if it is too far.
+/// A message about the entry with the largest error, if that exceeds the tolerance.
 fn worst<T: Element>(expected: &Array2<f64>, found: &Array2<f64>) -> Option<String> {
     let largest = expected.iter().fold(1e-3, |max: f64, h| max.max(h.abs()));
     let admissible = tolerance(T::DTYPE) * largest;
     let error = |expected: f64, found: f64| (expected - found).abs();
-    // A NaN is no error where one is expected.
+    // NaN is right where NaN is expected.
     let wrong = expected.indexed_iter().zip(found).filter(|&((_, &expected), &found)| {
         error(expected, found) > admissible || expected.is_nan() != found.is_nan()
     });

@@ -1,4 +1,4 @@
-//! What a problem may be made of: labels of every type, half-precision and sparse features, signed weights, no targets.
+//! Kinds of inputs: labels of every type, half-precision and sparse features, signed weights, and no targets.
 
 use crate::case::Case;
 use crate::check::differing;
@@ -8,7 +8,7 @@ use crate::test::{Outcome, Subject, Test, evaluate};
 use softmax_core::ndarray::{Array1, array};
 use softmax_core::{Element, Objective, OutputKind, OwnedProblem, OwnedTargets, Reduction};
 
-/// Few classes and many.
+/// Few and many classes.
 const CLASSES: [usize; 2] = [10, 70];
 
 const HALVES: [(&str, FeatureStorage, WeightStorage); 6] = [
@@ -29,7 +29,8 @@ fn case(name: String, problem: OwnedProblem<f64>, storage: Storage) -> Case {
     Case::new(format!("inputs/{name}"), problem).stored_as(storage)
 }
 
-/// Each type, without an ignored label and with one: −100 where the type has it, else its largest number or class 3.
+/// Each label type, without and with an ignored label. The ignored label is −100 for signed types, the largest number
+/// of `u8` and `u32`, and class 3 for `usize`.
 fn labels(g: &mut Generator) -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, labels, ignored) in [
@@ -52,7 +53,7 @@ fn labels(g: &mut Generator) -> Vec<Case> {
     cases
 }
 
-/// Weights below zero: of classes, of samples, of both; a total weight below zero, and one of zero.
+/// Negative weights: of classes, of samples, and of both; a negative total weight, and one of zero.
 fn signed_weights(g: &mut Generator) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut push =
@@ -89,7 +90,7 @@ fn signed_weights(g: &mut Generator) -> Vec<Case> {
     cases
 }
 
-/// 1, −0.5, 1.5, −1, 2, −1.5, and again: their sum is far from zero.
+/// 1, −0.5, 1.5, −1, 2, −1.5, repeated: their sum is far from zero.
 fn alternating(length: usize) -> Array1<f64> {
     Array1::from_shape_fn(length, |k| {
         if k % 2 == 0 { 1.0 + 0.25 * (k % 6) as f64 } else { -0.25 * (k % 6 + 1) as f64 }
@@ -112,7 +113,7 @@ fn half(g: &mut Generator) -> Vec<Case> {
     cases
 }
 
-/// Features of which a quarter are not zero, with an empty row and an empty column; none at all; all of them.
+/// Sparse features: a quarter non-zeros with an empty row and an empty column, no non-zeros, and only non-zeros.
 fn sparse(g: &mut Generator) -> Vec<Case> {
     let storage = Storage { features: FeatureStorage::Csr, ..Storage::default() };
     let mut cases = Vec::new();
@@ -139,7 +140,7 @@ fn sparse(g: &mut Generator) -> Vec<Case> {
     cases
 }
 
-/// Scores alone: loss, total weight and gradients are zero, whatever the options.
+/// Problems without targets: loss, total weight and gradients are 0 with any options.
 fn no_targets(g: &mut Generator) -> Vec<Case> {
     let mut cases = Vec::new();
     for c in CLASSES {
@@ -179,7 +180,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// Half precision gives what the widened arrays give: the same bits, from a backend that says it is deterministic.
+/// A deterministic backend gives the same bits for half-precision arrays as for their widened copies.
 fn half_is_widened<T: Element>(subject: &Subject<'_, T>, storage: Storage, c: usize) -> Outcome {
     if !subject.make().descriptor().deterministic {
         return Outcome::NotApplicable("the backend does not say that it is deterministic".to_owned());

@@ -1,4 +1,4 @@
-//! The same problem through views of every memory order.
+//! The same problem through views of every memory layout.
 
 use crate::case::Case;
 use crate::generator::Generator;
@@ -30,7 +30,7 @@ fn matrices<T: Element>(subject: &Subject<'_, T>, x: Layout, w: Layout) -> Outco
     judge(subject, Problem::builder(x.view(), w.view(), labels.view()))
 }
 
-/// With labels, bias and weights that run backwards.
+/// With labels, bias, class weights and sample weights in reversed views.
 fn with_vectors<T: Element>(subject: &Subject<'_, T>, x: Layout, w: Layout) -> Outcome {
     let mut g = Generator::new(4);
     let owned = Case::new("", g.problem(21, 13, 11)).narrowed::<T>();
@@ -43,7 +43,7 @@ fn with_vectors<T: Element>(subject: &Subject<'_, T>, x: Layout, w: Layout) -> O
     judge(subject, builder.sample_weights(reversed(&sample_weights)))
 }
 
-/// With NaN between the entries, which no one may read.
+/// A matrix with NaN between its entries, which a backend must not read.
 fn placed<T: Element>(matrix: &Array2<T>, layout: Layout) -> Placed<T> {
     Placed::new(matrix, layout, T::nan())
 }
@@ -68,7 +68,8 @@ fn judge<T: Element>(subject: &Subject<'_, T>, builder: ProblemBuilder<'_, T>) -
     }
 }
 
-/// One row of features for all samples, one column of weights for all classes, one weight for all.
+/// Views with a stride of 0: one row of features for all samples, one column of weights for all classes and, if
+/// `weighted`, one sample weight for all samples.
 fn broadcast<T: Element>(subject: &Subject<'_, T>, weighted: bool) -> Outcome {
     let mut g = Generator::new(5);
     let row = g.matrix(1, 6, -1.0, 1.0).mapv(T::narrow);

@@ -1,18 +1,19 @@
-//! Classes that a bias of −∞ takes out: single ones, whole tiles and shards, all but one, under every option that puts mass
-//! on classes or bends scores; and a NaN, which is no mask, alone in a tile or before classes that are masked.
+//! Classes masked by a bias of −∞: halves, tiles, every other class, and all except one, with options that give mass to
+//! classes or transform scores. Also NaN, which is not a mask: alone in a tile, or before masked classes.
 
 use crate::case::Case;
 use crate::generator::Generator;
 use softmax_core::ndarray::Array1;
 use softmax_core::{Objective, OwnedProblem, OwnedTargets};
 
-/// Fewer than lanes, whole vectors, tiles and panels, and tails.
+/// Fewer classes than lanes, whole vectors, tiles and panels, and tails.
 const CLASSES: [usize; 8] = [3, 8, 10, 16, 33, 70, 130, 300];
-/// One more than tiles, panels and groups hold, so that the last class is there alone; and enough for whole ones that are masked.
+/// One class more than tiles, panels and groups hold, so that the last class is alone in one; and 600, so that whole
+/// ones are masked.
 const NAN_CLASSES: [usize; 8] = [2, 9, 17, 33, 65, 129, 257, 600];
 const SAMPLES: usize = 13;
 
-/// Whether a class of `c` is masked.
+/// Whether `class`, of `c` classes, is masked.
 type Mask = fn(class: usize, c: usize) -> bool;
 
 const MASKS: [(&str, Mask); 7] = [
@@ -60,7 +61,7 @@ fn problems(g: &mut Generator, c: usize, mask: Mask) -> Vec<(&'static str, Owned
     let mut plain = g.problem(SAMPLES, 6, c);
     plain.bias =
         Some(Array1::from_shape_fn(c, |class| if is_masked(class) { f64::NEG_INFINITY } else { 0.25 }));
-    // Labels of classes that are left.
+    // All labels are classes that are not masked.
     plain.targets =
         OwnedTargets::Labels(Array1::from_shape_fn(SAMPLES, |_| left[g.below(left.len())] as i64));
     let with = |objective| OwnedProblem { objective, ..plain.clone() };
@@ -76,7 +77,7 @@ fn problems(g: &mut Generator, c: usize, mask: Mask) -> Vec<(&'static str, Owned
     if let OwnedTargets::Labels(labels) = &mut masked_target.targets {
         labels[4] = (0..c).find(|&class| is_masked(class)).unwrap_or_default() as i64;
     }
-    // Smoothing spreads mass over classes; a weight of 0 takes it from those that are masked.
+    // Smoothing gives mass to every class; a class weight of 0 removes it from masked ones.
     let mut weightless = with(Objective { label_smoothing: 0.2, ..default() });
     weightless.class_weights =
         Some(Array1::from_shape_fn(c, |class| if is_masked(class) { 0.0 } else { 1.5 }));

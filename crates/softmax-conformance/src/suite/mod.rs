@@ -1,4 +1,4 @@
-//! The cases that every backend is put to.
+//! The cases of the conformance suite.
 
 mod all_cases;
 mod behaviour;
@@ -36,7 +36,8 @@ pub struct Suite<T> {
     tests: Vec<Test<T>>,
 }
 
-/// For each type by itself, and not for any: the cases are then compiled once, here, and not with every backend's tests.
+/// Implemented for each element type, not generically: the cases are compiled once, here, and not with every backend's
+/// tests.
 macro_rules! impl_suite {
     ($($T:ty),*) => {$(
         impl Suite<$T> {

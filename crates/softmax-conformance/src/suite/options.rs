@@ -1,9 +1,9 @@
-//! All options crossed, over odd shapes: enough random combinations that every pair of choices is met.
+//! All options crossed, at odd shapes: enough random combinations to contain every pair of choices.
 
 use crate::case::Case;
 use crate::generator::Generator;
 
-/// How many combinations.
+/// Number of combinations.
 const COMBINATIONS: usize = 400;
 
 const DIMENSIONS: [usize; 10] = [1, 2, 3, 5, 7, 8, 9, 13, 17, 33];
@@ -31,7 +31,7 @@ mod tests {
     fn every_pair_of_choices_is_met() {
         let names: HashSet<String> = cases().into_iter().map(|case| case.name + "-").collect();
         assert_eq!(names.len(), COMBINATIONS);
-        // The names say which choices a case has; a choice of 0 has no word.
+        // A name lists the choices of a case, except for choices of 0.
         let words = |option: usize, choice: usize| match CHOICES[option] {
             (name, 2) => format!("-{name}-"),
             (name, _) => format!("-{name}{choice}-"),

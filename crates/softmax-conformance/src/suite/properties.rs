@@ -1,4 +1,4 @@
-//! What holds of the loss whatever the numbers: properties on random problems, shrunk when they fail.
+//! Properties that the loss has for any numbers, tested on random problems that are shrunk on failure.
 
 use crate::case::Case;
 use crate::generator::Generator;
@@ -12,14 +12,14 @@ use softmax_core::{Element, Error, Evaluation, OwnedOutputs, OwnedProblem, Owned
 /// Random problems per property.
 const CASES: u32 = 24;
 
-/// What a random problem is made from; proptest shrinks the shape.
+/// The parameters of a random problem, which proptest shrinks.
 #[derive(Clone, Debug)]
 struct Recipe {
     n: usize,
     d: usize,
     c: usize,
     seed: u64,
-    /// With a bias, weights and smoothing, or with features, weights and labels alone.
+    /// Whether the problem has a bias, class weights, sample weights and possibly label smoothing.
     options: bool,
 }
 
@@ -72,7 +72,7 @@ impl From<Error> for Fault {
 
 fn run<T: Element>(subject: &Subject<'_, T>, property: Property<T>, options: bool) -> Outcome {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
-    // The same problems on every machine and every day.
+    // A fixed seed: the same problems on every machine and in every run.
     let mut runner = TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
     let unsupported = std::cell::RefCell::new(None);
     let result = runner.run(&recipes(options), |recipe| match property(subject, &recipe) {
@@ -92,7 +92,7 @@ fn run<T: Element>(subject: &Subject<'_, T>, property: Property<T>, options: boo
     }
 }
 
-/// A random problem of multiples of 1/64, so that f32 has them exactly and small sums of them too.
+/// A random problem whose numbers are multiples of 1/64, so that they and small sums of them are exact in f32.
 fn random<T: Element>(recipe: &Recipe) -> (OwnedProblem<T>, Generator) {
     let mut g = Generator::new(recipe.seed);
     let (n, d, c) = (recipe.n, recipe.d, recipe.c);
@@ -114,7 +114,7 @@ fn random<T: Element>(recipe: &Recipe) -> (OwnedProblem<T>, Generator) {
     (Case::new("", problem).narrowed(), g)
 }
 
-/// A backend's answer, and the reference for its bounds.
+/// A backend's answer, and the oracle's bounds.
 struct Answer<T> {
     evaluation: Evaluation,
     outputs: OwnedOutputs<T>,
@@ -140,9 +140,9 @@ impl<T: Element> Answer<T> {
     }
 }
 
-/// Two values that should be one number, each within its bound of it.
+/// Requires that two values, each within its bound of the same exact number, agree.
 fn require(what: &str, (a, a_bound): (f64, f64), (b, b_bound): (f64, f64)) -> Result<(), Fault> {
-    // Rounding of f64, as the two sides are scaled here.
+    // f64 rounding, since callers scale the two sides.
     let slack = 8.0 * f64::EPSILON * (a.abs() + b.abs());
     if (a - b).abs() <= a_bound + b_bound + slack {
         return Ok(());
@@ -155,7 +155,7 @@ fn require_same_loss<T>(a: &Answer<T>, b: &Answer<T>) -> Result<(), Fault> {
     require("loss", (a.evaluation.loss, a.loss_bound), (b.evaluation.loss, b.loss_bound))
 }
 
-/// dW of both sides, where entry (k, c) of the second is at (k, `class`(c)).
+/// Requires that entry (k, c) of dW in `a` agrees with entry (k, `class`(c)) in `b`.
 fn require_same_gradient<T: Element>(
     a: &Answer<T>,
     b: &Answer<T>,
@@ -173,7 +173,7 @@ fn require_same_gradient<T: Element>(
 }
 
 fn shift_of_scores<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
-    // A feature that is 1 adds its row of W to the scores of every sample.
+    // A constant feature of 1 adds its row of W to the scores of every sample.
     let (mut problem, mut g) = random::<T>(recipe);
     problem.features = concatenate![Axis(1), problem.features, Array2::ones((recipe.n, 1))];
     problem.weights = concatenate![Axis(0), problem.weights, Array2::zeros((1, recipe.c))];
@@ -185,7 +185,7 @@ fn shift_of_scores<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Res
 }
 
 fn score_gradients_sum_to_zero<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> Result<(), Fault> {
-    // With the identity for features dW is ∂loss/∂S.
+    // With the identity as features, dW is ∂loss/∂S.
     let (mut problem, mut g) = random::<T>(recipe);
     problem.features = Array2::eye(recipe.n);
     problem.weights = g.matrix(recipe.n, recipe.c, -2.0, 2.0).mapv(T::narrow);
@@ -298,7 +298,7 @@ fn convex_along_lines<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> 
     let (start, mut g) = random::<T>(recipe);
     let mut end = start.clone();
     let half = T::narrow(0.5);
-    // Even multiples apart, so that the point between is exact.
+    // The step is a multiple of 1/32, so that the midpoint is exact.
     let step = g.matrix(recipe.d, recipe.c, -64.0, 64.0).mapv(|x| T::narrow(x.round() / 32.0));
     end.weights += &step;
     let mut middle = start.clone();
@@ -313,7 +313,7 @@ fn convex_along_lines<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) -> 
     Err(Fault::Broken(format!("the loss between, {:e}, is above the chord, {chord:e}", m.evaluation.loss)))
 }
 
-/// 1/L for the largest curvature L that the sum of losses may have: half the weighted sum of ‖x‖².
+/// 1/L, where L is an upper bound of the curvature of the summed loss: half the weighted sum of ‖x‖².
 fn safe_step<T: Element>(problem: &OwnedProblem<T>) -> f64 {
     let weight = |i: usize| {
         let class_weight =
@@ -378,7 +378,7 @@ fn gradient_is_the_slope<T: Element>(subject: &Subject<'_, T>, recipe: &Recipe) 
         product += gradient * v.widen();
         bound += error * v.widen().abs();
     }
-    // |f'''| ≤ 2·r³ per sample, r the range of its change of scores; averaged with weights of at most 2·2.
+    // |f'''| ≤ 2·r³ per sample, where r is the range of the change of its scores, averaged with weights of at most 2·2.
     let change = |x: ArrayView1<'_, T>, v: ArrayView1<'_, T>| -> f64 {
         x.iter().zip(v).map(|(x, v)| x.widen() * v.widen()).sum()
     };

@@ -1,4 +1,4 @@
-//! The methods that a trait provides and a backend may override: the loss alone, and the loss with dW and db.
+//! Provided methods of the trait, which a backend may override: the loss alone, and the loss with dW and db.
 
 use crate::case::Case;
 use crate::check::check;
@@ -13,7 +13,7 @@ use softmax_core::{
 const SHAPES: [(usize, usize, usize); 8] =
     [(1, 1, 1), (7, 5, 3), (40, 17, 10), (300, 9, 12), (21, 130, 64), (33, 17, 150), (5, 0, 7), (0, 5, 70)];
 
-/// What [`SoftmaxBackend::gradients`] gives.
+/// The outputs of [`SoftmaxBackend::gradients`].
 const GRADIENTS: OutputSet = OutputSet::NONE.with(OutputKind::WeightsGradient).with(OutputKind::BiasGradient);
 
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
@@ -43,7 +43,7 @@ fn problem<T: Element>((n, d, c): (usize, usize, usize), options: &str) -> Owned
 
 type Judge<T> = fn(&mut dyn SoftmaxBackend<T>, &Problem<'_, T>) -> Result<Vec<String>, Error>;
 
-/// From one instance, with other weights at the same address in between.
+/// Calls one instance twice. Before the second call the weights are negated in place.
 fn twice<T: Element>(subject: &Subject<'_, T>, owned: &OwnedProblem<T>, judge: Judge<T>) -> Outcome {
     let mut owned = owned.clone();
     let mut backend = subject.make();
@@ -76,7 +76,7 @@ fn gradients<T: Element>(
     Ok(faults(problem, GRADIENTS, gradients.loss, &outputs))
 }
 
-/// What is wrong with a loss and its outputs. The methods give nothing else.
+/// The faults of a loss and its outputs. Other quantities are not compared, since the methods do not return them.
 fn faults<T: Element>(
     problem: &Problem<'_, T>,
     set: OutputSet,

@@ -1,4 +1,4 @@
-//! One sample does not reach another: a NaN or an infinity in its features stays in its own outputs.
+//! Samples are independent: a NaN or an infinity in the features of a sample affects only its own outputs.
 
 use crate::case::Case;
 use crate::generator::Generator;
@@ -7,16 +7,16 @@ use crate::test::{Outcome, Subject, Test, evaluate, given, judge_against};
 use softmax_core::{Element, OutputKind, OutputSet};
 use std::sync::OnceLock;
 
-/// Few classes, fewer than lanes, whole vectors, and many.
+/// Fewer classes than lanes, whole vectors, and many classes.
 const CLASSES: [usize; 6] = [1, 3, 10, 16, 70, 130];
 const SAMPLES: usize = 37;
 
-/// Every fifth sample holds the number, and in other calls every seventh, beginning with each of the first ones. If it reaches
-/// another sample, one of the calls shows it, unless the two are 35 apart. Infinities, which go where NaN goes, have the first
-/// step alone.
+/// In one call every fifth sample holds the number, in another every seventh, with each possible first sample. If the
+/// number reaches another sample, one of the calls shows it, unless the two are 35 apart. Infinities use only the first
+/// step, since they spread like NaN.
 const STEPS: [usize; 2] = [5, 7];
 
-/// What is requested of each sample.
+/// The outputs of single samples.
 const OF_SAMPLES: OutputSet =
     OutputSet::ALL.without(OutputKind::WeightsGradient).without(OutputKind::BiasGradient);
 
@@ -29,7 +29,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
             ("minus-infinity", f64::NEG_INFINITY, &STEPS[..1]),
         ];
         for (name, number, steps) in numbers {
-            // Every backend that the suite is run on is held against the same answers.
+            // All backends that run the suite are compared with the same references.
             let expected: [OnceLock<Reference>; STEPS[0] + STEPS[1]] = Default::default();
             tests.push(Test::new(format!("rows/{name}-{c}"), move |s: &Subject<'_, T>| {
                 isolated(s, c, T::narrow(number), steps, &expected)
@@ -39,7 +39,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// Calls of one instance, in which the number is in each sample at least once.
+/// Calls one instance several times, so that each sample holds the number at least once.
 fn isolated<T: Element>(
     subject: &Subject<'_, T>,
     c: usize,

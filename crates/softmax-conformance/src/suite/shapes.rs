@@ -1,4 +1,5 @@
-//! Outputs of the wrong shape: an error that says so, not a panic and not an answer, on each axis, too small and too large.
+//! Outputs of the wrong shape, too small and too large along each axis: the backend must return a shape error, not
+//! panic and not answer.
 
 use crate::case::Case;
 use crate::generator::Generator;
@@ -7,7 +8,7 @@ use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{Element, Error, OutputKind, Outputs, Problem};
 use std::fmt::Debug;
 
-/// Few classes and many, of which no two lengths are alike.
+/// Few and many classes. N, D and C differ from each other.
 const SHAPES: [(&str, usize, usize, usize); 2] = [("few", 20, 6, 9), ("many", 12, 7, 150)];
 
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
@@ -28,7 +29,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// Lengths that are not `length`: those that broadcast, too.
+/// Lengths other than `length`, including 1, which would broadcast.
 fn wrong(length: usize) -> Vec<usize> {
     [0, 1, length - 1, length + 1, 2 * length].into_iter().filter(|&other| other != length).collect()
 }
@@ -43,7 +44,7 @@ fn wrong_matrices((rows, columns): (usize, usize)) -> Vec<(usize, usize)> {
 
 fn refuses<T: Element>(subject: &Subject<'_, T>, problem: &Problem<'_, T>, kind: OutputKind) -> Outcome {
     let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
-    // What is refused whatever the shapes is no refusal of shapes.
+    // If the backend refuses the problem itself, it cannot be tested for refusing shapes.
     if let Err(error) = subject.make().loss(problem) {
         return error.into();
     }

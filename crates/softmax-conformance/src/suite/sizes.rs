@@ -1,4 +1,4 @@
-//! Plain problems whose sizes lie around SIMD lanes and tiles, and a few larger ones.
+//! Plain problems around the sizes of SIMD vectors and tiles, and a few larger ones.
 
 use crate::case::Case;
 use crate::generator::Generator;
@@ -14,7 +14,7 @@ pub(super) fn cases() -> Vec<Case> {
         shapes.extend([(5, size, 10), (7, 12, size), (size, 9, 4)]);
         shapes.push((3, size, AROUND_LANES[g.below(AROUND_LANES.len())]));
     }
-    // Narrow and long, wide and flat, and enough rows that a sum in f32 shows.
+    // Narrow and long, wide and flat, and enough rows to reveal a sum in f32.
     shapes.extend([
         (1000, 70, 10),
         (64, 300, 10),
@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
         cases
             .push(Case::new(format!("sizes/{k:03}-{n}x{d}x{c}{with}-{reduction:?}").to_lowercase(), problem));
     }
-    // Gradients of one sign, all alike: a plain sum of f32 is wrong in its fourth digit.
+    // Equal gradients of one sign: a plain f32 sum is wrong in its fourth digit.
     for (n, d, c) in [(70_000, 2, 3), (66_000, 1, 66)] {
         let mut problem = g.problem(n, d, c);
         let first = problem.features.row(0).to_owned();

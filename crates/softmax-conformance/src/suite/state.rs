@@ -1,5 +1,5 @@
-//! What earlier calls leave behind: nothing. A backend may keep scratch memory and what it prepared, and must not take one
-//! problem for another because it lies at the same address.
+//! Earlier calls must not affect later ones. A backend may keep working memory and prepared data, but must not take one
+//! problem for another because it is at the same address.
 
 use crate::case::Case;
 use crate::generator::Generator;
@@ -9,14 +9,14 @@ use softmax_core::{
     Element, Error, OutputKind, OutputSet, OwnedOutputs, OwnedProblem, OwnedTargets, SoftmaxBackend,
 };
 
-/// Few classes and many: backends tend to have a way for each.
+/// Few and many classes: many backends have a kernel for each.
 const SHAPES: [(&str, usize, usize, usize); 2] = [("few", 40, 17, 10), ("many", 33, 17, 150)];
 
-/// Shapes in between, none of them the problem's own.
+/// Shapes of other problems in between. None is a shape of [`SHAPES`].
 const OTHERS: [(usize, usize, usize); 7] =
     [(1, 1, 1), (90, 60, 200), (3, 90, 2), (0, 5, 10), (5, 0, 10), (200, 3, 10), (2, 17, 600)];
 
-/// Something of a problem that changes, at the address where it was.
+/// Changes a part of a problem in place.
 type Change<T> = fn(&mut OwnedProblem<T>);
 
 type Sequence<T> = fn(&mut dyn SoftmaxBackend<T>, &OwnedProblem<T>) -> Result<Vec<String>, Error>;
@@ -82,7 +82,7 @@ fn problem<T: Element>(n: usize, d: usize, c: usize, options: bool) -> OwnedProb
     Case::new("", problem).narrowed()
 }
 
-/// Judges a call, and says when it was.
+/// Checks a call. `when` begins the messages.
 fn judge<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     owned: &OwnedProblem<T>,
@@ -95,7 +95,7 @@ fn judge<T: Element>(
     }
 }
 
-/// The same arrays with other numbers in them, and the first ones again.
+/// Evaluates a problem, then the same arrays with other numbers, then with the first numbers again.
 fn changed<T: Element>(subject: &Subject<'_, T>, mut owned: OwnedProblem<T>, change: Change<T>) -> Outcome {
     let mut backend = subject.make();
     let before = owned.clone();
@@ -109,7 +109,7 @@ fn changed<T: Element>(subject: &Subject<'_, T>, mut owned: OwnedProblem<T>, cha
     })
 }
 
-/// Writes what was `before` into the same arrays.
+/// Writes the numbers of `before` into the same arrays.
 fn restore<T: Element>(owned: &mut OwnedProblem<T>, before: &OwnedProblem<T>) {
     owned.weights.assign(&before.weights);
     owned.features.assign(&before.features);
@@ -131,7 +131,7 @@ fn restore<T: Element>(owned: &mut OwnedProblem<T>, before: &OwnedProblem<T>) {
     owned.objective = before.objective;
 }
 
-/// Calls that were refused for the shape of an output.
+/// After calls that are refused because of the shape of an output.
 fn after_failure<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     owned: &OwnedProblem<T>,
@@ -149,7 +149,7 @@ fn after_failure<T: Element>(
     Ok(messages)
 }
 
-/// Calls whose answer is NaN throughout.
+/// After calls with weights and features of NaN or infinity.
 fn after_nan<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     owned: &OwnedProblem<T>,
@@ -165,7 +165,7 @@ fn after_nan<T: Element>(
     Ok(messages)
 }
 
-/// Larger and smaller ones.
+/// After problems of larger and smaller shapes.
 fn after_other_shapes<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     owned: &OwnedProblem<T>,
@@ -179,7 +179,7 @@ fn after_other_shapes<T: Element>(
     Ok(messages)
 }
 
-/// Calls that left scratch unused.
+/// After calls for fewer outputs, which leave parts of the working memory unused.
 fn after_fewer_outputs<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     owned: &OwnedProblem<T>,
@@ -196,7 +196,7 @@ fn after_fewer_outputs<T: Element>(
     Ok(messages)
 }
 
-/// Gradients of an earlier batch.
+/// After calls that accumulate gradients.
 fn after_accumulation<T: Element>(
     backend: &mut dyn SoftmaxBackend<T>,
     owned: &OwnedProblem<T>,

@@ -1,13 +1,13 @@
-//! Equal scores: the predicted class is the first of them, wherever they lie.
+//! Equal scores: the predicted class is the lowest index among them, at any positions.
 
 use crate::test::{Outcome, Subject, Test, evaluate};
 use softmax_core::ndarray::{Array1, Array2};
 use softmax_core::{Element, OutputKind, OutputSet, Problem};
 
-/// Around vectors of 4, 8 and 16, tiles and panels.
+/// Around vectors of 4, 8 and 16 lanes, tiles and panels.
 const CLASSES: [usize; 13] = [2, 3, 5, 8, 10, 16, 17, 33, 64, 65, 96, 130, 257];
 
-/// How far the second of the equal ones is from the first, at most, beside the last class.
+/// Distances from the first tied class to the second. The last class is also tied with every other.
 const DISTANCES: [usize; 8] = [1, 2, 3, 4, 8, 16, 32, 64];
 
 pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
@@ -27,7 +27,7 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// The classes that tie, for each sample: two of them, at each place and in many distances.
+/// The two classes that tie in each sample: each class with others at several distances.
 fn pairs(c: usize) -> Vec<Vec<usize>> {
     let seconds = |first: usize| {
         let near = DISTANCES.iter().map(move |distance| first + distance).filter(move |&second| second < c);
@@ -36,9 +36,9 @@ fn pairs(c: usize) -> Vec<Vec<usize>> {
     (0..c).flat_map(|first| seconds(first).map(move |second| vec![first, second])).collect()
 }
 
-/// Scores of 1 for the classes that tie and of 0 for others, or, below zero, of −1 and −2.
+/// Scores are 1 for tied classes and 0 for others, or −1 and −2 if `sign` is negative.
 fn judge<T: Element>(subject: &Subject<'_, T>, c: usize, tied: &[Vec<usize>], sign: f64) -> Outcome {
-    // A feature that is 1 for a class; the last feature is 1 for all.
+    // A feature for each class, which is 1 if it is tied. The last feature is 1 in all samples.
     let mut features = Array2::zeros((tied.len(), c + 1));
     for (mut row, classes) in features.rows_mut().into_iter().zip(tied) {
         classes.iter().for_each(|&class| row[class] = T::one());
@@ -51,7 +51,7 @@ fn judge<T: Element>(subject: &Subject<'_, T>, c: usize, tied: &[Vec<usize>], si
     judge_predicted(subject, &features, &weights, &expected)
 }
 
-/// Zeros of both signs are equal.
+/// Zeros of both signs tie.
 fn signed_zeros<T: Element>(subject: &Subject<'_, T>, c: usize) -> Outcome {
     let features = Array2::from_shape_fn((2, 1), |(i, _)| T::narrow(if i == 0 { 1.0 } else { -1.0 }));
     let weights =

@@ -1,5 +1,5 @@
-//! Two passes, of backends that have them: every case with its classes in shards, coefficients of losses, entropies and lse
-//! against the oracle, and shards that change no bit.
+//! Two passes, if a backend has them: small cases with their classes in shards, gradients with coefficients of losses,
+//! entropies and lse against the oracle, and shards that change no bit.
 
 use super::{bits, rows};
 use crate::case::Case;
@@ -16,12 +16,12 @@ use softmax_core::{
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-/// How the classes are cut.
+/// How the classes are cut into shards.
 #[derive(Clone, Copy, Debug)]
 enum Cut {
-    /// Into so many shards of about a size.
+    /// Into this number of shards of about equal size.
     Count(usize),
-    /// Into shards of so many classes, the last of which has what is left.
+    /// Into shards of this number of classes; the last has the remaining ones.
     Size(usize),
 }
 
@@ -44,7 +44,7 @@ impl Cut {
     }
 }
 
-/// Sizes of the problems with coefficients: around lanes, tiles and groups, with few classes and many.
+/// Shapes of the problems with coefficients: around the sizes of vectors, tiles and groups, with few and many classes.
 const SHAPES: [(usize, usize, usize); 10] = [
     (1, 1, 1),
     (5, 7, 2),
@@ -102,27 +102,27 @@ pub(super) fn tests<T: Element>() -> Vec<Test<T>> {
     tests
 }
 
-/// A case with coefficients of its losses, entropies and lse.
+/// A test of a case with coefficients of its losses, entropies and lse.
 fn of_upstream<T: Element>(case: Case, cut: Cut, asked: Asked) -> Test<T> {
     Test::new(case.name.clone(), move |subject: &Subject<'_, T>| {
         where_there_are(subject, || judge_upstream(subject, &case, cut, asked).unwrap_or_else(Outcome::from))
     })
 }
 
-/// Whether a case is worth its time in shards too: large ones are there for the kernels' sizes.
+/// Whether a case also runs in shards. Large cases do not: they test the block sizes of kernels.
 pub(super) fn is_small(case: &Case) -> bool {
     let ((n, d), c) = (case.problem.features.dim(), case.problem.weights.ncols());
     n * (d + 20) * c <= 100_000
 }
 
-/// A case with its classes in shards, cut in one way or another: its answer is what it is without shards.
+/// A test of a case with its classes in shards. `k` selects the cut. The expected answer is the one without shards.
 pub(super) fn in_shards<T: Element>(k: usize, case: Case, expected: Arc<OnceLock<Reference>>) -> Test<T> {
     let cut = CUTS[k % CUTS.len()];
     let name = format!("two-pass/{}/{}", cut.name(), case.name);
     in_cut(cut, name, Test::of_case(case, expected))
 }
 
-/// A test of another kind in shards.
+/// Another test, with the classes in shards.
 fn wrapped<T: Element>(cut: Cut, test: Test<T>) -> Test<T> {
     in_cut(cut, format!("two-pass/{}/{}", cut.name(), test.name()), test)
 }
@@ -143,7 +143,7 @@ fn where_there_are<T: Element>(subject: &Subject<'_, T>, test: impl FnOnce() -> 
     }
 }
 
-/// Shards without a label, shards that are masked whole, and maxima that are far apart.
+/// Shards without labels, fully masked shards, maxima that are far apart, and NaN.
 fn hard_cases() -> Vec<Case> {
     let mut g = Generator::new(72);
     let mut cases = Vec::new();
@@ -171,7 +171,7 @@ fn hard_cases() -> Vec<Case> {
         problem.objective.label_smoothing = 0.1;
         cases.push(Case::new(format!("margins-of-{margin}-between-shards"), problem));
     }
-    // A shard's other classes are masked, so that its maximum is −∞.
+    // Class 7 is NaN, and the other classes of its shard are masked, so that their maximum is −∞.
     let mut problem = g.problem(9, 4, 15);
     let masked = |c| if c == 7 { 0.0 } else { f64::NEG_INFINITY };
     problem.bias = Some(Array1::from_shape_fn(15, |c| if (5..10).contains(&c) { masked(c) } else { 0.0 }));
@@ -193,7 +193,7 @@ struct Asked {
     losses: bool,
     entropy: bool,
     log_sum_exp: bool,
-    /// Whether dW and db are added to.
+    /// Whether dW and db are accumulated.
     accumulate: bool,
 }
 
@@ -209,7 +209,7 @@ impl Asked {
         if self.accumulate { format!("{words}-accumulated") } else { words }
     }
 
-    /// Of both signs, and some of them 0.
+    /// Draws coefficients of both signs, some of them 0.
     fn draw<T: Element>(self, g: &mut Generator, n: usize) -> [Option<Array1<T>>; 3] {
         [self.losses, self.entropy, self.log_sum_exp].map(|given| {
             given.then(|| {
@@ -219,13 +219,13 @@ impl Asked {
     }
 }
 
-/// Statistics of all classes, from shards.
+/// The statistics of all classes, merged from those of the shards.
 fn statistics<T: Element>(
     passes: &mut dyn TwoPass<T>,
     problem: &Problem<'_, T>,
     ranges: &[Range<usize>],
 ) -> Result<RowStatistics<T>> {
-    // From the right, so that the order of merging is another one than that of `InShards`.
+    // Merges from the right, in another order than `InShards`.
     let mut of_shards = Vec::new();
     for classes in ranges {
         of_shards.push(passes.forward(&problem.shard(classes.clone()))?);
@@ -296,7 +296,7 @@ fn judge_upstream<T: Element>(
     Ok(judge_against(&expected, &evaluation, &outputs, set))
 }
 
-/// Shards that begin at the multiples that the backend names.
+/// Shards that begin at multiples of the backend's `shard_multiple` give the same bits as the whole.
 fn same_in_shards<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome {
     let Some(multiple) = subject.make().two_pass().and_then(|passes| passes.shard_multiple()) else {
         return Outcome::NotApplicable("the backend does not promise the same bits in shards".to_owned());
@@ -335,7 +335,7 @@ fn same_in_shards<T: Element>(subject: &Subject<'_, T>, case: &Case) -> Outcome 
     })
 }
 
-/// dW, dX and db with coefficients, in shards of so many classes.
+/// dW, dX and db with coefficients, in shards of `size` classes.
 fn weighed_gradients<T: Element>(
     mut backend: Box<dyn SoftmaxBackend<T>>,
     problem: &Problem<'_, T>,
@@ -360,7 +360,7 @@ fn weighed_gradients<T: Element>(
     Ok(outputs)
 }
 
-/// Shards that are made one by one, of which the second has no class weights: they are 1.
+/// Shards that are built one by one. The second has no class weights, so they are 1.
 fn class_weights_in_some_shards<T: Element>(subject: &Subject<'_, T>) -> Result<Outcome> {
     let mut problem = Generator::new(74).problem(30, 4, 9);
     let mut class_weights = Array1::ones(9);

@@ -1,4 +1,4 @@
-//! Sizes, and options, layouts and sizes together.
+//! Mistakes with sizes, and with combinations of options, layouts and sizes.
 
 use crate::owned::owned;
 use crate::wrong::{Made, Mistake, under};

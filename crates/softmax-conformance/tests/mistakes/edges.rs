@@ -1,4 +1,4 @@
-//! No samples, no features, shapes that do not fit.
+//! Mistakes with no samples, no features, and outputs of the wrong shape.
 
 use crate::wrong::{Made, Mistake};
 use softmax_core::Outputs;

@@ -1,4 +1,4 @@
-//! Facts of rows.
+//! Mistakes in row facts.
 
 use crate::wrong::{Made, Mistake};
 use softmax_core::Problem;
@@ -6,7 +6,7 @@ use softmax_core::ndarray::Array2;
 
 const FACTS: &str = "facts of rows";
 
-/// X·W + b, without further options.
+/// X·W + b, without temperature and softcap.
 fn scores(problem: &Problem<'_, f64>) -> Array2<f64> {
     let mut scores = Array2::zeros((problem.n_samples(), problem.n_classes()));
     for ((i, c), score) in scores.indexed_iter_mut() {

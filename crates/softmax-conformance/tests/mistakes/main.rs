@@ -1,5 +1,5 @@
-//! Mistakes that outsiders make, by kind: a right backend with one of them each, which the suite's cases of that kind catch.
-//! Most need two things to come together, such as an option and a size.
+//! Typical mistakes of backends, by kind. Each is made in a right backend, and the suite's cases of that kind must
+//! catch it. Most need two conditions together, such as an option and a size.
 
 mod crossed;
 mod edges;

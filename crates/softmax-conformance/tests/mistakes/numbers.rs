@@ -1,4 +1,4 @@
-//! Masks, numbers that are not finite, ties, margins, scales, ignored samples.
+//! Mistakes with masks, numbers that are not finite, ties, margins, scales and ignored samples.
 
 use crate::owned::owned;
 use crate::wrong::{Made, Mistake};

@@ -1,4 +1,4 @@
-//! Choices of outputs, and the methods that the trait provides.
+//! Mistakes with sets of outputs, and in the provided methods of the trait.
 
 use crate::wrong::{Made, Mistake};
 use softmax_core::ndarray::ArrayViewMut2;

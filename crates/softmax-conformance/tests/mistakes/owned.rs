@@ -1,8 +1,8 @@
-//! Problems to be changed.
+//! Copies of problems, to be changed.
 
 use softmax_core::{Element, OwnedProblem, OwnedTargets, Problem, Targets};
 
-/// The same problem in arrays of its own.
+/// A copy of the problem in its own arrays.
 pub(crate) fn owned<T: Element>(problem: &Problem<'_, T>) -> OwnedProblem<T> {
     let ignored = problem.objective().ignore_index.unwrap_or_default();
     let label = |i| problem.label(i).map_or(ignored, |y| y as i64);

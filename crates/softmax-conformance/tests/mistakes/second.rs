@@ -1,4 +1,4 @@
-//! The second derivative.
+//! Mistakes in the second derivative.
 
 use crate::wrong::{Made, Mistake};
 

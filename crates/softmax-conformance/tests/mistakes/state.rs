@@ -1,4 +1,4 @@
-//! What is kept from call to call, and threads.
+//! Mistakes with state that is kept from call to call, and with threads.
 
 use crate::owned::owned;
 use crate::wrong::{Made, Mistake, Wrong};
@@ -7,7 +7,7 @@ use softmax_core::{Evaluation, Outputs, OwnedProblem, Problem, Result};
 const STATE: &str = "state";
 const DETERMINISM: &str = "determinism";
 
-/// The weights of an earlier call, where they lie at the same address and are as large.
+/// Uses the weights of an earlier call if address and shape are the same.
 fn stale_weights(
     wrong: &mut Wrong,
     problem: &Problem<'_, f64>,
@@ -22,7 +22,7 @@ fn stale_weights(
     wrong.right(&stale.problem()?, outputs)
 }
 
-/// Packed features, where a sum of some of them has not changed.
+/// Uses the features of an earlier call if shape and first sample are the same.
 fn stale_features(
     wrong: &mut Wrong,
     problem: &Problem<'_, f64>,

@@ -7,7 +7,7 @@ use softmax_core::{
 };
 use softmax_naive::Naive;
 
-/// A mistake, and which cases are to catch it.
+/// A mistake, and the cases that must catch it.
 #[derive(Clone, Copy)]
 pub(crate) struct Mistake {
     pub(crate) name: &'static str,
@@ -17,22 +17,22 @@ pub(crate) struct Mistake {
     pub(crate) made: Made,
 }
 
-/// Where it is made.
+/// Where the mistake is made.
 #[derive(Clone, Copy)]
 pub(crate) enum Made {
-    /// In the evaluation.
+    /// In place of the evaluation.
     Evaluating(fn(&mut Wrong, &Problem<'_, f64>, &mut Outputs<'_, f64>) -> Result<Evaluation>),
-    /// In the answer that was right.
+    /// In the right answer, after the evaluation.
     Answering(fn(&Problem<'_, f64>, &mut Outputs<'_, f64>, &mut Evaluation)),
-    /// In the options.
+    /// In the options that are read.
     Reading(fn(&Problem<'_, f64>, &mut Objective)),
-    /// In the loss that is requested alone.
+    /// In the answer of `loss`.
     Loss(fn(&Problem<'_, f64>, f64) -> f64),
-    /// In the gradients that are requested together.
+    /// In the answer of `gradients`.
     Gradients(fn(&Problem<'_, f64>, &mut Gradients<f64>)),
     /// In H·V.
     Hessian(fn(&Problem<'_, f64>, ArrayView2<'_, f64>, &mut ArrayViewMut2<'_, f64>)),
-    /// In the bias's part of H·(V, v), or of the direction.
+    /// In the bias parts of the direction (V, v) and of the product H·(V, v).
     HessianOfBias(fn(&mut Array1<f64>, &mut ArrayViewMut1<'_, f64>)),
 }
 
@@ -40,7 +40,7 @@ pub(crate) enum Made {
 pub(crate) struct Wrong {
     inner: Naive,
     pub(crate) mistake: Mistake,
-    /// What calls leave behind, for mistakes with state: an address or a count, a matrix, whether a call failed.
+    /// State for mistakes that depend on earlier calls: an address or a count, a matrix, and whether a call failed.
     pub(crate) number: usize,
     pub(crate) kept: Array2<f64>,
     pub(crate) failed: bool,
@@ -51,7 +51,7 @@ impl Wrong {
         Wrong { inner: Naive::new(), mistake, number: 0, kept: Array2::zeros((0, 0)), failed: false }
     }
 
-    /// Without the mistake.
+    /// Evaluates without the mistake.
     pub(crate) fn right(
         &mut self,
         problem: &Problem<'_, f64>,
@@ -61,7 +61,7 @@ impl Wrong {
     }
 }
 
-/// The same problem under other options.
+/// The same problem with other options.
 pub(crate) fn under<'a>(problem: &Problem<'a, f64>, objective: Objective) -> Result<Problem<'a, f64>> {
     Problem::builder(problem.features(), problem.weights(), *problem.targets())
         .objective(objective)
@@ -146,7 +146,7 @@ impl HessianVectorProduct<f64> for Wrong {
             let products = (of_weights, of_bias);
             return self.inner.hessian_vector_product_with_bias(problem, (weights, bias), products);
         };
-        // Of the direction before, and of the product afterwards.
+        // Changes the direction before the call, and the product after it.
         let (mut bias, mut nothing) = (bias.to_owned(), Array1::zeros(bias.len()));
         spoil(&mut bias, &mut nothing.view_mut());
         let products = (of_weights, of_bias.view_mut());
