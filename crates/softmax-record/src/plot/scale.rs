@@ -50,7 +50,7 @@ impl Scale {
     pub(super) fn ticks(&self, is_binary: bool) -> Vec<f64> {
         let ticks: Vec<f64> =
             if is_binary { self.powers_of_two().collect() } else { self.round_numbers().collect() };
-        if ticks.len() > 1 { ticks } else { vec![self.low, self.high] }
+        if ticks.len() > 1 { ticks } else { [self.low, self.high].map(to_three_digits).to_vec() }
     }
 
     /// Some powers of two, at most five.
@@ -77,6 +77,11 @@ fn powers(base: f64, low: f64, high: f64, steps: i32) -> impl Iterator<Item = f6
     (low..=high).step_by(((high - low).max(0) / steps + 1) as usize).map(move |power| base.powi(power))
 }
 
+/// The number with three significant digits, for a label.
+fn to_three_digits(number: f64) -> f64 {
+    format!("{number:.2e}").parse().expect("a number that was just formatted")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,7 +100,7 @@ mod tests {
         assert_eq!(scale.round_numbers().collect::<Vec<_>>(), [5.0, 10.0, 20.0, 50.0]);
         assert_eq!(scale.powers_of_two().collect::<Vec<_>>(), [4.0, 8.0, 16.0, 32.0]);
         assert_eq!(Scale::around([0.0].into_iter(), (0, 1)).place(5.0), 1);
-        assert_eq!(Scale::around([3.1, 3.3].into_iter(), (0, 1)).ticks(false), [3.1, 3.3]);
+        assert_eq!(scale_of(3.14159, 3.3).ticks(false), [3.14, 3.3]);
         assert_eq!(scale_of(3.0, 60.0).ticks(true), [4.0, 8.0, 16.0, 32.0]);
         let scale = Scale::decades([0.003, 0.9].into_iter(), (0, 30));
         assert_eq!((scale.place(1e-3), scale.place(1e-2), scale.place(1.0)), (0, 10, 30));
