@@ -133,7 +133,7 @@ pub(crate) fn require(required: &[Extra]) -> anyhow::Result<()> {
     match required.iter().find(|extra| !extra.is_here()) {
         None => Ok(()),
         Some(extra) => {
-            anyhow::bail!("{} is required and not here: install {}", extra.name(), extra.packages())
+            anyhow::bail!("{} is required but missing: install {}", extra.name(), extra.packages())
         }
     }
 }

@@ -23,7 +23,7 @@ pub(crate) struct MutantsArgs {
 const PATIENCE: &str = "600";
 
 pub(crate) fn run(args: &MutantsArgs) -> anyhow::Result<()> {
-    anyhow::ensure!(args.fused_every > 0, "--fused-every: expected a number from 1 on, found 0");
+    anyhow::ensure!(args.fused_every > 0, "--fused-every: expected an integer of at least 1, found 0");
     let mut gaps = Vec::new();
     for backend in &args.backends {
         let output = format!("target/mutants/{backend}");

@@ -360,10 +360,10 @@ pub(crate) struct BenchArgs {
     /// Keep the records of the file, and add the missing ones
     #[arg(long)]
     pub(crate) resume: bool,
-    /// What the records say of their command, where another program runs this one
+    /// The command to record, if another program runs this one
     #[arg(long, hide = true)]
     pub(crate) command: Option<String>,
-    /// What the records say of the compiler
+    /// The compiler version to record
     #[arg(long, hide = true)]
     pub(crate) rustc: Option<String>,
     /// What the records say of the source
@@ -380,7 +380,7 @@ pub(crate) struct CompletionsArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ManArgs {
-    /// The command whose page it is [default: softmax itself]
+    /// The command to print the page of [default: softmax itself]
     pub(crate) command: Option<String>,
 }
 

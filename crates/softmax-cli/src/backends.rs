@@ -68,7 +68,7 @@ fn write_table(listing: &Listing, palette: Palette, out: &mut dyn Write) -> anyh
     }
     writeln!(out, "{}", table.text(palette))?;
     for absent in &listing.absent {
-        writeln!(out, "\n{} is not here: {}", absent.name, absent.remedy)?;
+        writeln!(out, "\n{} is not available: {}", absent.name, absent.remedy)?;
     }
     Ok(())
 }

@@ -91,7 +91,12 @@ fn prepare<T: BackendElement>(
     let missing: Vec<&str> =
         asked(args.top).iter().filter(|&kind| !set.contains(kind)).map(OutputKind::symbol).collect();
     if !missing.is_empty() {
-        writeln!(err, "softmax: {} does not give {}: left out", entry.name(), missing.join(", "))?;
+        writeln!(
+            err,
+            "softmax: {} does not support the outputs {}: left out",
+            entry.name(),
+            missing.join(", ")
+        )?;
     }
     let top = args.top.map_or(0, |top| top as usize);
     if top > problem.n_classes() {

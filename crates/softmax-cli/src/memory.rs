@@ -84,7 +84,7 @@ fn check(needed: f64) -> Result<(), String> {
     match machine::available_bytes() {
         Some(available) if needed > available as f64 => {
             let (needed, available) = (units::bytes(needed as u64), units::bytes(available));
-            Err(format!("{needed}, where {available} are free"))
+            Err(format!("{needed}, but only {available} are free"))
         }
         _ => Ok(()),
     }

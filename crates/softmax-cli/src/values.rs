@@ -39,17 +39,17 @@ pub(crate) fn solver() -> impl TypedValueParser<Value = Solver> {
 
 pub(crate) fn parse_seconds(text: &str) -> Result<f64, String> {
     let seconds = text.parse().ok().filter(|&s| s > 0.0 && Duration::try_from_secs_f64(s).is_ok());
-    seconds.ok_or_else(|| "expected a number of seconds above 0, and of a length that ends".to_owned())
+    seconds.ok_or_else(|| "expected a finite number of seconds above 0".to_owned())
 }
 
 pub(crate) fn parse_minutes(text: &str) -> Result<f64, String> {
     let minutes = text.parse().ok().filter(|&m| m > 0.0 && Duration::try_from_secs_f64(60.0 * m).is_ok());
-    minutes.ok_or_else(|| "expected a number of minutes above 0, and of a length that ends".to_owned())
+    minutes.ok_or_else(|| "expected a finite number of minutes above 0".to_owned())
 }
 
 pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|&count: &usize| count > 0);
-    count.ok_or_else(|| "expected a number from 1 on".to_owned())
+    count.ok_or_else(|| "expected an integer of at least 1".to_owned())
 }
 
 /// The name of a file of predictions. Its extension selects the format.
@@ -63,7 +63,7 @@ pub(crate) fn parse_predictions(text: &str) -> Result<PathBuf, String> {
 pub(crate) fn parse_picture(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_svg = path.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("svg"));
-    if is_svg { Ok(path) } else { Err("expected a name in .svg, the one format that there is".to_owned()) }
+    if is_svg { Ok(path) } else { Err("expected a name ending in .svg, the only format".to_owned()) }
 }
 
 pub(crate) fn parse_rounds(text: &str) -> Result<u32, String> {

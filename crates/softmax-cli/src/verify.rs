@@ -42,7 +42,7 @@ pub(crate) fn run(
         let both = [run_suite(&runner, &narrow, entry, setup), run_suite(&runner, &wide, entry, setup)];
         anyhow::ensure!(
             !both.iter().all(refuses_type),
-            "backend {}: expected a type that it computes in, found none",
+            "backend {}: expected a backend that supports f32 or f64, found neither",
             entry.name()
         );
         reports.extend(both);

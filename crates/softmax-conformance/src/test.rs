@@ -142,7 +142,8 @@ pub(crate) fn caught(test: impl FnOnce() -> Outcome) -> Outcome {
     // answers are checked too.
     catch_unwind(AssertUnwindSafe(test)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of an unknown kind");
+        let text =
+            text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("with an unknown payload");
         Outcome::Failed(vec![Fault::failed(format!("panicked: {text}"))])
     })
 }

@@ -40,27 +40,27 @@ impl<'a, T> Csr<'a, T> {
     ) -> Result<Self> {
         let refuse = |row, expected, found| Err(Error::Csr { row, expected, found });
         if n_rows.checked_add(1) != Some(row_pointers.len()) {
-            return refuse(0, "one row pointer more than rows", row_pointers.len());
+            return refuse(0, "one more row pointer than rows", row_pointers.len());
         }
         if columns.len() != values.len() {
-            return refuse(0, "as many columns as values", columns.len());
+            return refuse(0, "equal numbers of columns and values", columns.len());
         }
         if row_pointers[0] != 0 {
             return refuse(0, "a first row pointer of 0", row_pointers[0]);
         }
         if row_pointers[n_rows] != values.len() {
-            return refuse(n_rows, "a last row pointer of the number of values", row_pointers[n_rows]);
+            return refuse(n_rows, "a last row pointer equal to the number of values", row_pointers[n_rows]);
         }
         for row in 0..n_rows {
             let (start, end) = (row_pointers[row], row_pointers[row + 1]);
             if start > end || end > values.len() {
-                return refuse(row, "row pointers that rise", end);
+                return refuse(row, "row pointers that do not fall", end);
             }
             let mut next = 0;
             for &column in &columns[start..end] {
                 let column = column as usize;
                 if column < next {
-                    return refuse(row, "columns that rise within a row, none of them twice", column);
+                    return refuse(row, "strictly increasing columns within a row", column);
                 }
                 if column >= n_columns {
                     return refuse(row, "columns below the number of features", column);

@@ -104,7 +104,7 @@ pub enum Error {
     },
 
     /// The backend cannot continue, and a new instance could not either. For example, its process does not start.
-    #[error("backend {backend} is gone: {message}")]
+    #[error("backend {backend} cannot continue: {message}")]
     Gone {
         /// The backend's name.
         backend: String,

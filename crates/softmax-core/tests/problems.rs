@@ -43,7 +43,7 @@ fn options_out_of_range_are_named() {
 }
 
 #[test]
-fn options_that_f32_does_not_hold_are_for_f64() {
+fn options_that_overflow_f32_are_refused_in_f32_alone() {
     let plain = Objective::default;
     for (objective, option) in [
         (Objective { l2: 1e60, ..plain() }, "l2"),
@@ -63,7 +63,7 @@ fn options_that_f32_does_not_hold_are_for_f64() {
 }
 
 #[test]
-fn weights_are_finite_and_masses_not_negative_either() {
+fn weights_that_are_not_finite_and_negative_masses_are_refused() {
     for bad in [f64::NAN, f64::INFINITY] {
         let message = refusal(|p| p.class_weights = Some(array![1.0, bad, 1.0]));
         assert!(
@@ -137,15 +137,15 @@ fn an_invalid_csr_matrix_is_refused() {
         assert!(message.contains(expected), "{message}");
     };
     assert!(Csr::new((2, 3), &[0, 1, 3], &[1, 0, 2], &[1.0, 2.0, 3.0]).is_ok());
-    refused((2, 3), &[0, 1], &[1], "one row pointer more than rows, found 2");
+    refused((2, 3), &[0, 1], &[1], "one more row pointer than rows, found 2");
     refused((2, 3), &[1, 1, 1], &[1], "a first row pointer of 0, found 1");
-    refused((2, 3), &[0, 1, 2], &[1], "a last row pointer of the number of values, found 2");
-    refused((3, 3), &[0, 2, 1, 2], &[0, 1], "row pointers that rise, found 1 at row 1");
-    refused((1, 3), &[0, 2], &[2, 1], "columns that rise within a row, none of them twice, found 1 at row 0");
+    refused((2, 3), &[0, 1, 2], &[1], "a last row pointer equal to the number of values, found 2");
+    refused((3, 3), &[0, 2, 1, 2], &[0, 1], "row pointers that do not fall, found 1 at row 1");
+    refused((1, 3), &[0, 2], &[2, 1], "strictly increasing columns within a row, found 1 at row 0");
     refused((1, 3), &[0, 2], &[1, 1], "none of them twice, found 1 at row 0");
     refused((1, 3), &[0, 1], &[3], "columns below the number of features, found 3 at row 0");
     let message = Csr::new((1, 3), &[0, 1], &[0, 1], &[1.0]).unwrap_err().to_string();
-    assert!(message.contains("as many columns as values, found 2"), "{message}");
+    assert!(message.contains("equal numbers of columns and values, found 2"), "{message}");
 }
 
 #[test]

@@ -178,9 +178,9 @@ impl FileArray<'_> {
 
     fn len(&self) -> Result<usize> {
         let sizes = || self.header.shape.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
-        self.header
-            .len()
-            .ok_or_else(|| self.refuse("an array that has an address", format!("sizes {}", sizes())))
+        self.header.len().ok_or_else(|| {
+            self.refuse("an array that fits into the address space", format!("sizes {}", sizes()))
+        })
     }
 
     /// Refuses bytes after the last entry.
@@ -193,7 +193,7 @@ impl FileArray<'_> {
     }
 
     fn refuse_extra(&self, bytes: u64) -> DataError {
-        self.refuse("as many entries as its shape says", format!("{bytes} bytes more"))
+        self.refuse("as many entries as its shape says", format!("{bytes} extra bytes"))
     }
 
     fn failed<T: Element>(&self, error: ReadError, admit: Admit) -> DataError {

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn is_the_data_set_that_it_says() {
+    fn digits_match_the_copy_of_scikit_learn() {
         let digits = digits::<f64>();
         assert_eq!(digits.features.dim(), (SAMPLES, PIXELS));
         // scikit-learn: load_digits().data.sum() / 16, and numpy.bincount(load_digits().target).

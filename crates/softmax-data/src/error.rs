@@ -59,7 +59,7 @@ pub enum DataError {
     },
 
     /// The folder that a file would be written into does not exist.
-    #[error("{}: expected to write it into a folder, found no folder {}", named(path), named(folder))]
+    #[error("{}: expected an existing folder, found no folder {}", named(path), named(folder))]
     NoFolder {
         /// The file.
         path: PathBuf,

@@ -12,7 +12,7 @@ use softmax_core::{Element, ndarray};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-const EXPECTED: &str = "an IDX file, as MNIST has them";
+const EXPECTED: &str = "an IDX file, the format of MNIST";
 
 /// Reads images or other vectors, and their labels: `labels` if given, otherwise the file in the same folder that
 /// follows MNIST's naming.
@@ -125,7 +125,7 @@ impl IdxFile {
         let count = nonzero.copied().try_fold(1, usize::checked_mul);
         if bytes > at_most || count.is_none() {
             let sizes = sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×");
-            return Err(refuse(format!("found sizes {sizes}, which is more than the file can hold")));
+            return Err(refuse(format!("found sizes {sizes}, which exceed the length of the file")));
         }
         Ok(IdxFile { path: path.to_owned(), reader, element, sizes })
     }

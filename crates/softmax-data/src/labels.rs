@@ -18,7 +18,7 @@ impl Labels {
         let has_names = !self.names.is_empty();
         let row = match whole(text) {
             Some(integer) if !has_names => integer,
-            Some(_) => return Err("a name, as the labels before it"),
+            Some(_) => return Err("a name, like the labels before it"),
             None if text.is_empty() || text.parse::<f64>().is_ok() => {
                 return Err("labels: integers, or names");
             }
@@ -70,7 +70,7 @@ mod tests {
             (["1", ""], "labels: integers, or names"),
             (["cat", "nan"], "labels: integers, or names"),
             (["1", "cat"], "an integer, as the labels before it"),
-            (["cat", "1"], "a name, as the labels before it"),
+            (["cat", "1"], "a name, like the labels before it"),
         ] {
             assert_eq!(read(&texts), Err(expected), "{texts:?}");
         }

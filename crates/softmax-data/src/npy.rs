@@ -76,7 +76,7 @@ pub(crate) fn read_header<'r>(
     read(&mut start)?;
     let [magic @ .., major, _minor] = start;
     if &magic != b"\x93NUMPY" {
-        return Err(refuse("another beginning".to_owned()));
+        return Err(refuse("no .npy signature".to_owned()));
     }
     let (length, before) = if major == 1 {
         let mut length = [0; 2];
@@ -94,7 +94,7 @@ pub(crate) fn read_header<'r>(
     read(&mut text)?;
     let header = std::str::from_utf8(&text).ok().and_then(parse).ok_or_else(|| {
         let text: String = String::from_utf8_lossy(&text).chars().take(60).collect();
-        refuse(format!("a header that says {}", text.trim().escape_debug()))
+        refuse(format!("the header {}", text.trim().escape_debug()))
     })?;
     let header = header.map_err(|kind| refuse(format!("elements of type {kind}")))?;
     let array = FileArray { origin: origin.to_owned(), name: name.to_owned(), header, reader, mapped: None };
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn nested_brackets_take_no_time() {
+    fn nested_brackets_are_refused_in_linear_time() {
         let brackets = "(".repeat(4000);
         assert!(parse(&format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {brackets}}}")).is_none());
     }

@@ -26,7 +26,11 @@ pub(crate) fn dataset<T: Element>(
 ) -> Result<Dataset<T>> {
     let format = if file.has("format") { file.bytes("format")? } else { b"csr".to_vec() };
     if !format.ends_with(b"csr") && !format.ends_with(b"c\0\0\0s\0\0\0r\0\0\0") {
-        return Err(file.refuse("format", "compressed sparse rows (csr)", "another one; tocsr() makes them"));
+        return Err(file.refuse(
+            "format",
+            "compressed sparse rows (csr)",
+            "another format; tocsr() converts it",
+        ));
     }
     let origin = file.origin();
     let refuse = |found: String| {
@@ -40,7 +44,7 @@ pub(crate) fn dataset<T: Element>(
     let values = file.numbers::<T, ndarray::Ix1>("data", Admit::Finite)?;
     let columns: Option<Vec<u32>> = indices.iter().map(|&k| u32::try_from(k).ok()).collect();
     let (Some(&[rows, width]), Some(pointers), Some(columns)) = (shape.as_deref(), pointers, columns) else {
-        return Err(refuse("numbers that are negative or too large, or another number of axes".to_owned()));
+        return Err(refuse("negative or too large numbers, or another number of axes".to_owned()));
     };
     let (columns, values) = sorted(&pointers, columns, values.to_vec());
     let matrix = OwnedCsr::new((rows, width), pointers, columns, values);

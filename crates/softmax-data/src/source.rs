@@ -114,9 +114,11 @@ pub(crate) fn reserve<E>(path: &Path, entries: &mut Vec<E>, more: usize) -> Resu
 /// Converts an I/O error: an early end of the file and invalid data name what was expected.
 pub(crate) fn cut_short(path: &Path, expected: &'static str, error: io::Error) -> DataError {
     match error.kind() {
-        io::ErrorKind::UnexpectedEof => {
-            DataError::File { path: path.to_owned(), expected, found: "found its end before that".to_owned() }
-        }
+        io::ErrorKind::UnexpectedEof => DataError::File {
+            path: path.to_owned(),
+            expected,
+            found: "found an early end of the file".to_owned(),
+        },
         io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
             DataError::File { path: path.to_owned(), expected, found: error.to_string() }
         }

@@ -21,7 +21,9 @@ impl Fault {
     /// The line, what is expected there, and what was found.
     pub(crate) fn parts(self) -> (u64, String, &'static str) {
         match self {
-            Fault::OpenQuote(line) => (line, "a quote that is closed".to_owned(), "one that is not"),
+            Fault::OpenQuote(line) => {
+                (line, "a closing quote".to_owned(), "the end of the file, or a field over the limit")
+            }
             Fault::LongField(line) => {
                 (line, format!("fields of at most {LONGEST_FIELD} bytes"), "a longer one")
             }

@@ -157,9 +157,9 @@ fn parse<'b>(path: &Path, bytes: &'b [u8]) -> Result<(SafeTensors<'b>, Metadata)
     let of_file = |error: safetensors::SafeTensorError| refuse(format!("found another file ({error})"));
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(of_file)?;
     let text = header.metadata().as_ref().and_then(|all| all.get(KEY));
-    let text = text.ok_or_else(|| refuse("found tensors without a model's metadata".to_owned()))?;
-    let metadata: Metadata = serde_json::from_str(text)
-        .map_err(|error| refuse(format!("found metadata that says otherwise ({error})")))?;
+    let text = text.ok_or_else(|| refuse("found tensors without the metadata of a model".to_owned()))?;
+    let metadata: Metadata =
+        serde_json::from_str(text).map_err(|error| refuse(format!("found invalid metadata ({error})")))?;
     if metadata.version != VERSION {
         return Err(refuse(format!("found a model of version {}", metadata.version)));
     }

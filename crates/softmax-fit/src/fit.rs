@@ -154,7 +154,11 @@ impl Fit {
             Solver::NewtonCg => {
                 if !landscape.has_hessian() {
                     let expected = "a backend with products with the Hessian";
-                    return Err(FitError::Solver { solver, expected, found: "one without".to_owned() });
+                    return Err(FitError::Solver {
+                        solver,
+                        expected,
+                        found: "a backend without them".to_owned(),
+                    });
                 }
                 let mut preconditioner = Preconditioner::new(landscape.ground());
                 newton_cg::minimize(&mut landscape, &mut preconditioner, &mut point, &mut descent)?

@@ -35,7 +35,7 @@ struct Pair<T> {
 /// until the gradient is small
 ///     direction = −H·gradient, by the pairs and the preconditioner
 ///     the line search goes along it
-///     the pair of this step comes to the others, the eldest of ten goes
+///     add the pair of this step, and drop the oldest of more than ten
 /// ```
 pub(crate) fn minimize<T: Element>(
     landscape: &mut Landscape<'_, T>,

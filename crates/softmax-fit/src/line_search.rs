@@ -53,7 +53,7 @@ impl Trial {
 ///
 /// ```text
 /// until the conditions hold: (low, high) encloses the minimum along the direction; high may be open
-///     the loss is no number: high = step, and the next step is a tenth of the way
+///     the loss is not finite: high = step, and the next step is a tenth of the way
 ///     the loss rose, or rises here: high = step
 ///     it still falls steeply: low = step
 ///     next step: beyond while high is open, else where the cubic between them is least, and well inside

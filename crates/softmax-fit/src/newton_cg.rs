@@ -18,7 +18,7 @@ const MOST_PRODUCTS: usize = 200;
 /// ```text
 /// until the gradient is small
 ///     direction = about −H⁻¹·gradient, the more exactly the smaller the gradient is
-///     the line search goes along it, first a whole step
+///     search along it, and try step 1 first
 /// ```
 pub(crate) fn minimize<T: Element>(
     landscape: &mut Landscape<'_, T>,

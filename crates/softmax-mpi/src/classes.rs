@@ -29,12 +29,12 @@ const BYTES_OF_ROWS: usize = 4 << 20;
 /// for each block of rows
 ///     statistics of the rank's groups of classes                             TwoPass::forward
 ///     exchange; merge in the order of the classes; keep one group            all gather
-/// loss, and what is known of rows                                            TwoPass::summarize
+/// loss, and the outputs of single samples                                    TwoPass::summarize
 /// dW and db of the rank's classes                                            TwoPass::backward
 /// for each block of rows
 ///     dX of the classes before, from the rank before                         receive
 ///     add the rank's classes                                                 TwoPass::backward
-///     to the rank behind                                                     send
+///     to the next rank                                                       send
 /// dX from the last rank to all                                               broadcast
 /// ```
 ///

@@ -50,7 +50,7 @@ fn as_rank() -> ExitCode {
     assert!(threading >= Threading::Serialized, "a backend is called by threads of pools, one at a time");
     let ranks = Ranks::world();
     disagreements_are_errors_on_all_ranks(&ranks);
-    traffic_is_that_of_the_model(&ranks);
+    traffic_matches_the_documented_model(&ranks);
     let (single, double) = (Suite::<f32>::full(), Suite::<f64>::full());
     let samples = Grid { samples: ranks.size(), classes: 1 };
     let classes = Grid { samples: 1, classes: ranks.size() };
@@ -111,7 +111,7 @@ fn disagreements_are_errors_on_all_ranks(ranks: &Ranks) {
 }
 
 /// A call sends the number of bytes that docs/SCALING.md gives, plus the words with which ranks agree.
-fn traffic_is_that_of_the_model(ranks: &Ranks) {
+fn traffic_matches_the_documented_model(ranks: &Ranks) {
     let others = (ranks.size() - 1) as f64;
     let (n, d, c) = (100, 24, 1024 * ranks.size());
     let x = Array2::from_shape_fn((n, d), |(i, k)| ((i * 5 + k) % 11) as f32 - 5.0);

@@ -46,7 +46,9 @@ pub(crate) fn multiply<T: Element>(
         let largest = sizes.iter().max().copied().unwrap_or(0);
         return Err(Error::Backend {
             backend: "openblas".to_owned(),
-            message: format!("expected lengths below 2^31, as OpenBLAS counts in, found {largest}"),
+            message: format!(
+                "expected lengths below 2^31, the limit of OpenBLAS's integers, found {largest}"
+            ),
             source: None,
         });
     };

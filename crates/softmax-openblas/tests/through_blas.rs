@@ -57,7 +57,7 @@ pub unsafe extern "C" fn cblas_dgemm(
 }
 
 #[test]
-fn the_three_products_are_calls_of_dgemm() {
+fn the_scores_and_dw_are_calls_of_dgemm() {
     let features = Array2::from_shape_fn((20, 16), |(i, d)| ((i * 7 + d * 3) % 11) as f64 - 5.0);
     let weights = Array2::from_shape_fn((16, 12), |(d, c)| ((d * 5 + c) % 13) as f64 / 13.0);
     let labels = Array1::from_shape_fn(20, |i| (i % 12) as i64);

@@ -88,7 +88,7 @@ impl Matrix {
             return Err(CallError::value(
                 name,
                 expected,
-                "one whose numbers are not aligned, or not whole numbers of them apart",
+                "an unaligned array, or one with strides that are not multiples of the element size",
             ));
         }
         Ok(Matrix { name, array: array.unbind(), number })
@@ -193,8 +193,7 @@ pub(crate) fn of_numpy<'py, A: Element, D: Dimension>(
     array: &Bound<'py, PyUntypedArray>,
 ) -> Result<PyReadonlyArray<'py, A, D>> {
     let array = array.cast::<PyArray<A, D>>().map_err(PyErr::from)?;
-    let is_written =
-        |_| CallError::value(name, "an array that nothing writes to", "one that is being written");
+    let is_written = |_| CallError::value(name, "an array that is not borrowed for writing", "one that is");
     array.try_readonly().map_err(is_written)
 }
 

@@ -90,10 +90,10 @@ pub(crate) fn run<T: Computed, R: Send>(
     let registry = Registry::built_in();
     let entry = registry.find(ask.backend)?;
     if level.is_some() && !entry.has_levels() {
-        return Err(CallError::value("simd", "None but for the backend fused", ask.backend));
+        return Err(CallError::value("simd", "None, unless the backend is fused", ask.backend));
     }
     if memory.is_some() && entry.name() != "fused" {
-        return Err(CallError::value("memory", "None but for the backend fused", ask.backend));
+        return Err(CallError::value("memory", "None, unless the backend is fused", ask.backend));
     }
     let pool = pool(ask.threads)?;
     if entry.name() != "fused" {

@@ -23,9 +23,9 @@ pub(crate) enum CallError {
     Level(#[from] softmax::NoSuchLevel),
     #[error(transparent)]
     Name(#[from] softmax::UnknownName),
-    #[error("threads: the system does not give them ({0})")]
+    #[error("threads: the system could not start them ({0})")]
     Threads(#[from] rayon::ThreadPoolBuildError),
-    #[error("threads: the system does not give one ({0})")]
+    #[error("threads: the system could not start a thread ({0})")]
     Thread(#[source] std::io::Error),
     /// An exception raised by Python.
     #[error(transparent)]

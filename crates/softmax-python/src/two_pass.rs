@@ -107,7 +107,7 @@ fn backward_as<'py, T: Kept>(
 ) -> Result<Bound<'py, PyDict>> {
     let set = output_set(outputs, None)?;
     let statistics = T::of(statistics).ok_or_else(|| {
-        CallError::of_type("statistics", "those of the problem's element type", "another's")
+        CallError::of_type("statistics", "statistics of the problem's element type", "those of another type")
     })?;
     let losses = vector::<T>("upstream", losses)?;
     let read = problem.read::<T>(py)?;

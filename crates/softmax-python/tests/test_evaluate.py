@@ -226,7 +226,7 @@ def test_csr_that_is_not_canonical_is_refused():
     sparse = pytest.importorskip("scipy.sparse")
     _, W, _ = problem(d=3)
     twice = sparse.csr_array((np.ones(3), np.array([1, 1, 0]), np.array([0, 2, 3])), shape=(2, 3))
-    with pytest.raises(ValueError, match="columns that rise"):
+    with pytest.raises(ValueError, match="strictly increasing columns"):
         evaluate(twice, W, [0, 1])
     with pytest.raises(TypeError, match="CSR, as .tocsr"):
         evaluate(sparse.coo_array(np.eye(3)), W, [0, 1, 2])

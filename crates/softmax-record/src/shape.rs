@@ -56,7 +56,7 @@ pub enum ShapeError {
     #[error("expected NxDxC, such as 500x3073x10, with C at least 1")]
     Syntax,
     /// The arrays would be larger than the address space.
-    #[error("expected a problem whose arrays have an address each")]
+    #[error("expected a problem whose arrays fit into the address space")]
     TooLarge,
 }
 

@@ -108,7 +108,7 @@ fn appended_records_are_read_back_and_a_cut_line_is_removed() {
 }
 
 #[test]
-fn a_change_is_one_since_the_run_on_as_many_threads() {
+fn changes_compare_runs_with_the_same_number_of_threads() {
     let run = |threads, median_s| record(vec![measured("fused", Some(median_s), 1e-7)], None, threads);
     let table = report::changes(&[run(2, 1.0)], &[run(1, 2.0), run(2, 1.0)]).markdown();
     assert!(table.contains("1.00×") && !table.contains("0.50×"), "{table}");
@@ -134,7 +134,7 @@ fn a_file_of_something_else_is_refused_by_its_line_and_stays_as_it_is() {
 }
 
 #[test]
-fn numbers_that_json_has_not_come_back_as_nan() {
+fn non_finite_numbers_are_read_back_as_nan() {
     let mut wrong = measured("fused", None, f64::INFINITY);
     wrong.loss = f64::NAN;
     wrong.failures.push(Failure { output: "loss".to_owned(), index: Vec::new(), message: String::new() });

@@ -70,7 +70,7 @@ pub struct Absent {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoSuchBackend {
     /// The backend is known, but not available in this build or on this machine.
-    #[error("backend {} is not here: {}", .0.name, .0.remedy)]
+    #[error("backend {} is not available: {}", .0.name, .0.remedy)]
     Absent(Absent),
     /// No backend has this name.
     #[error("backend: expected one of {}, found {found}", known.join(", "))]
@@ -280,7 +280,7 @@ fn look_for_devices() -> Devices {
         ("burn-vulkan", cfg!(feature = "vulkan"), "build with --features vulkan"),
     ] {
         if !devices.entries.iter().any(|entry| entry.name == name) {
-            let none = "no such device is found (Debian: mesa-vulkan-drivers has one in software)";
+            let none = "no device found (Debian: mesa-vulkan-drivers provides one in software)";
             devices.absent.push(Absent { name, remedy: if is_built { none } else { feature } });
         }
     }

@@ -28,7 +28,7 @@ fn an_absent_backend_names_the_feature_that_adds_it() {
     for absent in registry.absent() {
         let error = registry.find(absent.name).unwrap_err();
         assert_eq!(error, NoSuchBackend::Absent(*absent));
-        assert!(error.to_string().starts_with(&format!("backend {} is not here: ", absent.name)));
+        assert!(error.to_string().starts_with(&format!("backend {} is not available: ", absent.name)));
     }
     let error = softmax::backend::<f32>("abacus").err().unwrap().to_string();
     assert!(error.starts_with("backend: expected one of ") && error.ends_with(", found abacus"), "{error}");

@@ -108,7 +108,7 @@ fn a_process_that_fails_costs_a_line_and_exit_code_1() {
 }
 
 #[test]
-fn a_name_that_is_taken_and_a_command_that_is_none_are_refused() {
+fn a_taken_name_and_a_missing_command_are_refused() {
     let folder = TempDir::new().unwrap();
     for (external, message) in [
         ("fused=true", "--external fused: expected a name that no other backend has"),

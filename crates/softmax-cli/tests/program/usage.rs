@@ -22,7 +22,7 @@ fn each_usage_mistake_is_one_sentence() {
         (&["bench", "--sweeps", "--dx", "--output", "x"], "--sweeps cannot be used with --dx"),
         (
             &["compare", "--plot", "x.png"],
-            "--plot <FILE.svg>: expected a name in .svg, the one format that there is, found x.png",
+            "--plot <FILE.svg>: expected a name ending in .svg, the only format, found x.png",
         ),
         (&["compare", "p.npz"], "unexpected argument p.npz: a file of samples is given as --data p.npz"),
         (&["bench", "p.npz"], "unexpected argument p.npz"),

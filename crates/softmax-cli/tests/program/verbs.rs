@@ -327,7 +327,7 @@ fn an_absurd_number_of_threads_in_the_environment_is_refused() {
 /// Output to a device without space, and to a folder in which no file can be created.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_and_a_place_to_read_only_are_one_line() {
+fn a_full_disk_and_an_unwritable_folder_are_errors_of_one_line() {
     let (folder, _) = super::folder();
     let eval = |out: &str| {
         refusal(

@@ -86,7 +86,7 @@ impl<'a, T: Element> Problem<'a, T> {
     /// If `classes` is empty or out of range.
     #[must_use]
     pub fn shard(&self, classes: Range<usize>) -> Self {
-        assert!(!classes.is_empty(), "a shard has classes");
+        assert!(!classes.is_empty(), "a shard must have a class");
         let range = || Slice::from(classes.clone());
         let first = self.class_range().start + classes.start;
         let mut part = Problem {

@@ -4,7 +4,7 @@
 //! A tile is [`TILE`] rows by one panel, which is [`PANEL`] vectors wide:
 //!
 //! ```text
-//! for k in 0..steps                        all of it unrolled but the loop over k
+//! for k in 0..steps                        the loops over r and v are unrolled
 //!     for r in 0..TILE
 //!         for v in 0..PANEL
 //!             sums[r][v] += x[k][r] · w[k][v]

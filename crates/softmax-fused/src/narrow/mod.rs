@@ -48,7 +48,7 @@ pub(crate) struct Scratch<T> {
 ///
 /// ```text
 /// pack W
-/// for some tasks at a time, as many as the memory allows         one wave, unless it is short
+/// for each wave of tasks, as many as the memory allows           usually one
 ///     for each task                                              panels.rs
 ///         for each panel of its rows: scores, formulas, products
 ///     for each part of the features

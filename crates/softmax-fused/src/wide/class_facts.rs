@@ -42,7 +42,7 @@ pub(crate) fn label_scores<T: FusedElement>(
 ///
 /// ```text
 /// for each block of rows
-///     scores of each group, of which those above the label's are counted and the best kept      scores.rs
+///     scores of each group: count those above the label's, keep the best                         scores.rs
 /// ```
 pub(crate) fn class_facts<T: FusedElement>(
     scratch: &mut Scratch<T>,
