@@ -103,7 +103,7 @@ fn hold<T: Element>(owned: &OwnedProblem<T>, backends: [Box<dyn SoftmaxBackend<T
     let expected = reference(&problem, OutputSet::ALL);
     for mut backend in backends {
         let mut outputs = OwnedOutputs::zeros(&problem, OutputSet::ALL);
-        let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs()).expect("these do everything");
+        let evaluation = backend.evaluate(&problem, &mut outputs.as_outputs()).expect("these backends support every feature");
         for error in check(&evaluation, &outputs, &expected) {
             assert!(error.is_within_bound(), "{}: {error}", backend.descriptor().name);
         }

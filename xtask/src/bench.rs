@@ -50,10 +50,10 @@ pub(crate) struct BenchArgs {
     /// Seconds of timing for each problem [default: 20, or 5 with --quick]
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<f64>,
-    /// Where the records go, a line of JSON each, as they are made; a file that is there is kept as FILE.previous
+    /// The file for the records, one line of JSON each; an existing file is renamed to FILE.previous
     #[arg(long, value_name = "FILE", default_value = RECORDS)]
     output: PathBuf,
-    /// Keep what the file has of this commit, and measure what it has not
+    /// Keep the file's records of this commit, and measure the rest
     #[arg(long)]
     resume: bool,
     /// Records of an earlier run, to say what has changed since

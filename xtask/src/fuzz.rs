@@ -67,7 +67,7 @@ pub(crate) fn run(args: &FuzzArgs) -> anyhow::Result<()> {
         let status = command
             .status()
             .context("cargo fuzz (cargo install cargo-fuzz; rustup toolchain install nightly)")?;
-        anyhow::ensure!(status.success(), "{target}: the input that fails is in fuzz/artifacts/{target}");
+        anyhow::ensure!(status.success(), "{target} failed: the input is in fuzz/artifacts/{target}");
     }
     Ok(())
 }

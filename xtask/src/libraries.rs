@@ -43,10 +43,10 @@ pub(crate) struct LibrariesArgs {
     /// Seconds of timing for each problem; 0 leaves times out
     #[arg(long, value_name = "SECONDS", default_value_t = 10.0)]
     seconds: f64,
-    /// Keep what an earlier run found of libraries in the same versions, and its times, and add what is missing
+    /// Keep an earlier run's results and times of libraries in the same versions, and measure the rest
     #[arg(long)]
     resume: bool,
-    /// Where the page goes
+    /// The file for the page
     #[arg(long, value_name = "FILE", default_value = "docs/LIBRARIES.md")]
     output: PathBuf,
 }
@@ -206,7 +206,7 @@ fn start(one: &Candidate) -> anyhow::Result<Started> {
     let (name, command) = (one.name.clone(), one.command.clone());
     let launcher = Launcher::new(Launch { name, command, time_limit: TIME_LIMIT });
     let backend = launcher.backend(None);
-    let version = backend.version().context("it does not start: see what its command prints")?.to_owned();
+    let version = backend.version().context("it does not start: see the output of its command")?.to_owned();
     let of_protocol = Feature::ALL.iter().copied().filter(|&feature| is_in_protocol(feature));
     let lacks = of_protocol.filter(|&feature| !backend.supports(feature)).collect();
     Ok(Started { version, lacks })

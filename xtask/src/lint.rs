@@ -6,7 +6,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct LintArgs {
-    /// Fail, rather than leave out, what needs this and does not find it
+    /// Fail if this dependency is missing, instead of leaving out what needs it
     #[arg(long, value_enum, value_delimiter = ',')]
     require: Vec<Extra>,
 }

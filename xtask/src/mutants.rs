@@ -11,10 +11,10 @@ pub(crate) struct MutantsArgs {
     /// Which backends' crates
     #[arg(long, value_delimiter = ',', value_name = "NAMES", default_value = "naive,ndarray,fused")]
     backends: Vec<String>,
-    /// Every so many of softmax-fused's mutants: its suite takes a minute for each that passes
+    /// Test every N-th mutant of softmax-fused: the suite takes a minute for each that survives
     #[arg(long, value_name = "N", default_value_t = 15)]
     fused_every: usize,
-    /// Which of them
+    /// The offset of the first of these mutants
     #[arg(long, value_name = "K", default_value_t = 0)]
     seed: usize,
 }
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &MutantsArgs) -> anyhow::Result<()> {
     }
     anyhow::ensure!(
         gaps.is_empty(),
-        "mutants passed of {}: target/mutants/*/mutants.out/missed.txt",
+        "mutants survived in {}: see target/mutants/*/mutants.out/missed.txt",
         gaps.join(", ")
     );
     Ok(())

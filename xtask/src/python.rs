@@ -11,10 +11,10 @@ const REQUIREMENTS: &str = "crates/softmax-python/tests/requirements.txt";
 
 #[derive(Debug, Args)]
 pub(crate) struct PythonArgs {
-    /// Fail, rather than leave out, where a library that tests need can't be installed
+    /// Fail if a library that tests need cannot be installed, instead of leaving tests out
     #[arg(long)]
     require: bool,
-    /// What pytest is given
+    /// Arguments for pytest
     #[arg(last = true)]
     pytest: Vec<String>,
 }

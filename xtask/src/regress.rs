@@ -29,7 +29,7 @@ pub(crate) struct RegressArgs {
     /// Counts of an earlier run; a case that takes more than 2% more fails
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
-    /// Where the counts go
+    /// The file for the counts
     #[arg(long, value_name = "FILE", default_value = "target/bench/instructions.json")]
     output: PathBuf,
 }

@@ -5,7 +5,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct TestArgs {
-    /// Fail, rather than leave out, what needs this and does not find it
+    /// Fail if this dependency is missing, instead of leaving out what needs it
     #[arg(long, value_enum, value_delimiter = ',')]
     require: Vec<Extra>,
 }

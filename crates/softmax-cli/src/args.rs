@@ -366,7 +366,7 @@ pub(crate) struct BenchArgs {
     /// The compiler version to record
     #[arg(long, hide = true)]
     pub(crate) rustc: Option<String>,
-    /// What the records say of the source
+    /// The source commit to record
     #[arg(long, hide = true)]
     pub(crate) commit: Option<String>,
 }
