@@ -142,7 +142,7 @@ fn an_invalid_csr_matrix_is_refused() {
     refused((2, 3), &[0, 1, 2], &[1], "a last row pointer equal to the number of values, found 2");
     refused((3, 3), &[0, 2, 1, 2], &[0, 1], "row pointers that do not fall, found 1 at row 1");
     refused((1, 3), &[0, 2], &[2, 1], "strictly increasing columns within a row, found 1 at row 0");
-    refused((1, 3), &[0, 2], &[1, 1], "none of them twice, found 1 at row 0");
+    refused((1, 3), &[0, 2], &[1, 1], "strictly increasing columns within a row, found 1 at row 0");
     refused((1, 3), &[0, 1], &[3], "columns below the number of features, found 3 at row 0");
     let message = Csr::new((1, 3), &[0, 1], &[0, 1], &[1.0]).unwrap_err().to_string();
     assert!(message.contains("equal numbers of columns and values, found 2"), "{message}");
