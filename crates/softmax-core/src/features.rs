@@ -162,4 +162,23 @@ impl<T: Element> Iterator for FeatureRow<'_, T> {
             Entries::Csr(columns, values) => columns.get(k).map(|&column| (column as usize, values[k])),
         }
     }
+
+    // Branches on the storage once per row, where `next` does for each entry.
+    #[inline]
+    fn fold<B, F: FnMut(B, (usize, T)) -> B>(self, init: B, f: F) -> B {
+        let FeatureRow { entries, next } = self;
+        match entries {
+            Entries::Dense(row) => row.iter().copied().enumerate().skip(next).fold(init, f),
+            Entries::F16(row) => {
+                row.iter().map(|x| T::narrow(x.to_f64())).enumerate().skip(next).fold(init, f)
+            }
+            Entries::Bf16(row) => {
+                row.iter().map(|x| T::narrow(x.to_f64())).enumerate().skip(next).fold(init, f)
+            }
+            Entries::Csr(columns, values) => {
+                let columns = columns.iter().map(|&column| column as usize);
+                columns.zip(values.iter().copied()).skip(next).fold(init, f)
+            }
+        }
+    }
 }
