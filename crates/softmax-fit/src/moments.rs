@@ -37,10 +37,10 @@ impl Moments {
             .map(|(part, weights)| {
                 let mut sums = Array1::zeros(problem.n_features());
                 for (i, &weight) in weights.iter().enumerate().filter(|&(_, &weight)| weight > 0.0) {
-                    for (k, x) in features.row(part * SAMPLES + i) {
+                    features.row(part * SAMPLES + i).for_each(|(k, x)| {
                         let x = x.widen();
                         sums[k] += weight * x * x;
-                    }
+                    });
                 }
                 sums
             })
@@ -85,11 +85,11 @@ pub(crate) fn curvatures_of_features<T: Element>(
             for (i, &weight) in (part * size..).zip(weights).filter(|&(_, &weight)| weight > 0.0) {
                 of_sample.iter_mut().zip(curvatures.row(i)).for_each(|(to, h)| *to = weight * h);
                 let bias = has_bias.then_some((d, 1.0));
-                for (k, x) in features.row(i).map(|(k, x)| (k, x.widen())).chain(bias) {
+                features.row(i).map(|(k, x)| (k, x.widen())).chain(bias).for_each(|(k, x)| {
                     let square = x * x;
                     let sums = &mut entries[k * columns..][..columns];
                     sums.iter_mut().zip(&of_sample).for_each(|(sum, h)| *sum += square * h);
-                }
+                });
             }
             sums
         })
