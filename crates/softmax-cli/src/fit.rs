@@ -81,6 +81,10 @@ fn run_as<T: BackendElement + Travels>(
     let finished = match fitted {
         None => Ok(Verdict::AllAgree),
         Some(fitted) => fitted.map_err(of_fit).and_then(|Fitted { mut model, report }| {
+            if report.stop == Stop::Interrupted && report.last().iteration == 0 {
+                writeln!(err, "softmax: interrupted before the first iteration: no model is written")?;
+                return Ok(Verdict::Interrupted);
+            }
             // The model gets its standardisation after this, because the data are already standardised.
             let accuracies = accuracies(&model, &dataset, held_out.as_ref())?;
             model.standardization = standardization;
@@ -202,7 +206,12 @@ fn finish<T: BackendElement>(
     };
     match args.format {
         FitFormat::Json => write_json(&summary, out)?,
-        FitFormat::Text => write_text(&summary, dataset, model.weights.ncols(), &args.out, out)?,
+        FitFormat::Text => {
+            write_text(&summary, dataset, model.weights.ncols(), &args.out, out)?;
+            if report.stop == Stop::Rounding && T::DTYPE == Dtype::F32 {
+                writeln!(out, "f32 resolves no smaller steps: --dtype f64 or --standardize may go further")?;
+            }
+        }
     }
     Ok(if report.stop == Stop::Interrupted { Verdict::Interrupted } else { Verdict::AllAgree })
 }
@@ -243,7 +252,8 @@ fn write_text<T: BackendElement>(
     let (loss, gradient) = (units::loss(summary.loss), units::error(summary.gradient_max));
     let time = units::seconds(summary.seconds);
     writeln!(out, "{solver}: {iterations} iterations, {evaluations} evaluations, {time}")?;
-    writeln!(out, "loss {loss}, largest |gradient| {gradient}: {stopped}")?;
+    let verdict = if summary.converged { "converged" } else { "not converged" };
+    writeln!(out, "loss {loss}, largest |gradient| {gradient}; {verdict}: {stopped}")?;
     for (name, accuracy) in
         [("training", summary.train_accuracy), ("validation", summary.validation_accuracy)]
     {
