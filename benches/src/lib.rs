@@ -24,3 +24,6 @@ pub const FACTS_SHAPES: [Shape; 2] = [(60_000, 784, 10), (1024, 1024, 32_768)];
 
 /// A classifier's head and a vocabulary, for the cost of two passes.
 pub const PASSES_SHAPES: [Shape; 2] = [(1024, 2048, 1000), (1024, 1024, 32_768)];
+
+/// Few classes and a classifier's head, for the cost of H·V.
+pub const HESSIAN_SHAPES: [Shape; 3] = [(1797, 64, 10), (20_000, 784, 10), (1024, 2048, 1000)];

@@ -23,10 +23,11 @@ const DOCUMENTS: [&str; 7] = [
 
 /// Commands that would run these tests themselves, or that need a program or network access that is not available
 /// everywhere.
-const RUN_ELSEWHERE: [&str; 5] = [
+const RUN_ELSEWHERE: [&str; 6] = [
     ".ci/run",
     "cargo test -p softmax-fused",
     "cargo bench -p softmax-benches --bench fused",
+    "cargo bench -p softmax-benches --bench costs",
     "cargo fetch",
     "cargo deny --offline check bans licenses sources",
 ];
