@@ -23,6 +23,18 @@ pub(crate) struct DataArgs {
     /// [default: one named label, class, target, y or species, else the last]
     #[arg(long, value_name = "COLUMN", requires = "data", allow_negative_numbers = true)]
     pub(crate) label_column: Option<String>,
+    /// Columns of a table that are no features, such as an ID: names or positions, separated by commas
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        value_delimiter = ',',
+        requires = "data",
+        allow_negative_numbers = true
+    )]
+    pub(crate) drop_columns: Vec<String>,
+    /// Take the first line of a table as a header, also if a field of it is a number
+    #[arg(long, requires = "data")]
+    pub(crate) header: bool,
     /// Use the first N samples
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) limit: Option<usize>,
@@ -38,9 +50,11 @@ impl DataArgs {
             format: self.data_format,
             labels: self.labels.clone(),
             label_column: self.label_column.clone(),
+            drop_columns: self.drop_columns.clone(),
+            has_header: self.header,
             limit: self.limit,
             storage: self.storage,
-            unlabelled: None,
+            ..ReadOptions::default()
         }
     }
 }

@@ -178,6 +178,7 @@ fn finish<T: BackendElement>(
     if let Some(Validation::File(path)) = &args.validation {
         let mut options = args.data.options();
         (options.labels, options.limit) = (None, None);
+        options.layout = Some(model.layout.clone());
         let validation = softmax_data::read::<T>(path, &options)
             .map_err(in_words_of_flags)
             .context("--validation")?

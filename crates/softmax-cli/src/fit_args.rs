@@ -58,7 +58,7 @@ pub(crate) struct FitArgs {
     /// How to print the result
     #[arg(long, value_enum, default_value_t = FitFormat::Text)]
     pub(crate) format: FitFormat,
-    /// File of the model: W, b, class names, standardisation and options
+    /// File of the model: W, b, names of classes and columns, standardisation and options
     #[arg(long, value_name = "MODEL.safetensors")]
     pub(crate) out: PathBuf,
 }

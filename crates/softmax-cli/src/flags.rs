@@ -2,7 +2,7 @@
 
 use anyhow::anyhow;
 use softmax::{Dtype, Entry, Level, OptionName};
-use softmax_data::{DataError, Format, ReadOptions, printable, shown};
+use softmax_data::{ColumnRole, DataError, Format, NumberFault, ReadOptions, printable, shown};
 use softmax_fit::FitError;
 use std::path::Path;
 
@@ -29,13 +29,44 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
             "{}: labels: expected --labels FILE, or a file beside it named {name} for its images-idx3, found neither",
             printable(&origin)
         ),
-        DataError::LabelColumn { ref origin, ref found, .. } => {
-            let columns = error.columns().unwrap_or_default();
-            anyhow!(
-                "{}: --label-column: expected one of {columns}, found {}",
-                printable(origin),
-                shown(found)
-            )
+        DataError::Column { ref origin, role, ref asked, .. } => {
+            let (origin, columns, asked) =
+                (printable(origin), error.columns().unwrap_or_default(), shown(asked));
+            match role {
+                ColumnRole::Label => {
+                    anyhow!("{origin}: --label-column: expected one of {columns}, found {asked}")
+                }
+                ColumnRole::Dropped => {
+                    anyhow!("{origin}: --drop-columns: expected some of {columns}, found {asked}")
+                }
+                ColumnRole::Feature => {
+                    anyhow!("{origin}: expected a column {asked}, a feature of the model, found {columns}")
+                }
+            }
+        }
+        DataError::DroppedLabel { origin, column } => anyhow!(
+            "{}: --drop-columns: expected columns beside the labels, found {}; --label-column names another",
+            printable(&origin),
+            shown(&column)
+        ),
+        DataError::Number { ref fault, is_in_first_line, .. } => {
+            let advice = match fault {
+                NumberFault::DecimalComma(_) => "decimals have a point here, not a comma",
+                NumberFault::Missing(_) | NumberFault::Text(_) if is_in_first_line => {
+                    "--header says that this line is a header"
+                }
+                NumberFault::Missing(_) => {
+                    "fill in what is missing, or leave the column out by --drop-columns"
+                }
+                NumberFault::Text(_) => {
+                    "--label-column names the column of labels, and --drop-columns leaves columns out"
+                }
+                NumberFault::NotFinite(_) => "--drop-columns leaves columns out",
+            };
+            anyhow!("{error}; {advice}")
+        }
+        DataError::MixedLabels { is_from_first_line: true, .. } => {
+            anyhow!("{error}; --header says that the first line is a header")
         }
         DataError::Range { dtype: Dtype::F32, .. } => anyhow!("{error}; --dtype f64 holds it"),
         other => other.into(),
@@ -56,7 +87,9 @@ pub(crate) fn of_fit(error: FitError) -> anyhow::Error {
 pub(crate) fn of_reading(error: DataError, path: &Path, options: &ReadOptions) -> anyhow::Error {
     let is_of_format = match &error {
         DataError::File { path: its, .. } => its == path,
-        DataError::Part { origin, .. } => *origin == path.display().to_string(),
+        DataError::Part { origin, .. }
+        | DataError::Number { origin, .. }
+        | DataError::MixedLabels { origin, .. } => *origin == path.display().to_string(),
         _ => false,
     };
     let is_guess = options.format.is_none() && Format::is_guess(path);

@@ -31,7 +31,8 @@ fn run_as<T: BackendElement>(
     if top > classes {
         anyhow::bail!("--top {top}: expected at most {classes}, the number of classes");
     }
-    let options = ReadOptions { unlabelled: Some(features), ..args.data.options() };
+    let layout = Some(model.layout.clone());
+    let options = ReadOptions { unlabelled: Some(features), layout, ..args.data.options() };
     let dataset = samples::<T>(&args.data, options)?.with_features(features);
     if model.standardization.is_some() {
         check_dense(&dataset)?;

@@ -1,8 +1,10 @@
 //! CSV: a row per sample, with the label in one of the columns. Also reads `.gz`.
 
+use crate::columns::Table;
 use crate::dataset::Dataset;
-use crate::error::{DataError, Place, Result};
-use crate::labels::Labels;
+use crate::error::{DataError, NumberFault, Place, Result};
+use crate::labels::{LabelFault, Labels};
+use crate::layout::FeatureLayout;
 use crate::options::ReadOptions;
 use crate::source::{cut_short, open, reserve};
 use crate::stores::TargetStore;
@@ -13,24 +15,16 @@ use softmax_core::{Element, ndarray};
 use std::io::BufRead;
 use std::path::Path;
 
-/// A column with one of these names is the label if no column is requested.
-const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
-
-/// Reads a table of numbers. The first line is a header if no field is a number.
+/// Reads a table of numbers. The first line is a header if no field is a number, or if the options say so.
 ///
-/// The label column is the one that `options.label_column` requests: by name, or by index from 0, or from the end if
-/// negative. Otherwise it is a column named `label`, `class`, `target`, `y` or `species`, otherwise the last. Without
-/// a request, a table of `options.unlabelled` columns has no label column. Labels that are not integers are names,
-/// and their classes are numbered in sorted order.
-///
-/// If `labels` are given, they are the targets. A requested or named label column is then skipped, and the last
-/// column is otherwise a feature.
+/// [`Table::columns`] chooses the columns of the features and of the label. Labels that are not integers are names, and
+/// their classes are numbered in sorted order. If `labels` are given, they are the targets.
 pub(crate) fn read_csv<T: Element>(
     path: &Path,
     labels: Option<Array1<i64>>,
     options: &ReadOptions,
 ) -> Result<Dataset<T>> {
-    let (column, limit) = (options.label_column.as_deref(), options.limit);
+    let limit = options.limit;
     let origin = path.display().to_string();
     let refuse_at =
         |place: Place, expected: &str, found: &str| DataError::part(&origin, place, expected, found);
@@ -62,58 +56,61 @@ pub(crate) fn read_csv<T: Element>(
 
     let mut record = StringRecord::new();
     let mut more = reader.read_record(&mut record).map_err(refuse)?;
-    let header = (more && record.iter().all(|field| field.parse::<f64>().is_err())).then(|| record.clone());
+    let is_header = options.has_header || record.iter().all(|field| field.parse::<f64>().is_err());
+    let header = (more && is_header).then(|| record.clone());
     if header.is_some() {
         more = reader.read_record(&mut record).map_err(refuse)?;
     }
-    let name = |k: usize| header.as_ref().and_then(|h| h.get(k)).map_or(k.to_string(), str::to_owned);
     let width = header.as_ref().map_or(record.len(), StringRecord::len);
-    let has_labels = column.is_some() || options.unlabelled != Some(width);
-    let last = width.checked_sub(1).filter(|_| labels.is_none());
-    let label = if has_labels { label_column(column, header.as_ref(), width, last) } else { Ok(None) };
-    let label = label.map_err(|()| DataError::LabelColumn {
-        origin: origin.clone(),
-        columns: width,
-        names: header.iter().flat_map(StringRecord::iter).map(str::to_owned).collect(),
-        found: column.unwrap_or("none").to_owned(),
-    })?;
+    let table = Table { origin: &origin, header: header.as_ref(), width, has_other_labels: labels.is_some() };
+    let columns = table.columns(options)?;
 
     // A table with another delimiter looks like a single column.
-    if width == 1 && label.is_some() {
+    if width == 1 && columns.label.is_some() {
         return Err(refuse_table(
             "a label and features in columns, separated by commas, semicolons or tabs",
             "1 column",
         ));
     }
 
-    let (mut rows, mut features, mut own_labels) = (0, Vec::new(), Labels::default());
+    let (mut rows, mut features) = (0, Vec::new());
+    let first_line = record.position().map_or(0, |position| position.line());
+    let mut own_labels = Labels::new(options.unlabelled.is_some());
     while more && limit.is_none_or(|limit| rows < limit) {
         rows += 1;
-        reserve(path, &mut features, width)?;
+        reserve(path, &mut features, columns.features.len())?;
         let line = record.position().map_or(0, |position| position.line());
-        for (k, text) in record.iter().enumerate() {
-            let found = if text.is_empty() { "nothing" } else { text };
-            if Some(k) == label {
-                if labels.is_none() {
-                    own_labels.push(text).map_err(|expected| {
-                        refuse_at(Place::Cell { line, column: name(k) }, expected, found)
-                    })?;
-                }
-                continue;
-            }
-            let parsed: Option<f64> = text.parse().ok();
+        let place = |column: usize| Place::Cell { line, column: table.name(column) };
+        let field = |column: usize| record.get(column).unwrap_or_default();
+        for &column in &columns.features {
+            let parsed: Option<f64> = field(column).parse().ok();
             let number = parsed.map(T::narrow).filter(|number| number.is_finite());
             features.push(number.ok_or_else(|| {
-                if let Some(found) = parsed.filter(|number| number.is_finite()) {
-                    let (origin, place) = (origin.clone(), Place::Cell { line, column: name(k) });
-                    return DataError::Range { origin, place, dtype: T::DTYPE, found };
+                let (origin, place) = (origin.clone(), place(column));
+                match parsed.filter(|number| number.is_finite()) {
+                    Some(found) => DataError::Range { origin, place, dtype: T::DTYPE, found },
+                    None => {
+                        let fault = NumberFault::of(field(column));
+                        DataError::Number { origin, place, fault, is_in_first_line: line == 1 }
+                    }
                 }
-                let expected = match (line, &header) {
-                    (1, None) => "a finite number (the first line is a header if no field is a number)",
-                    _ => "a finite number",
-                };
-                refuse_at(Place::Cell { line, column: name(k) }, expected, found)
             })?);
+        }
+        if let Some(column) = columns.label.filter(|_| labels.is_none()) {
+            let text = field(column);
+            own_labels.push(text).map_err(|fault| match fault {
+                LabelFault::Neither => {
+                    let found = if text.is_empty() { "nothing" } else { text };
+                    refuse_at(place(column), "labels: integers, or names", found)
+                }
+                LabelFault::Mixed(expected) => DataError::MixedLabels {
+                    origin: origin.clone(),
+                    place: place(column),
+                    expected,
+                    found: text.to_owned(),
+                    is_from_first_line: first_line == 1,
+                },
+            })?;
         }
         more = reader.read_record(&mut record).map_err(refuse)?;
     }
@@ -124,18 +121,23 @@ pub(crate) fn read_csv<T: Element>(
             found: "found none".to_owned(),
         });
     }
-    let (targets, class_names) = match (labels, label) {
+    let (targets, class_names) = match (labels, columns.label) {
         (Some(labels), _) => (TargetStore::Labels(labels), None),
         (None, Some(_)) => {
             let (labels, names) = own_labels.finish();
-            (TargetStore::Labels(labels.into()), names)
+            (TargetStore::known(labels), names)
         }
         (None, None) => (TargetStore::None, None),
     };
-    let features = Array2::from_shape_vec((rows, width - usize::from(label.is_some())), features);
+    let layout = FeatureLayout {
+        columns: table.names(&columns.features),
+        label_column: columns.label.map(|column| table.name(column)),
+        first_index: None,
+    };
+    let features = Array2::from_shape_vec((rows, columns.features.len()), features);
     let features = features.map_err(|error| refuse_table("rows of one length", &error.to_string()))?;
     let dataset = Dataset::new(origin, features, targets);
-    Ok(Dataset { class_names, ..dataset })
+    Ok(Dataset { class_names, layout, ..dataset })
 }
 
 /// The delimiter: whichever of comma, semicolon and tab is most frequent in the first line.
@@ -144,24 +146,4 @@ fn delimiter(start: &[u8]) -> u8 {
     let count = |delimiter| line.iter().filter(|&&byte| byte == delimiter).count();
     // `max_by_key` returns the last of equal counts, so a comma wins ties.
     *[b'\t', b';', b','].iter().max_by_key(|&&delimiter| count(delimiter)).unwrap_or(&b',')
-}
-
-/// The requested label column, or else one with a name of [`LABEL_NAMES`], or else `otherwise`. An error if the
-/// requested column does not exist.
-fn label_column(
-    asked: Option<&str>,
-    header: Option<&StringRecord>,
-    width: usize,
-    otherwise: Option<usize>,
-) -> Result<Option<usize>, ()> {
-    let named = |name: &str| header?.iter().position(|field| field.eq_ignore_ascii_case(name));
-    let Some(asked) = asked else {
-        return Ok(LABEL_NAMES.iter().find_map(|name| named(name)).or(otherwise));
-    };
-    let placed = || {
-        let place: i64 = asked.parse().ok()?;
-        let from_start = if place < 0 { place.checked_add(width as i64)? } else { place };
-        usize::try_from(from_start).ok().filter(|&place| place < width)
-    };
-    named(asked).or_else(placed).map(Some).ok_or(())
 }

@@ -1,4 +1,5 @@
 use crate::error::{DataError, Result};
+use crate::layout::FeatureLayout;
 use crate::random::random_weights;
 use crate::standardization::Standardization;
 use crate::stores::{FeatureStore, TargetStore, WeightStore};
@@ -27,6 +28,8 @@ pub struct Dataset<T> {
     pub sample_weights: Option<Array1<T>>,
     /// The names of the classes, if the labels were names.
     pub class_names: Option<Vec<String>>,
+    /// How the file identifies the features.
+    pub layout: FeatureLayout,
 }
 
 /// Transformations of the features before they are used.
@@ -55,6 +58,7 @@ impl<T: Element> Dataset<T> {
             class_weights: None,
             sample_weights: None,
             class_names: None,
+            layout: FeatureLayout::default(),
         }
     }
 

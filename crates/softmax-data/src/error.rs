@@ -103,18 +103,56 @@ pub enum DataError {
         beside: Option<String>,
     },
 
-    /// A table does not have the requested label column.
-    #[error("{}: column of labels: expected one of {}, found {}",
-        printable(origin), listed(*columns, names), shown(found))]
-    LabelColumn {
+    /// A table lacks a column that the options ask for.
+    #[error("{}: {role}: expected one of {}, found {}", printable(origin), listed(*columns, names), shown(asked))]
+    Column {
         /// The file.
         origin: String,
+        /// What the column is asked for.
+        role: ColumnRole,
         /// The number of columns.
         columns: usize,
         /// The columns' names, if there is a header.
         names: Vec<String>,
-        /// The requested column.
+        /// The column that was asked for.
+        asked: String,
+    },
+
+    /// The label column of a table is among those to drop.
+    #[error("{}: expected a label column that is not dropped, found {}", printable(origin), shown(column))]
+    DroppedLabel {
+        /// The file.
+        origin: String,
+        /// The column.
+        column: String,
+    },
+
+    /// A table's labels are neither all integers nor all names.
+    #[error("{}: {place}: expected {expected}, found {}", printable(origin), shown(found))]
+    MixedLabels {
+        /// The file.
+        origin: String,
+        /// The place of the first label that differs from those before it.
+        place: Place,
+        /// What the labels before it are.
+        expected: &'static str,
+        /// The label.
         found: String,
+        /// Whether the first label is in the first line of the file.
+        is_from_first_line: bool,
+    },
+
+    /// A field of a table is not a finite number.
+    #[error("{}: {place}: expected a finite number, found {}", printable(origin), fault.found())]
+    Number {
+        /// The file.
+        origin: String,
+        /// The place of the field.
+        place: Place,
+        /// The field.
+        fault: NumberFault,
+        /// Whether the field is in the first line, which is not a header since another of its fields is a number.
+        is_in_first_line: bool,
     },
 
     /// The data does not form a valid problem.
@@ -159,6 +197,65 @@ impl fmt::Display for Place {
     }
 }
 
+/// What a column of a table is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnRole {
+    /// The label.
+    Label,
+    /// It is to be left out.
+    Dropped,
+    /// A feature, as in the table that the layout is from.
+    Feature,
+}
+
+impl fmt::Display for ColumnRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ColumnRole::Label => "column of labels",
+            ColumnRole::Dropped => "column to drop",
+            ColumnRole::Feature => "column of a feature",
+        })
+    }
+}
+
+/// What a field holds in place of a finite number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NumberFault {
+    /// Nothing, or a word for a missing value such as `NA`.
+    Missing(String),
+    /// A number with a comma in place of the decimal point.
+    DecimalComma(String),
+    /// NaN or an infinity.
+    NotFinite(String),
+    /// Another text.
+    Text(String),
+}
+
+impl NumberFault {
+    /// Classifies a field that is not a finite number.
+    pub(crate) fn of(field: &str) -> Self {
+        const MISSING: [&str; 6] = ["", "na", "n/a", "null", "none", "?"];
+        let text = field.to_owned();
+        match () {
+            () if MISSING.iter().any(|word| field.eq_ignore_ascii_case(word)) => NumberFault::Missing(text),
+            () if field.parse::<f64>().is_ok() => NumberFault::NotFinite(text),
+            () if field.replacen(',', ".", 1).parse::<f64>().is_ok() => NumberFault::DecimalComma(text),
+            () => NumberFault::Text(text),
+        }
+    }
+
+    /// The field, shortened and escaped.
+    fn found(&self) -> String {
+        match self {
+            NumberFault::Missing(field) if field.is_empty() => "nothing".to_owned(),
+            NumberFault::Missing(field)
+            | NumberFault::DecimalComma(field)
+            | NumberFault::NotFinite(field)
+            | NumberFault::Text(field) => shown(field).to_string(),
+        }
+    }
+}
+
 fn named(path: &Path) -> String {
     printable(&path.display().to_string()).into_owned()
 }
@@ -173,10 +270,10 @@ fn listed(count: usize, names: &[String]) -> String {
 }
 
 impl DataError {
-    /// For [`DataError::LabelColumn`], the columns that the table has, in words.
+    /// For [`DataError::Column`], the columns that the table has, in words.
     pub fn columns(&self) -> Option<String> {
         match self {
-            DataError::LabelColumn { columns, names, .. } => Some(listed(*columns, names)),
+            DataError::Column { columns, names, .. } => Some(listed(*columns, names)),
             _ => None,
         }
     }

@@ -19,6 +19,7 @@
 
 mod array;
 mod cifar;
+mod columns;
 mod csv;
 mod dataset;
 mod digits;
@@ -28,6 +29,7 @@ mod evaluations;
 mod format;
 mod idx;
 mod labels;
+mod layout;
 mod mapped;
 mod named;
 mod npy;
@@ -52,9 +54,11 @@ mod watched;
 
 pub use dataset::{Dataset, Preparation};
 pub use digits::digits;
-pub use error::{DataError, Place, Result};
+pub use error::{ColumnRole, DataError, NumberFault, Place, Result};
 pub use evaluations::{read_evaluation_npz, write_dataset_npz, write_evaluation_npz};
 pub use format::Format;
+pub use labels::MISSING_LABEL;
+pub use layout::FeatureLayout;
 pub use mapped::MappedMatrix;
 pub use npz::float_type_of_npz;
 pub use options::ReadOptions;

@@ -1,4 +1,5 @@
 use crate::format::Format;
+use crate::layout::FeatureLayout;
 use crate::storage::Storage;
 use std::path::PathBuf;
 
@@ -11,10 +12,17 @@ pub struct ReadOptions {
     pub labels: Option<PathBuf>,
     /// A table's label column: its name, or its index from 0, or from the end if negative.
     pub label_column: Option<String>,
+    /// Columns of a table that are no features: names, or indices as for the label column.
+    pub drop_columns: Vec<String>,
+    /// Whether the first line of a table is a header, whatever it holds. Otherwise it is one if no field is a number.
+    pub has_header: bool,
+    /// The layout of another file with the same features, such as the one that a model was trained on. A table with a
+    /// header is then read by the names of its columns, and svmlight text with the same first index.
+    pub layout: Option<FeatureLayout>,
     /// Read at most this many samples, from the first.
     pub limit: Option<usize>,
-    /// For samples that are to be classified, the number of features. Labels may then be missing, and a table with
-    /// exactly this many columns has no label column.
+    /// For samples that are to be classified, the number of features. Some labels, or all, may then be missing, and a
+    /// table with exactly this many columns has no label column.
     pub unlabelled: Option<usize>,
     /// Whether half-precision numbers keep their type.
     pub storage: Storage,

@@ -42,7 +42,7 @@ pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>
         Format::Csv => read_csv(path, labels, options)?,
         Format::Idx => read_idx(path, labels, options)?,
         Format::Cifar10 => with_labels(read_cifar(path, limit)?, labels),
-        Format::Svmlight => with_labels(read_svmlight(path, limit)?, labels),
+        Format::Svmlight => with_labels(read_svmlight(path, options)?, labels),
         Format::Safetensors => dataset(&mut SafetensorsFile::open(path)?, labels, options)?,
     };
     Ok(match limit {

@@ -1,5 +1,6 @@
 //! Arrays of a data set, in the element type and layout of their file.
 
+use crate::labels::MISSING_LABEL;
 use crate::mapped::MappedMatrix;
 use half::{bf16, f16};
 use ndarray::{Array1, Array2};
@@ -100,7 +101,8 @@ impl<T> From<Array2<T>> for WeightStore<T> {
 /// The targets of a data set.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TargetStore<T> {
-    /// Labels (N): class numbers as stored in files, possibly with an ignored label such as PyTorch's −100.
+    /// Labels (N): class numbers as stored in files, possibly with an ignored label such as PyTorch's −100; and
+    /// [`MISSING_LABEL`](crate::MISSING_LABEL) where samples that are to be classified have none.
     Labels(Array1<i64>),
     /// Soft targets (N×C): the target mass of each class.
     Soft(Array2<T>),
@@ -109,6 +111,15 @@ pub enum TargetStore<T> {
 }
 
 impl<T: Element> TargetStore<T> {
+    /// Labels, or no targets if all labels are missing.
+    pub(crate) fn known(labels: Vec<i64>) -> Self {
+        if labels.iter().all(|&label| label == MISSING_LABEL) {
+            TargetStore::None
+        } else {
+            TargetStore::Labels(labels.into())
+        }
+    }
+
     /// The targets, borrowed.
     pub fn view(&self) -> Targets<'_, T> {
         match self {

@@ -5,10 +5,12 @@
 use crate::dataset::Dataset;
 use crate::elements::whole;
 use crate::error::{DataError, Place, Result};
+use crate::labels::{MISSING_LABEL, classes_of_signs};
+use crate::layout::FeatureLayout;
+use crate::options::ReadOptions;
 use crate::source::{cut_short, open, reserve};
 use crate::stores::{FeatureStore, TargetStore};
-use ndarray::Array1;
-use softmax_core::{Element, OwnedCsr, ndarray};
+use softmax_core::{Element, OwnedCsr};
 use std::io::{BufRead, Read};
 use std::path::Path;
 
@@ -26,9 +28,12 @@ fn repeated<T>(row: &[(u32, u32, T)]) -> Option<u32> {
 /// The limit on the length of a line, in bytes: a line this long has millions of entries.
 const LONGEST_LINE: u64 = 32 << 20;
 
-/// Reads a file. Indices start at 1, unless some index is 0. If all labels are −1 or 1, with at least one −1, they
-/// become the classes 0 and 1 with the names `-1` and `1`.
-pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Result<Dataset<T>> {
+/// Reads a file. Indices start at the first index of `options.layout`, otherwise at 1, unless some index is 0. If all
+/// labels are −1 or 1, with at least one −1, they become the classes 0 and 1 with the names `-1` and `1`. Samples that
+/// are to be classified may have no label.
+pub(crate) fn read_svmlight<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>> {
+    let limit = options.limit;
+    let first_index = options.layout.as_ref().and_then(|layout| layout.first_index);
     let mut entries: Vec<(u32, u32, T)> = Vec::new();
     let mut labels: Vec<i64> = Vec::new();
     let mut reader = open(path)?.reader;
@@ -54,10 +59,15 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
             DataError::part(path.display().to_string(), Place::Line(number), expected, found)
         };
         let content = line.split('#').next().unwrap_or_default();
-        let mut words = content.split_ascii_whitespace();
-        let Some(label) = words.next() else { continue };
+        let mut words = content.split_ascii_whitespace().peekable();
+        let Some(&label) = words.peek() else { continue };
         let first = entries.len();
-        labels.push(whole(label).ok_or_else(|| refuse("an integer label", label))?);
+        if options.unlabelled.is_some() && label.contains(':') {
+            labels.push(MISSING_LABEL);
+        } else {
+            labels.push(whole(label).ok_or_else(|| refuse("an integer label", label))?);
+            words.next();
+        }
         for word in words {
             let pair = word.split_once(':');
             let Some((index, value)) = pair else { return Err(refuse("index:value", word)) };
@@ -65,6 +75,9 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
                 continue;
             }
             let index = index.parse::<u32>().map_err(|_| refuse("an index from 0 to 4294967295", word))?;
+            if index < first_index.unwrap_or(0) {
+                return Err(refuse("indices from 1, as in the model's training file", word));
+            }
             let parsed: Option<f64> = value.parse().ok();
             let value = parsed.map(T::narrow).filter(|value| value.is_finite());
             let value = value.ok_or_else(|| match parsed.filter(|value| value.is_finite()) {
@@ -89,22 +102,19 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, limit: Option<usize>) -> Re
             found: "found none".to_owned(),
         });
     }
-    let base = if entries.iter().any(|&(_, index, _)| index == 0) { 0 } else { 1 };
-    let (n, d) = (labels.len(), entries.iter().map(|e| e.1 as usize + 1 - base).max().unwrap_or(0));
+    let base = first_index.unwrap_or(u32::from(entries.iter().all(|&(_, index, _)| index > 0)));
+    let (n, d) = (labels.len(), entries.iter().map(|e| (e.1 - base) as usize + 1).max().unwrap_or(0));
     entries.sort_by_key(|&(row, index, _)| (row, index));
     let mut pointers = vec![0; n + 1];
     entries.iter().for_each(|&(row, ..)| pointers[row as usize + 1] += 1);
     (0..n).for_each(|row| pointers[row + 1] += pointers[row]);
-    let columns = entries.iter().map(|&(_, index, _)| index - base as u32).collect();
+    let columns = entries.iter().map(|&(_, index, _)| index - base).collect();
     let values = entries.iter().map(|&(.., value)| value).collect();
     let origin = path.display().to_string();
     let features = OwnedCsr::new((n, d), pointers, columns, values)
         .map_err(|source| DataError::Problem { origin: origin.clone(), source })?;
-    let mut class_names = None;
-    if labels.contains(&-1) && labels.iter().all(|&label| matches!(label, -1 | 1)) {
-        labels.iter_mut().for_each(|label| *label = i64::from(*label > 0));
-        class_names = Some(vec!["-1".to_owned(), "1".to_owned()]);
-    }
-    let targets = TargetStore::Labels(Array1::from(labels));
-    Ok(Dataset { class_names, ..Dataset::new(origin, FeatureStore::Csr(features), targets) })
+    let class_names = classes_of_signs(&mut labels);
+    let targets = TargetStore::known(labels);
+    let layout = FeatureLayout { first_index: Some(base), ..FeatureLayout::default() };
+    Ok(Dataset { class_names, layout, ..Dataset::new(origin, FeatureStore::Csr(features), targets) })
 }

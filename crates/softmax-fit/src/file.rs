@@ -8,7 +8,7 @@ use safetensors::tensor::{Dtype as StoredDtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 use serde::{Deserialize, Serialize};
 use softmax::{Dtype, Element, Objective, ndarray};
-use softmax_data::{DataError, Standardization, write_atomically};
+use softmax_data::{DataError, FeatureLayout, Standardization, write_atomically};
 use std::collections::HashMap;
 use std::fs;
 use std::io;
@@ -24,6 +24,30 @@ struct Metadata {
     version: u32,
     class_names: Option<Vec<String>>,
     objective: Options,
+    #[serde(default)]
+    layout: Layout,
+}
+
+/// [`FeatureLayout`]. Models that were written before there were layouts have none.
+#[derive(Default, Deserialize, Serialize)]
+struct Layout {
+    columns: Option<Vec<String>>,
+    label_column: Option<String>,
+    first_index: Option<u32>,
+}
+
+impl From<FeatureLayout> for Layout {
+    fn from(layout: FeatureLayout) -> Self {
+        let FeatureLayout { columns, label_column, first_index } = layout;
+        Layout { columns, label_column, first_index }
+    }
+}
+
+impl From<Layout> for FeatureLayout {
+    fn from(layout: Layout) -> Self {
+        let Layout { columns, label_column, first_index } = layout;
+        FeatureLayout { columns, label_column, first_index }
+    }
 }
 
 /// [`Objective`], with the name of the reduction.
@@ -87,6 +111,7 @@ impl<T: Element> Model<T> {
             version: VERSION,
             class_names: self.class_names.clone(),
             objective: self.objective.into(),
+            layout: self.layout.clone().into(),
         };
         let write = || -> io::Result<Vec<u8>> {
             let views = views.collect::<Result<Vec<_>, _>>().map_err(io::Error::other)?;
@@ -120,14 +145,16 @@ impl<T: Element> Model<T> {
         let fits = c > 0
             && bias.as_ref().is_none_or(|bias| bias.len() == c)
             && standardization.as_ref().is_none_or(|s| s.means().len() == d && s.deviations().len() == d)
-            && metadata.class_names.as_ref().is_none_or(|names| names.len() == c);
+            && metadata.class_names.as_ref().is_none_or(|names| names.len() == c)
+            && metadata.layout.columns.as_ref().is_none_or(|columns| columns.len() == d)
+            && metadata.layout.first_index.is_none_or(|index| index <= 1);
         if !fits {
             return Err(refuse("found parts that do not fit together"));
         }
-        let class_names = metadata.class_names;
+        let (class_names, layout) = (metadata.class_names, metadata.layout.into());
         let objective =
             metadata.objective.objective().ok_or_else(|| refuse("found options out of their ranges"))?;
-        Ok(Model { weights, bias, objective, class_names, standardization })
+        Ok(Model { weights, bias, objective, class_names, standardization, layout })
     }
 }
 

@@ -119,7 +119,8 @@ impl Fit {
         let minimum = self.minimize(&dataset.origin, &problem, backend, observer)?;
         let Minimum { weights, bias, report } = minimum;
         let class_names = dataset.class_names.clone();
-        let model = Model { weights, bias, objective: self.objective, class_names, standardization };
+        let layout = dataset.layout.clone();
+        let model = Model { weights, bias, objective: self.objective, class_names, standardization, layout };
         Ok(Fitted { model, report })
     }
 

@@ -2,7 +2,7 @@ use crate::error::{FitError, Result};
 use crate::probabilities::log_probabilities;
 use ndarray::{Array1, Array2};
 use softmax::{BackendElement, Features, Objective, Outputs, Problem, SoftmaxBackend, Targets, ndarray};
-use softmax_data::{Dataset, FeatureStore, Standardization, TargetStore};
+use softmax_data::{Dataset, FeatureLayout, FeatureStore, MISSING_LABEL, Standardization, TargetStore};
 
 /// A trained classifier: a sample's class is the one with the largest X·W + b.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +17,8 @@ pub struct Model<T> {
     pub class_names: Option<Vec<String>>,
     /// The standardisation that features need before they are scored.
     pub standardization: Option<Standardization>,
+    /// How the training file identified the features: the layout for reading samples to be classified.
+    pub layout: FeatureLayout,
 }
 
 /// The most probable classes of each sample.
@@ -82,7 +84,8 @@ impl<T: BackendElement> Model<T> {
         Ok(known.iter().filter(|&&is_hit| is_hit).count() as f64 / known.len() as f64)
     }
 
-    /// Whether each sample's predicted class is its label (N); `None` for an ignored sample. Empty without labels.
+    /// Whether each sample's predicted class is its label (N); `None` for a sample that is ignored or has no label. Empty
+    /// without labels.
     ///
     /// # Errors
     /// [`FitError::Class`] for a label that is not a class of the model.
@@ -97,8 +100,8 @@ impl<T: BackendElement> Model<T> {
         name.cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// The labels of a data set as classes of the model, matched by name if the classes have names. `None` for an
-    /// ignored sample; empty if the targets are not labels.
+    /// The labels of a data set as classes of the model, matched by name if the classes have names. `None` for a
+    /// sample that is ignored or has no label; empty if the targets are not labels.
     ///
     /// # Errors
     /// [`FitError::Class`] for a label that is not a class of the model.
@@ -119,7 +122,8 @@ impl<T: BackendElement> Model<T> {
                 found: name.cloned().unwrap_or_else(|| label.to_string()),
             })
         };
-        let label = |&y: &i64| if Some(y) == ignored { Ok(None) } else { class_of(y).map(Some) };
+        let is_known = |y: i64| Some(y) != ignored && y != MISSING_LABEL;
+        let label = |&y: &i64| if is_known(y) { class_of(y).map(Some) } else { Ok(None) };
         labels.iter().map(label).collect()
     }
 

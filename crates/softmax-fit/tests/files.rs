@@ -2,7 +2,7 @@
 
 use softmax::ndarray::{Array1, Array2, array};
 use softmax::{BackendElement, Objective};
-use softmax_data::{Dataset, Standardization, TargetStore};
+use softmax_data::{Dataset, FeatureLayout, Standardization, TargetStore};
 use softmax_fit::{Fit, FitError, Model, dtype_of_model};
 use std::fs;
 
@@ -13,6 +13,11 @@ fn model<T: BackendElement>() -> Model<T> {
         objective: Objective { l2: 1e-3, temperature: 2.0, softcap: Some(30.0), ..Objective::default() },
         class_names: Some(vec!["ant".to_owned(), "bee, \"b\"".to_owned(), "çedilla\n".to_owned()]),
         standardization: Some(Standardization::new(vec![0.1, 1e300], vec![1.5, 0.0])),
+        layout: FeatureLayout {
+            columns: Some(vec!["length".to_owned(), "width, \"w\"".to_owned()]),
+            label_column: Some("kind".to_owned()),
+            first_index: Some(0),
+        },
     }
 }
 
@@ -26,7 +31,8 @@ fn a_model_is_read_as_it_was_written() {
     assert_eq!(dtype_of_model(&path).unwrap(), softmax::Dtype::F32);
     model::<f32>().save(&path).unwrap();
     assert_eq!(fs::read(&path).unwrap(), bytes, "the same model, the same bytes");
-    let plain = Model { bias: None, class_names: None, standardization: None, ..model::<f64>() };
+    let layout = FeatureLayout::default();
+    let plain = Model { bias: None, class_names: None, standardization: None, layout, ..model::<f64>() };
     plain.save(&path).unwrap();
     assert_eq!(Model::<f64>::load(&path).unwrap(), plain);
     // The model's W and b can also be read as weights, as by `--weights`.

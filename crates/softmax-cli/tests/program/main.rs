@@ -10,6 +10,7 @@ mod malformed;
 mod memory;
 #[cfg(feature = "mpi")]
 mod processes;
+mod tables;
 mod usage;
 mod verbs;
 

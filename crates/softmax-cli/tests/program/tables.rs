@@ -1,0 +1,151 @@
+//! Tests of how `fit` and `predict` choose the columns of tables, and the indices of svmlight text.
+
+use super::{refusal, success, words};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A table whose label is not last, with a column that is no feature.
+const TRAIN: &str = "id,length,kind,width\n\
+    a1,1,red,5\na2,2,red,4\na3,5,blue,1\na4,6,blue,2\na5,1.5,red,4.5\na6,5.5,blue,1.5\n";
+
+const FIT: &str = "fit --data train.csv --label-column kind --drop-columns id --l2 1e-2 --out m.safetensors";
+
+fn folder_with(files: &[(&str, &str)]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn predicted(data: &str, folder: &Path) -> String {
+    success(&words(&format!("predict --model m.safetensors --data {data} --out p.csv")), folder);
+    fs::read_to_string(folder.join("p.csv")).unwrap()
+}
+
+#[test]
+fn features_of_a_table_are_found_by_name() {
+    let folder = folder_with(&[
+        ("train.csv", TRAIN),
+        ("other.csv", "width,note,Kind,length\n5,small,red,1\n1,large,blue,5\n"),
+        ("new.csv", "width,length\n5,1\n1,5\n"),
+        ("numbers.csv", "1,5\n5,1\n"),
+        ("less.csv", "length,kind\n1,red\n"),
+    ]);
+    success(&words(FIT), folder.path());
+    for file in ["other.csv", "new.csv", "numbers.csv"] {
+        assert_eq!(predicted(file, folder.path()), "predicted\nred\nblue\n", "{file}");
+    }
+    let args = words("predict --model m.safetensors --data other.csv --out p.csv");
+    assert!(success(&args, folder.path()).contains("other.csv: 2 of 2 right"));
+    let line = refusal(&words("predict --model m.safetensors --data less.csv --out q.csv"), folder.path());
+    assert!(
+        line.ends_with("expected a column width, a feature of the model, found 2 columns: length, kind\n"),
+        "{line}"
+    );
+    let validated = |file: &str| format!("{FIT} --validation {file}");
+    let said = success(&words(&validated("other.csv")), folder.path());
+    assert!(said.contains("accuracy in validation: 100.00%"), "{said}");
+    let line = refusal(&words(&validated("new.csv")), folder.path());
+    assert!(line.contains("--label-column: expected one of 2 columns: width, length, found kind"), "{line}");
+}
+
+#[test]
+fn a_header_of_numbers_is_named() {
+    let folder = folder_with(&[
+        ("years.csv", "2001,2002,y\n1,5,0\n5,1,1\n"),
+        ("swapped.csv", "2002,2001\n5,1\n1,5\n"),
+    ]);
+    let fit = "fit --data years.csv --l2 1e-2 --out m.safetensors";
+    let line = refusal(&words(fit), folder.path());
+    assert!(line.ends_with("found 0; --header says that the first line is a header\n"), "{line}");
+    success(&words(&format!("{fit} --header")), folder.path());
+    assert_eq!(predicted("swapped.csv --header", folder.path()), "predicted\n0\n1\n");
+}
+
+#[test]
+fn some_labels_or_all_may_be_missing_in_samples_to_classify() {
+    let folder = folder_with(&[
+        ("train.csv", TRAIN),
+        ("some.csv", "length,width,kind\n1,5,\n1,5,blue\n5,1,blue\n"),
+        ("none.csv", "length,width,kind\n1,5,\n"),
+        ("train.svm", "0 1:1 2:5\n1 1:5 2:1\n"),
+        ("some.svm", "1:1 2:5\n1 1:5 2:1\n"),
+        ("none.svm", "1:1 2:5\n1:5 2:1\n"),
+    ]);
+    success(&words(FIT), folder.path());
+    let says = |data: &str| {
+        success(&words(&format!("predict --model m.safetensors --data {data} --out p.csv")), folder.path())
+    };
+    assert_eq!(says("some.csv"), "some.csv: 1 of 2 right, 50.00%\np.csv: 3 predictions\n");
+    assert_eq!(says("none.csv"), "p.csv: 1 predictions\n");
+    success(&words("fit --data train.svm --l2 1e-2 --out m.safetensors"), folder.path());
+    assert_eq!(says("some.svm"), "some.svm: 1 of 1 right, 100.00%\np.csv: 2 predictions\n");
+    assert_eq!(says("none.svm"), "p.csv: 2 predictions\n");
+    let line = refusal(&words("fit --data none.svm --out n.safetensors"), folder.path());
+    assert!(line.contains("line 1: expected an integer label"), "{line}");
+}
+
+#[test]
+fn a_model_keeps_the_first_index_of_svmlight_text() {
+    let folder = folder_with(&[
+        ("zero.svm", "0 0:1 1:5\n1 0:5 1:1\n"),
+        // Without an index 0 it would be read as indices from 1.
+        ("rest.svm", "0 1:5\n1 1:-5\n"),
+        ("one.svm", "0 1:1 2:5\n1 1:5 2:1\n"),
+    ]);
+    success(&words("fit --data zero.svm --l2 1e-2 --out m.safetensors"), folder.path());
+    assert_eq!(predicted("rest.svm", folder.path()), "predicted\n0\n1\n");
+    success(&words("fit --data one.svm --l2 1e-2 --out m.safetensors"), folder.path());
+    let line = refusal(&words("predict --model m.safetensors --data zero.svm --out p.csv"), folder.path());
+    assert!(line.contains("expected indices from 1, as in the model's training file, found 0:1"), "{line}");
+}
+
+#[test]
+fn labels_of_a_table_may_be_minus_and_plus_one() {
+    let folder = folder_with(&[("two.csv", "1,5,-1\n5,1,1\n")]);
+    success(&words("fit --data two.csv --l2 1e-2 --out m.safetensors"), folder.path());
+    assert_eq!(predicted("two.csv", folder.path()), "predicted\n-1\n1\n");
+}
+
+#[test]
+fn mistakes_about_columns_name_the_flag_that_mends_them() {
+    let folder = folder_with(&[
+        ("train.csv", TRAIN),
+        ("gap.csv", "a,b,y\n1,,0\n"),
+        ("comma.csv", "a;b;y\n1,5;2;0\n"),
+        ("half.csv", "1,b,2\n3,4,0\n"),
+        ("infinite.csv", "a,b,y\n1,inf,0\n"),
+    ]);
+    for (args, expected) in [
+        (
+            "--data train.csv --label-column kind",
+            "column id: expected a finite number, found a1; --label-column names the column of labels, and --drop-columns leaves columns out",
+        ),
+        (
+            "--data gap.csv",
+            "line 2, column b: expected a finite number, found nothing; fill in what is missing, or leave the column out by --drop-columns",
+        ),
+        (
+            "--data comma.csv",
+            "column a: expected a finite number, found 1,5; decimals have a point here, not a comma",
+        ),
+        (
+            "--data half.csv",
+            "line 1, column 1: expected a finite number, found b; --header says that this line is a header",
+        ),
+        ("--data infinite.csv", "found inf; --drop-columns leaves columns out"),
+        (
+            "--data train.csv --drop-columns id,kin",
+            "--drop-columns: expected some of 4 columns: id, length, kind, width, found kin",
+        ),
+        (
+            "--data train.csv --label-column kind --drop-columns id,kind",
+            "--drop-columns: expected columns beside the labels, found kind; --label-column names another",
+        ),
+    ] {
+        let line = refusal(&words(&format!("fit {args} --out m.safetensors")), folder.path());
+        assert!(line.contains(expected), "{args}: {line}");
+    }
+}

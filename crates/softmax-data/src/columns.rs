@@ -1,0 +1,131 @@
+//! Which columns of a table are features, and which one is the label.
+
+use crate::error::{ColumnRole, DataError, Result};
+use crate::options::ReadOptions;
+use csv::StringRecord;
+use std::collections::HashSet;
+
+/// A column with one of these names is the label if no column is requested.
+const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
+
+/// The parts of a table.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    /// The column of each feature.
+    pub(crate) features: Vec<usize>,
+    /// The label's column.
+    pub(crate) label: Option<usize>,
+}
+
+/// A table whose columns are to be assigned.
+#[derive(Debug)]
+pub(crate) struct Table<'a> {
+    pub(crate) origin: &'a str,
+    pub(crate) header: Option<&'a StringRecord>,
+    pub(crate) width: usize,
+    /// Whether the labels are in another file. The last column is then a feature, unless it is requested or named as
+    /// the label.
+    pub(crate) has_other_labels: bool,
+}
+
+impl Table<'_> {
+    /// Assigns the columns. With a header and the names of a layout, features are found by name and other columns are
+    /// left out. Otherwise each column is a feature that is neither the label nor dropped.
+    pub(crate) fn columns(&self, options: &ReadOptions) -> Result<Columns> {
+        let named = self.header.and(options.layout.as_ref()).and_then(|layout| layout.columns.as_ref());
+        match named {
+            Some(names) => self.named_columns(names, options),
+            None => self.other_columns(options),
+        }
+    }
+
+    /// The features with these names, in their order, and the label.
+    fn named_columns(&self, names: &[String], options: &ReadOptions) -> Result<Columns> {
+        let features = names.iter().map(|name| self.feature(name)).collect::<Result<Vec<_>>>()?;
+        let known = options.layout.as_ref().and_then(|layout| layout.label_column.as_deref());
+        let label = match &options.label_column {
+            Some(asked) => Some(self.place(asked, ColumnRole::Label)?),
+            None => {
+                let named = known.into_iter().chain(LABEL_NAMES).find_map(|name| self.named(name));
+                named.filter(|column| !features.contains(column))
+            }
+        };
+        if label.is_none() && options.unlabelled.is_none() && !self.has_other_labels {
+            return Err(self.no_column(known.unwrap_or(LABEL_NAMES[0]), ColumnRole::Label));
+        }
+        Ok(Columns { features, label })
+    }
+
+    /// All columns but the dropped ones, one of them as the label.
+    fn other_columns(&self, options: &ReadOptions) -> Result<Columns> {
+        let dropped = options.drop_columns.iter().map(|column| self.place(column, ColumnRole::Dropped));
+        let dropped = dropped.collect::<Result<HashSet<usize>>>()?;
+        let count = self.width - dropped.len();
+        let has_labels = options.label_column.is_some() || options.unlabelled != Some(count);
+        let label = if has_labels { self.label(options, &dropped)? } else { None };
+        if let Some(label) = label.filter(|label| dropped.contains(label)) {
+            let (origin, column) = (self.origin.to_owned(), self.name(label));
+            return Err(DataError::DroppedLabel { origin, column });
+        }
+        let is_feature = |column: &usize| Some(*column) != label && !dropped.contains(column);
+        Ok(Columns { features: (0..self.width).filter(is_feature).collect(), label })
+    }
+
+    /// The name of a column, or its index.
+    pub(crate) fn name(&self, column: usize) -> String {
+        self.header.and_then(|header| header.get(column)).map_or(column.to_string(), str::to_owned)
+    }
+
+    /// The names of these columns, if there is a header without repetitions among them.
+    pub(crate) fn names(&self, columns: &[usize]) -> Option<Vec<String>> {
+        let names: Vec<String> = columns
+            .iter()
+            .map(|&column| self.header?.get(column).map(str::to_owned))
+            .collect::<Option<_>>()?;
+        let distinct: HashSet<&str> = names.iter().map(String::as_str).collect();
+        (distinct.len() == names.len()).then_some(names)
+    }
+
+    /// The label column: the requested one, or that of the layout, or else one with a name of [`LABEL_NAMES`], or else
+    /// the last that is not dropped.
+    fn label(&self, options: &ReadOptions, dropped: &HashSet<usize>) -> Result<Option<usize>> {
+        if let Some(asked) = &options.label_column {
+            return self.place(asked, ColumnRole::Label).map(Some);
+        }
+        let known = options.layout.as_ref().and_then(|layout| layout.label_column.as_deref());
+        let known = known.and_then(|column| self.place(column, ColumnRole::Label).ok());
+        let last =
+            || (0..self.width).rev().find(|column| !dropped.contains(column) && !self.has_other_labels);
+        Ok(known.or_else(|| LABEL_NAMES.iter().find_map(|name| self.named(name))).or_else(last))
+    }
+
+    /// The column with a name, or at an index from 0, or from the end if negative.
+    fn place(&self, column: &str, role: ColumnRole) -> Result<usize> {
+        let placed = || {
+            let place: i64 = column.parse().ok()?;
+            let from_start = if place < 0 { place.checked_add(self.width as i64)? } else { place };
+            usize::try_from(from_start).ok().filter(|&place| place < self.width)
+        };
+        self.named(column).or_else(placed).ok_or_else(|| self.no_column(column, role))
+    }
+
+    /// The column of a feature, by its exact name.
+    fn feature(&self, name: &str) -> Result<usize> {
+        let column = self.header.and_then(|header| header.iter().position(|field| field == name));
+        column.ok_or_else(|| self.no_column(name, ColumnRole::Feature))
+    }
+
+    fn named(&self, name: &str) -> Option<usize> {
+        self.header?.iter().position(|field| field.eq_ignore_ascii_case(name))
+    }
+
+    fn no_column(&self, asked: &str, role: ColumnRole) -> DataError {
+        DataError::Column {
+            origin: self.origin.to_owned(),
+            role,
+            columns: self.width,
+            names: self.header.into_iter().flat_map(StringRecord::iter).map(str::to_owned).collect(),
+            asked: asked.to_owned(),
+        }
+    }
+}
