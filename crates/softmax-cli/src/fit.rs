@@ -1,5 +1,7 @@
 //! `softmax fit`: trains a model on samples.
 
+use crate::accuracy::Accuracy;
+use crate::class_counts::ClassCounts;
 use crate::fit_args::{FitArgs, FitFormat, Validation};
 use crate::flags::{check_simd, in_words_of_flags, of_fit};
 use crate::held_out::HeldOut;
@@ -11,10 +13,10 @@ use crate::source::{check_dense, lacking_storage, samples};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
 use anyhow::Context;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use softmax::ndarray::{Array2, ArrayView2, ShapeBuilder};
 use softmax::{BackendElement, Dtype, Objective, Registry, Setup, SoftmaxBackend};
-use softmax_data::{Dataset, Standardization, printable, write_atomically};
+use softmax_data::{Dataset, Standardization, printable, shown, write_atomically};
 use softmax_fit::{Fit, Fitted, Model, Report, Step, Stop};
 use softmax_record::plot::{self, Axis, Line};
 use softmax_record::{CurvePoint, Shape, units};
@@ -36,10 +38,16 @@ struct Summary {
     stopped: String,
     solver: String,
     /// The accuracy on the training samples. `None` without hard labels.
-    train_accuracy: Option<f64>,
-    validation_accuracy: Option<f64>,
+    #[serde(serialize_with = "fraction")]
+    train_accuracy: Option<Accuracy>,
+    #[serde(serialize_with = "fraction")]
+    validation_accuracy: Option<Accuracy>,
     /// The state after each iteration, with the starting point first.
     curve: Vec<CurvePoint>,
+}
+
+fn fraction<S: Serializer>(accuracy: &Option<Accuracy>, serializer: S) -> Result<S::Ok, S::Error> {
+    accuracy.map(Accuracy::fraction).serialize(serializer)
 }
 
 pub(crate) fn run(
@@ -130,6 +138,10 @@ fn prepare<T: BackendElement>(
     dataset.check_classes(objective.ignore_index).map_err(in_words_of_flags)?;
     let (d, c) = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
     check_fit::<T>(&dataset.origin, d, c)?;
+    let counts = ClassCounts::of(&dataset, c);
+    if let Some(warning) = counts.and_then(|counts| counts.warning(dataset.class_names.as_deref())) {
+        writeln!(err, "softmax: {}: {warning}", printable(&dataset.origin))?;
+    }
     let dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
     Ok(Training { dataset, backend, objective, held_out, standardization })
 }
@@ -160,19 +172,23 @@ fn accuracies<T: BackendElement>(
     model: &Model<T>,
     dataset: &Dataset<T>,
     held_out: Option<&HeldOut>,
-) -> anyhow::Result<(Option<f64>, Option<f64>)> {
-    let is_known = |accuracy: &f64| !accuracy.is_nan();
+) -> anyhow::Result<(Option<Accuracy>, Option<Accuracy>)> {
     match held_out {
         Some(held_out) => held_out.accuracies(model, dataset).map_err(of_fit),
-        None => Ok((Some(model.score(dataset).map_err(of_fit)?).filter(is_known), None)),
+        None => Ok((accuracy(model, dataset)?, None)),
     }
+}
+
+fn accuracy<T: BackendElement>(model: &Model<T>, dataset: &Dataset<T>) -> anyhow::Result<Option<Accuracy>> {
+    let predicted = model.predict(dataset).map_err(of_fit)?;
+    Ok(Accuracy::of(model.hits(dataset, &predicted).map_err(of_fit)?))
 }
 
 /// Writes the plot and the model, and prints the summary.
 fn finish<T: BackendElement>(
     args: &FitArgs,
     (dataset, model, report): (&Dataset<T>, &Model<T>, &Report),
-    (train_accuracy, mut validation_accuracy): (Option<f64>, Option<f64>),
+    (train_accuracy, mut validation_accuracy): (Option<Accuracy>, Option<Accuracy>),
     out: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
     if let Some(Validation::File(path)) = &args.validation {
@@ -183,8 +199,7 @@ fn finish<T: BackendElement>(
             .map_err(in_words_of_flags)
             .context("--validation")?
             .with_features(model.weights.nrows());
-        let accuracy = model.score(&validation).map_err(of_fit).context("--validation")?;
-        validation_accuracy = Some(accuracy).filter(|accuracy| !accuracy.is_nan());
+        validation_accuracy = accuracy(model, &validation).context("--validation")?;
     }
     // Before the model, so that no model is written if this fails.
     if let Some(path) = &args.plot {
@@ -249,6 +264,11 @@ fn write_text<T: BackendElement>(
     let (n, d) = dataset.features.dim();
     let title = Shape { n, d, c: classes }.title();
     writeln!(out, "{}: {title}, {}", printable(&dataset.origin), T::DTYPE)?;
+    if let Some(counts) = ClassCounts::of(dataset, classes) {
+        let column = dataset.layout.label_column.as_deref();
+        let column = column.map_or(String::new(), |column| format!("; labels from column {}", shown(column)));
+        writeln!(out, "classes: {}{column}", counts.listed(dataset.class_names.as_deref()))?;
+    }
     let Summary { solver, iterations, evaluations, stopped, .. } = summary;
     let (loss, gradient) = (units::loss(summary.loss), units::error(summary.gradient_max));
     let time = units::seconds(summary.seconds);
@@ -259,7 +279,7 @@ fn write_text<T: BackendElement>(
         [("training", summary.train_accuracy), ("validation", summary.validation_accuracy)]
     {
         if let Some(accuracy) = accuracy {
-            writeln!(out, "accuracy in {name}: {:.2}%", 100.0 * accuracy)?;
+            writeln!(out, "accuracy in {name}: {accuracy}")?;
         }
     }
     writeln!(out, "{}: the model", printable(&path.to_string_lossy()))?;

@@ -1,5 +1,6 @@
 //! Validation samples that are held out of the training data.
 
+use crate::accuracy::Accuracy;
 use rand::SeedableRng;
 use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
@@ -47,13 +48,11 @@ impl HeldOut {
         &self,
         model: &Model<T>,
         dataset: &Dataset<T>,
-    ) -> Result<(Option<f64>, Option<f64>)> {
+    ) -> Result<(Option<Accuracy>, Option<Accuracy>)> {
         let hits = model.hits(dataset, &model.predict(dataset)?)?;
         let accuracy = |of_held_out: bool| {
             let of_part = self.0.iter().zip(&hits).filter(|(is_held_out, _)| **is_held_out == of_held_out);
-            let known: Vec<bool> = of_part.filter_map(|(_, &hit)| hit).collect();
-            let right = known.iter().filter(|&&is_hit| is_hit).count();
-            (!known.is_empty()).then(|| right as f64 / known.len() as f64)
+            Accuracy::of(of_part.map(|(_, &hit)| hit))
         };
         Ok((accuracy(false), accuracy(true)))
     }

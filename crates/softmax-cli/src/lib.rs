@@ -2,9 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+mod accuracy;
 mod args;
 mod backends;
 mod bench;
+mod class_counts;
 mod compare;
 mod data_args;
 mod destinations;

@@ -1,5 +1,6 @@
 //! `softmax predict`: classifies samples with a model.
 
+use crate::accuracy::Accuracy;
 use crate::fit_args::PredictArgs;
 use crate::flags::of_fit;
 use crate::source::{check_dense, samples};
@@ -49,10 +50,9 @@ fn run_as<T: BackendElement>(
     if matches!(dataset.targets, TargetStore::Labels(_)) {
         match model.hits(&dataset, &predicted) {
             Ok(hits) => {
-                let known: Vec<bool> = hits.into_iter().flatten().collect();
-                let (right, all) = (known.iter().filter(|&&is_hit| is_hit).count(), known.len());
-                let percent = 100.0 * right as f64 / all.max(1) as f64;
-                writeln!(out, "{}: {right} of {all} right, {percent:.2}%", printable(&dataset.origin))?;
+                if let Some(accuracy) = Accuracy::of(hits) {
+                    writeln!(out, "{}: {accuracy}", printable(&dataset.origin))?;
+                }
             }
             Err(error) => writeln!(err, "softmax: {}; no accuracy", printable(&error.to_string()))?,
         }

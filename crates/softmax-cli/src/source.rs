@@ -1,15 +1,15 @@
 //! Loads the problem of a command, and selects the gradients to compute.
 
 use crate::args::{ObjectiveArgs, ProblemArgs};
+use crate::class_counts::ClassCounts;
 use crate::data_args::DataArgs;
 use crate::flags::{in_words_of_flags, of_reading};
 use crate::memory::check_problem;
 use softmax::{Backend, BackendElement, Feature, Objective, OutputKind, OutputSet, Problem};
 use softmax_data::{
-    DataError, Dataset, Preparation, ReadOptions, Storage, TargetStore, digits, read, read_weights, synthetic,
+    DataError, Dataset, Preparation, ReadOptions, Storage, digits, read, read_weights, synthetic,
 };
 use softmax_record::Shape;
-use std::collections::HashSet;
 use std::path::Path;
 
 /// The data and the objective of a problem.
@@ -70,7 +70,8 @@ impl<T: BackendElement> Source<T> {
             check_problem::<T>(&dataset.origin, Shape { n: 0, d, c })?;
         }
         let dataset = dataset.with_weights(seed, ignored)?;
-        let classes_without_samples = if is_counted { classes_without_samples(&dataset, c) } else { 0 };
+        let classes_without_samples =
+            if is_counted { ClassCounts::of(&dataset, c).map_or(0, |counts| counts.empty()) } else { 0 };
         Ok(Source { dataset, objective, classes_without_samples })
     }
 
@@ -114,16 +115,6 @@ pub(crate) fn lacking_storage<T: BackendElement>(
 /// Reads an `.npz` with all arrays of a problem.
 pub(crate) fn read_npz<T: BackendElement>(path: &Path, storage: Storage) -> Result<Dataset<T>, DataError> {
     read(path, &ReadOptions { format: Some(softmax_data::Format::Npz), storage, ..ReadOptions::default() })
-}
-
-fn classes_without_samples<T: BackendElement>(dataset: &Dataset<T>, classes: usize) -> usize {
-    match &dataset.targets {
-        TargetStore::Labels(labels) => {
-            let found = labels.iter().filter_map(|&y| usize::try_from(y).ok()).filter(|&y| y < classes);
-            classes - found.collect::<HashSet<usize>>().len()
-        }
-        TargetStore::Soft(_) | TargetStore::None => 0,
-    }
 }
 
 /// The gradients to compute: dW, db if there is a bias, and dX if requested.

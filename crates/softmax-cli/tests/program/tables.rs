@@ -1,6 +1,6 @@
 //! Tests of how `fit` and `predict` choose the columns of tables, and the indices of svmlight text.
 
-use super::{refusal, success, words};
+use super::{refusal, softmax, success, words};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -25,6 +25,16 @@ fn predicted(data: &str, folder: &Path) -> String {
 }
 
 #[test]
+fn fit_says_which_column_holds_the_labels_and_which_classes_it_found() {
+    let folder = folder_with(&[("train.csv", TRAIN)]);
+    let said = success(&words(FIT), folder.path());
+    assert!(said.contains("train.csv: 6×2×2, f32"), "{said}");
+    assert!(said.contains("\nclasses: blue (3), red (3); labels from column kind\n"), "{said}");
+    let digits = success(&words("fit --out d.safetensors"), folder.path());
+    assert!(digits.contains("\nclasses: 0 (178), 1 (182), "), "{digits}");
+}
+
+#[test]
 fn features_of_a_table_are_found_by_name() {
     let folder = folder_with(&[
         ("train.csv", TRAIN),
@@ -46,7 +56,7 @@ fn features_of_a_table_are_found_by_name() {
     );
     let validated = |file: &str| format!("{FIT} --validation {file}");
     let said = success(&words(&validated("other.csv")), folder.path());
-    assert!(said.contains("accuracy in validation: 100.00%"), "{said}");
+    assert!(said.contains("accuracy in validation: 2 of 2 right, 100.00%"), "{said}");
     let line = refusal(&words(&validated("new.csv")), folder.path());
     assert!(line.contains("--label-column: expected one of 2 columns: width, length, found kind"), "{line}");
 }
@@ -107,6 +117,26 @@ fn labels_of_a_table_may_be_minus_and_plus_one() {
     let folder = folder_with(&[("two.csv", "1,5,-1\n5,1,1\n")]);
     success(&words("fit --data two.csv --l2 1e-2 --out m.safetensors"), folder.path());
     assert_eq!(predicted("two.csv", folder.path()), "predicted\n-1\n1\n");
+}
+
+#[test]
+fn doubtful_labels_are_trained_on_with_a_warning() {
+    let folder = folder_with(&[
+        ("from-one.csv", "1,5,1\n5,1,2\n"),
+        ("gap.csv", "1,5,0\n5,1,3\n"),
+        ("single.csv", "1,5,0\n5,1,0\n"),
+    ]);
+    for (file, warning) in [
+        (
+            "from-one.csv",
+            "no sample has the class 0: class numbers start at 0, and labels seem to start at 1",
+        ),
+        ("gap.csv", "2 of 4 classes have no sample"),
+        ("single.csv", "all samples have the class 0"),
+    ] {
+        let run = softmax(&words(&format!("fit --data {file} --l2 1e-2 --out m.safetensors")), folder.path());
+        assert_eq!((run.code, run.err.as_str()), (Some(0), &*format!("softmax: {file}: {warning}\n")));
+    }
 }
 
 #[test]
