@@ -268,7 +268,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) backends: Vec<String>,
     #[command(flatten)]
     pub(crate) external: ExternalArgs,
-    /// Only the cases whose names contain this
+    /// Only the cases whose names have a word that begins with this, such as options/
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
     /// Add six passes of larger crossed cases: minutes instead of seconds

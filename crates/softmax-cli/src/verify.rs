@@ -37,6 +37,14 @@ pub(crate) fn run(
     } else {
         (Suite::<f32>::full(), Suite::<f64>::full())
     };
+    if let Some(text) = &args.filter
+        && !narrow.names().any(|name| runner.is_chosen(name))
+    {
+        let kinds = narrow.kinds().join(", ");
+        anyhow::bail!(
+            "--filter {text}: expected the beginning of a word in the names of cases, such as {kinds}"
+        );
+    }
     let mut reports = Vec::new();
     for entry in entries {
         let both = [run_suite(&runner, &narrow, entry, setup), run_suite(&runner, &wide, entry, setup)];

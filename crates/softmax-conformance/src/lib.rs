@@ -13,7 +13,7 @@
 //! ```
 //!
 //! `report.assert_success()` makes it a test. With the feature `libtest` each case is a separate test (`trials`). The
-//! environment variable `SOFTMAX_CONFORMANCE_FILTER` selects cases by a part of their names.
+//! environment variable `SOFTMAX_CONFORMANCE_FILTER` selects cases by words of their names.
 //!
 //! # Write a backend
 //!

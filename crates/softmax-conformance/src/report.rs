@@ -177,7 +177,7 @@ impl Report {
 
     /// The kind of a case, added if it is new.
     pub(crate) fn kind(&mut self, case: &str) -> &mut Kind {
-        let name = case.split('/').next().unwrap_or(case);
+        let name = kind_of(case);
         let place = self.kinds.iter().position(|kind| kind.name == name).unwrap_or(self.kinds.len());
         if place == self.kinds.len() {
             self.kinds.push(Kind { name: name.to_owned(), ran: 0, failed: 0, left_out: 0 });
@@ -304,4 +304,9 @@ fn write_by_reason<N: fmt::Display>(
         writeln!(f, "  … and {} more reasons", reasons.len() - SHOWN)?;
     }
     Ok(())
+}
+
+/// The kind of a case: the first part of its name.
+pub(crate) fn kind_of(case: &str) -> &str {
+    case.split('/').next().unwrap_or(case)
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::ops::ControlFlow;
 
-/// The environment variable that selects cases. If it is not empty, only cases whose names contain its text run.
+/// The environment variable that selects cases, as [`Runner::filter`] does. Ignored if empty.
 pub const FILTER_VARIABLE: &str = "SOFTMAX_CONFORMANCE_FILTER";
 
 /// The environment variable that, if it is not empty, ends a run at its first failure.
@@ -63,7 +63,8 @@ impl Runner {
         self
     }
 
-    /// Runs only the cases whose names contain `text`.
+    /// Runs only the cases whose names contain `text` at the beginning of a word: `ties` admits `closed/ties` and
+    /// `ties/…`, but not `properties/…`.
     pub fn filter(mut self, text: impl Into<String>) -> Self {
         self.filter = Some(text.into());
         self
@@ -76,8 +77,14 @@ impl Runner {
     }
 
     /// Whether the filter admits a case.
-    pub(crate) fn is_chosen(&self, name: &str) -> bool {
-        self.filter.as_ref().is_none_or(|text| name.contains(text.as_str()))
+    pub fn is_chosen(&self, name: &str) -> bool {
+        let begins_word = |place: usize| {
+            !name[..place].ends_with(char::is_alphanumeric)
+                || !name[place..].starts_with(char::is_alphanumeric)
+        };
+        self.filter
+            .as_ref()
+            .is_none_or(|text| name.match_indices(text.as_str()).any(|(place, _)| begins_word(place)))
     }
 
     /// Runs the suite on the backends that `factory` makes.

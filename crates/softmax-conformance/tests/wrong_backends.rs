@@ -472,6 +472,11 @@ fn misuse_of_the_runner_is_an_error() {
     let no_case = run(Runner::new().skip("no/such", "a reason"));
     assert!(no_case.misuse[0].contains("matches no case"), "{no_case}");
     assert!(!run(Runner::new().expect_fail("closed/ties", "it passes")).is_success());
+    let filtered =
+        |text: &str| suite.names().filter(|name| Runner::new().filter(text).is_chosen(name)).count();
+    assert_eq!(filtered("roperties/"), 0);
+    assert!(filtered("ties/") > 0 && filtered("ties/") < filtered("ties"), "closed/ties has no such part");
+    assert_eq!(filtered("/ties"), filtered("ties") - filtered("ties/"), "a text may begin between words");
     let nothing = Runner::new().filter("no such name").run(&suite, right);
     assert_eq!(nothing.misuse, ["no case ran"]);
     let wrong = || Wrong::<f64>::boxed(Mistake::LabelOffByOne);

@@ -314,6 +314,16 @@ fn two_benches_do_not_write_to_one_file() {
 }
 
 #[test]
+fn a_filter_that_admits_no_case_is_refused_with_the_kinds_of_cases() {
+    for text in ["nosuch", "roperties/"] {
+        let line = super::refusal(&["verify", "--backends", "naive", "--filter", text], here());
+        let expected =
+            format!("softmax: --filter {text}: expected the beginning of a word in the names of cases");
+        assert!(line.starts_with(&expected) && line.contains("closed, ") && line.contains("ties"), "{line}");
+    }
+}
+
+#[test]
 fn an_absurd_number_of_threads_in_the_environment_is_refused() {
     for args in ["backends", QUICK, "verify --filter none"] {
         let mut command = super::program();

@@ -23,8 +23,10 @@ mod state;
 mod ties;
 mod two_pass;
 
+use crate::report::kind_of;
 use crate::test::Test;
 use softmax_core::Element;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 pub use all_cases::cases;
@@ -96,6 +98,12 @@ impl<T: Element> Suite<T> {
     /// The names of the tests.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tests.iter().map(|test| test.name())
+    }
+
+    /// The kinds of the tests, in the order of their first test: the first parts of their names.
+    pub fn kinds(&self) -> Vec<&str> {
+        let mut known = HashSet::new();
+        self.names().map(kind_of).filter(|&kind| known.insert(kind)).collect()
     }
 
     /// The number of tests.
