@@ -228,8 +228,8 @@ impl PassesArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct EvalArgs {
-    /// The backend [default: the external one]
-    #[arg(long, value_name = "NAME", required_unless_present = "external")]
+    /// The backend [default: fused, or the external one]
+    #[arg(long, value_name = "NAME")]
     pub(crate) backend: Option<String>,
     #[command(flatten)]
     pub(crate) external: ExternalArgs,

@@ -8,13 +8,15 @@ use crate::parallel::{Processes, Travels};
 use crate::source::{lacking_storage, read_npz};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
-use anyhow::Context;
 use softmax::{
     BackendElement, Dtype, Evaluation, Feature, Objective, OutputKind, OutputSet, OwnedOutputs, Registry,
     Setup, SoftmaxBackend,
 };
 use softmax_data::{Dataset, float_type_of_npz, printable, write_evaluation_npz};
 use std::io::Write;
+
+/// The default backend.
+const DEFAULT: &str = "fused";
 
 pub(crate) fn run(
     args: &EvalArgs,
@@ -74,8 +76,8 @@ fn prepare<T: BackendElement>(
     objective: Objective,
     err: &mut dyn Write,
 ) -> anyhow::Result<Call<T>> {
-    let name = externals.one(args.backend.as_deref())?.context("--backend: expected a name, found none")?;
-    let entry = registry.find(&name)?;
+    let name = externals.one(args.backend.as_deref())?;
+    let entry = registry.find(name.as_deref().unwrap_or(DEFAULT))?;
     let mut dataset = read_npz::<T>(&args.data, args.storage).map_err(in_words_of_flags)?;
     let threads = Some(machine::set_threads(args.threads)?);
     check_simd(args.simd, &[entry])?;
@@ -114,8 +116,9 @@ fn write<T: BackendElement>(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     write_evaluation_npz(&args.out, evaluation, outputs)?;
-    // Not if the arrays went into a pipe: this line would follow them.
+    // Not if the arrays went into a pipe: these lines would follow them.
     if args.out.is_file() {
+        writeln!(out, "loss {}", evaluation.loss)?;
         let names: Vec<&str> = set.iter().map(OutputKind::symbol).collect();
         writeln!(out, "{}: loss, {}", printable(&args.out.to_string_lossy()), names.join(", "))?;
     }

@@ -119,6 +119,4 @@ fn a_taken_name_and_a_missing_command_are_refused() {
         let line = refusal(&with("compare --synthetic 5x4x3", external), folder.path());
         assert!(line.contains(message), "{line}");
     }
-    let line = refusal(&words("eval --data p.npz --out a.npz"), folder.path());
-    assert!(line.contains("--backend"), "{line}");
 }

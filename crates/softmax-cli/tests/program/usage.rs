@@ -8,7 +8,7 @@ use std::path::Path;
 fn each_usage_mistake_is_one_sentence() {
     let (folder, _) = folder();
     for (args, expected) in [
-        (&["eval", "--data", "p.npz"][..], "missing: --out <FILE.npz>, --backend <NAME>"),
+        (&["eval", "--data", "p.npz"][..], "missing: --out <FILE.npz>"),
         (
             &["compare", "--dtype", "f33"],
             "--dtype <DTYPE>: expected one of f32, f64, found f33; did you mean f32?",
