@@ -162,7 +162,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Timing")]
     pub(crate) threads: Option<usize>,
     /// Vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
-    #[arg(long, value_name = "LEVEL", help_heading = "Timing")]
+    #[arg(long, value_name = "LEVEL", value_parser = values::parse_level, help_heading = "Timing")]
     pub(crate) simd: Option<Level>,
     /// Include the gradient of the features
     #[arg(long)]
@@ -248,14 +248,14 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<usize>,
     /// Vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(long, value_name = "LEVEL", value_parser = values::parse_level)]
     pub(crate) simd: Option<Level>,
     /// Divide the samples or the classes among the processes of mpirun
     #[arg(long, value_enum)]
     pub(crate) parallel: Option<Parallel>,
     /// Also write the K best classes of each sample, as top_classes and top_log_prob (N×K)
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) top: Option<u32>,
+    #[arg(long, value_name = "K", value_parser = parse_count)]
+    pub(crate) top: Option<usize>,
     /// Where to write loss, dW, dX, db, sample_loss, lse, predicted, entropy, label_log_prob and label_rank
     #[arg(long, value_name = "FILE.npz")]
     pub(crate) out: PathBuf,

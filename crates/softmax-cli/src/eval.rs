@@ -100,7 +100,7 @@ fn prepare<T: BackendElement>(
             missing.join(", ")
         )?;
     }
-    let top = args.top.map_or(0, |top| top as usize);
+    let top = args.top.unwrap_or(0);
     if top > problem.n_classes() {
         anyhow::bail!("--top {top}: expected at most {}, the number of classes", problem.n_classes());
     }
@@ -126,13 +126,13 @@ fn write<T: BackendElement>(
 }
 
 /// All outputs, with the top-k ones only if `top` is given.
-fn asked(top: Option<u32>) -> OutputSet {
+fn asked(top: Option<usize>) -> OutputSet {
     let of_top = |kind: OutputKind| kind.feature() == Some(Feature::TopClasses);
     OutputSet::ALL.iter().filter(|&kind| top.is_some() || !of_top(kind)).collect()
 }
 
 /// The outputs of [`asked`] that the backend supports. The top-k outputs are always kept, since they were requested.
-fn set<T: BackendElement>(backend: &dyn SoftmaxBackend<T>, top: Option<u32>) -> OutputSet {
+fn set<T: BackendElement>(backend: &dyn SoftmaxBackend<T>, top: Option<usize>) -> OutputSet {
     let gives = |feature: Feature| feature == Feature::TopClasses || backend.supports(feature);
     asked(top).iter().filter(|kind| kind.feature().is_none_or(gives)).collect()
 }

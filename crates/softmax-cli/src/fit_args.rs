@@ -47,7 +47,7 @@ pub(crate) struct FitArgs {
     #[arg(long, value_name = "N", value_parser = parse_threads, help_heading = "Computation")]
     pub(crate) threads: Option<usize>,
     /// Vector instructions of fused: portable, avx2, avx512 or neon [default: the widest of the machine]
-    #[arg(long, value_name = "LEVEL", help_heading = "Computation")]
+    #[arg(long, value_name = "LEVEL", value_parser = values::parse_level, help_heading = "Computation")]
     pub(crate) simd: Option<Level>,
     /// Divide the samples or the classes among the processes of mpirun
     #[arg(long, value_enum, help_heading = "Computation")]
@@ -71,8 +71,8 @@ pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Also write the K most probable classes and their log p
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) top: Option<u32>,
+    #[arg(long, value_name = "K", value_parser = parse_count)]
+    pub(crate) top: Option<usize>,
     /// Number of threads [default: all]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<usize>,
@@ -98,6 +98,7 @@ fn parse_validation(text: &str) -> Result<Validation, String> {
     match text.parse::<f64>() {
         Ok(fraction) if fraction > 0.0 && fraction < 1.0 => Ok(Validation::Fraction(fraction)),
         Ok(_) => Err("expected a file, or a fraction between 0 and 1".to_owned()),
+        Err(_) if text.ends_with('%') => Err("expected a file, or a fraction such as 0.2".to_owned()),
         Err(_) => Ok(Validation::File(text.into())),
     }
 }

@@ -28,7 +28,7 @@ fn run_as<T: BackendElement>(
 ) -> anyhow::Result<Verdict> {
     let model = Model::<T>::load(&args.model).map_err(of_fit)?;
     let (features, classes) = model.weights.dim();
-    let top = args.top.map_or(0, |top| top as usize);
+    let top = args.top.unwrap_or(0);
     if top > classes {
         anyhow::bail!("--top {top}: expected at most {classes}, the number of classes");
     }

@@ -1,7 +1,7 @@
 //! Parsers for names and numbers on the command line.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use softmax::{Dtype, Reduction};
+use softmax::{Dtype, Level, Reduction};
 use softmax_data::{Format, Storage};
 use softmax_fit::Solver;
 use std::error::Error;
@@ -50,6 +50,12 @@ pub(crate) fn parse_minutes(text: &str) -> Result<f64, String> {
 pub(crate) fn parse_count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|&count: &usize| count > 0);
     count.ok_or_else(|| "expected an integer of at least 1".to_owned())
+}
+
+/// A level of `--simd`.
+pub(crate) fn parse_level(text: &str) -> Result<Level, String> {
+    let names = || Level::available().into_iter().map(Level::name).collect::<Vec<_>>().join(" or ");
+    text.parse().map_err(|_| format!("expected a level that this machine has, {}", names()))
 }
 
 /// The name of a file of predictions. Its extension selects the format.

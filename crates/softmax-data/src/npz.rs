@@ -40,7 +40,10 @@ impl NpzFile {
             expected: "an .npz archive as numpy.savez writes it",
             found,
         };
-        let not_npz = |error: ZipError| refuse(one_line(&error.to_string()));
+        let not_npz = |error: ZipError| match error {
+            ZipError::InvalidArchive(_) => refuse("found another file, or an incomplete one".to_owned()),
+            other => refuse(one_line(&other.to_string())),
+        };
         let mut zip = ZipArchive::new(BufReader::new(file)).map_err(not_npz)?;
         let mut names = Vec::new();
         for k in 0..zip.len() {

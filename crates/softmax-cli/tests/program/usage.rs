@@ -24,6 +24,14 @@ fn each_usage_mistake_is_one_sentence() {
             &["compare", "--plot", "x.png"],
             "--plot <FILE.svg>: expected a name ending in .svg, the only format, found x.png",
         ),
+        (
+            &["predict", "--model", "m", "--top", "0", "--out", "p.csv"],
+            "--top <K>: expected an integer of at least 1, found 0",
+        ),
+        (
+            &["fit", "--validation", "20%", "--out", "m"],
+            "--validation <FILE|FRACTION>: expected a file, or a fraction such as 0.2, found 20%",
+        ),
         (&["compare", "p.npz"], "unexpected argument p.npz: a file of samples is given as --data p.npz"),
         (&["bench", "p.npz"], "unexpected argument p.npz"),
         (
@@ -36,6 +44,12 @@ fn each_usage_mistake_is_one_sentence() {
     }
     let line = refusal(&["compare", "--backends", "naive,ndarray", "--simd", "portable"], folder.path());
     assert_eq!(line, "softmax: --simd: expected the backend fused, found naive, ndarray\n");
+    let line = refusal(&["fit", "--simd", "sse", "--out", "m"], folder.path());
+    assert!(
+        line.starts_with("softmax: --simd <LEVEL>: expected a level that this machine has, portable"),
+        "{line}"
+    );
+    assert!(line.ends_with(", found sse (try --help)\n") && line.matches("found").count() == 1, "{line}");
     let line = refusal(&["compar"], Path::new("."));
     assert!(
         line.contains("expected a command: compare, eval,")
