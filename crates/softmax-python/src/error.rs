@@ -13,6 +13,22 @@ pub(crate) enum CallError {
     /// An argument of a supported type with an invalid value.
     #[error("{name}: expected {expected}, found {found}")]
     Value { name: &'static str, expected: &'static str, found: String },
+    /// The length of an array's axis does not agree with the other arrays.
+    #[error("{name}{hint}: expected {expected} {axis}, found {found}")]
+    Shape {
+        name: &'static str,
+        /// The array's axes, or nothing.
+        hint: &'static str,
+        axis: softmax::AxisName,
+        expected: usize,
+        found: usize,
+    },
+    /// A label that is neither a class nor the ignored value.
+    #[error("{name}: expected classes from 0 to {}{}, found {label} at sample {sample}{}", classes - 1,
+        ignore_index.map_or(String::new(), |ignored| format!(" or the ignored {ignored}")),
+        if *label < 0 && ignore_index.is_none() { format!("; ignore_index={label} leaves such samples out") }
+        else { String::new() })]
+    Label { name: &'static str, sample: usize, label: i128, classes: usize, ignore_index: Option<i64> },
     #[error(transparent)]
     Loss(#[from] softmax::Error),
     #[error(transparent)]

@@ -37,7 +37,7 @@ fn evaluate_as<'py, T: crew::Computed>(
     let read = problem.read::<T>(py)?;
     let parts = read.parts()?;
     let builder = read.builder(&parts)?;
-    let problem = py.detach(|| builder.build())?;
+    let problem = py.detach(|| builder.build()).map_err(|error| read.of_caller(error))?;
     let mut results = Results::new(py, &problem, set, top.unwrap_or(0))?;
     let mut outputs = results.as_outputs();
     let evaluation = py.detach(|| crew::run(ask, |backend| backend.evaluate(&problem, &mut outputs)))??;

@@ -44,7 +44,7 @@ fn minimize_as<'py, T: crew::Computed>(
     let read = problem.read::<T>(py)?;
     let parts = read.parts()?;
     let builder = read.builder(&parts)?;
-    let problem = py.detach(|| builder.build())?;
+    let problem = py.detach(|| builder.build()).map_err(|error| read.of_caller(error))?;
     let ask = Ask { backend: "fused", threads, simd: None, memory: None };
     let minimum = interruptible(py, |is_interrupted| {
         crew::run(&ask, |backend| -> Result<Minimum<T>, FitError> {

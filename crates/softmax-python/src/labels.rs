@@ -17,15 +17,20 @@ pub(crate) enum ReadLabels<'py> {
 
 impl<'py> ReadLabels<'py> {
     /// Takes a one-dimensional array of integers, or an object that NumPy converts to one.
-    pub(crate) fn new(name: &'static str, object: &Bound<'py, PyAny>) -> Result<Self> {
+    /// `expected` says what labels must be.
+    pub(crate) fn new(
+        name: &'static str,
+        expected: &'static str,
+        object: &Bound<'py, PyAny>,
+    ) -> Result<Self> {
         let array = as_array(name, object)?;
         let dtype = array.dtype();
         // NumPy makes float64 of an empty list, so an empty array may have any type.
         if !matches!(dtype.kind(), b'i' | b'u') && !array.is_empty() {
-            return Err(CallError::of_type(name, "integers", dtype));
+            return Err(CallError::of_type(name, expected, dtype));
         }
         if array.ndim() != 1 {
-            return Err(CallError::value(name, "1 axis", array.ndim()));
+            return Err(CallError::value(name, expected, format_args!("{} axes", array.ndim())));
         }
         if !is_readable(&array)? {
             return Self::copied(name, &array);

@@ -40,6 +40,10 @@ mod core {
     #[pymodule_export]
     use crate::two_pass::{Statistics, backward, forward};
 
+    #[pymodule_export]
+    #[allow(non_upper_case_globals, reason = "its name in Python")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
     /// The backends of this build, by name.
     #[pyo3::pyfunction]
     fn backends() -> Vec<String> {

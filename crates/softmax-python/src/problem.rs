@@ -8,7 +8,7 @@ use crate::labels::ReadLabels;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use softmax::{Dtype, Features, Objective, ProblemBuilder, Targets, Weights};
+use softmax::{ArrayName, Dtype, Error, Features, Objective, ProblemBuilder, Targets, Weights};
 
 /// The arrays and options of an evaluation. It refers to its arrays without copying them; each call that computes with
 /// it checks their contents.
@@ -36,6 +36,10 @@ struct Names {
     bias: &'static str,
     class_weights: &'static str,
     expected_weights: &'static str,
+    /// The axes of the weights, after a space.
+    weights_shape: &'static str,
+    /// What labels must be.
+    expected_labels: &'static str,
 }
 
 const NUMPY: Names = Names {
@@ -46,6 +50,8 @@ const NUMPY: Names = Names {
     bias: "b",
     class_weights: "class_weight",
     expected_weights: "numbers of X's type, or of half precision",
+    weights_shape: " (features, classes)",
+    expected_labels: "integers in 1 axis; soft targets are the argument Y",
 };
 
 const TORCH: Names = Names {
@@ -56,7 +62,34 @@ const TORCH: Names = Names {
     bias: "linear_bias",
     class_weights: "weight",
     expected_weights: "numbers of input's type, or of half precision",
+    weights_shape: " (classes, features)",
+    expected_labels: "integers in 1 axis, or soft targets of input's type in 2 axes",
 };
+
+impl Names {
+    /// The error with the names of the caller's arguments.
+    fn of_caller(&self, error: Error) -> CallError {
+        match error {
+            Error::Shape { array, axis, expected, found } => {
+                let name = match array {
+                    ArrayName::Weights => self.weights,
+                    ArrayName::Labels => self.labels,
+                    ArrayName::SoftTargets => self.soft_targets,
+                    ArrayName::Bias => self.bias,
+                    ArrayName::ClassWeights => self.class_weights,
+                    ArrayName::SampleWeights => "sample_weight",
+                    _ => return error.into(),
+                };
+                let hint = if array == ArrayName::Weights { self.weights_shape } else { "" };
+                CallError::Shape { name, hint, axis, expected, found }
+            }
+            Error::Label { sample, label, classes, ignore_index } => {
+                CallError::Label { name: self.labels, sample, label, classes, ignore_index }
+            }
+            other => other.into(),
+        }
+    }
+}
 
 enum Storage {
     Dense(Matrix),
@@ -135,7 +168,7 @@ impl Problem {
         by_dtype!(self.dtype, T => {
             let read = self.read::<T>(py)?;
             let parts = read.parts()?;
-            let problem = read.builder(&parts)?.build()?;
+            let problem = read.builder(&parts)?.build().map_err(|error| read.of_caller(error))?;
             let x = match problem.features() {
                 Features::Dense(x) => x.as_ptr() as usize,
                 Features::F16(x) => x.as_ptr() as usize,
@@ -159,11 +192,16 @@ impl Problem {
             object.as_ref().map(|object| vector::<T>(name, object.bind(py))).transpose()
         };
         let targets = match (&self.labels, &self.soft_targets) {
-            (Some(labels), _) => ReadTargets::Labels(ReadLabels::new(self.names.labels, labels.bind(py))?),
+            (Some(labels), _) => ReadTargets::Labels(ReadLabels::new(
+                self.names.labels,
+                self.names.expected_labels,
+                labels.bind(py),
+            )?),
             (None, Some(soft)) => ReadTargets::Soft(matrix(self.names.soft_targets, soft.bind(py))?),
             (None, None) => ReadTargets::None,
         };
         Ok(ReadProblem {
+            names: self.names,
             features: match &self.features {
                 Storage::Dense(matrix) => ReadFeatures::Dense(matrix.read(py)?),
                 Storage::Sparse(sparse) => ReadFeatures::Sparse(sparse.read(py)?),
@@ -180,6 +218,7 @@ impl Problem {
 
 /// A problem whose arrays are borrowed for reading.
 pub(crate) struct ReadProblem<'py, T: crew::Computed> {
+    names: &'static Names,
     features: ReadFeatures<'py, T>,
     weights: ReadMatrix<'py, T>,
     targets: ReadTargets<'py, T>,
@@ -207,6 +246,11 @@ impl<T: crew::Computed> ReadProblem<'_, T> {
             ReadFeatures::Dense(_) => Ok(None),
             ReadFeatures::Sparse(sparse) => sparse.parts().map(Some),
         }
+    }
+
+    /// The error of building the problem, with the names of the caller's arguments.
+    pub(crate) fn of_caller(&self, error: Error) -> CallError {
+        self.names.of_caller(error)
     }
 
     /// The builder of the problem. Its `build` runs the checks, which do not need the GIL.

@@ -68,7 +68,7 @@ fn forward_as<'py, T: Kept>(
     let read = problem.read::<T>(py)?;
     let parts = read.parts()?;
     let builder = read.builder(&parts)?;
-    let problem = py.detach(|| builder.build())?;
+    let problem = py.detach(|| builder.build()).map_err(|error| read.of_caller(error))?;
     let mut results = Results::new(py, &problem, set, 0)?;
     let mut outputs = results.as_outputs();
     let pass = |backend: &mut dyn SoftmaxBackend<T>| -> softmax::Result<(RowStatistics<T>, Evaluation)> {
@@ -113,7 +113,7 @@ fn backward_as<'py, T: Kept>(
     let read = problem.read::<T>(py)?;
     let parts = read.parts()?;
     let builder = read.builder(&parts)?;
-    let problem = py.detach(|| builder.build())?;
+    let problem = py.detach(|| builder.build()).map_err(|error| read.of_caller(error))?;
     let mut results = Results::new(py, &problem, set, 0)?;
     let mut outputs = results.as_outputs();
     let upstream = Upstream { losses: Some(losses.as_array()), ..Upstream::default() };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -232,6 +233,10 @@ def test_csr_that_is_not_canonical_is_refused():
         evaluate(sparse.coo_array(np.eye(3)), W, [0, 1, 2])
 
 
+def test_the_version_is_that_of_the_package():
+    assert softmax_fused.__version__ == importlib.metadata.version("softmax_fused")
+
+
 X, W, Y_HARD = problem()
 MISTAKES = {
     "W of another type": (lambda: evaluate(X, W.astype(np.float32), Y_HARD), TypeError, "W: expected numbers of X's type"),
@@ -241,10 +246,13 @@ MISTAKES = {
     "no X": (lambda: evaluate(None, W, Y_HARD), TypeError, "X: expected numbers"),
     "ragged rows": (lambda: evaluate([[1, 2], [3]], W, Y_HARD), TypeError, "X: expected an array of numbers"),
     "complex numbers": (lambda: evaluate(X, W, Y_HARD, b=np.zeros(5, complex)), TypeError, "b: expected real numbers"),
-    "other features": (lambda: evaluate(X, W[1:], Y_HARD), ValueError, "weights: expected 11 features, found 10"),
-    "a label that is no class": (lambda: evaluate(X, W, Y_HARD + 1), ValueError, "labels: expected a class below 5"),
-    "labels that are no integers": (lambda: evaluate(X, W, Y_HARD * 1.0), TypeError, "y: expected integers"),
-    "a matrix of labels": (lambda: evaluate(X, W, Y_HARD[:, None]), ValueError, "y: expected 1 axis, found 2"),
+    "other features": (lambda: evaluate(X, W[1:], Y_HARD), ValueError, "W (features, classes): expected 11 features, found 10"),
+    "a label that is no class": (lambda: evaluate(X, W, Y_HARD + 1), ValueError, "y: expected classes from 0 to 4, found 5"),
+    "labels that are no integers": (lambda: evaluate(X, W, Y_HARD * 1.0), TypeError, "y: expected integers in 1 axis; soft targets are the argument Y, found float64"),
+    "other samples": (lambda: evaluate(X, W, Y_HARD[1:]), ValueError, "y: expected "),
+    "another bias": (lambda: evaluate(X, W, Y_HARD, b=np.zeros(6)), ValueError, "b: expected 5 classes, found 6"),
+    "a negative label": (lambda: evaluate(X, W, Y_HARD - 1), ValueError, "; ignore_index=-1 leaves such samples out"),
+    "a matrix of labels": (lambda: evaluate(X, W, Y_HARD[:, None]), ValueError, "soft targets are the argument Y, found 2 axes"),
     "labels and soft targets": (lambda: evaluate(X, W, Y_HARD, Y=X @ W), TypeError, "found both"),
     "soft targets below 0": (lambda: evaluate(X, W, Y=X @ W), ValueError, "soft targets: expected a finite number"),
     "a softcap below 0": (lambda: evaluate(X, W, Y_HARD, softcap=-1), ValueError, "softcap: expected"),
@@ -256,7 +264,7 @@ MISTAKES = {
     "labels beyond counting": (
         lambda: evaluate(X, W, np.full(37, 2**64 - 100, ">u8"), ignore_index=-100),
         ValueError,
-        "labels: expected a class below 5",
+        "y: expected classes from 0 to 4 or the ignored -100, found 18446744073709551516",
     ),
     "a mask": (lambda: evaluate(np.ma.masked_array(X), W, Y_HARD), TypeError, "X: expected an array without a mask"),
     "less than none": (lambda: evaluate(X, W, Y_HARD, threads=-1), ValueError, "threads: expected a number from 1"),

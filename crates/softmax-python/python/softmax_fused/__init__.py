@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from softmax_fused._core import backends, release_memory
+from softmax_fused._core import __version__, backends, release_memory
 from softmax_fused._evaluate import Evaluation, evaluate
 
 if TYPE_CHECKING:
     from softmax_fused._regression import SoftmaxRegression
 
-__all__ = ["Evaluation", "SoftmaxRegression", "backends", "evaluate", "release_memory"]
+__all__ = ["Evaluation", "SoftmaxRegression", "__version__", "backends", "evaluate", "release_memory"]
 
 
 def __getattr__(name: str) -> Any:

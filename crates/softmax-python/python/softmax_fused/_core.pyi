@@ -27,6 +27,8 @@ class Problem:
 
 class Statistics: ...
 
+__version__: str
+
 def backends() -> list[str]:
     """The names of the backends that `evaluate` accepts."""
 
