@@ -61,7 +61,8 @@ fn folder() -> TempDir {
         file.write_all(&[header, data].concat()).unwrap();
         file.finish().unwrap();
     };
-    fs::write(folder.path().join("flowers.csv"), table(30)).unwrap();
+    fs::create_dir(folder.path().join("examples")).unwrap();
+    fs::copy(root().join("examples/iris.csv"), folder.path().join("examples/iris.csv")).unwrap();
     fs::write(folder.path().join("words.svm"), "2 1:1 3:0.5\n0 2:1\n1 1:0.25 9:2\n2 3:1\n").unwrap();
     let halves: Vec<u8> = (0..24).flat_map(|k| half::bf16::from_f32(k as f32 / 8.0).to_le_bytes()).collect();
     let classes: Vec<u8> = (0..8i64).flat_map(|i| (i % 2).to_le_bytes()).collect();
@@ -80,13 +81,6 @@ fn folder() -> TempDir {
     let backend = document.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
     fs::write(folder.path().join("my_backend.py"), backend).unwrap();
     folder
-}
-
-/// A CSV table with `rows` rows of two features and the name of a flower.
-fn table(rows: usize) -> String {
-    let flower = |i: usize| ["iris", "rose", "tulip"][i % 3];
-    let row = |i: usize| format!("{},{},{}\n", i % 3 * 2, i % 5, flower(i));
-    "width,length,species\n".to_owned() + &(0..rows).map(row).collect::<String>()
 }
 
 /// A Python with NumPy: the one that `SOFTMAX_PYTHON` names, or `python3`.
