@@ -257,7 +257,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "K", value_parser = parse_count)]
     pub(crate) top: Option<usize>,
     /// Where to write loss, dW, dX, db, sample_loss, lse, predicted, entropy, label_log_prob and label_rank
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(long, value_name = "FILE.npz", value_parser = values::parse_outputs)]
     pub(crate) out: PathBuf,
 }
 

@@ -59,7 +59,7 @@ pub(crate) struct FitArgs {
     #[arg(long, value_enum, default_value_t = FitFormat::Text)]
     pub(crate) format: FitFormat,
     /// File of the model: W, b, names of classes and columns, standardisation and options
-    #[arg(long, value_name = "MODEL.safetensors")]
+    #[arg(long, value_name = "MODEL.safetensors", value_parser = values::parse_model)]
     pub(crate) out: PathBuf,
 }
 

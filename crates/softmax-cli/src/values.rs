@@ -65,11 +65,26 @@ pub(crate) fn parse_predictions(text: &str) -> Result<PathBuf, String> {
     if is("csv") || is("npz") { Ok(path) } else { Err("expected a name in .csv or .npz".to_owned()) }
 }
 
-/// The name of a plot, which is always SVG. A name without an extension, such as `/dev/stdout`, is allowed.
+/// The name of a plot, which is always SVG.
 pub(crate) fn parse_picture(text: &str) -> Result<PathBuf, String> {
+    named_like(text, "svg")
+}
+
+/// The name of a file of outputs, which is always an `.npz`.
+pub(crate) fn parse_outputs(text: &str) -> Result<PathBuf, String> {
+    named_like(text, "npz")
+}
+
+/// The name of a model, which is always a safetensors file.
+pub(crate) fn parse_model(text: &str) -> Result<PathBuf, String> {
+    named_like(text, "safetensors")
+}
+
+/// A name with this extension. A name without an extension, such as `/dev/stdout`, is allowed.
+fn named_like(text: &str, wanted: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
-    let is_svg = path.extension().is_none_or(|extension| extension.eq_ignore_ascii_case("svg"));
-    if is_svg { Ok(path) } else { Err("expected a name ending in .svg, the only format".to_owned()) }
+    let is_right = path.extension().is_none_or(|extension| extension.eq_ignore_ascii_case(wanted));
+    if is_right { Ok(path) } else { Err(format!("expected a name ending in .{wanted}, the only format")) }
 }
 
 pub(crate) fn parse_rounds(text: &str) -> Result<u32, String> {

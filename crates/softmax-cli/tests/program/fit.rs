@@ -157,9 +157,10 @@ fn a_model_is_written_only_where_nothing_else_is() {
     let folder = TempDir::new().unwrap();
     write_digits(folder.path());
     let before = fs::read(folder.path().join("train.csv")).unwrap();
+    fs::hard_link(folder.path().join("train.csv"), folder.path().join("train.safetensors")).unwrap();
     for args in [
-        "fit --data train.csv --out train.csv",
-        "fit --validation train.csv --out train.csv",
+        "fit --data train.csv --out train.safetensors",
+        "fit --validation train.csv --out train.safetensors",
         "fit --out m --plot m",
         "predict --model train.csv --out train.csv",
     ] {

@@ -29,6 +29,14 @@ fn each_usage_mistake_is_one_sentence() {
             "--top <K>: expected an integer of at least 1, found 0",
         ),
         (
+            &["fit", "--out", "m.npz"],
+            "--out <MODEL.safetensors>: expected a name ending in .safetensors, the only format, found m.npz",
+        ),
+        (
+            &["eval", "--data", "p.npz", "--out", "g.csv"],
+            "--out <FILE.npz>: expected a name ending in .npz, the only format, found g.csv",
+        ),
+        (
             &["fit", "--validation", "20%", "--out", "m"],
             "--validation <FILE|FRACTION>: expected a file, or a fraction such as 0.2, found 20%",
         ),
