@@ -16,7 +16,7 @@ use anyhow::Context;
 use serde::{Serialize, Serializer};
 use softmax::ndarray::{Array2, ArrayView2, ShapeBuilder};
 use softmax::{BackendElement, Dtype, Objective, Registry, Setup, SoftmaxBackend};
-use softmax_data::{Dataset, Standardization, printable, shown, write_atomically};
+use softmax_data::{Dataset, FeatureLayout, Standardization, printable, shown, write_atomically};
 use softmax_fit::{Fit, Fitted, Model, Report, Step, Stop};
 use softmax_record::plot::{self, Axis, Line};
 use softmax_record::{CurvePoint, Shape, units};
@@ -265,8 +265,12 @@ fn write_text<T: BackendElement>(
     let title = Shape { n, d, c: classes }.title();
     writeln!(out, "{}: {title}, {}", printable(&dataset.origin), T::DTYPE)?;
     if let Some(counts) = ClassCounts::of(dataset, classes) {
-        let column = dataset.layout.label_column.as_deref();
-        let column = column.map_or(String::new(), |column| format!("; labels from column {}", shown(column)));
+        let FeatureLayout { label_column, label_index, .. } = &dataset.layout;
+        let column = match (label_column, label_index) {
+            (Some(name), _) => format!("; labels from column {}", shown(name)),
+            (None, Some(index)) => format!("; labels from column {index}, counted from 0"),
+            (None, None) => String::new(),
+        };
         writeln!(out, "classes: {}{column}", counts.listed(dataset.class_names.as_deref()))?;
     }
     let Summary { solver, iterations, evaluations, stopped, .. } = summary;

@@ -1,6 +1,7 @@
 //! Which columns of a table are features, and which one is the label.
 
-use crate::error::{ColumnRole, DataError, Result};
+use crate::error::{ColumnRole, DataError, Place, Result};
+use crate::layout::FeatureLayout;
 use crate::options::ReadOptions;
 use csv::StringRecord;
 use std::collections::HashSet;
@@ -60,15 +61,14 @@ impl Table<'_> {
     fn other_columns(&self, options: &ReadOptions) -> Result<Columns> {
         let dropped = options.drop_columns.iter().map(|column| self.place(column, ColumnRole::Dropped));
         let dropped = dropped.collect::<Result<HashSet<usize>>>()?;
-        let count = self.width - dropped.len();
-        let has_labels = options.label_column.is_some() || options.unlabelled != Some(count);
-        let label = if has_labels { self.label(options, &dropped)? } else { None };
+        let kept: Vec<usize> = (0..self.width).filter(|column| !dropped.contains(column)).collect();
+        let has_labels = options.label_column.is_some() || options.unlabelled != Some(kept.len());
+        let label = if has_labels { self.label(options, &kept)? } else { None };
         if let Some(label) = label.filter(|label| dropped.contains(label)) {
             let (origin, column) = (self.origin.to_owned(), self.name(label));
             return Err(DataError::DroppedLabel { origin, column });
         }
-        let is_feature = |column: &usize| Some(*column) != label && !dropped.contains(column);
-        Ok(Columns { features: (0..self.width).filter(is_feature).collect(), label })
+        Ok(Columns { features: kept.into_iter().filter(|&column| Some(column) != label).collect(), label })
     }
 
     /// The name of a column, or its index.
@@ -76,8 +76,20 @@ impl Table<'_> {
         self.header.and_then(|header| header.get(column)).map_or(column.to_string(), str::to_owned)
     }
 
+    /// The layout that these columns are an example of. Their names are kept if none occurs twice.
+    pub(crate) fn layout(&self, columns: &Columns) -> FeatureLayout {
+        let name_of = |column: usize| self.header.and_then(|header| header.get(column)).map(str::to_owned);
+        let before = |label: usize| columns.features.iter().filter(|&&column| column < label).count();
+        FeatureLayout {
+            columns: self.names(&columns.features),
+            label_column: columns.label.and_then(name_of),
+            label_index: columns.label.map(before),
+            first_index: None,
+        }
+    }
+
     /// The names of these columns, if there is a header without repetitions among them.
-    pub(crate) fn names(&self, columns: &[usize]) -> Option<Vec<String>> {
+    fn names(&self, columns: &[usize]) -> Option<Vec<String>> {
         let names: Vec<String> = columns
             .iter()
             .map(|&column| self.header?.get(column).map(str::to_owned))
@@ -87,16 +99,17 @@ impl Table<'_> {
     }
 
     /// The label column: the requested one, or that of the layout, or else one with a name of [`LABEL_NAMES`], or else
-    /// the last that is not dropped.
-    fn label(&self, options: &ReadOptions, dropped: &HashSet<usize>) -> Result<Option<usize>> {
+    /// the last of the `kept` columns.
+    fn label(&self, options: &ReadOptions, kept: &[usize]) -> Result<Option<usize>> {
         if let Some(asked) = &options.label_column {
             return self.place(asked, ColumnRole::Label).map(Some);
         }
-        let known = options.layout.as_ref().and_then(|layout| layout.label_column.as_deref());
-        let known = known.and_then(|column| self.place(column, ColumnRole::Label).ok());
-        let last =
-            || (0..self.width).rev().find(|column| !dropped.contains(column) && !self.has_other_labels);
-        Ok(known.or_else(|| LABEL_NAMES.iter().find_map(|name| self.named(name))).or_else(last))
+        let layout = options.layout.as_ref();
+        let known = layout.and_then(|layout| self.named(layout.label_column.as_deref()?));
+        let at_index = || kept.get(layout?.label_index?).copied();
+        let named = || LABEL_NAMES.iter().find_map(|name| self.named(name));
+        let last = || kept.last().copied().filter(|_| !self.has_other_labels);
+        Ok(known.or_else(at_index).or_else(named).or_else(last))
     }
 
     /// The column with a name, or at an index from 0, or from the end if negative.
@@ -109,10 +122,19 @@ impl Table<'_> {
         self.named(column).or_else(placed).ok_or_else(|| self.no_column(column, role))
     }
 
-    /// The column of a feature, by its exact name.
+    /// The only column with the exact name of a feature.
     fn feature(&self, name: &str) -> Result<usize> {
-        let column = self.header.and_then(|header| header.iter().position(|field| field == name));
-        column.ok_or_else(|| self.no_column(name, ColumnRole::Feature))
+        let fields = self.header.into_iter().flat_map(StringRecord::iter);
+        let columns: Vec<usize> =
+            fields.enumerate().filter(|(_, field)| *field == name).map(|(k, _)| k).collect();
+        match columns.as_slice() {
+            &[column] => Ok(column),
+            [] => Err(self.no_column(name, ColumnRole::Feature)),
+            several => {
+                let place = Place::Column(name.to_owned());
+                Err(DataError::part(self.origin, place, "one column of this name", several.len().to_string()))
+            }
+        }
     }
 
     fn named(&self, name: &str) -> Option<usize> {

@@ -4,7 +4,6 @@ use crate::columns::Table;
 use crate::dataset::Dataset;
 use crate::error::{DataError, NumberFault, Place, Result};
 use crate::labels::{LabelFault, Labels};
-use crate::layout::FeatureLayout;
 use crate::options::ReadOptions;
 use crate::source::{cut_short, open, reserve};
 use crate::stores::TargetStore;
@@ -129,11 +128,7 @@ pub(crate) fn read_csv<T: Element>(
         }
         (None, None) => (TargetStore::None, None),
     };
-    let layout = FeatureLayout {
-        columns: table.names(&columns.features),
-        label_column: columns.label.map(|column| table.name(column)),
-        first_index: None,
-    };
+    let layout = table.layout(&columns);
     let features = Array2::from_shape_vec((rows, columns.features.len()), features);
     let features = features.map_err(|error| refuse_table("rows of one length", &error.to_string()))?;
     let dataset = Dataset::new(origin, features, targets);

@@ -33,20 +33,21 @@ struct Metadata {
 struct Layout {
     columns: Option<Vec<String>>,
     label_column: Option<String>,
+    label_index: Option<usize>,
     first_index: Option<u32>,
 }
 
 impl From<FeatureLayout> for Layout {
     fn from(layout: FeatureLayout) -> Self {
-        let FeatureLayout { columns, label_column, first_index } = layout;
-        Layout { columns, label_column, first_index }
+        let FeatureLayout { columns, label_column, label_index, first_index } = layout;
+        Layout { columns, label_column, label_index, first_index }
     }
 }
 
 impl From<Layout> for FeatureLayout {
     fn from(layout: Layout) -> Self {
-        let Layout { columns, label_column, first_index } = layout;
-        FeatureLayout { columns, label_column, first_index }
+        let Layout { columns, label_column, label_index, first_index } = layout;
+        FeatureLayout { columns, label_column, label_index, first_index }
     }
 }
 

@@ -16,6 +16,7 @@ fn model<T: BackendElement>() -> Model<T> {
         layout: FeatureLayout {
             columns: Some(vec!["length".to_owned(), "width, \"w\"".to_owned()]),
             label_column: Some("kind".to_owned()),
+            label_index: Some(1),
             first_index: Some(0),
         },
     }
