@@ -3,16 +3,20 @@
 use softmax::Element;
 use softmax_data::{Dataset, TargetStore, shown};
 
-/// The number of samples of each class (C), not counting ignored ones.
+/// The number of samples of each class (C).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ClassCounts(Vec<usize>);
+pub(crate) struct ClassCounts {
+    counts: Vec<usize>,
+    /// The class whose samples are ignored, if the ignored label is a class.
+    ignored: Option<usize>,
+}
 
 /// The number of classes up to which each is listed.
 const MOST_LISTED: usize = 10;
 
 impl ClassCounts {
     /// Counts the labels of `classes` classes. `None` if the targets are not labels.
-    pub(crate) fn of<T: Element>(dataset: &Dataset<T>, classes: usize) -> Option<Self> {
+    pub(crate) fn of<T: Element>(dataset: &Dataset<T>, classes: usize, ignored: Option<i64>) -> Option<Self> {
         let TargetStore::Labels(labels) = &dataset.targets else { return None };
         let mut counts = vec![0; classes];
         for &label in labels {
@@ -20,36 +24,53 @@ impl ClassCounts {
                 *count += 1;
             }
         }
-        Some(ClassCounts(counts))
+        let ignored = ignored.and_then(|label| usize::try_from(label).ok());
+        Some(ClassCounts { counts, ignored })
     }
 
     /// The number of classes without a sample.
     pub(crate) fn empty(&self) -> usize {
-        self.0.iter().filter(|&&count| count == 0).count()
+        self.counts.iter().filter(|&&count| count == 0).count()
     }
 
     /// The classes with their names and counts, or the range of counts if they are many.
     pub(crate) fn listed(&self, names: Option<&[String]>) -> String {
-        if self.0.len() <= MOST_LISTED {
-            let of_class = |(class, count): (usize, &usize)| format!("{} ({count})", name(names, class));
-            return self.0.iter().enumerate().map(of_class).collect::<Vec<_>>().join(", ");
+        let count = |class: usize| match self.ignored {
+            Some(ignored) if ignored == class => "ignored".to_owned(),
+            _ => self.counts[class].to_string(),
+        };
+        let classes = self.counts.len();
+        if classes <= MOST_LISTED {
+            let of_class = |class: usize| format!("{} ({})", name(names, class), count(class));
+            return (0..classes).map(of_class).collect::<Vec<_>>().join(", ");
         }
-        let (least, most) = (self.0.iter().min().unwrap_or(&0), self.0.iter().max().unwrap_or(&0));
-        format!("{}, each with {least} to {most} samples", self.0.len())
+        let (least, most) = (self.counts.iter().min().unwrap_or(&0), self.counts.iter().max().unwrap_or(&0));
+        format!("{classes}, each with {least} to {most} samples")
+    }
+
+    /// The label of the first sample, if it is the only label that occurs once.
+    pub(crate) fn only_first<T>(&self, dataset: &Dataset<T>) -> Option<String> {
+        let TargetStore::Labels(labels) = &dataset.targets else { return None };
+        let class = usize::try_from(*labels.first()?).ok()?;
+        let of_one = self.counts.iter().filter(|&&count| count == 1).count();
+        let is_only_one = self.counts.get(class) == Some(&1) && of_one == 1;
+        is_only_one.then(|| name(dataset.class_names.as_deref(), class))
     }
 
     /// What is unusual for a training set: classes without a sample, or a single class.
     pub(crate) fn warning(&self, names: Option<&[String]>) -> Option<String> {
-        let with_samples: Vec<usize> = (0..self.0.len()).filter(|&class| self.0[class] > 0).collect();
-        match (with_samples.as_slice(), self.empty()) {
-            ([], _) => None,
+        let classes = (0..self.counts.len()).filter(|&class| Some(class) != self.ignored);
+        let (with, without): (Vec<usize>, Vec<usize>) = classes.partition(|&class| self.counts[class] > 0);
+        match (with.as_slice(), without.as_slice()) {
+            ([], _) | ([_, _, ..], []) => None,
             (&[class], _) => Some(format!("all samples have the class {}", name(names, class))),
-            (_, 0) => None,
-            (&[1, ..], 1) => Some(
+            (_, [0]) => Some(
                 "no sample has the class 0: class numbers start at 0, and labels seem to start at 1"
                     .to_owned(),
             ),
-            (_, empty) => Some(format!("{empty} of {} classes have no sample", self.0.len())),
+            (_, without) => {
+                Some(format!("{} of {} classes have no sample", without.len(), self.counts.len()))
+            }
         }
     }
 }

@@ -16,7 +16,9 @@ use anyhow::Context;
 use serde::{Serialize, Serializer};
 use softmax::ndarray::{Array2, ArrayView2, ShapeBuilder};
 use softmax::{BackendElement, Dtype, Objective, Registry, Setup, SoftmaxBackend};
-use softmax_data::{Dataset, FeatureLayout, Standardization, printable, shown, write_atomically};
+use softmax_data::{
+    Dataset, FeatureLayout, ReadOptions, Standardization, printable, shown, write_atomically,
+};
 use softmax_fit::{Fit, Fitted, Model, Report, Step, Stop};
 use softmax_record::plot::{self, Axis, Line};
 use softmax_record::{CurvePoint, Shape, units};
@@ -120,7 +122,8 @@ fn prepare<T: BackendElement>(
     let entry = registry.find(&args.backend)?;
     check_simd(args.simd, &[entry])?;
     let threads = Some(machine::set_threads(args.threads)?);
-    let mut dataset = samples::<T>(&args.data, args.data.options())?;
+    let ignore_index = objective.ignore_index;
+    let mut dataset = samples::<T>(&args.data, ReadOptions { ignore_index, ..args.data.options() })?;
     let held_out = match &args.validation {
         Some(Validation::Fraction(fraction)) => Some(HeldOut::draw(&mut dataset, *fraction, args.seed)?),
         _ => None,
@@ -138,12 +141,30 @@ fn prepare<T: BackendElement>(
     dataset.check_classes(objective.ignore_index).map_err(in_words_of_flags)?;
     let (d, c) = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
     check_fit::<T>(&dataset.origin, d, c)?;
-    let counts = ClassCounts::of(&dataset, c);
-    if let Some(warning) = counts.and_then(|counts| counts.warning(dataset.class_names.as_deref())) {
+    let dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
+    for warning in doubts(&dataset, c, ignore_index) {
         writeln!(err, "softmax: {}: {warning}", printable(&dataset.origin))?;
     }
-    let dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
     Ok(Training { dataset, backend, objective, held_out, standardization })
+}
+
+/// What is unusual for a training set.
+fn doubts<T: BackendElement>(dataset: &Dataset<T>, classes: usize, ignored: Option<i64>) -> Vec<String> {
+    let FeatureLayout { columns, label_column, label_index, .. } = &dataset.layout;
+    let mut doubts = Vec::new();
+    if let Some(counts) = ClassCounts::of(dataset, classes, ignored) {
+        let has_header = label_index.is_none() || label_column.is_some();
+        if !has_header && let Some(name) = counts.only_first(dataset) {
+            doubts.push(format!(
+                "only the first line has the label {name}: --header says that this line is a header"
+            ));
+        }
+        doubts.extend(counts.warning(dataset.class_names.as_deref()));
+    }
+    if label_column.is_some() && columns.is_none() {
+        doubts.push("names of columns occur twice: predict will find features by position".to_owned());
+    }
+    doubts
 }
 
 fn fit<T: BackendElement>(
@@ -195,6 +216,11 @@ fn finish<T: BackendElement>(
         let mut options = args.data.options();
         (options.labels, options.limit) = (None, None);
         options.layout = Some(model.layout.clone());
+        options.ignore_index = model.objective.ignore_index;
+        if model.layout.label_column.is_some() {
+            // A position in the training table need not be that of the label in this one.
+            options.label_column = None;
+        }
         let validation = softmax_data::read::<T>(path, &options)
             .map_err(in_words_of_flags)
             .context("--validation")?
@@ -223,7 +249,7 @@ fn finish<T: BackendElement>(
     match args.format {
         FitFormat::Json => write_json(&summary, out)?,
         FitFormat::Text => {
-            write_text(&summary, dataset, model.weights.ncols(), &args.out, out)?;
+            write_text(&summary, dataset, model, &args.out, out)?;
             if report.stop == Stop::Rounding && T::DTYPE == Dtype::F32 {
                 writeln!(out, "f32 resolves no smaller steps: --dtype f64 or --standardize may go further")?;
             }
@@ -257,14 +283,14 @@ fn in_storage_of<T: BackendElement>(
 fn write_text<T: BackendElement>(
     summary: &Summary,
     dataset: &Dataset<T>,
-    classes: usize,
+    model: &Model<T>,
     path: &Path,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let (n, d) = dataset.features.dim();
+    let ((n, d), classes) = (dataset.features.dim(), model.weights.ncols());
     let title = Shape { n, d, c: classes }.title();
     writeln!(out, "{}: {title}, {}", printable(&dataset.origin), T::DTYPE)?;
-    if let Some(counts) = ClassCounts::of(dataset, classes) {
+    if let Some(counts) = ClassCounts::of(dataset, classes, model.objective.ignore_index) {
         let FeatureLayout { label_column, label_index, .. } = &dataset.layout;
         let column = match (label_column, label_index) {
             (Some(name), _) => format!("; labels from column {}", shown(name)),

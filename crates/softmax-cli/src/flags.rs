@@ -44,6 +44,11 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
                 }
             }
         }
+        DataError::LabelIsFeature { origin, column } => anyhow!(
+            "{}: --label-column: expected a column that is no feature of the model, found {}",
+            printable(&origin),
+            shown(&column)
+        ),
         DataError::DroppedLabel { origin, column } => anyhow!(
             "{}: --drop-columns: expected columns beside the labels, found {}; --label-column names another",
             printable(&origin),
@@ -94,7 +99,10 @@ pub(crate) fn of_reading(error: DataError, path: &Path, options: &ReadOptions) -
     };
     let is_guess = options.format.is_none() && Format::is_guess(path);
     match Format::of_name(path).filter(|_| is_of_format && is_guess) {
-        Some(format) => anyhow!("{error} (read as {format}, by its name; --data-format says another format)"),
+        Some(format) => {
+            let error = in_words_of_flags(error);
+            anyhow!("{error} (read as {format}, by its name; --data-format says another format)")
+        }
         None => in_words_of_flags(error),
     }
 }

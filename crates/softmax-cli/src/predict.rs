@@ -33,7 +33,8 @@ fn run_as<T: BackendElement>(
         anyhow::bail!("--top {top}: expected at most {classes}, the number of classes");
     }
     let layout = Some(model.layout.clone());
-    let options = ReadOptions { unlabelled: Some(features), layout, ..args.data.options() };
+    let ignore_index = model.objective.ignore_index;
+    let options = ReadOptions { unlabelled: Some(features), layout, ignore_index, ..args.data.options() };
     let dataset = samples::<T>(&args.data, options)?.with_features(features);
     if model.standardization.is_some() {
         check_dense(&dataset)?;

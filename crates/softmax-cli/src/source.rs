@@ -40,7 +40,10 @@ impl<T: BackendElement> Source<T> {
                     None => dataset,
                 }
             }
-            None => samples(&args.data, args.data.options())?,
+            None => {
+                let ignore_index = objective.ignore_index;
+                samples(&args.data, ReadOptions { ignore_index, ..args.data.options() })?
+            }
         };
         if args.bias_column || args.standardize {
             check_dense(&dataset)?;
@@ -70,8 +73,11 @@ impl<T: BackendElement> Source<T> {
             check_problem::<T>(&dataset.origin, Shape { n: 0, d, c })?;
         }
         let dataset = dataset.with_weights(seed, ignored)?;
-        let classes_without_samples =
-            if is_counted { ClassCounts::of(&dataset, c).map_or(0, |counts| counts.empty()) } else { 0 };
+        let classes_without_samples = if is_counted {
+            ClassCounts::of(&dataset, c, None).map_or(0, |counts| counts.empty())
+        } else {
+            0
+        };
         Ok(Source { dataset, objective, classes_without_samples })
     }
 

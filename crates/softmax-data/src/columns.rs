@@ -43,12 +43,18 @@ impl Table<'_> {
     /// The features with these names, in their order, and the label.
     fn named_columns(&self, names: &[String], options: &ReadOptions) -> Result<Columns> {
         let features = names.iter().map(|name| self.feature(name)).collect::<Result<Vec<_>>>()?;
+        let is_other = |column: &usize| !features.contains(column);
         let known = options.layout.as_ref().and_then(|layout| layout.label_column.as_deref());
-        let label = match &options.label_column {
-            Some(asked) => Some(self.place(asked, ColumnRole::Label)?),
-            None => {
-                let named = known.into_iter().chain(LABEL_NAMES).find_map(|name| self.named(name));
-                named.filter(|column| !features.contains(column))
+        let last = || (0..self.width).rev().find(is_other).filter(|_| options.unlabelled.is_none());
+        let label = match (&options.label_column, known) {
+            (Some(asked), _) => {
+                let label = self.place(asked, ColumnRole::Label)?;
+                let (origin, column) = (self.origin.to_owned(), self.name(label));
+                Some(label).filter(is_other).ok_or(DataError::LabelIsFeature { origin, column }).map(Some)?
+            }
+            (None, Some(known)) => self.named(known).filter(is_other),
+            (None, None) => {
+                LABEL_NAMES.iter().find_map(|name| self.named(name)).filter(is_other).or_else(last)
             }
         };
         if label.is_none() && options.unlabelled.is_none() && !self.has_other_labels {
@@ -88,18 +94,16 @@ impl Table<'_> {
         }
     }
 
-    /// The names of these columns, if there is a header without repetitions among them.
+    /// The names of these columns, if there is a header in which each of them occurs once.
     fn names(&self, columns: &[usize]) -> Option<Vec<String>> {
-        let names: Vec<String> = columns
-            .iter()
-            .map(|&column| self.header?.get(column).map(str::to_owned))
-            .collect::<Option<_>>()?;
-        let distinct: HashSet<&str> = names.iter().map(String::as_str).collect();
-        (distinct.len() == names.len()).then_some(names)
+        let header = self.header?;
+        let names = columns.iter().map(|&column| header.get(column).map(str::to_owned));
+        let names = names.collect::<Option<Vec<String>>>()?;
+        names.iter().all(|name| self.count(name) == 1).then_some(names)
     }
 
-    /// The label column: the requested one, or that of the layout, or else one with a name of [`LABEL_NAMES`], or else
-    /// the last of the `kept` columns.
+    /// The label column: the requested one, or that with the name in the layout, or one with a name of [`LABEL_NAMES`],
+    /// or that in the place of the layout, or the last of the `kept` columns.
     fn label(&self, options: &ReadOptions, kept: &[usize]) -> Result<Option<usize>> {
         if let Some(asked) = &options.label_column {
             return self.place(asked, ColumnRole::Label).map(Some);
@@ -109,36 +113,48 @@ impl Table<'_> {
         let at_index = || kept.get(layout?.label_index?).copied();
         let named = || LABEL_NAMES.iter().find_map(|name| self.named(name));
         let last = || kept.last().copied().filter(|_| !self.has_other_labels);
-        Ok(known.or_else(at_index).or_else(named).or_else(last))
+        Ok(known.or_else(named).or_else(at_index).or_else(last))
     }
 
     /// The column with a name, or at an index from 0, or from the end if negative.
     fn place(&self, column: &str, role: ColumnRole) -> Result<usize> {
+        let column = column.trim();
         let placed = || {
             let place: i64 = column.parse().ok()?;
             let from_start = if place < 0 { place.checked_add(self.width as i64)? } else { place };
             usize::try_from(from_start).ok().filter(|&place| place < self.width)
         };
+        if self.count(column) > 1 {
+            return Err(self.several(column));
+        }
         self.named(column).or_else(placed).ok_or_else(|| self.no_column(column, role))
     }
 
     /// The only column with the exact name of a feature.
     fn feature(&self, name: &str) -> Result<usize> {
-        let fields = self.header.into_iter().flat_map(StringRecord::iter);
-        let columns: Vec<usize> =
-            fields.enumerate().filter(|(_, field)| *field == name).map(|(k, _)| k).collect();
-        match columns.as_slice() {
-            &[column] => Ok(column),
-            [] => Err(self.no_column(name, ColumnRole::Feature)),
-            several => {
-                let place = Place::Column(name.to_owned());
-                Err(DataError::part(self.origin, place, "one column of this name", several.len().to_string()))
-            }
+        let column = self.header.and_then(|header| header.iter().position(|field| field == name));
+        match column {
+            Some(column) if self.count(name) == 1 => Ok(column),
+            Some(_) => Err(self.several(name)),
+            None => Err(self.no_column(name, ColumnRole::Feature)),
         }
     }
 
+    /// The column with this name, otherwise the first with this name in other cases.
     fn named(&self, name: &str) -> Option<usize> {
-        self.header?.iter().position(|field| field.eq_ignore_ascii_case(name))
+        let header = self.header?;
+        let exact = header.iter().position(|field| field == name);
+        exact.or_else(|| header.iter().position(|field| field.eq_ignore_ascii_case(name)))
+    }
+
+    /// The number of columns with exactly this name.
+    fn count(&self, name: &str) -> usize {
+        self.header.into_iter().flat_map(StringRecord::iter).filter(|field| *field == name).count()
+    }
+
+    fn several(&self, name: &str) -> DataError {
+        let (place, found) = (Place::Column(name.to_owned()), self.count(name).to_string());
+        DataError::part(self.origin, place, "one column of this name", found)
     }
 
     fn no_column(&self, asked: &str, role: ColumnRole) -> DataError {

@@ -14,7 +14,8 @@ use softmax_core::{Element, ndarray};
 use std::io::BufRead;
 use std::path::Path;
 
-/// Reads a table of numbers. The first line is a header if no field is a number, or if the options say so.
+/// Reads a table of numbers. The first line is a header if no field is a number, or if the options say so, or if it has
+/// the names of the layout's columns.
 ///
 /// [`Table::columns`] chooses the columns of the features and of the label. Labels that are not integers are names, and
 /// their classes are numbered in sorted order. If `labels` are given, they are the targets.
@@ -55,7 +56,10 @@ pub(crate) fn read_csv<T: Element>(
 
     let mut record = StringRecord::new();
     let mut more = reader.read_record(&mut record).map_err(refuse)?;
-    let is_header = options.has_header || record.iter().all(|field| field.parse::<f64>().is_err());
+    let names = options.layout.as_ref().and_then(|layout| layout.columns.as_deref()).unwrap_or_default();
+    let has_names = !names.is_empty() && names.iter().all(|name| record.iter().any(|field| field == name));
+    let is_header =
+        options.has_header || has_names || record.iter().all(|field| field.parse::<f64>().is_err());
     let header = (more && is_header).then(|| record.clone());
     if header.is_some() {
         more = reader.read_record(&mut record).map_err(refuse)?;
@@ -74,7 +78,7 @@ pub(crate) fn read_csv<T: Element>(
 
     let (mut rows, mut features) = (0, Vec::new());
     let first_line = record.position().map_or(0, |position| position.line());
-    let mut own_labels = Labels::new(options.unlabelled.is_some());
+    let mut own_labels = Labels::new(options);
     while more && limit.is_none_or(|limit| rows < limit) {
         rows += 1;
         reserve(path, &mut features, columns.features.len())?;

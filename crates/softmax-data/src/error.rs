@@ -127,6 +127,19 @@ pub enum DataError {
         column: String,
     },
 
+    /// The label column that is asked for is a feature of the layout.
+    #[error(
+        "{}: column of labels: expected one that is no feature, found {}",
+        printable(origin),
+        shown(column)
+    )]
+    LabelIsFeature {
+        /// The file.
+        origin: String,
+        /// The column.
+        column: String,
+    },
+
     /// A table's labels are neither all integers nor all names.
     #[error("{}: {place}: expected {expected}, found {}", printable(origin), shown(found))]
     MixedLabels {

@@ -1,10 +1,14 @@
 //! A column of labels: integers, which stay as they are, or names, whose classes are numbered in sorted order.
 
 use crate::elements::whole;
+use crate::options::ReadOptions;
 use std::collections::HashMap;
 
 /// The label of a sample that has none, among samples that are to be classified.
 pub const MISSING_LABEL: i64 = i64::MIN;
+
+/// How tables write that a label is missing.
+const MISSING: [&str; 5] = ["", "na", "n/a", "nan", "?"];
 
 /// Why a label is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,17 +29,22 @@ pub(crate) struct Labels {
     has_some: bool,
     /// Whether a row may have no label.
     may_be_missing: bool,
+    ignore_index: Option<i64>,
 }
 
 impl Labels {
-    /// No labels yet. With `may_be_missing`, empty labels are allowed, and become [`MISSING_LABEL`].
-    pub(crate) fn new(may_be_missing: bool) -> Self {
-        Labels { may_be_missing, ..Labels::default() }
+    /// No labels yet. Labels of samples that are to be classified may be missing, and are then [`MISSING_LABEL`].
+    pub(crate) fn new(options: &ReadOptions) -> Self {
+        Labels {
+            may_be_missing: options.unlabelled.is_some(),
+            ignore_index: options.ignore_index,
+            ..Labels::default()
+        }
     }
 
     /// Adds a row's label. A number must be an integer, and cannot be a name.
     pub(crate) fn push(&mut self, text: &str) -> Result<(), LabelFault> {
-        if self.may_be_missing && text.is_empty() {
+        if self.may_be_missing && MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
             self.rows.push(MISSING_LABEL);
             return Ok(());
         }
@@ -65,7 +74,7 @@ impl Labels {
     /// The labels, and the names of the classes: of the labels −1 and 1, or of labels that were names.
     pub(crate) fn finish(mut self) -> (Vec<i64>, Option<Vec<String>>) {
         if self.names.is_empty() {
-            let class_names = classes_of_signs(&mut self.rows);
+            let class_names = classes_of_signs(&mut self.rows, self.ignore_index);
             return (self.rows, class_names);
         }
         let mut names: Vec<(String, i64)> = self.names.into_iter().collect();
@@ -80,10 +89,12 @@ impl Labels {
     }
 }
 
-/// If all labels are −1 or 1, with at least one −1, turns them into the classes 0 and 1, and returns their names.
-pub(crate) fn classes_of_signs(labels: &mut [i64]) -> Option<Vec<String>> {
+/// If all labels are −1 or 1, with at least one −1, turns them into the classes 0 and 1, and returns their names. Not if
+/// one of these numbers is ignored.
+pub(crate) fn classes_of_signs(labels: &mut [i64], ignore_index: Option<i64>) -> Option<Vec<String>> {
     let is_sign = |&label: &i64| matches!(label, -1 | 1 | MISSING_LABEL);
-    if !labels.contains(&-1) || !labels.iter().all(is_sign) {
+    let is_ignored = matches!(ignore_index, Some(-1..=1));
+    if is_ignored || !labels.contains(&-1) || !labels.iter().all(is_sign) {
         return None;
     }
     let known = labels.iter_mut().filter(|label| **label != MISSING_LABEL);
@@ -97,8 +108,8 @@ mod tests {
 
     #[test]
     fn missing_labels_are_kept_apart() {
-        let mut labels = Labels::new(true);
-        ["", "cat", "", "ant"].iter().try_for_each(|text| labels.push(text)).unwrap();
+        let mut labels = Labels::new(&ReadOptions { unlabelled: Some(3), ..ReadOptions::default() });
+        ["", "cat", "NA", "ant"].iter().try_for_each(|text| labels.push(text)).unwrap();
         let names = ["ant", "cat"].map(str::to_owned).to_vec();
         assert_eq!(labels.finish(), (vec![MISSING_LABEL, 1, MISSING_LABEL, 0], Some(names)));
         assert_eq!(Labels::default().push(""), Err(LabelFault::Neither));

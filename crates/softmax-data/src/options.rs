@@ -19,6 +19,8 @@ pub struct ReadOptions {
     /// The layout of another file with the same features, such as the one that a model was trained on. A table with a
     /// header is then read by the names of its columns, and svmlight text with the same first index.
     pub layout: Option<FeatureLayout>,
+    /// The label of samples that are ignored. If it is −1, 0 or 1, labels of −1 and 1 are not turned into classes.
+    pub ignore_index: Option<i64>,
     /// Read at most this many samples, from the first.
     pub limit: Option<usize>,
     /// For samples that are to be classified, the number of features. Some labels, or all, may then be missing, and a

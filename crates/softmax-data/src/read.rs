@@ -45,10 +45,12 @@ pub fn read<T: Element>(path: &Path, options: &ReadOptions) -> Result<Dataset<T>
         Format::Svmlight => with_labels(read_svmlight(path, options)?, labels),
         Format::Safetensors => dataset(&mut SafetensorsFile::open(path)?, labels, options)?,
     };
-    Ok(match limit {
+    let dataset = match limit {
         None => dataset,
         Some(limit) => dataset.limit(limit),
-    })
+    };
+    let (samples, _) = dataset.features.dim();
+    dataset.of_samples(samples)
 }
 
 /// The files that [`read`] opens: the file itself or the batches of a folder, and the file of labels, named or found

@@ -113,7 +113,7 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, options: &ReadOptions) -> R
     let origin = path.display().to_string();
     let features = OwnedCsr::new((n, d), pointers, columns, values)
         .map_err(|source| DataError::Problem { origin: origin.clone(), source })?;
-    let class_names = classes_of_signs(&mut labels);
+    let class_names = classes_of_signs(&mut labels, options.ignore_index);
     let targets = TargetStore::known(labels);
     let layout = FeatureLayout { first_index: Some(base), ..FeatureLayout::default() };
     Ok(Dataset { class_names, layout, ..Dataset::new(origin, FeatureStore::Csr(features), targets) })

@@ -122,8 +122,11 @@ impl<T: BackendElement> Model<T> {
                 found: name.cloned().unwrap_or_else(|| label.to_string()),
             })
         };
-        let is_known = |y: i64| Some(y) != ignored && y != MISSING_LABEL;
-        let label = |&y: &i64| if is_known(y) { class_of(y).map(Some) } else { Ok(None) };
+        // A number is ignored as such; a name, if it is that of the ignored class of the model.
+        let has_names = dataset.class_names.is_some();
+        let is_known = |y: i64| y != MISSING_LABEL && (has_names || Some(y) != ignored);
+        let counts = |class: &usize| !has_names || i64::try_from(*class).ok() != ignored;
+        let label = |&y: &i64| if is_known(y) { Ok(Some(class_of(y)?).filter(counts)) } else { Ok(None) };
         labels.iter().map(label).collect()
     }
 

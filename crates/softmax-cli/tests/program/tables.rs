@@ -184,3 +184,104 @@ fn mistakes_about_columns_name_the_flag_that_mends_them() {
         assert!(line.contains(expected), "{args}: {line}");
     }
 }
+
+/// A table whose classes are told apart by the column f alone.
+fn rows(header: &str, row: impl Fn(usize, i32, i32) -> String) -> String {
+    let rows = (0..12).map(|i| (i, i as i32 % 2)).map(|(i, label)| row(i, label, 10 * label - 5) + "\n");
+    format!("{header}\n") + &rows.collect::<String>()
+}
+
+/// The predictions for such a table, if they are right.
+const RIGHT: &str = "predicted\n0\n1\n0\n1\n0\n1\n0\n1\n0\n1\n0\n1\n";
+
+#[test]
+fn names_that_occur_twice_choose_no_column_silently() {
+    let twice = rows("y,a,y", |i, label, f| format!("{label},{i},{f}"));
+    let features = rows("a,a,f,label", |i, label, f| format!("{i},-{i},{f},{label}"));
+    let folder = folder_with(&[("twice.csv", &twice), ("features.csv", &features)]);
+    for file in ["twice.csv", "features.csv"] {
+        let run = softmax(&words(&format!("fit --data {file} --l2 1e-2 --out m.safetensors")), folder.path());
+        let doubt = "names of columns occur twice: predict will find features by position";
+        assert_eq!((run.code, run.err), (Some(0), format!("softmax: {file}: {doubt}\n")));
+        assert_eq!(predicted(file, folder.path()), RIGHT, "{file}");
+    }
+    for args in ["--data twice.csv --label-column y", "--data features.csv --drop-columns a"] {
+        let line = refusal(&words(&format!("fit {args} --out n.safetensors")), folder.path());
+        assert!(line.ends_with(": expected one column of this name, found 2\n"), "{args}: {line}");
+    }
+}
+
+#[test]
+fn a_name_in_its_own_case_comes_first() {
+    let text = rows("Y,f,y", |i, label, f| format!("{},{f},{label}", i % 3));
+    let folder = folder_with(&[("cases.csv", &text)]);
+    let said = success(&words("fit --data cases.csv --label-column y --out m.safetensors"), folder.path());
+    assert!(said.contains("classes: 0 (6), 1 (6); labels from column y"), "{said}");
+}
+
+#[test]
+fn a_header_of_numbers_is_known_by_its_model_and_doubted_by_a_fit() {
+    let labelled = rows("0,1,label", |i, label, f| format!("{i},{f},{label}"));
+    let swapped = rows("1,0", |i, _, f| format!("{f},{i}"));
+    let named = rows("2019,2020,kind", |i, label, f| format!("{i},{f},{}", ["red", "blue"][label as usize]));
+    let folder = folder_with(&[("n.csv", &labelled), ("swapped.csv", &swapped), ("named.csv", &named)]);
+    success(&words("fit --data n.csv --header --l2 1e-2 --out m.safetensors"), folder.path());
+    assert_eq!(predicted("swapped.csv", folder.path()), RIGHT);
+    let run = softmax(&words("fit --data named.csv --l2 1e-2 --out n.safetensors"), folder.path());
+    let doubt = "only the first line has the label kind: --header says that this line is a header";
+    assert_eq!((run.code, run.err), (Some(0), format!("softmax: named.csv: {doubt}\n")));
+}
+
+#[test]
+fn the_ignored_label_is_that_of_the_file_or_the_class_of_the_model() {
+    let signs = rows("f,label", |_, label, f| format!("{f},{}", 2 * label - 1));
+    let names = |skip: usize| {
+        let row = move |i: usize| format!("{},{}\n", i % 3, ["ant", "bee", "cat"][i % 3]);
+        "f,label\n".to_owned() + &(0..12).filter(|i| i % 3 >= skip).map(row).collect::<String>()
+    };
+    let folder = folder_with(&[("s.csv", &signs), ("t.csv", &names(0)), ("less.csv", &names(1))]);
+    let fit =
+        |args: &str| success(&words(&format!("fit {args} --l2 1e-2 --out m.safetensors")), folder.path());
+    assert!(fit("--data s.csv --ignore-index -100").contains("12 of 12 right"));
+    let run = softmax(&words("fit --data s.csv --ignore-index -1 --out m.safetensors"), folder.path());
+    assert!(
+        run.out.contains("6 of 6 right") && run.err.contains("all samples have the class 1"),
+        "{}",
+        run.err
+    );
+    assert!(fit("--data t.csv --ignore-index 0").contains("classes: ant (ignored), bee (4), cat (4)"));
+    let said = success(&words("predict --model m.safetensors --data less.csv --out p.csv"), folder.path());
+    assert!(said.starts_with("less.csv: 8 of 8 right"), "{said}");
+}
+
+#[test]
+fn labels_of_another_file_are_one_for_each_sample() {
+    let folder = folder_with(&[("x.csv", &rows("a,f", |i, _, f| format!("{i},{f}")))]);
+    for count in [3, 13] {
+        let labels = ndarray::Array1::from_iter((0..count).map(|k: i64| k % 2));
+        ndarray_npy::write_npy(folder.path().join("y.npy"), &labels).unwrap();
+        let line = refusal(&words("fit --data x.csv --labels y.npy --out m.safetensors"), folder.path());
+        assert!(
+            line.contains(&format!("x.csv: y: expected one for each of 12 samples, found {count}")),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_label_of_other_tables_is_found_as_training_had_it() {
+    let train = rows("a,f,target,lab", |i, label, f| format!("{i},{f},{i}.25,{label}"));
+    let sibling = rows("target,f,a", |i, _, f| format!("{i}.25,{f},{i}"));
+    let moved = rows("lab,f,a", |i, label, f| format!("{label},{f},{}", i / 2 % 2));
+    let folder = folder_with(&[("train.csv", &train), ("sibling.csv", &sibling), ("moved.csv", &moved)]);
+    let fit = "fit --data train.csv --drop-columns target --l2 1e-2 --out m.safetensors";
+    let said = success(&words(&format!("{fit} --label-column -1 --validation moved.csv")), folder.path());
+    assert!(said.contains("accuracy in validation: 12 of 12 right"), "{said}");
+    assert_eq!(predicted("sibling.csv", folder.path()), RIGHT);
+    let args = "predict --model m.safetensors --data sibling.csv --label-column a --out q.csv";
+    let line = refusal(&words(args), folder.path());
+    assert!(
+        line.contains("--label-column: expected a column that is no feature of the model, found a"),
+        "{line}"
+    );
+}
