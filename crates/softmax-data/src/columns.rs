@@ -4,7 +4,7 @@ use crate::error::{ColumnRole, DataError, Place, Result};
 use crate::layout::FeatureLayout;
 use crate::options::ReadOptions;
 use csv::StringRecord;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A column with one of these names is the label if no column is requested.
 const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
@@ -21,15 +21,30 @@ pub(crate) struct Columns {
 /// A table whose columns are to be assigned.
 #[derive(Debug)]
 pub(crate) struct Table<'a> {
-    pub(crate) origin: &'a str,
-    pub(crate) header: Option<&'a StringRecord>,
-    pub(crate) width: usize,
+    origin: &'a str,
+    header: Option<&'a StringRecord>,
+    width: usize,
+    /// The first column with each name, and the number of columns with it.
+    places: HashMap<&'a str, (usize, usize)>,
     /// Whether the labels are in another file. The last column is then a feature, unless it is requested or named as
     /// the label.
-    pub(crate) has_other_labels: bool,
+    has_other_labels: bool,
 }
 
-impl Table<'_> {
+impl<'a> Table<'a> {
+    pub(crate) fn new(
+        origin: &'a str,
+        header: Option<&'a StringRecord>,
+        width: usize,
+        has_other_labels: bool,
+    ) -> Self {
+        let mut places = HashMap::new();
+        for (column, name) in header.into_iter().flat_map(StringRecord::iter).enumerate() {
+            places.entry(name).or_insert((column, 0)).1 += 1;
+        }
+        Table { origin, header, width, places, has_other_labels }
+    }
+
     /// Assigns the columns. With a header and the names of a layout, features are found by name and other columns are
     /// left out. Otherwise each column is a feature that is neither the label nor dropped.
     pub(crate) fn columns(&self, options: &ReadOptions) -> Result<Columns> {
@@ -43,7 +58,8 @@ impl Table<'_> {
     /// The features with these names, in their order, and the label.
     fn named_columns(&self, names: &[String], options: &ReadOptions) -> Result<Columns> {
         let features = names.iter().map(|name| self.feature(name)).collect::<Result<Vec<_>>>()?;
-        let is_other = |column: &usize| !features.contains(column);
+        let chosen: HashSet<usize> = features.iter().copied().collect();
+        let is_other = |column: &usize| !chosen.contains(column);
         let known = options.layout.as_ref().and_then(|layout| layout.label_column.as_deref());
         let last = || (0..self.width).rev().find(is_other).filter(|_| options.unlabelled.is_none());
         let label = match (&options.label_column, known) {
@@ -132,9 +148,8 @@ impl Table<'_> {
 
     /// The only column with the exact name of a feature.
     fn feature(&self, name: &str) -> Result<usize> {
-        let column = self.header.and_then(|header| header.iter().position(|field| field == name));
-        match column {
-            Some(column) if self.count(name) == 1 => Ok(column),
+        match self.places.get(name) {
+            Some(&(column, 1)) => Ok(column),
             Some(_) => Err(self.several(name)),
             None => Err(self.no_column(name, ColumnRole::Feature)),
         }
@@ -142,14 +157,13 @@ impl Table<'_> {
 
     /// The column with this name, otherwise the first with this name in other cases.
     fn named(&self, name: &str) -> Option<usize> {
-        let header = self.header?;
-        let exact = header.iter().position(|field| field == name);
-        exact.or_else(|| header.iter().position(|field| field.eq_ignore_ascii_case(name)))
+        let exact = self.places.get(name).map(|&(column, _)| column);
+        exact.or_else(|| self.header?.iter().position(|field| field.eq_ignore_ascii_case(name)))
     }
 
     /// The number of columns with exactly this name.
     fn count(&self, name: &str) -> usize {
-        self.header.into_iter().flat_map(StringRecord::iter).filter(|field| *field == name).count()
+        self.places.get(name).map_or(0, |&(_, count)| count)
     }
 
     fn several(&self, name: &str) -> DataError {

@@ -11,6 +11,7 @@ use crate::watched::{Fault, Watched};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use ndarray::{Array1, Array2};
 use softmax_core::{Element, ndarray};
+use std::collections::HashSet;
 use std::io::BufRead;
 use std::path::Path;
 
@@ -57,7 +58,8 @@ pub(crate) fn read_csv<T: Element>(
     let mut record = StringRecord::new();
     let mut more = reader.read_record(&mut record).map_err(refuse)?;
     let names = options.layout.as_ref().and_then(|layout| layout.columns.as_deref()).unwrap_or_default();
-    let has_names = !names.is_empty() && names.iter().all(|name| record.iter().any(|field| field == name));
+    let fields: HashSet<&str> = if names.is_empty() { HashSet::new() } else { record.iter().collect() };
+    let has_names = !names.is_empty() && names.iter().all(|name| fields.contains(name.as_str()));
     let is_header =
         options.has_header || has_names || record.iter().all(|field| field.parse::<f64>().is_err());
     let header = (more && is_header).then(|| record.clone());
@@ -65,7 +67,7 @@ pub(crate) fn read_csv<T: Element>(
         more = reader.read_record(&mut record).map_err(refuse)?;
     }
     let width = header.as_ref().map_or(record.len(), StringRecord::len);
-    let table = Table { origin: &origin, header: header.as_ref(), width, has_other_labels: labels.is_some() };
+    let table = Table::new(&origin, header.as_ref(), width, labels.is_some());
     let columns = table.columns(options)?;
 
     // A table with another delimiter looks like a single column.
