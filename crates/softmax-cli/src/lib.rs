@@ -43,7 +43,7 @@ mod worker;
 
 use args::{Cli, Command};
 use clap::{ColorChoice, CommandFactory, FromArgMatches};
-use parallel::OfAnother;
+use parallel::Agreed;
 pub use softmax::{Registry, Setup};
 use softmax_data::{DataError, printable};
 use softmax_record::Palette;
@@ -102,6 +102,8 @@ fn finish(done: anyhow::Result<Verdict>, out: &mut dyn Write, err: &mut dyn Writ
         Ok(Verdict::Disagreement) => ExitCode::from(1),
         Ok(Verdict::Interrupted) => ExitCode::from(interrupt::EXIT_CODE),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        // `mpirun` ends all processes at the first exit code that is not 0, perhaps before the first process has printed.
+        Err(error) if parallel::is_silent() && error.is::<Agreed>() => ExitCode::SUCCESS,
         Err(error) if is_of_backend(&error) => {
             refuse(&explain(&error), err);
             ExitCode::from(1)
@@ -135,8 +137,8 @@ fn explain(error: &anyhow::Error) -> String {
 /// Whether a backend failed, as opposed to invalid usage or input.
 fn is_of_backend(error: &anyhow::Error) -> bool {
     use softmax::Error::{Backend, Gone};
-    let is_of_another = error.downcast_ref::<OfAnother>().is_some_and(|other| other.is_of_backend);
-    is_of_another || matches!(error.downcast_ref::<softmax::Error>(), Some(Backend { .. } | Gone { .. }))
+    let is_agreed = error.downcast_ref::<Agreed>().is_some_and(|agreed| agreed.is_of_backend);
+    is_agreed || matches!(error.downcast_ref::<softmax::Error>(), Some(Backend { .. } | Gone { .. }))
 }
 
 /// Whether the reader of the output has closed its pipe, as `head` does. That is not a failure.

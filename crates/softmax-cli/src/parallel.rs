@@ -26,10 +26,10 @@ pub(crate) enum Parallel {
     Classes,
 }
 
-/// The error of another process, which ends all processes.
+/// An error that all processes know of, and that ends them. The first process prints it and gives the exit code.
 #[derive(Debug, thiserror::Error)]
 #[error("rank {rank}: {message}")]
-pub(crate) struct OfAnother {
+pub(crate) struct Agreed {
     rank: usize,
     message: String,
     /// Whether its backend failed, as opposed to invalid usage or input.

@@ -1,6 +1,6 @@
 //! The processes of an MPI run.
 
-use super::{OfAnother, Parallel, Travels};
+use super::{Agreed, Parallel, Travels};
 use crate::{explain, is_of_backend};
 use anyhow::Context;
 use mpi::Threading;
@@ -38,10 +38,11 @@ impl Team {
         let own =
             done.as_ref().err().map(|error| format!("{}{}", u8::from(is_of_backend(error)), explain(error)));
         match (self.ranks.first_failure(own.as_deref()), done) {
-            (None, done) | (_, done @ Err(_)) => done,
-            (Some((rank, message)), Ok(_)) => {
+            (None, done) => done,
+            (_, done @ Err(_)) if self.is_first() => done,
+            (Some((rank, message)), _) => {
                 let (kind, message) = message.split_at_checked(1).unwrap_or_default();
-                Err(OfAnother { rank, message: message.to_owned(), is_of_backend: kind == "1" }.into())
+                Err(Agreed { rank, message: message.to_owned(), is_of_backend: kind == "1" }.into())
             }
         }
     }
