@@ -77,6 +77,11 @@ fn run_as<T: BackendElement + Travels>(
 ) -> anyhow::Result<Verdict> {
     let prepared = processes.agree(prepare::<T>(args, registry, err))?;
     let Training { dataset, backend, objective, held_out, standardization } = prepared;
+    if processes.is_first() {
+        for doubt in doubts(&dataset, objective.ignore_index) {
+            writeln!(err, "softmax: {}: {doubt}", printable(&dataset.origin))?;
+        }
+    }
     let zero = T::zero();
     let shape = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
     let fitted = {
@@ -142,14 +147,12 @@ fn prepare<T: BackendElement>(
     let (d, c) = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
     check_fit::<T>(&dataset.origin, d, c)?;
     let dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
-    for warning in doubts(&dataset, c, ignore_index) {
-        writeln!(err, "softmax: {}: {warning}", printable(&dataset.origin))?;
-    }
     Ok(Training { dataset, backend, objective, held_out, standardization })
 }
 
 /// What is unusual for a training set.
-fn doubts<T: BackendElement>(dataset: &Dataset<T>, classes: usize, ignored: Option<i64>) -> Vec<String> {
+fn doubts<T: BackendElement>(dataset: &Dataset<T>, ignored: Option<i64>) -> Vec<String> {
+    let classes = dataset.n_classes(ignored);
     let FeatureLayout { columns, label_column, label_index, .. } = &dataset.layout;
     let mut doubts = Vec::new();
     if let Some(counts) = ClassCounts::of(dataset, classes, ignored) {

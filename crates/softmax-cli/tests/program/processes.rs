@@ -1,6 +1,6 @@
 //! Tests of `--parallel` under `mpirun`.
 
-use super::{program, save, success, words};
+use super::{program, save, softmax, success, words};
 use ndarray::{Array1, Array2};
 use safetensors::SafeTensors;
 use std::fs;
@@ -83,7 +83,8 @@ fn sample_parallel_eval_writes_the_same_bytes_at_every_run() {
     let written = |name: &str| {
         let run = on_ranks(3, &format!("{args} {name}"), folder);
         assert!(run.status.success(), "{run:?}");
-        assert_eq!(String::from_utf8_lossy(&run.stdout).lines().count(), 1, "the first rank prints: {run:?}");
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert_eq!(said.matches("loss, dW").count(), 1, "the first rank prints: {run:?}");
         fs::read(folder.join(name)).unwrap()
     };
     assert!(written("a.npz") == written("b.npz"));
@@ -163,10 +164,14 @@ fn a_class_parallel_fit_of_many_classes_writes_the_bytes_of_one_process() {
     let folder = folder.path();
     save_problem(&folder.join("p.npz"), (500, 90, 1301), false);
     let args = "fit --data p.npz --ignore-index -100 --l2 0.01 --out";
-    success(&words(&format!("{args} one.safetensors")), folder);
+    let doubt = "classes have no sample";
+    let run = softmax(&words(&format!("{args} one.safetensors")), folder);
+    assert!(run.code == Some(0) && run.err.contains(doubt), "{}", run.err);
     for ranks in [2, 4] {
         let run = on_ranks(ranks, &format!("{args} all.safetensors --parallel classes"), folder);
         assert!(run.status.success(), "{run:?}");
+        let err = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(err.matches(doubt).count(), 1, "the first rank warns: {err}");
         let read = |name: &str| fs::read(folder.join(name)).unwrap();
         assert!(read("all.safetensors") == read("one.safetensors"), "{ranks} ranks");
     }
