@@ -50,6 +50,8 @@ use softmax_record::Palette;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 use verdict::Verdict;
 
 /// Runs the program, with results on `out` and everything else on `err`.
@@ -118,6 +120,11 @@ fn refuse(text: &str, err: &mut dyn Write) -> ExitCode {
     let line = format!("softmax: {}\n", printable(text));
     // If even this line can't be written, there is nothing left to do.
     let _ = err.write_all(line.as_bytes());
+    if parallel::is_silent() {
+        // `mpirun` ends all processes at the first exit code that is not 0. The first process, which has the same command
+        // line, prints its line and exits in this time.
+        thread::sleep(Duration::from_secs(2));
+    }
     ExitCode::from(2)
 }
 
