@@ -1,5 +1,5 @@
-//! What softmax-fused asks for more than loss and dW, as a multiple of the time without it, `cargo bench -p
-//! softmax-benches --bench costs`: row facts, the second of two passes, and H·V. Criterion calls the multiples times.
+//! Measures the costs of row facts, of two passes and of H·V in softmax-fused, each as a multiple of the time of loss and
+//! gradients in one pass: `cargo bench -p softmax-benches --bench costs`. Criterion labels these multiples `time`.
 
 mod ratio;
 

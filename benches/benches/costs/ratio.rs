@@ -4,9 +4,8 @@ use criterion::measurement::{Measurement, ValueFormatter};
 use criterion::{Bencher, Throughput};
 use std::time::{Duration, Instant};
 
-/// How much longer one computation takes than another. Both run in turns, so that what else the machine does, and the
-/// speed of its processors, concern them equally. Computations that are timed one after the other differ by up to 10%
-/// on a machine that is shared.
+/// How many times as long one computation takes as another. Both run in turns, so that other load and changes of clock
+/// speed affect them equally. Timed one after the other, equal computations differ by up to 10% on a shared machine.
 pub(crate) struct Ratio;
 
 /// Measures how many times as long `computation` takes as `base`.
