@@ -65,8 +65,11 @@ impl<'a> Table<'a> {
         let label = match (&options.label_column, known) {
             (Some(asked), _) => {
                 let label = self.place(asked, ColumnRole::Label)?;
-                let (origin, column) = (self.origin.to_owned(), self.name(label));
-                Some(label).filter(is_other).ok_or(DataError::LabelIsFeature { origin, column }).map(Some)?
+                if !is_other(&label) {
+                    let (origin, column) = (self.origin.to_owned(), self.name(label));
+                    return Err(DataError::LabelIsFeature { origin, column });
+                }
+                Some(label)
             }
             (None, Some(known)) => self.named(known).filter(is_other),
             (None, None) => {

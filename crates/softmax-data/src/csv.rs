@@ -58,8 +58,10 @@ pub(crate) fn read_csv<T: Element>(
     let mut record = StringRecord::new();
     let mut more = reader.read_record(&mut record).map_err(refuse)?;
     let names = options.layout.as_ref().and_then(|layout| layout.columns.as_deref()).unwrap_or_default();
-    let fields: HashSet<&str> = if names.is_empty() { HashSet::new() } else { record.iter().collect() };
-    let has_names = !names.is_empty() && names.iter().all(|name| fields.contains(name.as_str()));
+    let has_names = !names.is_empty() && {
+        let fields: HashSet<&str> = record.iter().collect();
+        names.iter().all(|name| fields.contains(name.as_str()))
+    };
     let is_header =
         options.has_header || has_names || record.iter().all(|field| field.parse::<f64>().is_err());
     let header = (more && is_header).then(|| record.clone());
