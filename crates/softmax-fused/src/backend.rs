@@ -151,12 +151,12 @@ impl Fused {
         let pool = self.pool()?;
         let means = self.means(problem, pool.as_deref());
         let stored = Stored::new(problem);
-        let (is_narrow, scratch) = (self.is_narrow(problem), scratch(self));
+        let (crew, is_narrow, scratch) = (means.crew, self.is_narrow(problem), scratch(self));
         let terms = Terms::new(problem, &stored);
         let (loss_sum, correct) = match stored.features {
             Samples::Dense(features) if is_narrow => {
                 let dense = Dense { features, weights: stored.weights };
-                let means = (means.memory, means.crew);
+                let means = (means.memory, crew);
                 narrow::evaluate(&mut scratch.narrow, &terms, &dense, None, outputs, means)
             }
             Samples::Dense(_) | Samples::Csr(_) => {
@@ -164,7 +164,7 @@ impl Fused {
             }
         };
         clear_ignored(&terms, problem.n_samples(), outputs);
-        let squared_norm = || stored.weights.sums_of_squares(group_classes::<T>()).iter().sum();
+        let squared_norm = || stored.weights.sums_of_squares(group_classes::<T>(), crew).iter().sum();
         Ok(Evaluation {
             loss: terms.loss(loss_sum, squared_norm),
             total_weight: terms.total_weight,

@@ -3,9 +3,13 @@
 
 use crate::kernel::ahead::Ahead;
 use crate::kernel::level::FusedElement;
+use crate::rounds::Crew;
 use softmax_core::half::{bf16, f16};
 use softmax_core::ndarray::{ArrayView1, ArrayView2, Axis};
 use softmax_core::{Csr, Features, Problem, Weights};
+
+/// Independent sums of squares: one would be limited by the latency of an addition.
+const CHAINS: usize = 16;
 
 /// A stored number that the element type `T` represents exactly.
 pub(crate) trait Number<T>: Copy {
@@ -109,13 +113,28 @@ impl<'p, T: FusedElement> Matrix<'p, T> {
         with_numbers!(self, array => array.row(i).to_slice().map(Ahead::of))
     }
 
-    /// Sums of squares in f64, one per `columns` columns.
-    pub(crate) fn sums_of_squares(&self, columns: usize) -> Vec<f64> {
+    /// Sums of squares in f64, one per `columns` columns. Element j of a row of the group goes to chain j mod 16; the
+    /// chains are added in order.
+    pub(crate) fn sums_of_squares(&self, columns: usize, crew: Crew<'_>) -> Vec<f64> {
         fn sum<T: FusedElement, S: Number<T>>(array: &ArrayView2<'_, S>) -> f64 {
-            array.iter().map(|x| x.widened().widen()).map(|x| x * x).sum()
+            let mut room = vec![T::zero(); array.ncols()];
+            let mut chains = [0.0; CHAINS];
+            for row in array.rows() {
+                copy(&row, &mut room);
+                let (whole, rest) = room.as_chunks::<CHAINS>();
+                for some in whole.iter().map(|some| &some[..]).chain([rest]) {
+                    for (chain, x) in chains.iter_mut().zip(some) {
+                        *chain += x.widen() * x.widen();
+                    }
+                }
+            }
+            chains.iter().sum()
         }
         with_numbers!(self, array => {
-            array.axis_chunks_iter(Axis(1), columns).map(|some| sum::<T, _>(&some)).collect()
+            let groups = array.axis_chunks_iter(Axis(1), columns);
+            let mut sums = vec![0.0; groups.len()];
+            crew.for_each(sums.iter_mut().zip(groups), |_, (to, group)| *to = sum::<T, _>(&group));
+            sums
         })
     }
 }

@@ -24,7 +24,7 @@ impl Fused {
         let terms = Terms::new(problem, &stored);
         let groups = wide::forward(&mut scratch(self).wide, &terms, &stored, means);
         let weights = group_weights(problem).into_iter();
-        let sums = weights.zip(stored.weights.sums_of_squares(group_classes::<T>()));
+        let sums = weights.zip(stored.weights.sums_of_squares(group_classes::<T>(), means.crew));
         let with_sums =
             |(group, (class_weight, squared_norm))| GroupStatistics { class_weight, squared_norm, ..group };
         Ok(RowStatistics::new(problem, groups.into_iter().zip(sums).map(with_sums).collect()))

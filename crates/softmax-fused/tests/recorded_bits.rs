@@ -15,10 +15,10 @@ const RECORDED: [[[u64; 2]; 4]; 2] = [
         [0x4e6e_7fdf_8ea0_490b, 0xb2ed_3701_ab92_fc8f],
     ],
     [
-        [0x1933_18a6_b5ee_3b4f, 0x364f_7f5e_ebca_55d1],
-        [0x98a4_ae9b_f28c_8a57, 0x4570_b0d4_8f89_05f0],
-        [0x3761_b966_7fbc_5252, 0x950f_91e9_6881_a9f3],
-        [0x39d0_383c_61a2_adef, 0xcfa4_d359_dd1d_d853],
+        [0xe698_9616_7a95_a664, 0x9dfc_a615_f485_b196],
+        [0x4ef3_9bbb_bfd9_7faf, 0x1430_95c6_8c8d_1bbe],
+        [0xe6a8_e4b4_292b_fbe0, 0xf07c_c8a4_deaa_f4ec],
+        [0x08b2_86d6_970a_a066, 0x759e_9093_3d91_3c09],
     ],
 ];
 
