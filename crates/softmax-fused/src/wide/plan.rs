@@ -29,6 +29,8 @@ pub(super) struct Plan {
     /// Whether each score has a slope, and whether its distance from the maximum is stored.
     pub(super) slopes: bool,
     pub(super) distances: bool,
+    /// Whether the block's scores are stored for the gradients.
+    pub(super) stores: bool,
     /// Features of dW in one task of a group.
     pub(super) features: usize,
     /// Elements of W that a thread keeps packed.
@@ -47,8 +49,10 @@ impl Plan {
         let (n, d, c) = (problem.n_samples(), problem.n_features(), problem.n_classes());
         let width = PANEL * T::LANES;
         let panels = c.div_ceil(width);
-        // Memory per row: scores, slopes, packed features, dX, and the state of each group.
-        let scores = panels * width * (1 + usize::from(slopes) + usize::from(distances));
+        // Memory per row: scores and slopes for the gradients, packed features, dX, and the state of each group.
+        let stores = outputs.wants_gradient();
+        let per_score = 1 + usize::from(slopes) + usize::from(distances);
+        let scores = if stores { panels * width * per_score } else { 0 };
         let groups = panels.div_ceil(GROUP);
         // This many pieces per group give each thread enough tasks.
         let pieces = (params.tasks * threads).div_ceil(groups);
@@ -81,6 +85,7 @@ impl Plan {
             strip: params.strip.min(block),
             slopes,
             distances,
+            stores,
             features,
             kept: params.kept,
         }

@@ -69,7 +69,7 @@ pub(super) fn score_groups<T: FusedElement>(
     crew: Crew<'_>,
 ) {
     let (strips, pieces) = (plan.strips(), plan.groups() * plan.strips());
-    scratch.regions.resize(pieces * plan.region());
+    scratch.regions.resize(if plan.stores { pieces * plan.region() } else { 0 });
     scratch.facts.resize(pieces * plan.strip);
     scratch.top.begin(wanted.top, block.rows);
     scratch.columns.resize_with(plan.block.div_ceil(ROWS), Columns::new);
@@ -95,11 +95,11 @@ pub(super) fn score_groups<T: FusedElement>(
     let (label_scores, top) = (&*scratch.label_scores, &scratch.top);
     let products = Products { features, weights: problem.weights, plan, block };
     let context = Context { products, spare, terms, plan, block, wanted, label_scores, top };
-    let regions = scratch.regions.chunks_mut(together * plan.region());
+    let mut regions = scratch.regions.chunks_mut(together * plan.region());
     let facts = scratch.facts.pieces(together * plan.strip);
-    crew.for_each(regions.zip(facts), |task, (regions, facts)| {
+    crew.for_each(facts.map(|facts| (facts, regions.next())), |task, (facts, regions)| {
         let (group, first) = (task * together / strips, task * together % strips);
-        T::run(crew.level, (context, Strips { group, first, regions, facts }));
+        T::run(crew.level, (context, Strips { group, strips: first..first + together, regions, facts }));
     });
 }
 
@@ -239,8 +239,9 @@ struct Context<'t, 'p, 'q, T> {
 /// One strip of a group, or all strips of the block.
 struct Strips<'t, T> {
     group: usize,
-    first: usize,
-    regions: &'t mut [T],
+    strips: Range<usize>,
+    /// Where the scores stay for the gradients. `None` without gradients; each strip then reuses the same spare buffer.
+    regions: Option<&'t mut [T]>,
     facts: Piece<'t, T>,
 }
 
@@ -249,16 +250,21 @@ impl<T: FusedElement> Kernel<T> for (Context<'_, '_, '_, T>, Strips<'_, T>) {
 
     #[inline(always)]
     fn run<L: Lanes<T>>(self, lanes: L) {
-        let (context, Strips { group, first, regions, mut facts }) = self;
+        let (context, Strips { group, strips, mut regions, mut facts }) = self;
         let Context { plan, block, .. } = context;
         // W that is packed for the first strip is reused for the others.
-        let kept = if regions.len() > plan.region() { plan.d } else { CHUNK };
+        let kept = if strips.len() > 1 { plan.d } else { CHUNK };
         let mut packed = context.spare.take(context.products.room(group, kept));
-        for (k, region) in regions.chunks_mut(plan.region()).enumerate() {
-            let place = Place::new(plan, block, group, first + k);
+        let mut room = context.spare.take(if plan.stores { 0 } else { plan.region() });
+        for (k, strip) in strips.enumerate() {
+            let place = Place::new(plan, block, group, strip);
             if place.rows == 0 {
                 break;
             }
+            let region = match &mut regions {
+                Some(regions) => &mut regions[k * plan.region()..][..plan.region()],
+                None => &mut *room,
+            };
             let (scores, slopes, distances) = plan.parts(region);
             context.products.of_strip(lanes, place, (&mut packed, kept, k == 0), scores);
             bend(context.terms, place, scores, slopes);

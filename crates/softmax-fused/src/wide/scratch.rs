@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scratch<T> {
     /// A block's scores, by group of panels, strip of rows and panel; a panel has a row of its width per sample. The
-    /// slopes of a softcap follow. The scores become exponentials and then ∂loss/∂scores.
+    /// slopes of a softcap follow. The scores become exponentials and then ∂loss/∂scores. Empty without gradients.
     pub(super) regions: Buffer<T>,
     /// A packed block of X; the layout is in pack.rs.
     pub(super) rows: Buffer<T>,
