@@ -96,7 +96,9 @@ pub(crate) fn read_header<'r>(
         let text: String = String::from_utf8_lossy(&text).chars().take(60).collect();
         refuse(format!("the header {}", text.trim().escape_debug()))
     })?;
-    let header = header.map_err(|kind| refuse(format!("elements of type {kind}")))?;
+    let header = header.map_err(|kind| {
+        DataError::field(origin, name, "an array of numbers", format!("elements of type {kind}"))
+    })?;
     let array = FileArray { origin: origin.to_owned(), name: name.to_owned(), header, reader, mapped: None };
     Ok(Opened { array, start: before + length })
 }
