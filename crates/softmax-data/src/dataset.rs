@@ -286,6 +286,10 @@ impl<T: Element> Dataset<T> {
                 ignored: ignore_index,
                 from_one: self.counts_from_one(classes, ignore_index),
             },
+            Error::NoClasses if self.weights.is_none() && matches!(self.targets, TargetStore::Labels(_)) => {
+                let found = if samples == 0 { "no samples" } else { "ignored samples alone" };
+                DataError::field(&self.origin, "y", "at least one sample with a class", found)
+            }
             source => DataError::Problem { origin: self.origin.clone(), source },
         }
     }
