@@ -15,11 +15,13 @@ pub(crate) struct ClassCounts {
 const MOST_LISTED: usize = 10;
 
 impl ClassCounts {
-    /// Counts the labels of `classes` classes. `None` if the targets are not labels.
+    /// Counts the labels of `classes` classes, without samples of weight 0. `None` if the targets are not labels.
     pub(crate) fn of<T: Element>(dataset: &Dataset<T>, classes: usize, ignored: Option<i64>) -> Option<Self> {
         let TargetStore::Labels(labels) = &dataset.targets else { return None };
         let mut counts = vec![0; classes];
-        for &label in labels {
+        let has_weight =
+            |i: usize| dataset.sample_weights.as_ref().is_none_or(|weights| weights[i] != T::zero());
+        for (_, &label) in labels.iter().enumerate().filter(|&(i, _)| has_weight(i)) {
             if let Some(count) = usize::try_from(label).ok().and_then(|label| counts.get_mut(label)) {
                 *count += 1;
             }

@@ -29,7 +29,7 @@ pub(crate) struct DataArgs {
         value_name = "COLUMNS",
         value_delimiter = ',',
         requires = "data",
-        allow_negative_numbers = true
+        allow_hyphen_values = true
     )]
     pub(crate) drop_columns: Vec<String>,
     /// Take the first line of a table as a header, also if a field of it is a number

@@ -252,7 +252,7 @@ fn finish<T: BackendElement>(
     match args.format {
         FitFormat::Json => write_json(&summary, out)?,
         FitFormat::Text => {
-            write_text(&summary, dataset, model, &args.out, out)?;
+            write_text(&summary, args, dataset, model, out)?;
             if report.stop == Stop::Rounding && T::DTYPE == Dtype::F32 {
                 writeln!(out, "f32 resolves no smaller steps: --dtype f64 or --standardize may go further")?;
             }
@@ -285,9 +285,9 @@ fn in_storage_of<T: BackendElement>(
 
 fn write_text<T: BackendElement>(
     summary: &Summary,
+    args: &FitArgs,
     dataset: &Dataset<T>,
     model: &Model<T>,
-    path: &Path,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let ((n, d), classes) = (dataset.features.dim(), model.weights.ncols());
@@ -297,7 +297,12 @@ fn write_text<T: BackendElement>(
         let FeatureLayout { label_column, label_index, .. } = &dataset.layout;
         let column = match (label_column, label_index) {
             (Some(name), _) => format!("; labels from column {}", shown(name)),
-            (None, Some(index)) => format!("; labels from column {index}, counted from 0"),
+            (None, Some(index)) if args.data.drop_columns.is_empty() => {
+                format!("; labels from column {index}, counted from 0")
+            }
+            (None, Some(index)) => {
+                format!("; labels from column {index}, counted from 0 without the dropped columns")
+            }
             (None, None) => String::new(),
         };
         writeln!(out, "classes: {}{column}", counts.listed(dataset.class_names.as_deref()))?;
@@ -315,7 +320,7 @@ fn write_text<T: BackendElement>(
             writeln!(out, "accuracy in {name}: {accuracy}")?;
         }
     }
-    writeln!(out, "{}: the model", printable(&path.to_string_lossy()))?;
+    writeln!(out, "{}: the model", printable(&args.out.to_string_lossy()))?;
     Ok(())
 }
 

@@ -35,6 +35,33 @@ fn fit_says_which_column_holds_the_labels_and_which_classes_it_found() {
 }
 
 #[test]
+fn held_out_samples_are_not_counted_among_the_classes() {
+    let folder = folder_with(&[("train.csv", TRAIN)]);
+    let said = success(&words(&format!("{FIT} --validation 0.5 --seed 1")), folder.path());
+    let counts = said.split(['(', ')']).skip(1).step_by(2).take(2);
+    assert_eq!(counts.map(|count| count.parse::<usize>().unwrap()).sum::<usize>(), 3, "{said}");
+}
+
+#[test]
+fn columns_to_drop_are_counted_from_the_end_too() {
+    let folder = folder_with(&[("train.csv", "1,7,0,a\n2,8,0,b\n")]);
+    let args = words("fit --data train.csv --drop-columns -3,-2 --out m.safetensors");
+    let said = success(&args, folder.path());
+    assert!(said.contains("train.csv: 2×1×2, f32"), "{said}");
+    assert!(said.contains("labels from column 1, counted from 0 without the dropped columns"), "{said}");
+}
+
+#[test]
+fn without_a_class_nothing_is_fitted() {
+    let folder = folder_with(&[("ignored.csv", "1,-1\n2,-1\n")]);
+    let args = words("fit --data ignored.csv --ignore-index -1 --out m.safetensors");
+    assert_eq!(
+        refusal(&args, folder.path()),
+        "softmax: ignored.csv: y: expected at least one sample with a class, found ignored samples alone\n"
+    );
+}
+
+#[test]
 fn features_of_a_table_are_found_by_name() {
     let folder = folder_with(&[
         ("train.csv", TRAIN),
