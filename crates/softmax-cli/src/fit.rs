@@ -2,6 +2,7 @@
 
 use crate::accuracy::Accuracy;
 use crate::class_counts::ClassCounts;
+use crate::doubts::doubts;
 use crate::fit_args::{FitArgs, FitFormat, Validation};
 use crate::flags::{check_simd, in_words_of_flags, of_fit};
 use crate::held_out::HeldOut;
@@ -148,26 +149,6 @@ fn prepare<T: BackendElement>(
     check_fit::<T>(&dataset.origin, d, c)?;
     let dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
     Ok(Training { dataset, backend, objective, held_out, standardization })
-}
-
-/// What is unusual for a training set.
-fn doubts<T: BackendElement>(dataset: &Dataset<T>, ignored: Option<i64>) -> Vec<String> {
-    let classes = dataset.n_classes(ignored);
-    let FeatureLayout { columns, label_column, label_index, .. } = &dataset.layout;
-    let mut doubts = Vec::new();
-    if let Some(counts) = ClassCounts::of(dataset, classes, ignored) {
-        let has_header = label_index.is_none() || label_column.is_some();
-        if !has_header && let Some(name) = counts.only_first(dataset) {
-            doubts.push(format!(
-                "only the first line has the label {name}: --header says that this line is a header"
-            ));
-        }
-        doubts.extend(counts.warning(dataset.class_names.as_deref()));
-    }
-    if label_column.is_some() && columns.is_none() {
-        doubts.push("names of columns occur twice: predict will find features by position".to_owned());
-    }
-    doubts
 }
 
 fn fit<T: BackendElement>(

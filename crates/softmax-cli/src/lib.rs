@@ -10,6 +10,7 @@ mod class_counts;
 mod compare;
 mod data_args;
 mod destinations;
+mod doubts;
 mod eval;
 mod externals;
 mod fit;
