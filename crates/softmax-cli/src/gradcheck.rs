@@ -13,13 +13,14 @@ use rand::seq::index;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 use softmax::{BackendElement, Dtype, OutputKind, OwnedOutputs, Problem, Quantity, Registry, Setup};
-use softmax_conformance::central_difference;
+use softmax_conformance::{central_difference, gradient_units};
 use softmax_data::printable;
 use softmax_record::{Palette, Table};
 use std::io::Write;
 
 /// Errors are relative to the entry, or to this share of the gradient's largest entry if that is larger. An entry that
-/// is small by cancellation has no relative accuracy of its own.
+/// is small by cancellation has no relative accuracy of its own. Entries of different features are compared in their
+/// [units](gradient_units), so that the share does not depend on the scale of the features.
 const SMALLEST: f64 = 0.01;
 
 /// The default backend.
@@ -34,6 +35,8 @@ struct Gradcheck {
     success: bool,
     /// The checked entries, worst error first.
     entries: Vec<Entry>,
+    /// The number of entries that the loss, with its 31 digits, is too large to resolve.
+    unresolved: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,22 +100,34 @@ fn check<T: BackendElement>(
     let mut random = ChaCha8Rng::seed_from_u64(args.problem.seed);
     let progress = Progress::new(args.samples);
     progress.doing("differences of the loss");
-    let mut entries = Vec::new();
+    let (mut entries, mut unresolved) = (Vec::new(), 0);
     let kinds: Vec<OutputKind> = set.iter().collect();
     for (k, &kind) in kinds.iter().enumerate() {
         // The samples are divided evenly among the gradients, as far as these have enough entries.
         let up_to = |k: usize| args.samples.saturating_mul(k).div_ceil(kinds.len());
         let share = up_to(k + 1) - up_to(k);
         let Some((columns, analytic)) = gradient(&problem, &outputs, kind) else { continue };
-        let largest = analytic.iter().fold(0.0, |max: f64, g| max.max(g.abs()));
+        let units = gradient_units(&problem, kind);
+        let unit = |place: usize| match (kind, columns) {
+            (OutputKind::WeightsGradient, Some(columns)) => units[place / columns],
+            (_, Some(columns)) => units[place % columns],
+            (_, None) => units[place],
+        };
+        // The largest entry in its unit. An entry whose unit is 0 has no factor other than 0.
+        let in_units = analytic.iter().enumerate().filter(|&(place, _)| unit(place) > 0.0);
+        let largest = in_units.fold(0.0, |max: f64, (place, g)| max.max(g.abs() / unit(place)));
         for place in index::sample(&mut random, analytic.len(), share.min(analytic.len())) {
             if interrupt::requested() {
                 break;
             }
             let index = columns.map_or(vec![place], |columns| vec![place / columns, place % columns]);
             let Some(numeric) = central_difference(&problem, kind, &index) else { continue };
-            let analytic = analytic[place];
-            let size = numeric.abs().max(analytic.abs()).max(SMALLEST * largest);
+            let (analytic, resolution, numeric) = (analytic[place], numeric.resolution, numeric.value);
+            let size = numeric.abs().max(analytic.abs()).max(SMALLEST * largest * unit(place));
+            if resolution > tolerance.max(f64::EPSILON) * size {
+                unresolved += 1;
+                continue;
+            }
             let difference = (numeric - analytic).abs();
             let relative_error = if difference == 0.0 { 0.0 } else { difference / size };
             let output = Quantity::Output(kind);
@@ -129,6 +144,7 @@ fn check<T: BackendElement>(
         tolerance,
         success: entries.iter().all(|entry| entry.relative_error <= tolerance) && !entries.is_empty(),
         entries,
+        unresolved,
     })
 }
 
@@ -177,5 +193,12 @@ fn write_table(gradcheck: &Gradcheck, palette: Palette, out: &mut dyn Write) -> 
         _ => palette.bad(format!("{wrong} of {count} entries differ by more than {tolerance:.0e}.")),
     };
     writeln!(out, "{verdict}")?;
+    if gradcheck.unresolved > 0 {
+        writeln!(
+            out,
+            "{} entries were left out: the loss is too large to resolve them. --standardize may help.",
+            gradcheck.unresolved
+        )?;
+    }
     Ok(())
 }

@@ -123,8 +123,8 @@ pub use hessian::{HessianReport, check_hessian};
 #[cfg(feature = "libtest")]
 pub use mimic::{main, trials};
 pub use oracle::{
-    DOUBLE_DOUBLE_LIMIT, Expected, Precision, Reference, TopClass, TopRow, central_difference, reference,
-    reference_bytes,
+    DOUBLE_DOUBLE_LIMIT, Difference, Expected, Precision, Reference, TopClass, TopRow, central_difference,
+    gradient_units, reference, reference_bytes,
 };
 pub use report::{CaseFailure, Kind, Report, Skipped, Unsupported, Worst};
 pub use runner::{FAIL_FAST_VARIABLE, FILTER_VARIABLE, Runner};

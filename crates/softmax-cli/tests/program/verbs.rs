@@ -103,6 +103,27 @@ fn gradcheck_shows_the_worst_first() {
     assert!(run.out.contains("differ by more than"), "{}", run.out);
 }
 
+/// The error of an entry is relative to entries of features of the same scale.
+#[test]
+fn gradcheck_does_not_depend_on_the_scale_of_features() {
+    let folder = TempDir::new().unwrap();
+    let rows = |large: f64, small: f64| {
+        let row = |k: usize| format!("{},{},{}\n", large * (k % 5) as f64, small * (k % 7) as f64, k / 4 % 3);
+        (0..30).map(row).collect::<String>()
+    };
+    fs::write(folder.path().join("scales.csv"), rows(1e4, 1e-4)).unwrap();
+    fs::write(folder.path().join("huge.csv"), rows(1e30, 1.0)).unwrap();
+    let args = words("gradcheck --data scales.csv --samples 9 --format json");
+    let json: serde_json::Value = serde_json::from_str(&success(&args, folder.path())).unwrap();
+    let entries = json["entries"].as_array().unwrap();
+    assert_eq!((entries.len(), &json["unresolved"]), (6, &0.into()));
+    // The rounding of f32 shows in every entry. Relative to the largest of all, that of the small feature would not.
+    let errors = entries.iter().map(|entry| entry["relative_error"].as_f64().unwrap());
+    assert!(errors.clone().all(|error| error > 1e-11 && error < 1e-3), "{json}");
+    let said = success(&words("gradcheck --data huge.csv"), folder.path());
+    assert!(said.contains("All 3 entries agree to 1e-3.\n3 entries were left out: the loss"), "{said}");
+}
+
 #[test]
 fn bench_writes_a_line_per_problem_and_resumes_where_it_was_cut() {
     let folder = TempDir::new().unwrap();

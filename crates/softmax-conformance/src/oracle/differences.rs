@@ -7,16 +7,43 @@ use super::upstream::Coefficients;
 use ndarray::ArrayView1;
 use softmax_core::{Dtype, Element, OutputKind, Problem, ndarray};
 
+/// A derivative as a central difference.
+#[derive(Clone, Copy, Debug)]
+pub struct Difference {
+    /// The difference of two losses over the step between them.
+    pub value: f64,
+    /// The rounding error of the losses over the step. `value` says nothing about a derivative that is smaller.
+    pub resolution: f64,
+}
+
 /// One entry of a gradient as a central difference of the double-double loss, accurate to about 12 digits of the
-/// gradient's largest entries. `None` for an output that is not a gradient.
+/// largest entries with the same [unit](gradient_units). `None` for an output that is not a gradient.
 pub fn central_difference<T: Element>(
     problem: &Problem<'_, T>,
     gradient: OutputKind,
     index: &[usize],
-) -> Option<f64> {
+) -> Option<Difference> {
     difference_along(problem, gradient, index, |moved| {
         Oracle::<DoubleDouble>::new(moved, &Coefficients::default(), Dtype::F64, false).loss()
     })
+}
+
+/// The largest factors of a gradient's entries, one for each row of dW or column of dX: the largest |X_ik| over the
+/// samples or |W_kc| over the classes. Entries of different features can be compared as multiples of these. 1 for every
+/// entry of db; empty for an output that is not a gradient.
+pub fn gradient_units<T: Element>(problem: &Problem<'_, T>, gradient: OutputKind) -> Vec<f64> {
+    let inputs = Inputs::new(problem);
+    let features = 0..problem.n_features();
+    match gradient {
+        OutputKind::WeightsGradient => features.map(|k| largest(inputs.features.column(k))).collect(),
+        OutputKind::FeaturesGradient => features.map(|k| largest(inputs.weights.row(k))).collect(),
+        OutputKind::BiasGradient => vec![1.0; problem.n_classes()],
+        _ => Vec::new(),
+    }
+}
+
+fn largest(entries: ArrayView1<'_, f64>) -> f64 {
+    entries.iter().fold(0.0, |max: f64, x| max.max(x.abs()))
 }
 
 /// A central difference of any function of the inputs, along one entry of X, W or b. `None` for an output that is not a
@@ -26,14 +53,14 @@ pub(super) fn difference_along<T: Element>(
     gradient: OutputKind,
     index: &[usize],
     function: impl Fn(&Inputs) -> DoubleDouble,
-) -> Option<f64> {
+) -> Option<Difference> {
     // The loss has 31 digits, so the rounding error (1e-31/h) is far below 1e-12. So is the truncation error,
     // (h·size)²/6: the step of the scores is at most 2⁻²⁶, since the moved entry is multiplied by entries of up to
-    // `size`.
+    // `size`. The step itself is at most 1, so that the L2 penalty does not outgrow the loss.
     const H: f64 = 1.0 / (1u64 << 26) as f64;
+    const ROUNDING: f64 = 1e-30;
     debug_assert_eq!(DoubleDouble::PRECISION, Precision::DoubleDouble);
     let inputs = Inputs::new(problem);
-    let largest = |entries: ArrayView1<'_, f64>| entries.iter().fold(1.0, |max: f64, x| max.max(x.abs()));
     let (entry, size) = match (gradient, index) {
         (OutputKind::WeightsGradient, &[k, c]) => {
             (inputs.weights[[k, c]], largest(inputs.features.column(k)))
@@ -44,7 +71,7 @@ pub(super) fn difference_along<T: Element>(
     };
     // Lower limit of the step relative to the entry, so that it changes an f64.
     const LEAST: f64 = 1.0 / (1u64 << 48) as f64;
-    let step = (H / size.min(f64::MAX).log2().ceil().exp2()).max(LEAST * entry.abs());
+    let step = (H / size.clamp(H, f64::MAX).log2().ceil().exp2()).max(LEAST * entry.abs());
     let at = |step: f64| {
         let mut moved = inputs.clone();
         match (gradient, index) {
@@ -61,5 +88,7 @@ pub(super) fn difference_along<T: Element>(
         Some((function(&moved), moved_by))
     };
     let ((after, up), (before, down)) = (at(step)?, at(-step)?);
-    Some((after - before).value() / (up - down))
+    let (difference, moved_by) = ((after - before).value(), up - down);
+    let resolution = ROUNDING * after.value().abs().max(before.value().abs()) / moved_by;
+    Some(Difference { value: difference / moved_by, resolution })
 }

@@ -14,7 +14,7 @@ mod sums;
 mod tests;
 mod upstream;
 
-pub use differences::central_difference;
+pub use differences::{Difference, central_difference, gradient_units};
 pub(crate) use evaluate::upstream_reference;
 pub use evaluate::{DOUBLE_DOUBLE_LIMIT, reference, reference_bytes};
 pub use expected::{Expected, Reference, TopClass, TopRow};

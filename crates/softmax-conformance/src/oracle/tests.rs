@@ -81,7 +81,7 @@ fn differences_are_as_good_where_numbers_are_large() {
     for (k, c) in [(0, 0), (1, 2)] {
         let reference = reference(&turned, OutputSet::NONE.with(OutputKind::WeightsGradient));
         let value = reference.outputs[0].1.values[[k, c]];
-        let difference = central_difference(&turned, OutputKind::WeightsGradient, &[k, c]).unwrap();
+        let difference = central_difference(&turned, OutputKind::WeightsGradient, &[k, c]).unwrap().value;
         assert!((difference - value).abs() < 1e-11 * value.abs(), "{difference:e} and {value:e}");
     }
 }
@@ -97,6 +97,7 @@ fn its_gradients_are_its_differences() {
             for (index, &value) in expected.values.indexed_iter() {
                 let index = ndarray::Dimension::slice(&index).to_vec();
                 let Some(difference) = central_difference(&problem, kind, &index) else { break };
+                let difference = difference.value;
                 let error = (difference - value).abs() / largest;
                 assert!(error < 1e-12, "{kind} at {index:?}: {difference:e} and {value:e}");
                 entries += 1;
@@ -128,6 +129,7 @@ fn its_gradients_with_coefficients_are_the_differences_of_what_they_weigh() {
             for (index, &value) in expected.values.indexed_iter() {
                 let index = ndarray::Dimension::slice(&index).to_vec();
                 let Some(difference) = difference_along(&problem, kind, &index, objective) else { break };
+                let difference = difference.value;
                 let error = (difference - value).abs() / largest;
                 assert!(error < 1e-12, "{kind} at {index:?} of problem {k}: {difference:e} and {value:e}");
                 entries += 1;
