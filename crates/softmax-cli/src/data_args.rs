@@ -44,6 +44,16 @@ pub(crate) struct DataArgs {
 }
 
 impl DataArgs {
+    /// A given flag that only tables have a use for.
+    pub(crate) fn table_flag(&self) -> Option<&'static str> {
+        let given = [
+            (self.label_column.is_some(), "--label-column"),
+            (!self.drop_columns.is_empty(), "--drop-columns"),
+            (self.header, "--header"),
+        ];
+        given.into_iter().find_map(|(is_given, flag)| is_given.then_some(flag))
+    }
+
     /// The options for reading the file.
     pub(crate) fn options(&self) -> ReadOptions {
         ReadOptions {

@@ -7,7 +7,8 @@ use crate::flags::{in_words_of_flags, of_reading};
 use crate::memory::check_problem;
 use softmax::{Backend, BackendElement, Feature, Objective, OutputKind, OutputSet, Problem};
 use softmax_data::{
-    DataError, Dataset, Preparation, ReadOptions, Storage, digits, read, read_weights, synthetic,
+    DataError, Dataset, Format, Preparation, ReadOptions, Storage, digits, printable, read, read_weights,
+    synthetic,
 };
 use softmax_record::Shape;
 use std::path::Path;
@@ -99,7 +100,16 @@ pub(crate) fn samples<T: BackendElement>(
     options: ReadOptions,
 ) -> anyhow::Result<Dataset<T>> {
     match &args.data {
-        Some(path) => read(path, &options).map_err(|error| of_reading(error, path, &options)),
+        Some(path) => {
+            let format = options.format.or_else(|| Format::of_name(path));
+            if let (Some(flag), Some(format)) = (args.table_flag(), format.filter(|&of| of != Format::Csv)) {
+                anyhow::bail!(
+                    "{flag}: expected a table, found {}, read as {format}",
+                    printable(&path.to_string_lossy())
+                );
+            }
+            read(path, &options).map_err(|error| of_reading(error, path, &options))
+        }
         None => Ok(options.limit.map_or_else(digits, |limit| digits().limit(limit))),
     }
 }
