@@ -24,7 +24,7 @@ pub(crate) fn check_fit<T>(whose: &str, d: usize, c: usize) -> anyhow::Result<()
     const ARRAYS: f64 = 32.0;
     check(ARRAYS * product(d.saturating_add(1), c) * size_of::<T>() as f64).map_err(|room| {
         anyhow::anyhow!(
-            "{whose}: expected a model that can be fitted in memory, but {d}×{c} weights take {room}"
+            "{whose}: expected a model that can be fitted in memory, found {d}×{c} weights: a fit takes {room}"
         )
     })
 }

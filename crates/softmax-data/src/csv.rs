@@ -40,7 +40,8 @@ pub(crate) fn read_csv<T: Element>(
     let refuse = |error: csv::Error| match error.into_kind() {
         ErrorKind::UnequalLengths { pos, expected_len, len } => {
             let line = pos.map_or(0, |pos| pos.line());
-            refuse_at(Place::Line(line), &format!("{expected_len} fields"), &len.to_string())
+            let fields = if expected_len == 1 { "1 field" } else { &format!("{expected_len} fields") };
+            refuse_at(Place::Line(line), &format!("{fields}, as in the lines before it"), &len.to_string())
         }
         ErrorKind::Utf8 { pos, .. } => {
             refuse_at(Place::Line(pos.map_or(0, |pos| pos.line())), "UTF-8", "other bytes")

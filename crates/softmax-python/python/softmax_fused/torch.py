@@ -90,7 +90,7 @@ def linear_cross_entropy(
     tensors = (input, linear_weight, target, linear_bias, weight)
     _check_tensors(input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias, weight=weight)
     if input.dim() not in (1, 2):
-        raise ValueError(f"input: expected 1 or 2 axes, found {input.dim()}")
+        raise ValueError(f"input: expected 1 or 2 axes, found {input.dim()}; flatten(0, -2) joins all but the last")
     if (target.requires_grad or (weight is not None and weight.requires_grad)) and torch.is_grad_enabled():
         raise ValueError("target, weight: expected tensors that require no gradient, found one that does")
     if reduction not in ("mean", "sum", "none"):
