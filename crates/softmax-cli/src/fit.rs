@@ -234,8 +234,15 @@ fn finish<T: BackendElement>(
         FitFormat::Json => write_json(&summary, out)?,
         FitFormat::Text => {
             write_text(&summary, args, dataset, model, out)?;
-            if report.stop == Stop::Rounding && T::DTYPE == Dtype::F32 {
-                writeln!(out, "f32 resolves no smaller steps: --dtype f64 or --standardize may go further")?;
+            let advice = match T::DTYPE {
+                Dtype::F32 if args.standardize => Some("--dtype f64"),
+                Dtype::F32 => Some("--dtype f64 or --standardize"),
+                Dtype::F64 => (!args.standardize).then_some("--standardize"),
+            };
+            if report.stop == Stop::Rounding
+                && let Some(advice) = advice
+            {
+                writeln!(out, "{} resolves no smaller steps: {advice} may go further", T::DTYPE)?;
             }
         }
     }
