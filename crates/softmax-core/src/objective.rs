@@ -26,6 +26,7 @@ pub struct Objective {
     /// ζ ≥ 0: adds ζ·lse² to each sample's loss. Default 0.
     pub z_loss: f64,
     /// κ > 0: scores become κ·tanh(raw/κ). By default there is no softcap.
+    #[doc(alias = "logit_softcap")]
     pub softcap: Option<f64>,
     /// τ > 0: scores are divided by it. Default 1.
     pub temperature: f64,
