@@ -1,7 +1,7 @@
 //! How many samples each class has.
 
 use softmax::Element;
-use softmax_data::{Dataset, TargetStore, shown};
+use softmax_data::{Dataset, LABEL_NAMES, TargetStore, shown};
 
 /// The number of samples of each class (C).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +50,15 @@ impl ClassCounts {
         format!("{classes}, each with {least} to {most} samples")
     }
 
-    /// The label of the first sample, if it is the only label that occurs once.
+    /// The label of the first sample, if it occurs once, and is the only such label or one of [`LABEL_NAMES`].
     pub(crate) fn only_first<T>(&self, dataset: &Dataset<T>) -> Option<String> {
         let TargetStore::Labels(labels) = &dataset.targets else { return None };
-        let class = usize::try_from(*labels.first()?).ok()?;
+        let class =
+            usize::try_from(*labels.first()?).ok().filter(|&class| self.counts.get(class) == Some(&1))?;
         let of_one = self.counts.iter().filter(|&&count| count == 1).count();
-        let is_only_one = self.counts.get(class) == Some(&1) && of_one == 1;
-        is_only_one.then(|| name(dataset.class_names.as_deref(), class))
+        let name = name(dataset.class_names.as_deref(), class);
+        let is_of_header = LABEL_NAMES.iter().any(|label| label.eq_ignore_ascii_case(&name));
+        (of_one == 1 || is_of_header).then_some(name)
     }
 
     /// What is unusual for a training set: classes without a sample, or a single class.

@@ -3,7 +3,7 @@
 use crate::class_counts::ClassCounts;
 use softmax::Element;
 use softmax::ndarray::{ArrayView2, Axis};
-use softmax_data::{Dataset, FeatureLayout, TargetStore};
+use softmax_data::{Dataset, FeatureLayout, TargetStore, may_mean_missing, shown};
 
 /// A larger difference of a row's target mass from 1 is more than rounding, also in half precision.
 const MOST_ROUNDING: f64 = 0.01;
@@ -21,6 +21,16 @@ pub(crate) fn doubts<T: Element>(dataset: &Dataset<T>, ignored: Option<i64>) -> 
             ));
         }
         doubts.extend(counts.warning(dataset.class_names.as_deref()));
+    }
+    let missing = dataset.class_names.iter().flatten().find(|name| may_mean_missing(name));
+    if let Some(name) = missing {
+        doubts.push(format!("{} is a class here, but means no label in predict", shown(name)));
+    }
+    if columns.iter().flatten().any(|name| name.is_empty()) {
+        doubts.push(
+            "a column without a name is a feature: if it numbers the rows, --drop-columns leaves it out by its position"
+                .to_owned(),
+        );
     }
     if let TargetStore::Soft(targets) = &dataset.targets {
         doubts.extend(masses(targets.view()));

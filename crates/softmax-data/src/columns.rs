@@ -7,7 +7,7 @@ use csv::StringRecord;
 use std::collections::{HashMap, HashSet};
 
 /// A column with one of these names is the label if no column is requested.
-const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
+pub const LABEL_NAMES: [&str; 5] = ["label", "class", "target", "y", "species"];
 
 /// The parts of a table.
 #[derive(Debug)]
@@ -96,9 +96,10 @@ impl<'a> Table<'a> {
         Ok(Columns { features: kept.into_iter().filter(|&column| Some(column) != label).collect(), label })
     }
 
-    /// The name of a column, or its index.
+    /// The name of a column, or its index if it has none.
     pub(crate) fn name(&self, column: usize) -> String {
-        self.header.and_then(|header| header.get(column)).map_or(column.to_string(), str::to_owned)
+        let name = self.header.and_then(|header| header.get(column)).filter(|name| !name.is_empty());
+        name.map_or(column.to_string(), str::to_owned)
     }
 
     /// The layout that these columns are an example of. Their names are kept if none occurs twice.

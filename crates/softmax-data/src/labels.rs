@@ -10,6 +10,12 @@ pub const MISSING_LABEL: i64 = i64::MIN;
 /// How tables write that a label is missing.
 const MISSING: [&str; 5] = ["", "na", "n/a", "nan", "?"];
 
+/// Whether a table writes this where a label is missing. It is a class like any other in data with labels, and stands
+/// for none among samples that are to be classified.
+pub fn may_mean_missing(label: &str) -> bool {
+    MISSING.iter().any(|word| label.eq_ignore_ascii_case(word))
+}
+
 /// Why a label is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LabelFault {
@@ -44,7 +50,7 @@ impl Labels {
 
     /// Adds a row's label. A number must be an integer, and cannot be a name.
     pub(crate) fn push(&mut self, text: &str) -> Result<(), LabelFault> {
-        if self.may_be_missing && MISSING.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        if self.may_be_missing && may_mean_missing(text) {
             self.rows.push(MISSING_LABEL);
             return Ok(());
         }

@@ -52,12 +52,13 @@ mod synthetic;
 mod unfinished;
 mod watched;
 
+pub use columns::LABEL_NAMES;
 pub use dataset::{Dataset, Preparation};
 pub use digits::digits;
 pub use error::{ColumnRole, DataError, NumberFault, Place, Result};
 pub use evaluations::{read_evaluation_npz, write_dataset_npz, write_evaluation_npz};
 pub use format::Format;
-pub use labels::MISSING_LABEL;
+pub use labels::{MISSING_LABEL, may_mean_missing};
 pub use layout::FeatureLayout;
 pub use mapped::MappedMatrix;
 pub use npz::float_type_of_npz;

@@ -260,6 +260,47 @@ fn a_header_of_numbers_is_known_by_its_model_and_doubted_by_a_fit() {
 }
 
 #[test]
+fn fit_warns_of_what_is_probably_a_mistake() {
+    let folder = folder_with(&[
+        ("small.csv", "2019,2020,Label\n1,2,a\n3,4,b\n4,5,a\n"),
+        ("missing.csv", "h,w,label\n1,2,a\n3,4,NA\n4,5,b\n1,1,NA\n"),
+        ("index.csv", &rows(",f,label", |i, label, f| format!("{i},{f},{label}"))),
+    ]);
+    for (file, doubt) in [
+        ("small.csv", "only the first line has the label Label: --header says that this line is a header"),
+        ("missing.csv", "NA is a class here, but means no label in predict"),
+        (
+            "index.csv",
+            "a column without a name is a feature: if it numbers the rows, --drop-columns leaves it out by its position",
+        ),
+    ] {
+        let run = softmax(&words(&format!("fit --data {file} --l2 1e-2 --out m.safetensors")), folder.path());
+        assert_eq!((run.code, run.err), (Some(0), format!("softmax: {file}: {doubt}\n")));
+    }
+    let said = success(&words("fit --data index.csv --drop-columns 0 --out m.safetensors"), folder.path());
+    assert!(said.contains("index.csv: 12×1×2, f32"), "{said}");
+}
+
+#[test]
+fn a_column_without_a_name_is_named_by_its_index() {
+    let folder = folder_with(&[("trailing.csv", "a,b,label,\n1,2,x,\n3,4,y,\n")]);
+    let args = words("fit --data trailing.csv --label-column label --out m.safetensors");
+    let line = refusal(&args, folder.path());
+    assert!(line.contains("line 2, column 3: expected a finite number, found nothing"), "{line}");
+}
+
+#[test]
+fn flags_of_tables_are_refused_for_other_formats() {
+    let folder = folder_with(&[("s.svm", "0 1:1\n1 2:1\n")]);
+    for flag in ["--label-column 0", "--drop-columns 0", "--header"] {
+        let args = format!("fit --data s.svm {flag} --out m.safetensors");
+        let line = refusal(&words(&args), folder.path());
+        let name = flag.split(' ').next().unwrap();
+        assert_eq!(line, format!("softmax: {name}: expected a table, found s.svm, read as svmlight\n"));
+    }
+}
+
+#[test]
 fn the_ignored_label_is_that_of_the_file_or_the_class_of_the_model() {
     let signs = rows("f,label", |_, label, f| format!("{f},{}", 2 * label - 1));
     let names = |skip: usize| {
