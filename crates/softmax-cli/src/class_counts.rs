@@ -1,6 +1,7 @@
-//! How many samples each class has.
+//! How many samples each class has, and the class weights that follow from it.
 
 use softmax::Element;
+use softmax::ndarray::Array1;
 use softmax_data::{Dataset, LABEL_NAMES, TargetStore, shown};
 
 /// The number of samples of each class (C).
@@ -77,6 +78,26 @@ impl ClassCounts {
             }
         }
     }
+}
+
+/// Class weights (C) that give each class the same share: U/(C·u) for a class whose samples have the total weight u, of
+/// U in all. Classes without samples are not counted in C, and have the weight 1. `None` if the targets are not labels.
+pub(crate) fn balanced_weights<T: Element>(
+    dataset: &Dataset<T>,
+    classes: usize,
+    ignored: Option<i64>,
+) -> Option<Array1<T>> {
+    let TargetStore::Labels(labels) = &dataset.targets else { return None };
+    let weight = |i: usize| dataset.sample_weights.as_ref().map_or(1.0, |weights| weights[i].widen());
+    let mut sums = vec![0.0; classes];
+    for (i, &label) in labels.iter().enumerate().filter(|&(_, &label)| Some(label) != ignored) {
+        if let Some(sum) = usize::try_from(label).ok().and_then(|label| sums.get_mut(label)) {
+            *sum += weight(i);
+        }
+    }
+    let with_samples = sums.iter().filter(|&&sum| sum > 0.0).count();
+    let share = sums.iter().sum::<f64>() / with_samples as f64;
+    Some(sums.into_iter().map(|sum| T::narrow(if sum > 0.0 { share / sum } else { 1.0 })).collect())
 }
 
 fn name(names: Option<&[String]>, class: usize) -> String {

@@ -1,9 +1,9 @@
 //! `softmax fit`: trains a model on samples.
 
 use crate::accuracy::Accuracy;
-use crate::class_counts::ClassCounts;
+use crate::class_counts::{ClassCounts, balanced_weights};
 use crate::doubts::doubts;
-use crate::fit_args::{FitArgs, FitFormat, Validation};
+use crate::fit_args::{ClassWeights, FitArgs, FitFormat, Validation};
 use crate::flags::{check_simd, in_words_of_flags, of_fit};
 use crate::held_out::HeldOut;
 use crate::json::write_json;
@@ -15,7 +15,7 @@ use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
 use anyhow::Context;
 use serde::{Serialize, Serializer};
-use softmax::ndarray::{Array2, ArrayView2, ShapeBuilder};
+use softmax::ndarray::{Array1, Array2, ArrayView2, ShapeBuilder};
 use softmax::{BackendElement, Dtype, Objective, Registry, Setup, SoftmaxBackend};
 use softmax_data::{
     Dataset, FeatureLayout, ReadOptions, Standardization, printable, shown, write_atomically,
@@ -134,6 +134,9 @@ fn prepare<T: BackendElement>(
         Some(Validation::Fraction(fraction)) => Some(HeldOut::draw(&mut dataset, *fraction, args.seed)?),
         _ => None,
     };
+    if let Some(ClassWeights::Balanced) = args.class_weights {
+        dataset.class_weights = Some(balanced(&dataset, ignore_index)?);
+    }
     let standardization = if args.standardize {
         check_dense(&dataset)?;
         let is_trained_on = |i: usize| held_out.as_ref().is_none_or(|held_out| !held_out.contains(i));
@@ -149,6 +152,21 @@ fn prepare<T: BackendElement>(
     check_fit::<T>(&dataset.origin, d, c)?;
     let dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
     Ok(Training { dataset, backend, objective, held_out, standardization })
+}
+
+/// The class weights that give each class the same share.
+fn balanced<T: BackendElement>(dataset: &Dataset<T>, ignored: Option<i64>) -> anyhow::Result<Array1<T>> {
+    let refuse = |found: &str| {
+        let origin = printable(&dataset.origin);
+        anyhow::anyhow!(
+            "{origin}: --class-weights balanced: expected labels, and no class weights, found {found}"
+        )
+    };
+    if dataset.class_weights.is_some() {
+        return Err(refuse("class_weight"));
+    }
+    dataset.check_classes(ignored).map_err(in_words_of_flags)?;
+    balanced_weights(dataset, dataset.n_classes(ignored), ignored).ok_or_else(|| refuse("soft targets"))
 }
 
 fn fit<T: BackendElement>(

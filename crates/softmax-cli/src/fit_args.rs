@@ -22,6 +22,9 @@ pub(crate) struct FitArgs {
     /// Give each feature mean 0 and standard deviation 1; the model stores both
     #[arg(long)]
     pub(crate) standardize: bool,
+    /// Weights of the classes: balanced, N/(C·n) for a class of n of the N samples, so that all classes count the same
+    #[arg(long, value_enum, value_name = "balanced")]
+    pub(crate) class_weights: Option<ClassWeights>,
     /// Method of minimisation
     #[arg(long, value_parser = values::solver(), default_value = "auto")]
     pub(crate) solver: Solver,
@@ -85,6 +88,12 @@ pub(crate) struct PredictArgs {
 pub(crate) enum FitFormat {
     Text,
     Json,
+}
+
+/// Class weights that follow from the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClassWeights {
+    Balanced,
 }
 
 /// The validation samples.

@@ -129,6 +129,30 @@ fn labels_of_minus_and_plus_one_keep_their_names() {
     assert!(said.starts_with("one.svm: 1 of 1 right"), "{said}");
 }
 
+/// The weights of a class of n of 12 samples are 12/(2·n), as if they came from a file.
+#[test]
+fn balanced_classes_count_the_same() {
+    let folder = TempDir::new().unwrap();
+    let labels = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1];
+    let row = |(k, label): (usize, &usize)| format!("{},{label}\n", (k * 7) % 12 + 4 * label);
+    fs::write(folder.path().join("rare.csv"), labels.iter().enumerate().map(row).collect::<String>())
+        .unwrap();
+    let x = Array2::from_shape_fn((12, 1), |(k, _)| ((k * 7) % 12 + 4 * labels[k]) as f32);
+    save(&folder.path().join("rare.npz"), |file| {
+        file.add_array("X", &x).unwrap();
+        file.add_array("y", &Array1::from_iter(labels.map(|label| label as i64))).unwrap();
+        file.add_array("class_weight", &Array1::from_vec(vec![12.0f32 / 18.0, 2.0])).unwrap();
+    });
+    let fit =
+        |args: &str| json(&format!("fit {args} --l2 1e-2 --format json --out m.safetensors"), folder.path());
+    let balanced = fit("--data rare.csv --class-weights balanced");
+    assert_eq!(balanced["loss"], fit("--data rare.npz")["loss"]);
+    assert_ne!(balanced["loss"], fit("--data rare.csv")["loss"]);
+    let args = words("fit --data rare.npz --class-weights balanced --out n.safetensors");
+    let line = refusal(&args, folder.path());
+    assert!(line.ends_with("expected labels, and no class weights, found class_weight\n"), "{line}");
+}
+
 #[test]
 fn a_fraction_that_is_held_out_is_not_trained_on() {
     let folder = TempDir::new().unwrap();
