@@ -278,7 +278,8 @@ fn listed(count: usize, names: &[String]) -> String {
     if names.is_empty() {
         format!("{count} columns")
     } else {
-        format!("{count} columns: {}", shown(&names.join(", ")))
+        let name = |name: &String| if name.contains(',') { format!("\"{name}\"") } else { name.clone() };
+        format!("{count} columns: {}", shown(&names.iter().map(name).collect::<Vec<_>>().join(", ")))
     }
 }
 

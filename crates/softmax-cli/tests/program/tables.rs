@@ -69,6 +69,7 @@ fn features_of_a_table_are_found_by_name() {
         ("new.csv", "width,length\n5,1\n1,5\n"),
         ("numbers.csv", "1,5\n5,1\n"),
         ("less.csv", "length,kind\n1,red\n"),
+        ("comma.csv", "length,\"height, cm\"\n1,5\n"),
         ("twice.csv", "length,width,length\n1,5,2\n"),
         // The label is where the training table has it, without the column that was dropped there.
         ("labelled.csv", "1,red,5\n5,blue,1\n"),
@@ -84,6 +85,8 @@ fn features_of_a_table_are_found_by_name() {
         line.ends_with("expected a column width, a feature of the model, found 2 columns: length, kind\n"),
         "{line}"
     );
+    let line = refusal(&words("predict --model m.safetensors --data comma.csv --out q.csv"), folder.path());
+    assert!(line.ends_with("found 2 columns: length, \"height, cm\"\n"), "{line}");
     let line = refusal(&words("predict --model m.safetensors --data twice.csv --out q.csv"), folder.path());
     assert!(line.ends_with("column length: expected one column of this name, found 2\n"), "{line}");
     let validated = |file: &str| format!("{FIT} --validation {file}");
