@@ -124,11 +124,11 @@ fn check<T: BackendElement>(
             let Some(numeric) = central_difference(&problem, kind, &index) else { continue };
             let (analytic, resolution, numeric) = (analytic[place], numeric.resolution, numeric.value);
             let size = numeric.abs().max(analytic.abs()).max(SMALLEST * largest * unit(place));
-            if resolution > tolerance.max(f64::EPSILON) * size {
+            let difference = (numeric - analytic).abs();
+            if difference > 0.0 && resolution > tolerance.max(f64::EPSILON) * size {
                 unresolved += 1;
                 continue;
             }
-            let difference = (numeric - analytic).abs();
             let relative_error = if difference == 0.0 { 0.0 } else { difference / size };
             let output = Quantity::Output(kind);
             entries.push(Entry { output, index, numeric, analytic, relative_error });
