@@ -240,7 +240,7 @@ struct Context<'t, 'p, 'q, T> {
 struct Strips<'t, T> {
     group: usize,
     strips: Range<usize>,
-    /// Where the scores stay for the gradients. `None` without gradients; each strip then reuses the same spare buffer.
+    /// Where the scores stay for the gradients. `None` without gradients; the strips then share a buffer.
     regions: Option<&'t mut [T]>,
     facts: Piece<'t, T>,
 }
@@ -254,8 +254,10 @@ impl<T: FusedElement> Kernel<T> for (Context<'_, '_, '_, T>, Strips<'_, T>) {
         let Context { plan, block, .. } = context;
         // W that is packed for the first strip is reused for the others.
         let kept = if strips.len() > 1 { plan.d } else { CHUNK };
-        let mut packed = context.spare.take(context.products.room(group, kept));
-        let mut room = context.spare.take(if plan.stores { 0 } else { plan.region() });
+        let of_weights = context.products.room(group, kept);
+        let of_scores = if regions.is_some() { 0 } else { plan.region() };
+        let mut buffer = context.spare.take(of_weights + of_scores);
+        let (packed, room) = buffer.split_at_mut(of_weights);
         for (k, strip) in strips.enumerate() {
             let place = Place::new(plan, block, group, strip);
             if place.rows == 0 {
@@ -263,10 +265,10 @@ impl<T: FusedElement> Kernel<T> for (Context<'_, '_, '_, T>, Strips<'_, T>) {
             }
             let region = match &mut regions {
                 Some(regions) => &mut regions[k * plan.region()..][..plan.region()],
-                None => &mut *room,
+                None => &mut room[..],
             };
             let (scores, slopes, distances) = plan.parts(region);
-            context.products.of_strip(lanes, place, (&mut packed, kept, k == 0), scores);
+            context.products.of_strip(lanes, place, (&mut *packed, kept, k == 0), scores);
             bend(context.terms, place, scores, slopes);
             let facts = facts.part(k * plan.strip..(k + 1) * plan.strip);
             exponentials(lanes, context.terms, place, (scores, distances), context.asked(place), facts);
