@@ -22,10 +22,8 @@ impl ClassCounts {
         let mut counts = vec![0; classes];
         let has_weight =
             |i: usize| dataset.sample_weights.as_ref().is_none_or(|weights| weights[i] != T::zero());
-        for (_, &label) in labels.iter().enumerate().filter(|&(i, _)| has_weight(i)) {
-            if let Some(count) = usize::try_from(label).ok().and_then(|label| counts.get_mut(label)) {
-                *count += 1;
-            }
+        for (_, class) in with_classes(labels, classes).filter(|&(i, _)| has_weight(i)) {
+            counts[class] += 1;
         }
         let ignored = ignored.and_then(|label| usize::try_from(label).ok());
         Some(ClassCounts { counts, ignored })
@@ -90,14 +88,18 @@ pub(crate) fn balanced_weights<T: Element>(
     let TargetStore::Labels(labels) = &dataset.targets else { return None };
     let weight = |i: usize| dataset.sample_weights.as_ref().map_or(1.0, |weights| weights[i].widen());
     let mut sums = vec![0.0; classes];
-    for (i, &label) in labels.iter().enumerate().filter(|&(_, &label)| Some(label) != ignored) {
-        if let Some(sum) = usize::try_from(label).ok().and_then(|label| sums.get_mut(label)) {
-            *sum += weight(i);
-        }
+    for (i, class) in with_classes(labels, classes).filter(|&(i, _)| Some(labels[i]) != ignored) {
+        sums[class] += weight(i);
     }
     let with_samples = sums.iter().filter(|&&sum| sum > 0.0).count();
     let share = sums.iter().sum::<f64>() / with_samples as f64;
     Some(sums.into_iter().map(|sum| T::narrow(if sum > 0.0 { share / sum } else { 1.0 })).collect())
+}
+
+/// The samples whose label is a class, with this class.
+fn with_classes(labels: &Array1<i64>, classes: usize) -> impl Iterator<Item = (usize, usize)> {
+    let class = move |label: i64| usize::try_from(label).ok().filter(|&class| class < classes);
+    labels.iter().enumerate().filter_map(move |(i, &label)| Some((i, class(label)?)))
 }
 
 fn name(names: Option<&[String]>, class: usize) -> String {

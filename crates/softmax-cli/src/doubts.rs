@@ -2,7 +2,7 @@
 
 use crate::class_counts::ClassCounts;
 use softmax::Element;
-use softmax::ndarray::{ArrayView2, Axis};
+use softmax::ndarray::{ArrayView1, ArrayView2};
 use softmax_data::{Dataset, FeatureLayout, TargetStore, may_mean_missing, shown};
 
 /// A larger difference of a row's target mass from 1 is more than rounding, also in half precision.
@@ -43,9 +43,10 @@ pub(crate) fn doubts<T: Element>(dataset: &Dataset<T>, ignored: Option<i64>) -> 
 
 /// Soft targets (N×C) that are no probabilities.
 fn masses<T: Element>(targets: ArrayView2<'_, T>) -> Option<String> {
-    let mass = |row: &ArrayView2<'_, T>| row.iter().map(|mass| mass.widen()).sum::<f64>();
-    let is_other = |row: &ArrayView2<'_, T>| (mass(row) - 1.0).abs() > MOST_ROUNDING;
-    let others = targets.axis_chunks_iter(Axis(0), 1).filter(is_other).count();
+    let is_other = |row: &ArrayView1<'_, T>| {
+        (row.iter().map(|mass| mass.widen()).sum::<f64>() - 1.0).abs() > MOST_ROUNDING
+    };
+    let others = targets.rows().into_iter().filter(is_other).count();
     let rows = targets.nrows();
     (others > 0).then(|| format!("Y: {others} of {rows} rows do not sum to 1; they are used as they are"))
 }

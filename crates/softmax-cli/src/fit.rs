@@ -134,6 +134,7 @@ fn prepare<T: BackendElement>(
         Some(Validation::Fraction(fraction)) => Some(HeldOut::draw(&mut dataset, *fraction, args.seed)?),
         _ => None,
     };
+    dataset.check_classes(ignore_index).map_err(in_words_of_flags)?;
     if let Some(ClassWeights::Balanced) = args.class_weights {
         dataset.class_weights = Some(balanced(&dataset, ignore_index)?);
     }
@@ -147,7 +148,6 @@ fn prepare<T: BackendElement>(
         None
     };
     let backend = entry.make::<T>(Setup { threads, level: args.simd, shards: None });
-    dataset.check_classes(objective.ignore_index).map_err(in_words_of_flags)?;
     let (d, c) = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
     check_fit::<T>(&dataset.origin, d, c)?;
     let dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
@@ -165,7 +165,6 @@ fn balanced<T: BackendElement>(dataset: &Dataset<T>, ignored: Option<i64>) -> an
     if dataset.class_weights.is_some() {
         return Err(refuse("class_weight"));
     }
-    dataset.check_classes(ignored).map_err(in_words_of_flags)?;
     balanced_weights(dataset, dataset.n_classes(ignored), ignored).ok_or_else(|| refuse("soft targets"))
 }
 

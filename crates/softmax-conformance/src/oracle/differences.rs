@@ -58,6 +58,7 @@ pub(super) fn difference_along<T: Element>(
     // (h·size)²/6: the step of the scores is at most 2⁻²⁶, since the moved entry is multiplied by entries of up to
     // `size`. The step itself is at most 1, so that the L2 penalty does not outgrow the loss.
     const H: f64 = 1.0 / (1u64 << 26) as f64;
+    // Relative to the loss: ten times its last digit, since it is a sum.
     const ROUNDING: f64 = 1e-30;
     debug_assert_eq!(DoubleDouble::PRECISION, Precision::DoubleDouble);
     let inputs = Inputs::new(problem);
