@@ -6,6 +6,9 @@ use crate::facts::Best;
 use crate::kernel::level::FusedElement;
 use crate::terms::{NONE, Terms};
 
+/// Rows whose largest scores are found together. They fill whole vectors of any type and level.
+const BLOCK: usize = 16;
+
 /// Turns products into scores, (1) to (3). `tile` has a row of `PANEL` numbers per class; so has `slopes`, if there is
 /// a softcap.
 #[inline(always)]
@@ -23,22 +26,25 @@ pub(super) fn bend<T: FusedElement>(
             terms.bend(&mut scores[..width], slopes, |_| class);
         }
     }
-    let (max, best) = (&mut columns.max[..width], &mut columns.best[..width]);
-    max.fill(T::neg_infinity());
-    best.fill(0);
-    for (class, scores) in tile.chunks_exact(PANEL).enumerate() {
-        let class = class as u32;
-        for ((max, best), &s) in max.iter_mut().zip(best.iter_mut()).zip(scores) {
-            let better = s > *max;
-            *best = if better { class } else { *best };
-            *max = if better { s } else { *max };
+    for first in (0..width).step_by(BLOCK) {
+        // In arrays of their own, which stay in registers: a store to `columns` for each class would be a masked one.
+        let (mut max, mut best) = ([T::neg_infinity(); BLOCK], [0; BLOCK]);
+        for (class, scores) in tile.chunks_exact(PANEL).enumerate() {
+            let class = class as u32;
+            for ((max, best), &s) in max.iter_mut().zip(&mut best).zip(&scores[first..first + BLOCK]) {
+                let better = s > *max;
+                *best = if better { class } else { *best };
+                *max = if better { s } else { *max };
+            }
         }
+        columns.max[first..first + BLOCK].copy_from_slice(&max);
+        columns.best[first..first + BLOCK].copy_from_slice(&best);
     }
 }
 
 /// The number of rows, rounded up to whole vectors. The numbers beyond the rows are arbitrary.
 fn width<T>(columns: &Columns<T>) -> usize {
-    columns.rows.next_multiple_of(16)
+    columns.rows.next_multiple_of(BLOCK)
 }
 
 /// Finds the score of each row's label and counts the scores above it.
@@ -118,7 +124,7 @@ pub(super) fn gradient<T: FusedElement>(
     slopes: &[T],
     columns: &Columns<T>,
 ) {
-    let width = columns.rows.next_multiple_of(16);
+    let width = width(columns);
     for g in tile.chunks_exact_mut(PANEL) {
         g[..width].iter_mut().zip(&columns.factor).for_each(|(g, &factor)| *g *= factor);
     }
