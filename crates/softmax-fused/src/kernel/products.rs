@@ -15,12 +15,12 @@ use softmax_core::Element;
 const UNROLL: usize = 4;
 
 /// Products of `R` rows of X with `K` rows of `w`, which are `stride` apart, along the features: adds x_r · w_k to
-/// `tile[r][k]`, in vectors. The part of a row beyond whole vectors counts as a vector padded with zeros, in `w` too.
-/// With each vector, prefetches `pace` bytes of the rows in `ahead`.
+/// `tile[r][k]`, in vectors. `tails` are the parts of the rows beyond whole vectors, padded with zeros, as they are in
+/// `w`. With each vector, prefetches `pace` bytes of the rows in `ahead`.
 #[inline(always)]
 pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, const A: usize>(
     lanes: L,
-    x: [&[T]; R],
+    (x, tails): ([&[T]; R], [L::V; R]),
     w: &[T],
     stride: usize,
     tile: [[L::V; K]; R],
@@ -28,7 +28,6 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, cons
 ) -> [[L::V; K]; R] {
     let length = x[0].len();
     let whole = length / L::N;
-    let tails = x.map(|x| L::split(x).1);
     let xs = x.map(|x| L::split(x).0);
     let mut ws = w.chunks(stride);
     let ws: [&[L::V]; K] = std::array::from_fn(|_| L::split(ws.next().unwrap_or(&[])).0);
@@ -60,10 +59,9 @@ pub(crate) fn dots<T: Element, L: Lanes<T>, const R: usize, const K: usize, cons
         step!(v);
     }
     if whole * L::N < length {
-        let x = tails.map(|x| lanes.load_part(x));
         for k in 0..K {
             for r in 0..R {
-                sums[r][k] = lanes.mul_add(x[r], ws[k][whole], sums[r][k]);
+                sums[r][k] = lanes.mul_add(tails[r], ws[k][whole], sums[r][k]);
             }
         }
     }
@@ -84,11 +82,6 @@ impl<'x, V> VectorRows<'x, V> {
         let whole = rows[0].len();
         assert!(count <= ROWS && rows[..count].iter().all(|row| row.len() == whole));
         VectorRows { rows, count, whole }
-    }
-
-    /// Number of rows.
-    pub(crate) fn count(&self) -> usize {
-        self.count
     }
 
     /// Number of whole vectors in each row.

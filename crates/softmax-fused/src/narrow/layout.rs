@@ -58,6 +58,11 @@ impl Layout {
         Layout { panel, ..self }
     }
 
+    /// Whether rows have elements beyond whole vectors.
+    pub(super) fn has_tails(self) -> bool {
+        !self.d.is_multiple_of(self.lanes)
+    }
+
     /// Length of packed weights.
     pub(super) fn packed(self) -> usize {
         self.d.next_multiple_of(self.lanes) * self.c

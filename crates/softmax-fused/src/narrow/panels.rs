@@ -2,7 +2,7 @@
 
 use super::epilogue::{bend, best_classes, exponentials, gradient, label_facts};
 use super::hessian::{Direction, change_of_gradient, changes_of_scores};
-use super::layout::{Chunk, Groups, Layout, PANEL, Tiles};
+use super::layout::{Groups, Layout, PANEL, Tiles};
 use super::task::Task;
 use crate::columns::Columns;
 use crate::facts::{Best, Wanted};
@@ -49,6 +49,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
         let (copies, scratch) = scratch.split_at_mut(tiles.copies);
         let dx_rows = &mut scratch[..tiles.dx];
         let mut columns = Columns::new();
+        let mut tails = [lanes.splat(T::zero()); PANEL];
         let mut best = vec![Best::new(wanted.top); if wanted.top > 0 { PANEL } else { 0 }];
         if let Some(dw) = &mut task.dw {
             dw.fill(T::zero());
@@ -61,6 +62,11 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             let first_sample = task.first_sample + start;
             let mut x: [&[T]; PANEL] = [&[]; PANEL];
             rows_of(problem, first_sample, &mut x[..rows], copies);
+            if layout.has_tails() {
+                for (tail, x) in tails.iter_mut().zip(&x[..rows]) {
+                    *tail = lanes.load_part(L::split(x).1);
+                }
+            }
             let after = panel.min(task.rows - start - rows);
             let mut next = [Ahead::of(x[0]); PANEL];
             for (k, next) in next[..after].iter_mut().enumerate() {
@@ -74,7 +80,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                     Some(direction) if of_direction => (direction.weights, &[][..], &mut *changes),
                     _ => (weights, next, &mut *scores),
                 };
-                panel_scores::<T, L>(lanes, layout, &x[..rows], (ahead, size), packed, sums, tile);
+                panel_scores::<T, L>(lanes, layout, (&x[..rows], &tails), (ahead, size), packed, sums, tile);
             }
             columns.begin(terms, first_sample, rows);
             bend(terms, scores, slopes, &mut columns);
@@ -117,7 +123,7 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
             if terms.ignores() {
                 // Ignored rows are replaced by zeros: 0·NaN would be NaN.
                 let ignored = (0..rows).filter(|&k| terms.is_ignored(first_sample + k));
-                ignored.for_each(|k| x[k] = zeros);
+                ignored.for_each(|k| (x[k], tails[k]) = (zeros, lanes.splat(T::zero())));
             }
             let x = &x[..rows];
             if let Some(db) = &mut task.db {
@@ -129,12 +135,22 @@ impl<T: FusedElement> Kernel<T> for Panels<'_, '_, '_, '_, T> {
                 let g = Factors { numbers: scores, result: PANEL, row: 1 };
                 for chunk in layout.chunks() {
                     let dw = &mut dw[chunk.offset..][..c * chunk.stride];
-                    let x = |r: usize| chunk.of_row(x[r]);
-                    let rows = VectorRows::new(rows, |r| L::split(x(r)).0);
-                    let next = |k: usize| next.get(2 * k + 1).map(|row| row.on(chunk.first * size));
-                    let next = (next, size * L::N);
-                    sum_down::<T, L, true>(lanes, layout.groups, &rows, g, dw, chunk.stride, next);
-                    add_rest(lanes, chunk, x, rows.count(), g, dw);
+                    // Whole vectors, then the tails, in one loop so that the code is instantiated once.
+                    let whole = chunk.length / L::N;
+                    let tailed = usize::from(whole * L::N < chunk.length);
+                    for of_tails in [false, true].into_iter().take(1 + tailed) {
+                        let rows = VectorRows::new(rows, |r| match of_tails {
+                            false => L::split(chunk.of_row(x[r])).0,
+                            true => std::slice::from_ref(&tails[r]),
+                        });
+                        let next = |k: usize| {
+                            let row = next.get(2 * k + 1).filter(|_| !of_tails);
+                            row.map(|row| row.on(chunk.first * size))
+                        };
+                        let out = &mut dw[if of_tails { whole * L::N } else { 0 }..];
+                        let next = (next, size * L::N);
+                        sum_down::<T, L, true>(lanes, layout.groups, &rows, g, out, chunk.stride, next);
+                    }
                 }
             }
             if let Some(dx) = &mut task.dx {
@@ -191,7 +207,7 @@ fn rows_of<'a, T: FusedElement>(
 fn panel_scores<T: FusedElement, L: Lanes<T>>(
     lanes: L,
     layout: Layout,
-    x: &[&[T]],
+    (x, tails): (&[&[T]], &[L::V; PANEL]),
     (next, size): (&[Ahead], usize),
     weights: &[T],
     sums: &mut [T],
@@ -222,6 +238,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                         let first = $first;
                         let w = &weights[chunk.offset + first * chunk.stride..];
                         let x: [&[T]; $rows] = std::array::from_fn(|k| chunk.of_row(x[r + k]));
+                        let tails: [L::V; $rows] = std::array::from_fn(|k| tails[r + k]);
                         let mut tile = [[lanes.splat(T::zero()); $classes]; $rows];
                         // Between chunks the partial sums are stored as vectors.
                         let waiting = |k: usize| (r + k) * c + first..(r + k) * c + first + $classes;
@@ -231,7 +248,7 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                             }
                         }
                         let ahead: [Ahead; usize::div_ceil($rows, 2)] = std::array::from_fn(ahead);
-                        let tile = dots(lanes, x, w, chunk.stride, tile, (ahead, size * L::N));
+                        let tile = dots(lanes, (x, tails), w, chunk.stride, tile, (ahead, size * L::N));
                         for (k, tile) in tile.iter().enumerate() {
                             if is_last {
                                 for (class, &sum) in tile.iter().enumerate() {
@@ -337,30 +354,5 @@ fn sum_down<T: FusedElement, L: Lanes<T>, const ADDS: bool>(
             }
         }
         v += width;
-    }
-}
-
-/// Adds the part of a chunk's rows beyond whole vectors, in the same order as `sum_down`.
-#[inline(always)]
-fn add_rest<'x, T: FusedElement, L: Lanes<T>>(
-    lanes: L,
-    chunk: Chunk,
-    x: impl Fn(usize) -> &'x [T],
-    rows: usize,
-    g: Factors<'_, T>,
-    out: &mut [T],
-) {
-    let rest = chunk.length / L::N * L::N;
-    if rest == chunk.length {
-        return;
-    }
-    for (k, out) in out.chunks_mut(chunk.stride).enumerate() {
-        let mut sum = lanes.splat(T::zero());
-        for r in 0..rows {
-            let g = lanes.splat(g.numbers[k * g.result + r * g.row]);
-            sum = lanes.mul_add(g, lanes.load_part(&x(r)[rest..]), sum);
-        }
-        let out = &mut L::split_mut(out).0[rest / L::N];
-        *out = lanes.add(*out, sum);
     }
 }
