@@ -24,22 +24,8 @@ pub(crate) const TILE: usize = 12;
 /// Vectors of a panel's row.
 pub(crate) const PANEL: usize = 2;
 
-/// Registers that hold all sums of a tile and what they are computed from.
-const WHOLE: usize = 32;
-
 /// Bytes prefetched with each step of a product.
 const STEP: usize = 4;
-
-/// Unrolled steps of a product on a level that computes a tile in parts. Unrolling leaves fewer instructions beside the
-/// multiply-adds, which matters on a core shared by two threads. A whole tile has more multiply-adds in a step, and
-/// its unrolled loop would not fit the registers.
-const UNROLL: usize = 4;
-
-/// How many of a product's steps are unrolled.
-#[inline(always)]
-fn unrolled<T, L: Lanes<T>>(steps: usize) -> usize {
-    if L::REGISTERS >= WHOLE { 0 } else { steps / UNROLL * UNROLL }
-}
 
 /// A row of a panel, as vectors.
 pub(crate) type Pair<T, L> = [<L as Lanes<T>>::V; PANEL];
@@ -55,7 +41,7 @@ pub(crate) fn pairs_mut<T, L: Lanes<T>>(rows: &mut [T]) -> &mut [Pair<T, L>] {
     L::split_mut(rows).0.as_chunks_mut::<PANEL>().0
 }
 
-/// The sums of the `R` rows from `FIRST` on and the `V` vectors from `at` on. Only the first part of a tile prefetches.
+/// The sums of the `R` rows from `FIRST` on and the `V` vectors from `at` on.
 #[inline(always)]
 fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: usize>(
     lanes: L,
@@ -65,31 +51,14 @@ fn sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, const V: us
     ahead: Ahead,
 ) -> [[L::V; V]; R] {
     let mut sums = [[lanes.splat(T::zero()); V]; R];
-    macro_rules! step {
-        ($x:expr, $w:expr) => {
-            for r in 0..R {
-                let x = lanes.splat($x[FIRST + r]);
-                for v in 0..V {
-                    sums[r][v] = lanes.mul_add(x, $w[at + v], sums[r][v]);
-                }
+    for (k, (x, w)) in x.iter().zip(w).enumerate() {
+        ahead.prefetch_later(k * STEP);
+        for r in 0..R {
+            let x = lanes.splat(x[FIRST + r]);
+            for v in 0..V {
+                sums[r][v] = lanes.mul_add(x, w[at + v], sums[r][v]);
             }
-        };
-    }
-    let unrolled = unrolled::<T, L>(x.len().min(w.len()));
-    let ((x, last_x), (w, last_w)) = (x.split_at(unrolled), w.split_at(unrolled));
-    for (k, (x, w)) in x.as_chunks::<UNROLL>().0.iter().zip(w.as_chunks::<UNROLL>().0).enumerate() {
-        if FIRST + at == 0 {
-            ahead.prefetch_later(k * UNROLL * STEP);
         }
-        for u in 0..UNROLL {
-            step!(x[u], w[u]);
-        }
-    }
-    for (k, (x, w)) in last_x.iter().zip(last_w).enumerate() {
-        if FIRST + at == 0 {
-            ahead.prefetch_later((unrolled + k) * STEP);
-        }
-        step!(x, w);
     }
     sums
 }
@@ -118,41 +87,19 @@ fn turned_sums<T: Element, L: Lanes<T>, const FIRST: usize, const R: usize, cons
         let x = &numbers[piece * pitch..];
         assert!(x.len() >= (FIRST + R) * length);
         let next = Ahead::of(x).on(pitch * size_of::<T>());
-        macro_rules! step {
-            ($k:expr, $w:expr) => {
-                let k = $k;
-                if FIRST + at == 0 {
-                    // Prefetches the next piece, one line per 48 bytes: the share of one step in f32, half of it
-                    // in f64.
-                    for part in 0..size_of::<T>() / 4 {
-                        next.prefetch((k * (size_of::<T>() / 4) + part) * (TILE * 4));
-                    }
+        for (k, w) in w.iter().enumerate() {
+            ahead.prefetch_later((piece * length + k) * STEP);
+            // Prefetches the next piece, one line per 48 bytes: the share of one step in f32, half of it in f64.
+            for part in 0..size_of::<T>() / 4 {
+                next.prefetch((k * (size_of::<T>() / 4) + part) * (TILE * 4));
+            }
+            for r in 0..R {
+                // SAFETY: k < length, so the index is below (FIRST + R)·length, which is within `x`, as asserted above.
+                let x = lanes.splat(unsafe { *x.get_unchecked((FIRST + r) * length + k) });
+                for v in 0..V {
+                    sums[r][v] = lanes.mul_add(x, w[at + v], sums[r][v]);
                 }
-                for r in 0..R {
-                    // SAFETY: k < length, so the index is below (FIRST + R)·length, which is within `x`, as asserted
-                    // above.
-                    let x = lanes.splat(unsafe { *x.get_unchecked((FIRST + r) * length + k) });
-                    for v in 0..V {
-                        sums[r][v] = lanes.mul_add(x, $w[at + v], sums[r][v]);
-                    }
-                }
-            };
-        }
-        let unrolled = unrolled::<T, L>(w.len());
-        let (w, last_w) = w.split_at(unrolled);
-        for (k, w) in w.as_chunks::<UNROLL>().0.iter().enumerate() {
-            if FIRST + at == 0 {
-                ahead.prefetch_later((piece * length + k * UNROLL) * STEP);
             }
-            for u in 0..UNROLL {
-                step!(k * UNROLL + u, w[u]);
-            }
-        }
-        for (k, w) in last_w.iter().enumerate() {
-            if FIRST + at == 0 {
-                ahead.prefetch_later((piece * length + unrolled + k) * STEP);
-            }
-            step!(unrolled + k, w);
         }
     }
     sums
@@ -170,7 +117,7 @@ pub(crate) struct Want {
 macro_rules! parts {
     ($L:ty, $want:expr, $part:ident) => {
         let Want { rows, vectors, .. } = $want;
-        if <$L>::REGISTERS >= WHOLE {
+        if <$L>::REGISTERS >= 32 {
             match (rows, vectors) {
                 (0..=2, _) => $part!(0, 2, 2, 0),
                 (3..=6, _) => $part!(0, 6, 2, 0),
