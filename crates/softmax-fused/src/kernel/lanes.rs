@@ -3,7 +3,7 @@
 //! 64 bytes are one register of AVX-512, two of AVX2 and four of NEON. All layouts and sums use this unit. So every
 //! level does the same operations on the same elements in the same order, and gives the same bits.
 
-use pulp::Simd;
+use pulp::{Simd, WithSimd};
 
 /// Bytes of a vector.
 pub(crate) const VECTOR: usize = 64;
@@ -33,6 +33,15 @@ pub(crate) trait Lanes<T>: Copy {
     /// Splits a slice into whole vectors and the rest.
     fn split(slice: &[T]) -> (&[Self::V], &[T]);
     fn split_mut(slice: &mut [T]) -> (&mut [Self::V], &mut [T]);
+    /// Runs a kernel that is compiled as a function of its own, so that its use of registers does not depend on the
+    /// code around the call.
+    fn apart<K: Kernel<T>>(self, kernel: K) -> K::Output;
+}
+
+/// Work that is compiled once per instruction set.
+pub(crate) trait Kernel<T> {
+    type Output;
+    fn run<L: Lanes<T>>(self, lanes: L) -> Self::Output;
 }
 
 /// Lanes of f32 on `S`: `K` registers of `S` make 64 bytes.
@@ -43,10 +52,24 @@ pub(crate) struct Single<S, const K: usize>(pub(super) S);
 #[derive(Clone, Copy)]
 pub(crate) struct Double<S, const K: usize>(pub(super) S);
 
+/// Runs a kernel on lanes of f32, `K` registers each.
+pub(super) struct OnSingle<W, const K: usize>(pub(super) W);
+
+/// Runs a kernel on lanes of f64, `K` registers each.
+pub(super) struct OnDouble<W, const K: usize>(pub(super) W);
+
 macro_rules! impl_lanes {
-    ($Lanes:ident, $T:ty, $V:ident, $LANES:ident, $as_simd:ident, $as_mut_simd:ident,
+    ($Lanes:ident, $On:ident, $T:ty, $V:ident, $LANES:ident, $as_simd:ident, $as_mut_simd:ident,
      $splat:ident, $add:ident, $sub:ident, $mul:ident, $max:ident, $mul_add:ident,
      $sum:ident, $largest:ident, $load_part:ident) => {
+        impl<W: Kernel<$T>, const K: usize> WithSimd for $On<W, K> {
+            type Output = W::Output;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, simd: S) -> W::Output {
+                self.0.run($Lanes::<S, K>(simd))
+            }
+        }
+
         impl<S: Simd, const K: usize> Lanes<$T> for $Lanes<S, K> {
             type V = [S::$V; K];
             // AVX-512 and NEON have 32 registers, AVX2 has 16.
@@ -109,12 +132,18 @@ macro_rules! impl_lanes {
                 let (whole, rest) = slice.split_at_mut(slice.len() / Self::N * Self::N);
                 (S::$as_mut_simd(whole).0.as_chunks_mut().0, rest)
             }
+            // This function is compiled for no level, so the level's, which it calls, is not inlined into it.
+            #[inline(never)]
+            fn apart<W: Kernel<$T>>(self, kernel: W) -> W::Output {
+                self.0.vectorize($On::<W, K>(kernel))
+            }
         }
     };
 }
 
 impl_lanes!(
     Single,
+    OnSingle,
     f32,
     f32s,
     F32_LANES,
@@ -132,6 +161,7 @@ impl_lanes!(
 );
 impl_lanes!(
     Double,
+    OnDouble,
     f64,
     f64s,
     F64_LANES,
@@ -157,7 +187,8 @@ macro_rules! impl_portable {
     ($($T:ty),*) => {$(
         impl<const FUSED: bool> Lanes<$T> for Portable<FUSED> {
             type V = [$T; VECTOR / size_of::<$T>()];
-            const REGISTERS: usize = 8;
+            // SSE2's 16 of 16 bytes.
+            const REGISTERS: usize = 4;
 
             #[inline(always)]
             fn splat(self, x: $T) -> Self::V {
@@ -215,17 +246,16 @@ macro_rules! impl_portable {
             fn split_mut(slice: &mut [$T]) -> (&mut [Self::V], &mut [$T]) {
                 slice.as_chunks_mut()
             }
+            // Inlined, since nothing here says for which instructions the caller is compiled.
+            #[inline(always)]
+            fn apart<K: Kernel<$T>>(self, kernel: K) -> K::Output {
+                kernel.run(self)
+            }
         }
     )*};
 }
 
 impl_portable!(f32, f64);
-
-/// Work that is compiled once per instruction set.
-pub(crate) trait Kernel<T> {
-    type Output;
-    fn run<L: Lanes<T>>(self, lanes: L) -> Self::Output;
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! Instruction sets, and the functions that are compiled for each.
 
 use super::interleave::{interleave_f32, interleave_f64};
-use super::lanes::{Double, Kernel, Portable, Single, VECTOR};
+use super::lanes::{Kernel, OnDouble, OnSingle, Portable, VECTOR};
 use pulp::{Simd, WithSimd};
 use softmax_core::Element;
 use softmax_core::half::slice::HalfFloatSliceExt;
@@ -119,22 +119,8 @@ impl FromStr for Level {
     }
 }
 
-/// Runs a kernel on lanes of f32.
-struct OnSingle<K, const VECTORS: usize>(K);
-
-/// Runs a kernel on lanes of f64.
-struct OnDouble<K, const VECTORS: usize>(K);
-
 macro_rules! impl_element {
-    ($T:ty, $On:ident, $Lanes:ident, $widen:ident, $interleave:path, $exp:path, $ln_1p:path) => {
-        impl<K: Kernel<$T>, const VECTORS: usize> WithSimd for $On<K, VECTORS> {
-            type Output = K::Output;
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, simd: S) -> K::Output {
-                self.0.run($Lanes::<S, VECTORS>(simd))
-            }
-        }
-
+    ($T:ty, $On:ident, $widen:ident, $interleave:path, $exp:path, $ln_1p:path) => {
         impl FusedElement for $T {
             fn run<K: Kernel<$T>>(level: Level, kernel: K) -> K::Output {
                 #[cfg(target_arch = "x86_64")]
@@ -193,21 +179,5 @@ macro_rules! impl_element {
     };
 }
 
-impl_element!(
-    f32,
-    OnSingle,
-    Single,
-    convert_to_f32_slice,
-    interleave_f32,
-    super::exp::exp_f32,
-    super::ln::ln_1p_f32
-);
-impl_element!(
-    f64,
-    OnDouble,
-    Double,
-    convert_to_f64_slice,
-    interleave_f64,
-    super::exp::exp_f64,
-    super::ln::ln_1p_f64
-);
+impl_element!(f32, OnSingle, convert_to_f32_slice, interleave_f32, super::exp::exp_f32, super::ln::ln_1p_f32);
+impl_element!(f64, OnDouble, convert_to_f64_slice, interleave_f64, super::exp::exp_f64, super::ln::ln_1p_f64);

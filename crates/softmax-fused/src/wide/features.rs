@@ -7,7 +7,7 @@ use crate::columns::ROWS;
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::tile::{Pieces, TILE, Want, pairs, pairs_mut, turned_product};
+use crate::kernel::tile::{Destination, Panels, TILE, Want, product};
 use crate::orders::GROUP;
 use crate::rounds::Crew;
 use crate::stored::{Stored, with_numbers};
@@ -100,19 +100,12 @@ impl<T: FusedElement> Kernel<T> for Features<'_, '_, T> {
                     let row = strip * plan.strip + first;
                     let panels = dx.chunks_exact_mut(padded * width).zip(packed.chunks_exact(of_panel));
                     for (p, (dx, w)) in panels.enumerate() {
-                        let out = pairs_mut::<T, L>(&mut dx[row * width..(row + TILE) * width]);
+                        let out = &mut dx[row * width..(row + TILE) * width];
                         let numbers = &region[first * width..];
-                        let g = Pieces { numbers, length: width, pitch: plan.tile() };
+                        let g = Panels { numbers, pitch: plan.tile() };
                         let vectors = plan.vectors(plan.d - (first_panel + p) * width);
                         let want = Want { rows: rows - first, vectors, ahead: Ahead::of(w) };
-                        let w = pairs::<T, L>(w);
-                        if group == 0 && !adds {
-                            turned_product(lanes, g, w, want, |r, v, sum| out[r][v] = sum);
-                        } else {
-                            turned_product(lanes, g, w, want, |r, v, sum| {
-                                out[r][v] = lanes.add(out[r][v], sum);
-                            });
-                        }
+                        product(lanes, g, w, want, Destination { out, adds: adds || group > 0 });
                     }
                 }
             }

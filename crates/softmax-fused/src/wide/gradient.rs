@@ -10,7 +10,7 @@ use crate::columns::{Columns, ROWS};
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::tile::{PANEL, Pieces, TILE, Want, pairs, pairs_mut, turned_product};
+use crate::kernel::tile::{Destination, PANEL, Squares, TILE, Want, pairs, product};
 use crate::orders::{GROUP, SUMMED};
 use crate::rounds::Crew;
 use crate::stored::{Samples, Stored};
@@ -279,20 +279,16 @@ impl<T: FusedElement> Context<'_, '_, T> {
                 let first_row = strip * plan.strip + first;
                 for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
                     let g = &region[p * plan.tile() + first * width..][..count * width];
-                    let g = pairs::<T, L>(g);
                     let vectors = plan.vectors(dw.ncols() - p * width);
                     for (tile, out) in sums.chunks_exact_mut(of_tile).enumerate() {
                         let feature = part * plan.features + tile * TILE;
                         let numbers = &features[layout.at(feature, first_row / TILE)..];
-                        let x = Pieces { numbers, length: TILE, pitch: layout.pitch(feature) };
-                        let out = pairs_mut::<T, L>(out);
+                        let x = Squares { numbers, pitch: layout.pitch(feature) };
                         let run = (first_row / SUMMED * panels + p) * tiles + tile;
                         let here = Ahead::of(numbers);
                         let ahead = next.as_ref().map_or(here, |next| ahead(next, run, here));
                         let want = Want { rows: dw.nrows() - tile * TILE, vectors, ahead };
-                        turned_product(lanes, x, g, want, |r, v, sum| {
-                            out[r][v] = lanes.add(out[r][v], sum);
-                        });
+                        product(lanes, x, g, want, Destination { out, adds: true });
                     }
                 }
             }

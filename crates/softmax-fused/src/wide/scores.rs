@@ -11,7 +11,7 @@ use crate::facts::Wanted;
 use crate::kernel::ahead::Ahead;
 use crate::kernel::lanes::{Kernel, Lanes};
 use crate::kernel::level::FusedElement;
-use crate::kernel::tile::{TILE, Want, pairs, pairs_mut, product};
+use crate::kernel::tile::{Destination, TILE, Want, product};
 use crate::orders::CHUNK;
 use crate::rounds::Crew;
 use crate::stored::{Matrix, Samples, Stored, with_numbers};
@@ -350,7 +350,7 @@ impl<T: FusedElement> Products<'_, '_, T> {
             let next = plan.d.min(first + CHUNK)..plan.d.min(first + 2 * CHUNK);
             let x = &x[layout.at(first, first_tile)..];
             for (tile, x) in x.chunks(layout.pitch(first)).take(tiles).enumerate() {
-                let (x, left) = (x[..length * TILE].as_chunks().0, rows - tile * TILE);
+                let (x, left) = (x[..length * TILE].as_chunks::<TILE>().0, rows - tile * TILE);
                 for (p, w) in packed.chunks_exact(length * width).enumerate() {
                     let mut soon = Ahead::of(w);
                     if packs {
@@ -360,18 +360,10 @@ impl<T: FusedElement> Products<'_, '_, T> {
                             soon = ahead(&next, tile * panels + p, soon);
                         });
                     }
-                    let w = pairs::<T, L>(w);
                     let out = &mut scores[p * place.pitch + tile * TILE * width..][..TILE * width];
-                    let out = pairs_mut::<T, L>(out);
                     let vectors = plan.vectors(place.classes - p * width);
                     let want = Want { rows: left, vectors, ahead: soon };
-                    if first == 0 {
-                        product(lanes, x, w, want, |r, v, sum| out[r][v] = sum);
-                    } else {
-                        product(lanes, x, w, want, |r, v, sum| {
-                            out[r][v] = lanes.add(out[r][v], sum);
-                        });
-                    }
+                    product(lanes, x, w, want, Destination { out, adds: first > 0 });
                 }
             }
         }
