@@ -15,9 +15,11 @@ use crate::sums::{Sum, sum_in_chains};
 use crate::terms::Terms;
 use softmax_core::ndarray::Axis;
 
-/// With at most this many registers, tiles are smaller.
+/// With fewer registers, tiles are smaller.
 const FEW: usize = 10;
 const MANY: usize = 32;
+/// With fewer registers, there is one size of tile: each size takes time to compile.
+const HARDLY_ANY: usize = 8;
 
 /// The work of one task.
 pub(super) struct Panels<'t, 's, 'o, 'p, T> {
@@ -260,6 +262,15 @@ fn panel_scores<T: FusedElement, L: Lanes<T>>(
                         }
                     }};
                 }
+                if L::REGISTERS < HARDLY_ANY {
+                    for class in first..first + count {
+                        match rows {
+                            2 => tile!(2, 1, class),
+                            _ => tile!(1, 1, class),
+                        }
+                    }
+                    continue;
+                }
                 match (rows, count) {
                     // As many sums as fit the registers.
                     (4, 5) => tile!(4, 5, first),
@@ -306,6 +317,7 @@ fn sum_down<T: FusedElement, L: Lanes<T>, const ADDS: bool>(
     (next, pace): (impl Fn(usize) -> Option<Ahead>, usize),
 ) {
     let most = match results.largest() {
+        _ if L::REGISTERS < HARDLY_ANY => 1,
         0..=1 => 4,
         2..=3 if L::REGISTERS < FEW => 2,
         2..=3 => 4,
@@ -323,10 +335,13 @@ fn sum_down<T: FusedElement, L: Lanes<T>, const ADDS: bool>(
             (v..v + width).for_each(|v| row.prefetch_later(v * pace));
         }
         for (first, count) in results.iter() {
-            let g = g.from(first);
             macro_rules! tile {
-                ($vectors:literal, $results:literal) => {{
-                    let sums = down::<T, L, $vectors, $results>(lanes, rows, v, g);
+                ($vectors:literal, $results:literal) => {
+                    tile!($vectors, $results, first)
+                };
+                ($vectors:literal, $results:literal, $first:expr) => {{
+                    let first = $first;
+                    let sums = down::<T, L, $vectors, $results>(lanes, rows, v, g.from(first));
                     for (out, sums) in out[first * stride..].chunks_mut(stride).zip(sums) {
                         let out = &mut L::split_mut(out).0[v..v + $vectors];
                         for (out, sum) in out.iter_mut().zip(sums) {
@@ -334,6 +349,12 @@ fn sum_down<T: FusedElement, L: Lanes<T>, const ADDS: bool>(
                         }
                     }
                 }};
+            }
+            if L::REGISTERS < HARDLY_ANY {
+                for result in first..first + count {
+                    tile!(1, 1, result);
+                }
+                continue;
             }
             match (width, count) {
                 (4, 5) if L::REGISTERS >= MANY => tile!(4, 5),
