@@ -1,7 +1,7 @@
 //! Runs cargo, and detects which optional dependencies this machine has.
 
 use anyhow::Context;
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::env;
@@ -77,12 +77,21 @@ impl Extra {
         }
     }
 
+    /// The cargo features that do not build without this dependency, or have no use without it.
+    fn features(self) -> &'static [&'static str] {
+        match self {
+            Extra::Openblas => &["openblas"],
+            Extra::Vulkan => &["wgpu", "vulkan"],
+            Extra::Mpi => &["mpi"],
+            Extra::Numpy => &[],
+        }
+    }
+
     /// The dependency that the crate, or the cargo feature, of this name needs.
     pub(crate) fn needed_by(name: &str) -> Option<Extra> {
-        Extra::ALL.into_iter().find(|extra| {
-            extra.crate_of() == Some(name)
-                || matches!(extra, Extra::Openblas | Extra::Mpi) && extra.name() == name
-        })
+        Extra::ALL
+            .into_iter()
+            .find(|extra| extra.crate_of() == Some(name) || extra.features().contains(&name))
     }
 
     /// The cargo feature that needs this dependency, as `package/feature`.
@@ -107,35 +116,64 @@ fn has_libclang() -> bool {
     env::var_os("LIBCLANG_PATH").is_some() || folders.any(|folder| has(&folder.path().join("lib")))
 }
 
-/// The `--exclude` arguments for crates that do not build on this machine.
-pub(crate) fn exclusions() -> Vec<&'static str> {
-    let missing = Extra::ALL.into_iter().filter(|extra| !extra.is_here());
-    missing.filter_map(Extra::crate_of).flat_map(|name| ["--exclude", name]).collect()
+/// What a command does about optional dependencies. It uses those that are here.
+#[derive(Debug, Default, Args)]
+pub(crate) struct Extras {
+    /// Fail if this dependency is missing, instead of leaving out what needs it
+    #[arg(long, value_enum, value_delimiter = ',')]
+    require: Vec<Extra>,
+    /// Leave out what needs this dependency, even if it is here
+    #[arg(long, value_enum, value_delimiter = ',')]
+    without: Vec<Extra>,
 }
 
-/// All features that this machine can build, separated by commas. Tests, lints and documentation share them, so that
-/// burn is compiled once.
-pub(crate) fn features() -> String {
-    let here = Extra::ALL.into_iter().filter(|extra| extra.is_here()).filter_map(Extra::feature);
-    here.chain(["softmax-burn/fused"]).collect::<Vec<_>>().join(",")
+impl Extras {
+    /// Checks that this machine has the required dependencies.
+    ///
+    /// # Errors
+    /// If one is missing. The message names the packages to install.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        match self.require.iter().find(|extra| !extra.is_here()) {
+            None => Ok(()),
+            Some(extra) => {
+                anyhow::bail!("{} is required but missing: install {}", extra.name(), extra.packages())
+            }
+        }
+    }
+
+    pub(crate) fn has(&self, extra: Extra) -> bool {
+        extra.is_here() && !self.without.contains(&extra)
+    }
+
+    /// The `--exclude` arguments for crates that are left out.
+    pub(crate) fn exclusions(&self) -> Vec<&'static str> {
+        let missing = Extra::ALL.into_iter().filter(|&extra| !self.has(extra));
+        missing.filter_map(Extra::crate_of).flat_map(|name| ["--exclude", name]).collect()
+    }
+
+    /// All other features of the workspace, separated by commas. Tests, lints and documentation share them, so that
+    /// burn is compiled once.
+    pub(crate) fn features(&self) -> String {
+        let here = Extra::ALL.into_iter().filter(|&extra| self.has(extra)).filter_map(Extra::feature);
+        here.chain(["softmax-burn/fused"]).collect::<Vec<_>>().join(",")
+    }
+
+    /// Prints what is left out.
+    pub(crate) fn print_left_out(&self) {
+        for extra in Extra::ALL.into_iter().filter(|&extra| !self.has(extra)) {
+            let why = if extra.is_here() {
+                "--without".to_owned()
+            } else {
+                format!("apt-get install {}", extra.packages())
+            };
+            println!("left out: {} ({why})", extra.brings());
+        }
+    }
 }
 
 /// A Python that has NumPy: the first in `PATH`, or the system's.
 pub(crate) fn numpy_python() -> Option<&'static str> {
     ["python3", "/usr/bin/python3"].into_iter().find(|python| succeeds(python, &["-c", "import numpy"]))
-}
-
-/// Checks that this machine has the required dependencies.
-///
-/// # Errors
-/// If one is missing. The message names the packages to install.
-pub(crate) fn require(required: &[Extra]) -> anyhow::Result<()> {
-    match required.iter().find(|extra| !extra.is_here()) {
-        None => Ok(()),
-        Some(extra) => {
-            anyhow::bail!("{} is required but missing: install {}", extra.name(), extra.packages())
-        }
-    }
 }
 
 /// Runs cargo with the environment variables `variables`, and shows its output.

@@ -1,12 +1,15 @@
 //! `cargo xtask features`: checks each crate by itself, with each of its features, and the fuzz targets' library.
 
-use crate::cargo::{Extra, cargo, packages};
+use crate::cargo::{Extra, Extras, cargo, packages};
 use clap::Args;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
 #[derive(Debug, Args)]
-pub(crate) struct FeaturesArgs {}
+pub(crate) struct FeaturesArgs {
+    #[command(flatten)]
+    extras: Extras,
+}
 
 /// The crates that must build without a C compiler.
 const WITHOUT_C: [&str; 2] = ["softmax-core", "softmax-naive"];
@@ -33,29 +36,20 @@ impl Package {
     }
 }
 
-pub(crate) fn run(_args: &FeaturesArgs) -> anyhow::Result<()> {
-    for package in &packages::<Package>()? {
+pub(crate) fn run(FeaturesArgs { extras }: &FeaturesArgs) -> anyhow::Result<()> {
+    extras.check()?;
+    let missing = |name: &str| Extra::needed_by(name).is_some_and(|extra| !extras.has(extra));
+    for package in packages::<Package>()?.iter().filter(|package| !missing(&package.name)) {
         let name = package.name.as_str();
-        if let Some(extra) = missing(name) {
-            println!("left out: {name} (apt-get install {})", extra.packages());
-            continue;
-        }
         let alone: &[(&str, &str)] = if WITHOUT_C.contains(&name) { &[("CC", "false")] } else { &[] };
         cargo(&["check", "--release", "-p", name, "--no-default-features"], alone)?;
-        for feature in package.own_features() {
-            if let Some(extra) = missing(feature) {
-                println!("left out: {name}'s {feature} (apt-get install {})", extra.packages());
-                continue;
-            }
+        for feature in package.own_features().filter(|feature| !missing(feature)) {
             cargo(&["check", "--release", "-p", name, "--features", feature], alone)?;
         }
     }
     // A separate workspace, which is built only here and for fuzzing.
     let fuzz = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz", "--lib"];
-    cargo(&[&["check", "--release"][..], &fuzz].concat(), &[])
-}
-
-/// The dependency that a crate or feature of this name needs and this machine lacks.
-fn missing(name: &str) -> Option<Extra> {
-    Extra::needed_by(name).filter(|extra| !extra.is_here())
+    cargo(&[&["check", "--release"][..], &fuzz].concat(), &[])?;
+    extras.print_left_out();
+    Ok(())
 }
