@@ -77,7 +77,7 @@ impl Extra {
         }
     }
 
-    /// The cargo features that do not build without this dependency, or have no use without it.
+    /// The cargo features that need this dependency. The first is the program's.
     fn features(self) -> &'static [&'static str] {
         match self {
             Extra::Openblas => &["openblas"],
@@ -94,14 +94,9 @@ impl Extra {
             .find(|extra| extra.crate_of() == Some(name) || extra.features().contains(&name))
     }
 
-    /// The cargo feature that needs this dependency, as `package/feature`.
-    fn feature(self) -> Option<&'static str> {
-        match self {
-            Extra::Openblas => Some("softmax-cli/openblas"),
-            Extra::Vulkan => Some("softmax-cli/wgpu"),
-            Extra::Mpi => Some("softmax-cli/mpi"),
-            Extra::Numpy => None,
-        }
+    /// Whether its features build on this machine. A graphics device is needed only to run them.
+    fn builds_here(self) -> bool {
+        self == Extra::Vulkan || self.is_here()
     }
 }
 
@@ -117,7 +112,7 @@ fn has_libclang() -> bool {
 }
 
 /// What a command does about optional dependencies. It uses those that are here.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Args)]
 pub(crate) struct Extras {
     /// Fail if this dependency is missing, instead of leaving out what needs it
     #[arg(long, value_enum, value_delimiter = ',')]
@@ -145,6 +140,11 @@ impl Extras {
         extra.is_here() && !self.without.contains(&extra)
     }
 
+    /// Whether features that need this dependency can be built, and are not left out.
+    pub(crate) fn can_build(&self, extra: Extra) -> bool {
+        extra.builds_here() && !self.without.contains(&extra)
+    }
+
     /// The `--exclude` arguments for crates that are left out.
     pub(crate) fn exclusions(&self) -> Vec<&'static str> {
         let missing = Extra::ALL.into_iter().filter(|&extra| !self.has(extra));
@@ -154,13 +154,14 @@ impl Extras {
     /// All other features of the workspace, separated by commas. Tests, lints and documentation share them, so that
     /// burn is compiled once.
     pub(crate) fn features(&self) -> String {
-        let here = Extra::ALL.into_iter().filter(|&extra| self.has(extra)).filter_map(Extra::feature);
-        here.chain(["softmax-burn/fused"]).collect::<Vec<_>>().join(",")
+        let here = Extra::ALL.into_iter().filter(|&extra| self.has(extra));
+        let of_program = here.filter_map(|extra| Some(format!("softmax-cli/{}", extra.features().first()?)));
+        of_program.chain(["softmax-burn/fused".to_owned()]).collect::<Vec<_>>().join(",")
     }
 
-    /// Prints what is left out.
-    pub(crate) fn print_left_out(&self) {
-        for extra in Extra::ALL.into_iter().filter(|&extra| !self.has(extra)) {
+    /// Prints what is left out of a command that uses the dependencies for which `uses` is true.
+    pub(crate) fn print_left_out(&self, uses: fn(&Self, Extra) -> bool) {
+        for extra in Extra::ALL.into_iter().filter(|&extra| !uses(self, extra)) {
             let why = if extra.is_here() {
                 "--without".to_owned()
             } else {

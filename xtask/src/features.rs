@@ -38,7 +38,7 @@ impl Package {
 
 pub(crate) fn run(FeaturesArgs { extras }: &FeaturesArgs) -> anyhow::Result<()> {
     extras.check()?;
-    let missing = |name: &str| Extra::needed_by(name).is_some_and(|extra| !extras.has(extra));
+    let missing = |name: &str| Extra::needed_by(name).is_some_and(|extra| !extras.can_build(extra));
     for package in packages::<Package>()?.iter().filter(|package| !missing(&package.name)) {
         let name = package.name.as_str();
         let alone: &[(&str, &str)] = if WITHOUT_C.contains(&name) { &[("CC", "false")] } else { &[] };
@@ -50,6 +50,6 @@ pub(crate) fn run(FeaturesArgs { extras }: &FeaturesArgs) -> anyhow::Result<()> 
     // A separate workspace, which is built only here and for fuzzing.
     let fuzz = ["--manifest-path", "fuzz/Cargo.toml", "--target-dir", "target/fuzz", "--lib"];
     cargo(&[&["check", "--release"][..], &fuzz].concat(), &[])?;
-    extras.print_left_out();
+    extras.print_left_out(Extras::can_build);
     Ok(())
 }

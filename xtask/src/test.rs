@@ -19,6 +19,6 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<()> {
     let python = numpy_python().filter(|_| args.extras.has(Extra::Numpy));
     let variables: Vec<(&str, &str)> = python.iter().map(|&python| ("SOFTMAX_PYTHON", python)).collect();
     cargo(&all, &variables)?;
-    args.extras.print_left_out();
+    args.extras.print_left_out(Extras::has);
     Ok(())
 }
