@@ -18,7 +18,7 @@ use softmax_core::ndarray::Axis;
 /// With fewer registers, tiles are smaller.
 const FEW: usize = 10;
 const MANY: usize = 32;
-/// With fewer registers, there is one size of tile: each size takes time to compile.
+/// With fewer registers, a tile has one class or result: each size of tile takes time to compile.
 const HARDLY_ANY: usize = 8;
 
 /// The work of one task.
