@@ -29,6 +29,15 @@ impl Environment {
         self.folder.join("bin/python")
     }
 
+    /// Creates the environment, unless it is there already.
+    pub(crate) fn create(&self) -> anyhow::Result<()> {
+        // The last file that venv creates. Without ensurepip it fails, and leaves a Python.
+        if self.folder.join("bin/pip").exists() {
+            return Ok(());
+        }
+        run(Command::new("python3").args(["-m", "venv"]).arg(self.folder))
+    }
+
     /// Creates the environment with the packages of a requirements file, unless it has them already. If some cannot be
     /// installed, installs the others and returns an error.
     pub(crate) fn install(&self, requirements: &str) -> anyhow::Result<()> {
@@ -37,7 +46,7 @@ impl Environment {
         if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
             return Ok(());
         }
-        run(Command::new("python3").args(["-m", "venv"]).arg(self.folder))?;
+        self.create()?;
         let pip = |args: &[&str]| run(self.command().args(["-m", "pip", "install", "--quiet"]).args(args));
         if let Err(error) = pip(&["-r", requirements]) {
             // Installs one package at a time, to get those that can be installed.

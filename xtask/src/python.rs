@@ -5,6 +5,7 @@ use anyhow::Context;
 use clap::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 const PACKAGE: &str = "crates/softmax-python";
 const REQUIREMENTS: &str = "crates/softmax-python/tests/requirements.txt";
@@ -21,7 +22,17 @@ pub(crate) struct PythonArgs {
 
 pub(crate) fn run_tests(args: &PythonArgs) -> anyhow::Result<()> {
     let environment = Environment { folder: Path::new("target/python") };
-    if let Err(error) = environment.install(REQUIREMENTS) {
+    let wheels = environment.folder.join("wheels");
+    // Together, since each keeps one processor busy for minutes: pip unpacks PyTorch, and the wheel's longest step
+    // compiles softmax-fused, which is one unit.
+    let (installed, built) = match environment.create() {
+        Ok(()) => thread::scope(|scope| {
+            let built = scope.spawn(|| build_wheel(&environment, &wheels));
+            (environment.install(REQUIREMENTS), built.join().expect("building a wheel does not panic"))
+        }),
+        Err(error) => (Err(error), Ok(())),
+    };
+    if let Err(error) = installed {
         anyhow::ensure!(!args.require, error);
         println!("left out of the Python package's tests: {error:#}");
     }
@@ -34,20 +45,20 @@ pub(crate) fn run_tests(args: &PythonArgs) -> anyhow::Result<()> {
         println!("left out: the Python package (python3 with venv, NumPy, pytest and hypothesis)");
         return Ok(());
     }
-    let wheels = environment.folder.join("wheels");
-    if wheels.exists() {
-        fs::remove_dir_all(&wheels)?;
-    }
-    run(environment
-        .command()
-        .args(["-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"])
-        .arg(&wheels)
-        .arg(PACKAGE))?;
+    built?;
     let wheel = the_wheel(&wheels)?;
     let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall"];
     run(environment.command().args(pip).arg(&wheel))?;
     // `-rs`: pytest lists the skipped tests, with reasons.
     run(environment.command().args(["-m", "pytest", "-q", "-rs", PACKAGE]).args(&args.pytest))
+}
+
+fn build_wheel(environment: &Environment, folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    let pip = ["-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir"];
+    run(environment.command().args(pip).arg(folder).arg(PACKAGE))
 }
 
 /// The one wheel of a folder, which must be for the stable ABI.
