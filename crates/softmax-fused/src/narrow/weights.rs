@@ -5,8 +5,10 @@ use crate::kernel::level::FusedElement;
 use crate::stored::{Matrix, Number, with_numbers};
 use softmax_core::ndarray::{ArrayView2, ArrayViewMut2, Axis};
 
-/// A block of features of all classes, class by class.
-type Turned<T> = [[T; BLOCK]; MOST_CLASSES];
+/// Zeros for a block of features of all classes, class by class.
+fn turned<T: FusedElement>(layout: Layout) -> Vec<[T; BLOCK]> {
+    vec![[T::zero(); BLOCK]; layout.c]
+}
 
 pub(super) fn pack<T: FusedElement>(weights: Matrix<'_, T>, packed: &mut [T], layout: Layout) {
     with_numbers!(weights, weights => pack_numbers(&weights, packed, layout));
@@ -17,7 +19,7 @@ fn pack_numbers<T: FusedElement, S: Number<T>>(
     packed: &mut [T],
     layout: Layout,
 ) {
-    let mut turned: Turned<T> = [[T::zero(); BLOCK]; MOST_CLASSES];
+    let mut turned = turned::<T>(layout);
     for chunk in layout.chunks() {
         let to = &mut packed[chunk.offset..][..layout.c * chunk.stride];
         for start in (0..chunk.length).step_by(BLOCK) {
@@ -48,11 +50,11 @@ pub(super) fn unpack_gradient<'a, T: FusedElement>(
     accumulate: bool,
     dw: &mut ArrayViewMut2<'_, T>,
 ) {
-    let mut turned: Turned<T> = [[T::zero(); BLOCK]; MOST_CLASSES];
+    let mut turned = turned::<T>(layout);
     for (block, mut rows) in dw.axis_chunks_iter_mut(Axis(0), BLOCK).enumerate() {
         let start = first + block * BLOCK;
         let chunk = layout.chunk_at(start);
-        for (class, sums) in turned.iter_mut().enumerate().take(layout.c) {
+        for (class, sums) in turned.iter_mut().enumerate() {
             let at = chunk.offset + class * chunk.stride + start - chunk.first;
             sums.fill(T::zero());
             for part in parts.clone() {
