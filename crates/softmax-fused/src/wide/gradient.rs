@@ -267,16 +267,17 @@ impl<T: FusedElement> Context<'_, '_, T> {
         };
         let (layout, of_tile) = (PackedRows::new(plan, block), TILE * width);
         let mut sums = self.spare.take(panels * tiles * of_tile);
-        if self.overwrites {
-            sums.fill(T::zero());
-        } else {
+        if !self.overwrites {
             load_panels(lanes, dw, width, tiles * of_tile, &mut sums);
+        } else if block.rows == 0 {
+            sums.fill(T::zero());
         }
         for (strip, region) in regions.chunks(plan.region()).enumerate() {
             let rows = block.rows_of(plan, strip);
             for first in (0..rows).step_by(SUMMED) {
                 let count = SUMMED.min(rows - first);
                 let first_row = strip * plan.strip + first;
+                let adds = first_row > 0 || !self.overwrites;
                 for (p, sums) in sums.chunks_exact_mut(tiles * of_tile).enumerate() {
                     let g = &region[p * plan.tile() + first * width..][..count * width];
                     let vectors = plan.vectors(dw.ncols() - p * width);
@@ -288,7 +289,7 @@ impl<T: FusedElement> Context<'_, '_, T> {
                         let here = Ahead::of(numbers);
                         let ahead = next.as_ref().map_or(here, |next| ahead(next, run, here));
                         let want = Want { rows: dw.nrows() - tile * TILE, vectors, ahead };
-                        product(lanes, x, g, want, Destination { out, adds: true });
+                        product(lanes, x, g, want, Destination { out, adds });
                     }
                 }
             }
