@@ -1,9 +1,10 @@
-//! What is unusual for a training set, and may be a mistake.
+//! What is unusual for a training set or for labelled samples, and may be a mistake.
 
 use crate::class_counts::ClassCounts;
-use softmax::Element;
 use softmax::ndarray::{ArrayView1, ArrayView2};
+use softmax::{BackendElement, Element};
 use softmax_data::{Dataset, FeatureLayout, TargetStore, may_mean_missing, shown};
+use softmax_fit::Model;
 
 /// A larger difference of a row's target mass from 1 is more than rounding, also in half precision.
 const MOST_ROUNDING: f64 = 0.01;
@@ -39,6 +40,19 @@ pub(crate) fn doubts<T: Element>(dataset: &Dataset<T>, ignored: Option<i64>) -> 
         doubts.push("names of columns occur twice: predict will find features by position".to_owned());
     }
     doubts
+}
+
+/// Labels that are no classes of the model, as a message for the user.
+pub(crate) fn unknown_labels<T: BackendElement>(model: &Model<T>, dataset: &Dataset<T>) -> Option<String> {
+    match model.unknown_labels(dataset).as_slice() {
+        [] => None,
+        [one] => Some(format!("the label {} is no class of the model, and counts as wrong", shown(one))),
+        [first, others @ ..] => Some(format!(
+            "the label {} and {} more are no classes of the model, and count as wrong",
+            shown(first),
+            others.len()
+        )),
+    }
 }
 
 /// Soft targets (N×C) that are no probabilities.

@@ -2,7 +2,7 @@
 
 use crate::accuracy::Accuracy;
 use crate::class_counts::{ClassCounts, balanced_weights};
-use crate::doubts::doubts;
+use crate::doubts::{doubts, unknown_labels};
 use crate::fit_args::{ClassWeights, FitArgs, FitFormat, Validation};
 use crate::flags::{check_simd, in_words_of_flags, of_fit};
 use crate::held_out::HeldOut;
@@ -104,7 +104,7 @@ fn run_as<T: BackendElement + Travels>(
             // The model gets its standardisation after this, because the data are already standardised.
             let accuracies = accuracies(&model, &dataset, held_out.as_ref())?;
             model.standardization = standardization;
-            finish(args, (&dataset, &model, &report), accuracies, out)
+            finish(args, (&dataset, &model, &report), accuracies, (out, err))
         }),
     };
     processes.agree(finished)
@@ -203,7 +203,7 @@ fn accuracies<T: BackendElement>(
 
 fn accuracy<T: BackendElement>(model: &Model<T>, dataset: &Dataset<T>) -> anyhow::Result<Option<Accuracy>> {
     let predicted = model.predict(dataset).map_err(of_fit)?;
-    Ok(Accuracy::of(model.hits(dataset, &predicted).map_err(of_fit)?))
+    Ok(Accuracy::of(model.hits(dataset, &predicted)))
 }
 
 /// Writes the plot and the model, and prints the summary.
@@ -211,7 +211,7 @@ fn finish<T: BackendElement>(
     args: &FitArgs,
     (dataset, model, report): (&Dataset<T>, &Model<T>, &Report),
     (train_accuracy, mut validation_accuracy): (Option<Accuracy>, Option<Accuracy>),
-    out: &mut dyn Write,
+    (out, err): (&mut dyn Write, &mut dyn Write),
 ) -> anyhow::Result<Verdict> {
     if let Some(Validation::File(path)) = &args.validation {
         let mut options = args.data.options();
@@ -227,6 +227,9 @@ fn finish<T: BackendElement>(
             .context("--validation")?
             .with_features(model.weights.nrows());
         validation_accuracy = accuracy(model, &validation).context("--validation")?;
+        if let Some(doubt) = unknown_labels(model, &validation) {
+            writeln!(err, "softmax: {}: {doubt}", printable(&validation.origin))?;
+        }
     }
     // Before the model, so that no model is written if this fails.
     if let Some(path) = &args.plot {

@@ -49,7 +49,7 @@ impl HeldOut {
         model: &Model<T>,
         dataset: &Dataset<T>,
     ) -> Result<(Option<Accuracy>, Option<Accuracy>)> {
-        let hits = model.hits(dataset, &model.predict(dataset)?)?;
+        let hits = model.hits(dataset, &model.predict(dataset)?);
         let accuracy = |of_held_out: bool| {
             let of_part = self.0.iter().zip(&hits).filter(|(is_held_out, _)| **is_held_out == of_held_out);
             Accuracy::of(of_part.map(|(_, &hit)| hit))

@@ -1,13 +1,14 @@
 //! `softmax predict`: classifies samples with a model.
 
 use crate::accuracy::Accuracy;
+use crate::doubts::unknown_labels;
 use crate::fit_args::PredictArgs;
 use crate::flags::of_fit;
 use crate::source::{check_dense, samples};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
 use softmax::{BackendElement, Dtype};
-use softmax_data::{Predictions, ReadOptions, TargetStore, printable, write_predictions};
+use softmax_data::{Predictions, ReadOptions, printable, write_predictions};
 use softmax_fit::{Model, dtype_of_model};
 use std::io::Write;
 
@@ -48,18 +49,15 @@ fn run_as<T: BackendElement>(
         top_log_prob: best.as_ref().map(|best| best.log_probabilities.view()),
     };
     write_predictions(&args.out, &predictions, &names)?;
-    if matches!(dataset.targets, TargetStore::Labels(_)) {
-        match model.hits(&dataset, &predicted) {
-            Ok(hits) => {
-                if let Some(accuracy) = Accuracy::of(hits) {
-                    writeln!(out, "{}: {accuracy}", printable(&dataset.origin))?;
-                }
-            }
-            Err(error) => writeln!(err, "softmax: {}; no accuracy", printable(&error.to_string()))?,
-        }
+    if let Some(accuracy) = Accuracy::of(model.hits(&dataset, &predicted)) {
+        writeln!(out, "{}: {accuracy}", printable(&dataset.origin))?;
+    }
+    if let Some(doubt) = unknown_labels(&model, &dataset) {
+        writeln!(err, "softmax: {}: {doubt}", printable(&dataset.origin))?;
     }
     if args.out.is_file() {
-        writeln!(out, "{}: {} predictions", printable(&args.out.to_string_lossy()), predicted.len())?;
+        let predictions = if predicted.len() == 1 { "prediction" } else { "predictions" };
+        writeln!(out, "{}: {} {predictions}", printable(&args.out.to_string_lossy()), predicted.len())?;
     }
     Ok(Verdict::AllAgree)
 }

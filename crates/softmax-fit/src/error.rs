@@ -63,14 +63,6 @@ pub enum FitError {
         /// The first such sample.
         sample: usize,
     },
-    /// The data has a class that the model does not have.
-    #[error("{whose}: expected one of the model's classes as a label, found {found}")]
-    Class {
-        /// Where the data came from.
-        whose: String,
-        /// The class.
-        found: String,
-    },
     /// A file is not a model.
     #[error("{}: expected a model as softmax fit writes it, {found}", path.display())]
     NoModel {

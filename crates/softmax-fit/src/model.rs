@@ -3,6 +3,7 @@ use crate::probabilities::log_probabilities;
 use ndarray::{Array1, Array2};
 use softmax::{BackendElement, Features, Objective, Outputs, Problem, SoftmaxBackend, Targets, ndarray};
 use softmax_data::{Dataset, FeatureLayout, FeatureStore, MISSING_LABEL, Standardization, TargetStore};
+use std::collections::HashSet;
 
 /// A trained classifier: a sample's class is the one with the largest X·W + b.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,23 +76,28 @@ impl<T: BackendElement> Model<T> {
     }
 
     /// The accuracy: the fraction of the labelled samples whose predicted class is their label. NaN if there are none.
+    /// A label that is no class of the model counts as a miss.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and [`FitError::Class`] for a label that is not a class of the model.
+    /// As [`predict`](Self::predict).
     pub fn score(&self, dataset: &Dataset<T>) -> Result<f64> {
-        let hits = self.hits(dataset, &self.predict(dataset)?)?;
+        let hits = self.hits(dataset, &self.predict(dataset)?);
         let known: Vec<bool> = hits.into_iter().flatten().collect();
         Ok(known.iter().filter(|&&is_hit| is_hit).count() as f64 / known.len() as f64)
     }
 
     /// Whether each sample's predicted class is its label (N); `None` for a sample that is ignored or has no label. Empty
-    /// without labels.
-    ///
-    /// # Errors
-    /// [`FitError::Class`] for a label that is not a class of the model.
-    pub fn hits(&self, dataset: &Dataset<T>, predicted: &Array1<usize>) -> Result<Vec<Option<bool>>> {
-        let labels = self.labels(dataset)?.into_iter().zip(predicted);
-        Ok(labels.map(|(label, &predicted)| Some(label? == predicted)).collect())
+    /// without labels. A label that is no class of the model is a miss.
+    pub fn hits(&self, dataset: &Dataset<T>, predicted: &Array1<usize>) -> Vec<Option<bool>> {
+        let labels = self.labels(dataset).into_iter().zip(predicted);
+        labels.map(|(label, predicted)| Some(label?.as_ref() == Ok(predicted))).collect()
+    }
+
+    /// The labels that are no classes of the model, each once, in the order of the samples.
+    pub fn unknown_labels(&self, dataset: &Dataset<T>) -> Vec<String> {
+        let mut seen = HashSet::new();
+        let unknown = self.labels(dataset).into_iter().filter_map(|label| label?.err());
+        unknown.filter(|name| seen.insert(name.clone())).collect()
     }
 
     /// The name of a class, or its number if classes have no names.
@@ -100,15 +106,12 @@ impl<T: BackendElement> Model<T> {
         name.cloned().unwrap_or_else(|| class.to_string())
     }
 
-    /// The labels of a data set as classes of the model, matched by name if the classes have names. `None` for a
-    /// sample that is ignored or has no label; empty if the targets are not labels.
-    ///
-    /// # Errors
-    /// [`FitError::Class`] for a label that is not a class of the model.
-    fn labels(&self, dataset: &Dataset<T>) -> Result<Vec<Option<usize>>> {
-        let TargetStore::Labels(labels) = &dataset.targets else { return Ok(Vec::new()) };
+    /// The labels of a data set as classes of the model, matched by name if the classes have names. `Err` has a label that
+    /// is no class of the model. `None` for a sample that is ignored or has no label; empty if the targets are not labels.
+    fn labels(&self, dataset: &Dataset<T>) -> Vec<Option<std::result::Result<usize, String>>> {
+        let TargetStore::Labels(labels) = &dataset.targets else { return Vec::new() };
         let ignored = self.objective.ignore_index;
-        let class_of = |label: i64| -> Result<usize> {
+        let class_of = |label: i64| {
             let theirs = usize::try_from(label).ok();
             let name = theirs.and_then(|y| dataset.class_names.as_ref()?.get(y));
             let found = match (&self.class_names, name) {
@@ -117,16 +120,17 @@ impl<T: BackendElement> Model<T> {
                 (None, Some(_)) => None,
                 (None, None) => theirs.filter(|&y| y < self.weights.ncols()),
             };
-            found.ok_or_else(|| FitError::Class {
-                whose: dataset.origin.clone(),
-                found: name.cloned().unwrap_or_else(|| label.to_string()),
-            })
+            found.ok_or_else(|| name.cloned().unwrap_or_else(|| label.to_string()))
         };
         // A number is ignored as such; a name, if it is that of the ignored class of the model.
         let has_names = dataset.class_names.is_some();
         let is_known = |y: i64| y != MISSING_LABEL && (has_names || Some(y) != ignored);
-        let counts = |class: &usize| !has_names || i64::try_from(*class).ok() != ignored;
-        let label = |&y: &i64| if is_known(y) { Ok(Some(class_of(y)?).filter(counts)) } else { Ok(None) };
+        let is_ignored = |class: usize| has_names && i64::try_from(class).ok() == ignored;
+        let label = |&y: &i64| {
+            is_known(y)
+                .then(|| class_of(y))
+                .filter(|class| !class.as_ref().is_ok_and(|&class| is_ignored(class)))
+        };
         labels.iter().map(label).collect()
     }
 

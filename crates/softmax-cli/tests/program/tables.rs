@@ -124,7 +124,7 @@ fn some_labels_or_all_may_be_missing_in_samples_to_classify() {
         success(&words(&format!("predict --model m.safetensors --data {data} --out p.csv")), folder.path())
     };
     assert_eq!(says("some.csv"), "some.csv: 1 of 2 right, 50.00%\np.csv: 3 predictions\n");
-    assert_eq!(says("none.csv"), "p.csv: 1 predictions\n");
+    assert_eq!(says("none.csv"), "p.csv: 1 prediction\n");
     success(&words("fit --data train.svm --l2 1e-2 --out m.safetensors"), folder.path());
     assert_eq!(says("some.svm"), "some.svm: 1 of 1 right, 100.00%\np.csv: 2 predictions\n");
     assert_eq!(says("none.svm"), "p.csv: 2 predictions\n");
@@ -355,4 +355,19 @@ fn the_label_of_other_tables_is_found_as_training_had_it() {
         line.contains("--label-column: expected a column that is no feature of the model, found a"),
         "{line}"
     );
+}
+
+#[test]
+fn labels_that_the_model_does_not_have_count_as_wrong() {
+    let test = "length,width,kind\n1,5,red\n5,1,green\n5,1,violet\n6,2,blue\n2,4,green\n";
+    let folder = folder_with(&[("train.csv", TRAIN), ("test.csv", test)]);
+    let doubt =
+        "softmax: test.csv: the label green and 1 more are no classes of the model, and count as wrong\n";
+    let run = softmax(&words(&format!("{FIT} --validation test.csv")), folder.path());
+    assert_eq!((run.code, run.err.as_str()), (Some(0), doubt));
+    assert!(run.out.contains("\naccuracy in validation: 2 of 5 right, 40.00%\n"), "{}", run.out);
+    let args = "predict --model m.safetensors --data test.csv --out p.csv";
+    let run = softmax(&words(args), folder.path());
+    assert_eq!((run.code, run.err.as_str()), (Some(0), doubt));
+    assert!(run.out.starts_with("test.csv: 2 of 5 right, 40.00%\n"), "{}", run.out);
 }
