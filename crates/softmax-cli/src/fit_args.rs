@@ -76,6 +76,9 @@ pub(crate) struct PredictArgs {
     /// Also write the K most probable classes and their log p
     #[arg(long, value_name = "K", value_parser = parse_count)]
     pub(crate) top: Option<usize>,
+    /// Also write the probability of every class
+    #[arg(long)]
+    pub(crate) probabilities: bool,
     /// Number of threads [default: all]
     #[arg(long, value_name = "N", value_parser = parse_threads)]
     pub(crate) threads: Option<usize>,

@@ -42,11 +42,16 @@ fn run_as<T: BackendElement>(
     }
     let predicted = model.predict(&dataset).map_err(of_fit)?;
     let best = (top > 0).then(|| model.top(&dataset, top)).transpose().map_err(of_fit)?;
+    let probabilities = match args.probabilities {
+        true => Some(model.log_probabilities(&dataset).map_err(of_fit)?.mapv_into(T::exp)),
+        false => None,
+    };
     let names: Vec<String> = (0..classes).map(|class| model.class_name(class)).collect();
     let predictions = Predictions {
         predicted: predicted.view(),
         top_classes: best.as_ref().map(|best| best.classes.view()),
         top_log_prob: best.as_ref().map(|best| best.log_probabilities.view()),
+        probabilities: probabilities.as_ref().map(|p| p.view()),
     };
     write_predictions(&args.out, &predictions, &names)?;
     if let Some(accuracy) = Accuracy::of(model.hits(&dataset, &predicted)) {

@@ -1,7 +1,7 @@
 //! Writes predictions, as a table or as an `.npz` archive.
 
 use crate::error::{DataError, Result};
-use crate::evaluations::write_npz;
+use crate::evaluations::{add, write_npz};
 use crate::output::write_atomically;
 use csv::Writer;
 use ndarray::{ArrayView1, ArrayView2};
@@ -18,11 +18,16 @@ pub struct Predictions<'a, T> {
     pub top_classes: Option<ArrayView2<'a, usize>>,
     /// Their log p (N×K).
     pub top_log_prob: Option<ArrayView2<'a, T>>,
+    /// The probability of every class (N×C).
+    pub probabilities: Option<ArrayView2<'a, T>>,
 }
 
+/// The name of the array of probabilities in an `.npz`.
+const PROBABILITIES: &str = "probabilities";
+
 /// Writes predictions, to a complete file or none. If the path ends in `.npz`, writes the arrays predicted (int64)
-/// and, if present, top_classes (int64) and top_log_prob. Otherwise writes a CSV table with a row per sample, which
-/// shows each class by its name in `names`.
+/// and, if present, top_classes (int64), top_log_prob and probabilities. Otherwise writes a CSV table with a row per
+/// sample, which shows each class by its name in `names`.
 ///
 /// # Errors
 /// [`DataError::Io`] naming the file.
@@ -37,7 +42,8 @@ pub fn write_predictions<T: Element>(
             if let Some(classes) = predictions.top_classes {
                 npz.add_array(OutputKind::TopClasses.symbol(), &classes.mapv(|class| class as i64))?;
             }
-            crate::evaluations::add(npz, OutputKind::TopLogProb.symbol(), predictions.top_log_prob.as_ref())
+            add(npz, OutputKind::TopLogProb.symbol(), predictions.top_log_prob.as_ref())?;
+            add(npz, PROBABILITIES, predictions.probabilities.as_ref())
         });
     }
     let table = table(predictions, names).map_err(io::Error::other);
@@ -52,14 +58,20 @@ fn table<T: Element>(
     let top = predictions.top_classes.map_or(0, |classes| classes.ncols());
     let mut table = Writer::from_writer(Vec::new());
     let of_top = (1..=top).flat_map(|k| [format!("class_{k}"), format!("log_prob_{k}")]);
-    table.write_record(["predicted".to_owned()].into_iter().chain(of_top))?;
+    let of_all =
+        predictions.probabilities.iter().flat_map(|_| names.iter().map(|name| format!("prob_{name}")));
+    table.write_record(["predicted".to_owned()].into_iter().chain(of_top).chain(of_all))?;
     for (i, &class) in predictions.predicted.iter().enumerate() {
         table.write_field(&names[class])?;
         if let (Some(classes), Some(log_prob)) = (predictions.top_classes, predictions.top_log_prob) {
             for (&class, log_prob) in classes.row(i).iter().zip(log_prob.row(i)) {
                 table.write_field(&names[class])?;
-                table.write_field(log_prob.to_string())?;
+                // + 0, so that −0 is written as 0.
+                table.write_field((*log_prob + T::zero()).to_string())?;
             }
+        }
+        for p in predictions.probabilities.iter().flat_map(|all| all.row(i)) {
+            table.write_field(p.to_string())?;
         }
         table.write_record(None::<&[u8]>)?;
     }

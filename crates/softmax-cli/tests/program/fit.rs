@@ -107,7 +107,7 @@ fn samples_without_labels_are_classified() {
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     assert_eq!(read("a.csv"), read("b.csv"));
     save(&folder.path().join("new.npz"), |npz| npz.add_array("X", &digits().0).unwrap());
-    let args = words("predict --model m.safetensors --data new.npz --top 2 --out p.npz");
+    let args = words("predict --model m.safetensors --data new.npz --top 2 --probabilities --out p.npz");
     success(&args, folder.path());
     let mut npz = NpzReader::new(File::open(folder.path().join("p.npz")).unwrap()).unwrap();
     let predicted: Array1<i64> = npz.by_name::<OwnedRepr<i64>, Ix1>("predicted").unwrap();
@@ -115,6 +115,10 @@ fn samples_without_labels_are_classified() {
     let log_prob: Array2<f32> = npz.by_name::<OwnedRepr<f32>, Ix2>("top_log_prob").unwrap();
     assert_eq!((top.dim(), log_prob.dim()), ((1797, 2), (1797, 2)));
     assert_eq!(predicted, top.column(0));
+    let p: Array2<f32> = npz.by_name::<OwnedRepr<f32>, Ix2>("probabilities").unwrap();
+    assert_eq!(p.dim(), (1797, 10));
+    let best = |i: usize, k: usize| p[[i, top[[i, k]] as usize]];
+    assert!((0..1797).all(|i| (0..2).all(|k| best(i, k) == log_prob[[i, k]].exp())));
 }
 
 #[test]

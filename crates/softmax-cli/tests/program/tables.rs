@@ -366,8 +366,14 @@ fn labels_that_the_model_does_not_have_count_as_wrong() {
     let run = softmax(&words(&format!("{FIT} --validation test.csv")), folder.path());
     assert_eq!((run.code, run.err.as_str()), (Some(0), doubt));
     assert!(run.out.contains("\naccuracy in validation: 2 of 5 right, 40.00%\n"), "{}", run.out);
-    let args = "predict --model m.safetensors --data test.csv --out p.csv";
+    let args = "predict --model m.safetensors --data test.csv --probabilities --out p.csv";
     let run = softmax(&words(args), folder.path());
     assert_eq!((run.code, run.err.as_str()), (Some(0), doubt));
     assert!(run.out.starts_with("test.csv: 2 of 5 right, 40.00%\n"), "{}", run.out);
+    let table = fs::read_to_string(folder.path().join("p.csv")).unwrap();
+    let (header, first) = (table.lines().next().unwrap(), table.lines().nth(1).unwrap());
+    assert_eq!(header, "predicted,prob_blue,prob_red");
+    let fields: Vec<&str> = first.split(',').collect();
+    let p: Vec<f64> = fields[1..].iter().map(|p| p.parse().unwrap()).collect();
+    assert!(fields[0] == "red" && p[1] > 0.9 && (p[0] + p[1] - 1.0).abs() < 1e-6, "{first}");
 }
