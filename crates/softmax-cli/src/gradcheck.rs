@@ -196,8 +196,9 @@ fn write_table(gradcheck: &Gradcheck, palette: Palette, out: &mut dyn Write) -> 
     if gradcheck.unresolved > 0 {
         writeln!(
             out,
-            "{} entries were left out: the loss is too large to resolve them. --standardize may help.",
-            gradcheck.unresolved
+            "{} of {} entries were left out: the loss is too large to resolve them. --standardize may help.",
+            gradcheck.unresolved,
+            count + gradcheck.unresolved
         )?;
     }
     Ok(())
