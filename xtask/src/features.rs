@@ -47,7 +47,9 @@ pub(crate) fn run(FeaturesArgs { extras }: &FeaturesArgs) -> anyhow::Result<()> 
         let alone: &[(&str, &str)] = if WITHOUT_C.contains(&name) { &[("CC", "false")] } else { &[] };
         cargo(&["check", "--release", "-p", name, "--no-default-features"], alone)?;
         for feature in package.own_features().filter(|feature| !missing(feature)) {
-            cargo(&["check", "--release", "-p", name, "--features", feature], alone)?;
+            // Without the default features, which all other builds have and which bring Burn into the program.
+            let flags = ["--no-default-features", "--features", feature];
+            cargo(&[&["check", "--release", "-p", name][..], &flags].concat(), alone)?;
         }
     }
     check_fuzz()?;
