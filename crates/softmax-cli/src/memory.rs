@@ -29,6 +29,19 @@ pub(crate) fn check_fit<T>(whose: &str, d: usize, c: usize) -> anyhow::Result<()
     })
 }
 
+/// Fails if predictions of so many classes for each of `n` samples do not fit into memory.
+pub(crate) fn check_predictions<T>(whose: &str, flag: &str, n: usize, classes: usize) -> anyhow::Result<()> {
+    // The classes as indices, log p, and the text of a table.
+    const TEXT: usize = 16;
+    let bytes = size_of::<usize>() + 2 * size_of::<T>() + TEXT;
+    check(product(n, classes) * bytes as f64).map_err(|room| {
+        anyhow::anyhow!(
+            "{flag}: expected predictions that fit into memory, found {classes} for each of the {n} samples of {whose}, \
+             which take {room}"
+        )
+    })
+}
+
 /// Fails if the outputs of a call, with `top` classes in the top-k outputs, and the arrays of scores that the backend
 /// holds do not fit into memory. The error is the reason.
 pub(crate) fn check_call<T: BackendElement>(

@@ -4,6 +4,7 @@ use crate::accuracy::Accuracy;
 use crate::doubts::unknown_labels;
 use crate::fit_args::PredictArgs;
 use crate::flags::of_fit;
+use crate::memory::check_predictions;
 use crate::source::{check_dense, samples};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
@@ -40,6 +41,9 @@ fn run_as<T: BackendElement>(
     if model.standardization.is_some() {
         check_dense(&dataset)?;
     }
+    let (samples, whose) = (dataset.features.dim().0, printable(&dataset.origin));
+    check_predictions::<T>(&whose, "--top", samples, top)?;
+    check_predictions::<T>(&whose, "--probabilities", samples, if args.probabilities { classes } else { 0 })?;
     let predicted = model.predict(&dataset).map_err(of_fit)?;
     let best = (top > 0).then(|| model.top(&dataset, top)).transpose().map_err(of_fit)?;
     let probabilities = match args.probabilities {

@@ -1,7 +1,7 @@
 //! Tests that a lack of memory gives an error, not an abort.
 #![cfg(target_os = "linux")] // On other systems the program does not know how much memory is free.
 
-use super::{Run, save, words};
+use super::{Run, save, success, words};
 use ndarray::{Array1, Array2};
 use std::path::Path;
 use std::process::Command;
@@ -72,4 +72,14 @@ fn a_problem_larger_than_memory_is_refused_in_one_line() {
 
     // W and dW take 80 MB each. The reference takes 40 bytes for the value and the bound of each entry of dW.
     refused(600, "compare --backends naive --threads 1 --synthetic 4x10000x2000", "reference", folder.path());
+
+    // p of 20,000 samples and 10,000 classes.
+    save(&at("many.npz"), |npz| {
+        npz.add_array("X", &Array2::<f32>::zeros((20_000, 2))).unwrap();
+        npz.add_array("y", &Array1::from_shape_fn(20_000, |i| (i % classes) as i64)).unwrap();
+    });
+    success(&words("fit --data many.npz --max-iterations 1 --out m.safetensors"), folder.path());
+    let predict = "predict --model m.safetensors --threads 1 --data many.npz --out p.csv";
+    refused(600, &format!("{predict} --probabilities"), "--probabilities: expected", folder.path());
+    assert!(!at("p.csv").exists());
 }
