@@ -3,7 +3,7 @@ use crate::probabilities::log_probabilities;
 use ndarray::{Array1, Array2};
 use softmax::{BackendElement, Features, Objective, Outputs, Problem, SoftmaxBackend, Targets, ndarray};
 use softmax_data::{Dataset, FeatureLayout, FeatureStore, MISSING_LABEL, Standardization, TargetStore};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// A trained classifier: a sample's class is the one with the largest X·W + b.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,12 +111,16 @@ impl<T: BackendElement> Model<T> {
     fn labels(&self, dataset: &Dataset<T>) -> Vec<Option<std::result::Result<usize, String>>> {
         let TargetStore::Labels(labels) = &dataset.targets else { return Vec::new() };
         let ignored = self.objective.ignore_index;
+        // In reverse, so that of equal names the first counts.
+        let ours: Option<HashMap<&str, usize>> = self.class_names.as_ref().map(|names| {
+            names.iter().enumerate().rev().map(|(class, name)| (name.as_str(), class)).collect()
+        });
         let class_of = |label: i64| {
             let theirs = usize::try_from(label).ok();
             let name = theirs.and_then(|y| dataset.class_names.as_ref()?.get(y));
-            let found = match (&self.class_names, name) {
-                (Some(ours), Some(name)) => ours.iter().position(|class| class == name),
-                (Some(ours), None) => ours.iter().position(|class| *class == label.to_string()),
+            let found = match (&ours, name) {
+                (Some(ours), Some(name)) => ours.get(name.as_str()).copied(),
+                (Some(ours), None) => ours.get(label.to_string().as_str()).copied(),
                 (None, Some(_)) => None,
                 (None, None) => theirs.filter(|&y| y < self.weights.ncols()),
             };
