@@ -31,7 +31,7 @@ pub(crate) fn check_fit<T>(whose: &str, d: usize, c: usize) -> anyhow::Result<()
 
 /// Fails if predictions of so many classes for each of `n` samples do not fit into memory.
 pub(crate) fn check_predictions<T>(whose: &str, flag: &str, n: usize, classes: usize) -> anyhow::Result<()> {
-    // The classes as indices, log p, and the text of a table.
+    // The classes in order of probability, log p in that order and by class, and the text of a table.
     const TEXT: usize = 16;
     let bytes = size_of::<usize>() + 2 * size_of::<T>() + TEXT;
     check(product(n, classes) * bytes as f64).map_err(|room| {

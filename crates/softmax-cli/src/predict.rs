@@ -46,10 +46,8 @@ fn run_as<T: BackendElement>(
     check_predictions::<T>(&whose, "--probabilities", samples, if args.probabilities { classes } else { 0 })?;
     let predicted = model.predict(&dataset).map_err(of_fit)?;
     let best = (top > 0).then(|| model.top(&dataset, top)).transpose().map_err(of_fit)?;
-    let probabilities = match args.probabilities {
-        true => Some(model.log_probabilities(&dataset).map_err(of_fit)?.mapv_into(T::exp)),
-        false => None,
-    };
+    let log_p = args.probabilities.then(|| model.log_probabilities(&dataset)).transpose().map_err(of_fit)?;
+    let probabilities = log_p.map(|log_p| log_p.mapv_into(T::exp));
     let names: Vec<String> = (0..classes).map(|class| model.class_name(class)).collect();
     let predictions = Predictions {
         predicted: predicted.view(),
