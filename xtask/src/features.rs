@@ -48,8 +48,10 @@ pub(crate) fn run(FeaturesArgs { extras }: &FeaturesArgs) -> anyhow::Result<()> 
         cargo(&["check", "--release", "-p", name, "--no-default-features"], alone)?;
         for feature in package.own_features().filter(|feature| !missing(feature)) {
             // Without the default features, which all other builds have and which bring Burn into the program.
-            let flags = ["--no-default-features", "--features", feature];
-            cargo(&[&["check", "--release", "-p", name][..], &flags].concat(), alone)?;
+            cargo(
+                &["check", "--release", "-p", name, "--no-default-features", "--features", feature],
+                alone,
+            )?;
         }
     }
     check_fuzz()?;
