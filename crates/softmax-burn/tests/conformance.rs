@@ -15,33 +15,37 @@ fn is_beyond_autodiff(feature: Feature) -> bool {
 
 #[test]
 fn burn_f32() {
-    Runner::new().run(&Suite::<f32>::full(), || Box::new(Burn::new())).assert_complete_but(is_beyond_tensors);
+    Runner::new()
+        .run(Suite::<f32>::shared(), || Box::new(Burn::new()))
+        .assert_complete_but(is_beyond_tensors);
 }
 
 #[test]
 fn burn_f64() {
-    Runner::new().run(&Suite::<f64>::full(), || Box::new(Burn::new())).assert_complete_but(is_beyond_tensors);
+    Runner::new()
+        .run(Suite::<f64>::shared(), || Box::new(Burn::new()))
+        .assert_complete_but(is_beyond_tensors);
 }
 
 /// Chunks of 5 rows, so that most cases have several chunks and a partial last one.
 #[test]
 fn burn_by_chunks_f32() {
     Runner::new()
-        .run(&Suite::<f32>::full(), || Box::new(Burn::new().chunk_rows(5)))
+        .run(Suite::<f32>::shared(), || Box::new(Burn::new().chunk_rows(5)))
         .assert_complete_but(is_beyond_tensors);
 }
 
 #[test]
 fn burn_autodiff_f32() {
     Runner::new()
-        .run(&Suite::<f32>::full(), || Box::new(BurnAutodiff::new()))
+        .run(Suite::<f32>::shared(), || Box::new(BurnAutodiff::new()))
         .assert_complete_but(is_beyond_autodiff);
 }
 
 #[test]
 fn burn_autodiff_f64() {
     Runner::new()
-        .run(&Suite::<f64>::full(), || Box::new(BurnAutodiff::new()))
+        .run(Suite::<f64>::shared(), || Box::new(BurnAutodiff::new()))
         .assert_complete_but(is_beyond_autodiff);
 }
 
@@ -62,7 +66,7 @@ mod graphics {
         for burn in devices() {
             println!("{}", burn.name());
             Runner::new()
-                .run(&Suite::<f32>::full(), || Box::new(burn.clone()))
+                .run(Suite::<f32>::shared(), || Box::new(burn.clone()))
                 .assert_complete_but(super::is_beyond_tensors);
         }
     }
@@ -76,7 +80,7 @@ mod graphics {
             match burn.loss(&problem) {
                 Ok(_) => {
                     Runner::new()
-                        .run(&Suite::<f64>::full(), || Box::new(burn.clone()))
+                        .run(Suite::<f64>::shared(), || Box::new(burn.clone()))
                         .assert_complete_but(super::is_beyond_tensors);
                 }
                 Err(Error::Unsupported { backend, feature }) => {

@@ -26,8 +26,8 @@ fn main() -> ExitCode {
 
 fn trials() -> Vec<Trial> {
     let mut trials = vec![
-        Trial::test("the_suite_passes_in_f32", || suite(&Suite::<f32>::full())),
-        Trial::test("the_suite_passes_in_f64", || suite(&Suite::<f64>::full())),
+        Trial::test("the_suite_passes_in_f32", || suite(Suite::<f32>::shared())),
+        Trial::test("the_suite_passes_in_f64", || suite(Suite::<f64>::shared())),
         Trial::test("answers_have_the_bits_of_the_backend", bits),
         Trial::test("a_repetition_takes_time", repetition),
         Trial::test("what_is_not_supported_is_refused", unsupported),
@@ -83,10 +83,10 @@ fn trials() -> Vec<Trial> {
         })
     }));
     trials.push(in_python("the_careful_backend_in_numpy_passes_in_f32".to_owned(), |python| {
-        careful(python, &Suite::<f32>::full())
+        careful(python, Suite::<f32>::shared())
     }));
     trials.push(in_python("the_careful_backend_in_numpy_passes_in_f64".to_owned(), |python| {
-        careful(python, &Suite::<f64>::full())
+        careful(python, Suite::<f64>::shared())
     }));
     trials
 }
@@ -107,7 +107,7 @@ fn program_in_python(python: &str, file: &str, arguments: &[&str]) -> Launcher {
 
 fn mistaken(python: &str, kind: &str, cases: &str) -> Result<(), Failed> {
     let launcher = program_in_python(python, "tests/mistaken.py", &[kind]);
-    let report = Runner::new().filter(cases).run(&Suite::<f64>::full(), || Box::new(launcher.backend(None)));
+    let report = Runner::new().filter(cases).run(Suite::<f64>::shared(), || Box::new(launcher.backend(None)));
     assert!(!report.failures.is_empty() && report.misuse.is_empty(), "{report}");
     let is_wrong =
         |symptom: Symptom| matches!(symptom, Symptom::Digits | Symptom::Wrong | Symptom::NotFinite);
@@ -115,7 +115,7 @@ fn mistaken(python: &str, kind: &str, cases: &str) -> Result<(), Failed> {
     assert!(faults().all(|fault| is_wrong(fault.symptom)), "it answers, if wrongly: {report}");
     // Without the mistake, the same cases pass.
     let launcher = program_in_python(python, "python/numpy_careful.py", &[]);
-    let report = Runner::new().filter(cases).run(&Suite::<f64>::full(), || Box::new(launcher.backend(None)));
+    let report = Runner::new().filter(cases).run(Suite::<f64>::shared(), || Box::new(launcher.backend(None)));
     report.assert_success();
     Ok(())
 }
@@ -230,7 +230,7 @@ fn gone() -> Result<(), Failed> {
     assert!(results.by_ref().take(3).all(|result| matches!(result, Err(Error::Backend { .. }))));
     assert!(results.all(|result| matches!(result, Err(Error::Gone { .. }))));
     // The suite stops there as well, and reports a failure.
-    let report = Runner::new().run(&Suite::<f64>::full(), || Box::new(launcher.backend(None)));
+    let report = Runner::new().run(Suite::<f64>::shared(), || Box::new(launcher.backend(None)));
     assert!(!report.is_success());
     assert!(report.ran() < 5, "{} cases ran", report.ran());
     Ok(())

@@ -17,7 +17,7 @@ fn every_level_f32() {
     for level in Level::available() {
         println!("level {}", level.name());
         Runner::new()
-            .run(&Suite::<f32>::full(), || Box::new(Fused::new().level(level)))
+            .run(Suite::<f32>::shared(), || Box::new(Fused::new().level(level)))
             .assert_complete_but(is_sparse_gradient);
     }
 }
@@ -27,7 +27,7 @@ fn every_level_f64() {
     for level in Level::available() {
         println!("level {}", level.name());
         Runner::new()
-            .run(&Suite::<f64>::full(), || Box::new(Fused::new().level(level)))
+            .run(Suite::<f64>::shared(), || Box::new(Fused::new().level(level)))
             .assert_complete_but(is_sparse_gradient);
     }
 }
@@ -35,16 +35,16 @@ fn every_level_f64() {
 /// With the least memory a block has the minimum of rows and one task runs at a time.
 #[test]
 fn little_memory_is_enough() {
-    let suite = Suite::<f64>::full();
-    Runner::new().run(&suite, || Box::new(Fused::new().memory(1))).assert_complete_but(is_sparse_gradient);
+    let suite = Suite::<f64>::shared();
+    Runner::new().run(suite, || Box::new(Fused::new().memory(1))).assert_complete_but(is_sparse_gradient);
 }
 
 /// The wide kernel with few classes, also with fewer classes than a vector has lanes.
 #[test]
 fn the_wide_kernel_takes_few_classes() {
-    let suite = Suite::<f32>::full();
+    let suite = Suite::<f32>::shared();
     for kind in ["rows/", "ties/", "masks/", "edges/", "closed/", "shapes/", "state/"] {
-        let report = Runner::new().filter(kind).run(&suite, || Box::new(Fused::new().narrow_up_to(0)));
+        let report = Runner::new().filter(kind).run(suite, || Box::new(Fused::new().narrow_up_to(0)));
         report.assert_complete();
     }
 }
@@ -73,13 +73,13 @@ fn both_types_in_turns() {
 /// With little memory, both kernels divide it the same way whichever outputs are requested.
 #[test]
 fn requested_outputs_change_no_bit_with_little_memory() {
-    let suite = Suite::<f32>::full();
+    let suite = Suite::<f32>::shared();
     for kibibytes in [40, 80, 120, 160, 200, 300] {
         for classes in [0, Fused::MOST_NARROW_CLASSES] {
             let backend = || Fused::new().memory(kibibytes << 10).narrow_up_to(classes);
             Runner::new()
                 .filter("behaviour/fewer")
-                .run(&suite, || Box::new(backend()))
+                .run(suite, || Box::new(backend()))
                 .assert_complete_but(is_sparse_gradient);
         }
     }

@@ -27,7 +27,7 @@ use crate::report::kind_of;
 use crate::test::Test;
 use softmax_core::Element;
 use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 pub use all_cases::cases;
 #[cfg(test)]
@@ -46,6 +46,13 @@ macro_rules! impl_suite {
             /// Everything: cases, properties and behaviour.
             pub fn full() -> Self {
                 full()
+            }
+
+            /// The suite [`full`](Self::full), made once in this process, for programs that run it several times.
+            /// A suite keeps the reference of each case. Computing the references takes most of the first run.
+            pub fn shared() -> &'static Self {
+                static SHARED: LazyLock<Suite<$T>> = LazyLock::new(full);
+                &SHARED
             }
 
             /// Everything, and six more passes of the crossed cases, with larger problems: minutes instead of seconds.
