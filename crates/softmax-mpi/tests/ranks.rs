@@ -51,18 +51,26 @@ fn as_rank() -> ExitCode {
     let ranks = Ranks::world();
     disagreements_are_errors_on_all_ranks(&ranks);
     traffic_matches_the_documented_model(&ranks);
-    let (single, double) = (Suite::<f32>::full(), Suite::<f64>::full());
+    let (single, double) = (Suite::<f32>::shared(), Suite::<f64>::shared());
     let samples = Grid { samples: ranks.size(), classes: 1 };
     let classes = Grid { samples: 1, classes: ranks.size() };
-    let mut passes = conforms(&single, samples, Fused::new, None);
-    passes &= conforms(&single, classes, Fused::new, None);
+    let mut passes = conforms(single, samples, Fused::new, None);
+    if ranks.size() % 2 == 0 {
+        passes &= conforms(single, classes, Fused::new, None);
+    }
     // Shards of any size: at its own multiple, `Fused` would have few shards. `Naive` and `NdArray` have no multiple.
-    passes &= conforms(&double, classes, Fused::new, Some(1));
-    passes &= conforms(&double, classes, Naive::new, None);
+    passes &= conforms(single, classes, Fused::new, Some(1));
+    passes &= conforms(single, classes, Naive::new, None);
+    if ranks.size() == 2 {
+        // The other element type with one number of ranks, because each rank computes its references, which takes most
+        // of the time.
+        passes &= conforms(double, classes, Fused::new, Some(1));
+        passes &= conforms(double, classes, Naive::new, None);
+    }
     if ranks.size() == 4 {
         let both = Grid { samples: 2, classes: 2 };
-        passes &= conforms(&single, both, Fused::new, Some(1));
-        passes &= conforms(&double, both, NdArray::new, None);
+        passes &= conforms(single, both, Fused::new, Some(1));
+        passes &= conforms(single, both, NdArray::new, None);
     }
     if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
