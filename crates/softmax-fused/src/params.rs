@@ -19,7 +19,8 @@ pub struct KernelParams {
     /// Maximum rows of a block, unless more are needed to give each thread a strip. dW is read and written once per
     /// block. [`Fused::memory`](crate::Fused::memory) may allow fewer. A multiple of 192.
     pub block: usize,
-    /// Features of dW in one task of a group. A multiple of 12.
+    /// Maximum features of dW in one task of a group. Their part of dW, the group's part of 192 rows of G, and these
+    /// rows' part of X stay in the L2 cache. A multiple of 12.
     pub features: usize,
     /// Maximum elements of W that a thread keeps packed for all rows of a block.
     pub kept: usize,
@@ -36,13 +37,22 @@ const ROW: usize = GROUP * PANEL * VECTOR;
 /// Maximum rows of a strip: with more, too few strips are left for the threads.
 const MOST_ROWS: usize = 4 * SUMMED;
 
+/// Minimum features of dW in a task: with fewer, the group's part of G is read too often.
+pub(crate) const LEAST_FEATURES: usize = 4 * TILE;
+
+/// Maximum features of dW in a task: more were not faster.
+const MOST_FEATURES: usize = 16 * TILE;
+
 impl KernelParams {
     /// Block sizes for an L2 cache of `bytes` bytes.
     pub fn for_cache(bytes: usize) -> Self {
-        // Two thirds of the cache hold a group's scores and its part of W; the rest is for X.
-        let rows = (bytes / 3 * 2).saturating_sub(CHUNK * ROW) / ROW;
-        KernelParams { strip: rows, block: 6 * SUMMED, features: 16 * TILE, kept: 1 << 20, tasks: 4 }
-            .rounded()
+        let most = bytes / 3 * 2;
+        // A group's scores and its part of W fit into two thirds of the cache; the rest is for X.
+        let rows = most.saturating_sub(CHUNK * ROW) / ROW;
+        // G fits into two thirds of the cache, with a row of dW and a column of X in f64 for each feature.
+        let features = most.saturating_sub(SUMMED * ROW) / (ROW + SUMMED * size_of::<f64>());
+        let features = features.clamp(LEAST_FEATURES, MOST_FEATURES);
+        KernelParams { strip: rows, block: 6 * SUMMED, features, kept: 1 << 20, tasks: 4 }.rounded()
     }
 
     /// Rounds each value to the multiple that the kernel needs.
@@ -90,5 +100,11 @@ mod tests {
     fn strips_grow_with_the_cache_and_stay_multiples() {
         let strip = |bytes: usize| KernelParams::for_cache(bytes).strip;
         assert_eq!([0, 256 << 10, 1 << 20, 2 << 20, 1 << 40].map(strip), [192, 192, 384, 768, 768]);
+    }
+
+    #[test]
+    fn tasks_of_dw_grow_with_the_cache_up_to_192_features() {
+        let features = |bytes: usize| KernelParams::for_cache(bytes).features;
+        assert_eq!([0, 256 << 10, 512 << 10, 1 << 20, 1 << 40].map(features), [48, 48, 48, 192, 192]);
     }
 }

@@ -5,15 +5,12 @@ use crate::kernel::lanes::VECTOR;
 use crate::kernel::level::FusedElement;
 use crate::kernel::tile::{PANEL, TILE};
 use crate::orders::{CHUNK, GROUP, SUMMED};
-use crate::params::KernelParams;
+use crate::params::{KernelParams, LEAST_FEATURES};
 use crate::stored::{Samples, Stored};
 use softmax_core::Outputs;
 
 /// Maximum elements of a panel's row: two vectors of f32.
 pub(super) const MOST_WIDTH: usize = PANEL * VECTOR / size_of::<f32>();
-
-/// Minimum features of dW in a task.
-const LEAST_FEATURES: usize = 4 * TILE;
 
 /// Sizes that are constant during a call.
 #[derive(Clone, Copy, Debug)]
