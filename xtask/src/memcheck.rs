@@ -9,7 +9,7 @@ use std::process::Command;
 
 #[derive(Debug, Args)]
 pub(crate) struct MemcheckArgs {
-    /// The conformance suite's cases with this in their names too, at every level; all of them take an hour
+    /// The conformance suite's cases with this in their names too, at every level; all of them take two hours
     #[arg(long, value_name = "TEXT", default_value = "sizes/")]
     filter: String,
 }
