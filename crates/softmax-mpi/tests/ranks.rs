@@ -55,7 +55,7 @@ fn as_rank() -> ExitCode {
     let samples = Grid { samples: ranks.size(), classes: 1 };
     let classes = Grid { samples: 1, classes: ranks.size() };
     let mut passes = conforms(single, samples, Fused::new, None);
-    if ranks.size() % 2 == 0 {
+    if ranks.size().is_multiple_of(2) {
         passes &= conforms(single, classes, Fused::new, None);
     }
     // Shards of any size: at its own multiple, `Fused` would have few shards. `Naive` and `NdArray` have no multiple.
