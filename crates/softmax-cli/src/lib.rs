@@ -1,4 +1,18 @@
-//! The program `softmax` as a library, so that a test can run it with additional backends.
+//! The program `softmax` as a library: [`run`] takes a command line and the backends that it may name. To compute losses
+//! in your own program, use the crate `softmax`; this crate is for a program with the same commands and an additional
+//! backend:
+//!
+//! ```no_run
+//! # type Mine = softmax::Naive;
+//! use std::{env, io, process::ExitCode};
+//!
+//! fn main() -> ExitCode {
+//!     let mut registry = softmax_cli::Registry::built_in();
+//!     // One function for f32, one for f64.
+//!     registry.add("mine", |_| Box::new(Mine::default()), |_| Box::new(Mine::default()));
+//!     softmax_cli::run(env::args_os(), &registry, &mut io::stdout(), &mut io::stderr())
+//! }
+//! ```
 
 #![forbid(unsafe_code)]
 

@@ -4,6 +4,14 @@
 //! [`Comparison`] is the result of `softmax compare` for one problem. [`Record`] is one line of the file that
 //! `softmax bench` writes through a [`Journal`]. [`Table`] and [`plot`] show them, and [`report`] builds a page from
 //! many records. `benches/METHODOLOGY.md` describes how they are measured.
+//!
+//! ```no_run
+//! use softmax_record::{read, report};
+//!
+//! let records = read("target/bench/records.jsonl".as_ref())?;
+//! println!("{}", report::summary_table(&records).markdown());
+//! # Ok::<(), softmax_record::JournalError>(())
+//! ```
 
 #![forbid(unsafe_code)]
 
