@@ -126,6 +126,23 @@ fn every_command_runs() {
     assert!(count > 15, "{count} commands");
 }
 
+#[test]
+fn the_shown_fit_is_what_fit_prints() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = text.split("```text\n").find(|block| block.starts_with("examples/iris.csv")).unwrap();
+    let shown = shown.split("```").next().unwrap();
+    let commands = commands();
+    let mut args = commands.iter().filter_map(|command| of_the_program(command));
+    let fit = args.find(|args| args.starts_with("fit --data examples/iris.csv")).unwrap();
+    let printed = success(&words(fit), folder().path());
+    // Times vary, and so may the last digits of a minimum on another processor.
+    let lasting = |text: &str| -> Vec<String> {
+        let varies = |line: &&str| line.starts_with("lbfgs: ") || line.starts_with("loss ");
+        text.lines().filter(|line| !varies(line)).map(str::to_owned).collect()
+    };
+    assert_eq!(lasting(shown), lasting(&printed));
+}
+
 /// Collects the keys of an object and of the objects in it, as paths.
 fn keys(value: &serde_json::Value, within: &str, keys_found: &mut BTreeSet<String>) {
     for (key, value) in value.as_object().unwrap() {
