@@ -1,5 +1,5 @@
-//! `cargo xtask soak`: the release program evaluates random problems in a row, and checks that its memory does not
-//! grow.
+//! `cargo xtask soak`: the release program evaluates random problems in a row, then the same ones again, and checks that
+//! its memory does not grow the second time.
 
 use crate::cargo::build_program;
 use clap::Args;
@@ -7,7 +7,7 @@ use std::process::Command;
 
 #[derive(Debug, Args)]
 pub(crate) struct SoakArgs {
-    /// How many evaluations
+    /// How many evaluations, half of them in each round
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     count: usize,
     /// Which backends [default: all that are here]
