@@ -17,7 +17,7 @@ pub struct Record {
     /// The keys of `compare --format json`.
     #[serde(flatten)]
     pub comparison: Comparison,
-    /// The limits of the machine, measured just before the comparison.
+    /// The limits of the machine, measured just after the comparison.
     #[serde(default)]
     pub roofline: Option<Roofline>,
     /// The request, by which `--resume` recognises the record.
