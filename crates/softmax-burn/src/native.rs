@@ -7,8 +7,8 @@ use burn::tensor::{Int, Tensor};
 use softmax_core::{Objective, OutputKind, OutputSet};
 use std::ops::Range;
 
-/// Bytes of the scores of a chunk in f32; twice as many in f64. The operations on a chunk hold about ten times as much
-/// in all.
+/// Bytes of the scores of a chunk in f32; twice as many in f64. Without options the operations on a chunk hold about twice
+/// as much in all.
 const SCORES_BYTES: usize = 16 << 20;
 
 /// Rows of a block of dW = Xᵀ·G. Each block is one matrix product, which itself sums about a hundred rows at a time.
