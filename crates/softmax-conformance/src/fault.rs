@@ -51,10 +51,12 @@ impl Symptom {
             Symptom::NotFinite => "NaN or an infinity where a number is expected",
             Symptom::Finite => "a number where NaN or an infinity is expected",
             Symptom::Digits => {
-                "off by less than √u of the value, or of 1 if that is more, as a small loss is that is rounded to 0"
+                "off by less than √u of the value, or of 1 if that is more, such as a small loss rounded to 0"
             }
             Symptom::Wrong => "off by more than √u of the value, or of 1 if that is more",
-            Symptom::Behaviour => "answers that are wrong together, one by one or in a sequence of calls",
+            Symptom::Behaviour => {
+                "answers that contradict each other, or that are wrong in a sequence of calls"
+            }
         }
     }
 }

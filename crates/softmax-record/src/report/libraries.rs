@@ -22,10 +22,12 @@ pub fn libraries_page(libraries: &Libraries, records: &[Record]) -> Page {
     let summary = vec![
         format!("{count} ways to compute the loss with other libraries, put to this project's conformance suite. {none_wrong}"),
         "A case is wrong where any output is further from the oracle than the bound of the case, which is derived from the \
-         rounding errors of a careful computation in the same element type. A wrong case may cost no more than digits that few \
-         need: the column says in which way it is wrong."
+         rounding errors of a careful computation in the same element type. A wrong case may lose only digits that few users \
+         need; the columns say what kind of error it is."
             .to_owned(),
-        "Each library is used by its documented interface. What it has no option for is unsupported, and not emulated."
+        "Each library is used by its documented interface, except that scikit-learn's loss has only a private one, and that \
+         NumPy has no such loss: numpy is the textbook's formula. Options that a library does not have are unsupported, and not \
+         emulated."
             .to_owned(),
     ];
     let mut sections = sections(libraries);
