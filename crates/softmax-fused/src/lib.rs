@@ -1,5 +1,6 @@
-//! The fused CPU backend of the linear softmax loss. It never stores the N×C scores, and it defines the order of every sum:
-//! a problem gives the same bits on any number of threads, with any vector instructions and with any memory limit.
+//! The fused CPU backend of the linear softmax loss. It holds the scores of one block of rows at a time, not all N×C of a
+//! large batch. It defines the order of every sum: a problem gives the same bits on any number of threads, with any vector
+//! instructions and with any memory limit.
 //!
 //! It is a backend alone: files, training and the command line are in other crates of the project.
 //!
