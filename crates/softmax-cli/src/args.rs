@@ -271,7 +271,7 @@ pub(crate) struct VerifyArgs {
     /// Only the cases whose names have a word that begins with this, such as options/
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
-    /// Add six passes of larger crossed cases: minutes instead of seconds
+    /// Add six passes of larger crossed cases, which take several minutes
     #[arg(long)]
     pub(crate) thorough: bool,
     /// Draw random problems for M minutes per backend, instead of the suite

@@ -10,7 +10,7 @@ pub(crate) struct DataArgs {
     /// Samples: .npz, .npy, .csv, IDX (MNIST), CIFAR-10 batches, svmlight or .safetensors
     ///
     /// An .npz or .safetensors has X (N×D) and y (N) or Y (N×C), and optionally W (D×C), b, class_weight and
-    /// sample_weight. A table, an IDX file or svmlight text may be gzipped.
+    /// sample_weight. Text, IDX and CIFAR-10 files may be gzipped.
     #[arg(long, value_name = "FILE")]
     pub(crate) data: Option<PathBuf>,
     /// Format of the file, if its name does not show it
