@@ -8,8 +8,8 @@ use softmax_record::{Shape, units};
 /// Fails if the arrays of a problem do not fit into memory.
 pub(crate) fn check_problem<T>(whose: &str, shape: Shape) -> anyhow::Result<()> {
     let Shape { n, d, c } = shape;
-    // X, W, dW and labels.
-    let entries = product(n, d) + 2.0 * product(d, c);
+    // X, W, dW and labels. Without samples there are still means and deviations of the features, in f64.
+    let entries = product(n.max(4), d) + 2.0 * product(d, c);
     let needed = entries * size_of::<T>() as f64 + product(n, size_of::<i64>());
     check(needed).map_err(|room| {
         anyhow::anyhow!(
@@ -22,7 +22,7 @@ pub(crate) fn check_problem<T>(whose: &str, shape: Shape) -> anyhow::Result<()> 
 pub(crate) fn check_fit<T>(whose: &str, d: usize, c: usize) -> anyhow::Result<()> {
     // Ten pairs of steps and gradient changes, points and directions, some of them in f64.
     const ARRAYS: f64 = 32.0;
-    check(ARRAYS * product(d.saturating_add(1), c) * size_of::<T>() as f64).map_err(|room| {
+    check(ARRAYS * product(d.saturating_add(1), c.max(1)) * size_of::<T>() as f64).map_err(|room| {
         anyhow::anyhow!(
             "{whose}: expected a model that can be fitted in memory, found {d}×{c} weights: a fit takes {room}"
         )

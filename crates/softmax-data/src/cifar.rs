@@ -21,6 +21,7 @@ pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Resul
     for batch in batches(path)? {
         let mut reader = open(&batch)?.reader;
         let mut record = [0; 1 + PIXELS];
+        let before = labels.len();
         while limit.is_none_or(|limit| labels.len() < limit) {
             if reader.fill_buf().map_err(|error| cut_short(&batch, EXPECTED, error))?.is_empty() {
                 break;
@@ -30,7 +31,7 @@ pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Resul
             if *label >= CLASSES {
                 return Err(DataError::part(
                     batch.display().to_string(),
-                    Place::RecordLabel(labels.len()),
+                    Place::RecordLabel(labels.len() - before),
                     "classes from 0 to 9",
                     label.to_string(),
                 ));
@@ -39,13 +40,9 @@ pub(crate) fn read_cifar<T: Element>(path: &Path, limit: Option<usize>) -> Resul
             reserve(&batch, &mut features, PIXELS)?;
             features.extend(pixels.iter().map(|&pixel| T::narrow(f64::from(pixel))));
         }
-    }
-    if labels.is_empty() {
-        return Err(DataError::File {
-            path: path.to_owned(),
-            expected: EXPECTED,
-            found: "found none".to_owned(),
-        });
+        if labels.len() == before && limit.is_none_or(|limit| before < limit) {
+            return Err(DataError::File { path: batch, expected: EXPECTED, found: "found none".to_owned() });
+        }
     }
     let features = Array2::from_shape_vec((labels.len(), PIXELS), features).map_err(|error| {
         DataError::File { path: path.to_owned(), expected: EXPECTED, found: error.to_string() }

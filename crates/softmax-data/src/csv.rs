@@ -144,10 +144,24 @@ pub(crate) fn read_csv<T: Element>(
     Ok(Dataset { class_names, layout, ..dataset })
 }
 
-/// The delimiter: whichever of comma, semicolon and tab is most frequent in the first line.
+/// The delimiter: whichever of comma, semicolon and tab is most frequent, outside quotes, in the first line that is not
+/// blank. Of equal counts not the comma, which may be that of decimals.
 fn delimiter(start: &[u8]) -> u8 {
-    let line = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter| line.iter().filter(|&&byte| byte == delimiter).count();
-    // `max_by_key` returns the last of equal counts, so a comma wins ties.
-    *[b'\t', b';', b','].iter().max_by_key(|&&delimiter| count(delimiter)).unwrap_or(&b',')
+    let mut counts = [(b',', 0), (b'\t', 0), (b';', 0)];
+    let (mut is_quoted, mut is_blank, mut before) = (false, true, b'\n');
+    for &byte in start {
+        // A quote within a field, such as the mark of inches, quotes nothing.
+        let begins_field = before.is_ascii_whitespace() || counts.iter().any(|&(of, _)| of == before);
+        match byte {
+            b'"' => is_quoted = !is_quoted && begins_field,
+            b'\n' if !is_quoted && !is_blank => break,
+            _ if is_quoted => {}
+            _ => counts.iter_mut().filter(|(of, _)| *of == byte).for_each(|(_, count)| *count += 1),
+        }
+        is_blank &= byte != b'\t' && byte.is_ascii_whitespace();
+        before = byte;
+    }
+    // `max_by_key` returns the last of equal counts.
+    let found = counts.into_iter().filter(|&(_, count)| count > 0).max_by_key(|&(_, count)| count);
+    found.map_or(b',', |(of, _)| of)
 }

@@ -44,6 +44,9 @@ pub(crate) fn read_idx<T: Element>(
         error => cut_off(path, error),
     })?;
     let features = Array2::from_shape_vec((n, d), entries).map_err(|_| file.refuse("found other sizes"))?;
+    if n == samples {
+        file.expect_end()?;
+    }
 
     let targets = match (labels, labels_beside(path)) {
         (Some(labels), _) => TargetStore::Labels(labels),
@@ -65,6 +68,7 @@ pub(crate) fn read_idx_labels(path: &Path) -> Result<Array1<i64>> {
     };
     let labels =
         read_integers(&mut file.reader, file.element, Order::Big, n).map_err(|error| cut_off(path, error))?;
+    file.expect_end()?;
     labels.map(Array1::from).ok_or_else(|| file.refuse("found floats where labels are integers"))
 }
 
@@ -128,6 +132,16 @@ impl IdxFile {
             return Err(refuse(format!("found sizes {sizes}, which exceed the length of the file")));
         }
         Ok(IdxFile { path: path.to_owned(), reader, element, sizes })
+    }
+
+    /// Refuses bytes after the last entry.
+    fn expect_end(&mut self) -> Result<()> {
+        let mut next = [0];
+        match self.reader.read(&mut next) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(self.refuse("found more bytes than its header says")),
+            Err(error) => Err(cut_short(&self.path, EXPECTED, error)),
+        }
     }
 
     fn refuse(&self, found: &str) -> DataError {

@@ -7,7 +7,7 @@ use crate::elements::Admit;
 use crate::error::{DataError, Result};
 use crate::options::ReadOptions;
 use crate::storage::Storage;
-use crate::stores::{TargetStore, WeightStore};
+use crate::stores::{FeatureStore, TargetStore, WeightStore};
 use ndarray::{Array, Array1, Dimension, Ix1, Ix2};
 use softmax_core::{Element, ndarray};
 
@@ -67,6 +67,16 @@ pub(crate) fn dataset<T: Element>(
     let features = file.require("X", &axes_of::<Ix2>())?;
     let samples = features.rows();
     let features = features.features(options.storage, options.limit)?;
+    beside_features(file, (features, samples), labels, options)
+}
+
+/// Reads the arrays beside the features of `samples` samples.
+pub(crate) fn beside_features<T: Element>(
+    file: &mut impl NamedArrays,
+    (features, samples): (FeatureStore<T>, usize),
+    labels: Option<Array1<i64>>,
+    options: &ReadOptions,
+) -> Result<Dataset<T>> {
     let targets = match (labels, file.has("y"), file.has("Y")) {
         (Some(labels), _, _) => TargetStore::Labels(labels),
         (None, true, true) => return Err(file.refuse("y and Y", "one of the two", "both")),

@@ -58,13 +58,14 @@ impl NpzFile {
         Ok(NpzFile { path: path.to_owned(), zip, names })
     }
 
-    /// A reader of an array's file, limited to the size that the directory claims.
+    /// A reader of an array's file, limited to one byte more than the size that the directory claims: only at the end of
+    /// the file does the archive compare its checksum.
     fn entry<'s>(&'s mut self, name: &str) -> Result<impl Read + use<'s>> {
         let place = self.names.iter().position(|n| n == name).unwrap_or(usize::MAX);
         match self.zip.by_index(place) {
             Ok(entry) => {
                 let size = entry.size();
-                Ok(entry.take(size))
+                Ok(entry.take(size.saturating_add(1)))
             }
             Err(error) => {
                 let found = one_line(&error.to_string());

@@ -5,10 +5,10 @@
 use crate::dataset::Dataset;
 use crate::elements::Admit;
 use crate::error::{DataError, Result};
-use crate::named::NamedArrays;
+use crate::named::{NamedArrays, beside_features};
 use crate::npz::NpzFile;
 use crate::options::ReadOptions;
-use crate::stores::{FeatureStore, TargetStore};
+use crate::stores::FeatureStore;
 use ndarray::Array1;
 use softmax_core::{Element, Error, OwnedCsr, ndarray};
 
@@ -17,8 +17,7 @@ pub(crate) fn is_scipy(file: &NpzFile) -> bool {
     ["data", "indices", "indptr", "shape"].iter().all(|name| file.has(name)) && !file.has("X")
 }
 
-/// Reads X from the archive. y (N) is `labels` if given, otherwise an array `y`, which a program may add to the
-/// archive.
+/// Reads X from the archive, and the arrays that a program may add to it, such as y (N). `labels` replace its targets.
 pub(crate) fn dataset<T: Element>(
     file: &mut NpzFile,
     labels: Option<Array1<i64>>,
@@ -49,13 +48,11 @@ pub(crate) fn dataset<T: Element>(
     let (columns, values) = sorted(&pointers, columns, values.to_vec());
     let matrix = OwnedCsr::new((rows, width), pointers, columns, values);
     let matrix = matrix.map_err(|error: Error| refuse(error.to_string()))?;
-    let targets = match labels {
-        Some(labels) => TargetStore::Labels(labels),
-        None if file.has("y") => TargetStore::Labels(file.open("y")?.integers()?),
-        None if options.unlabelled.is_some() => TargetStore::None,
-        None => return Err(DataError::NoLabels { origin: file.origin(), beside: None }),
-    };
-    Dataset::new(file.origin(), FeatureStore::Csr(matrix), targets).of_samples(rows)
+    let has_targets = labels.is_some() || file.has("y") || file.has("Y");
+    if !has_targets && options.unlabelled.is_none() {
+        return Err(DataError::NoLabels { origin, beside: None });
+    }
+    beside_features(file, (FeatureStore::Csr(matrix), rows), labels, options)
 }
 
 /// Sorts the entries of each row by column: SciPy may leave them in the order in which they were computed.

@@ -5,13 +5,13 @@
 use crate::dataset::Dataset;
 use crate::elements::whole;
 use crate::error::{DataError, Place, Result};
-use crate::labels::{MISSING_LABEL, classes_of_signs};
+use crate::labels::{MISSING_LABEL, classes_of_signs, may_mean_missing};
 use crate::layout::FeatureLayout;
 use crate::options::ReadOptions;
 use crate::source::{cut_short, open, reserve};
 use crate::stores::{FeatureStore, TargetStore};
 use softmax_core::{Element, OwnedCsr};
-use std::io::{BufRead, Read};
+use std::io::{BufRead, ErrorKind, Read};
 use std::path::Path;
 
 /// An index that occurs more than once in a row.
@@ -41,11 +41,14 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, options: &ReadOptions) -> R
     while limit.is_none_or(|limit| labels.len() < limit) {
         line.clear();
         number += 1;
-        let length = reader
-            .by_ref()
-            .take(LONGEST_LINE)
-            .read_line(&mut line)
-            .map_err(|error| cut_short(path, "lines of svmlight text, in UTF-8", error))?;
+        let length =
+            reader.by_ref().take(LONGEST_LINE).read_line(&mut line).map_err(|error| match error.kind() {
+                ErrorKind::InvalidData => {
+                    let (origin, place) = (path.display().to_string(), Place::Line(number));
+                    DataError::part(origin, place, "text in UTF-8", "other bytes")
+                }
+                _ => cut_short(path, "lines of svmlight text", error),
+            })?;
         if length == 0 {
             break;
         }
@@ -64,6 +67,9 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, options: &ReadOptions) -> R
         let first = entries.len();
         if options.unlabelled.is_some() && label.contains(':') {
             labels.push(MISSING_LABEL);
+        } else if options.unlabelled.is_some() && may_mean_missing(label) {
+            labels.push(MISSING_LABEL);
+            words.next();
         } else {
             labels.push(whole(label).ok_or_else(|| refuse("an integer label", label))?);
             words.next();

@@ -1,6 +1,6 @@
 //! Tests that the same samples give the same loss in every input format.
 
-use super::{save, success, words};
+use super::{refusal, save, success, words};
 use flate2::{Compression, write::GzEncoder};
 use ndarray::{Array1, Array2, ShapeBuilder};
 use ndarray_npy::WriteNpyExt;
@@ -169,6 +169,12 @@ fn cifar_batches_are_read_one_or_all() {
     assert_eq!((n, d, c), (5, 3073, 9));
     let (n, d, c, _) = problem("--data .", folder.path());
     assert_eq!((n, d, c), (10, 3072, 10));
+    for (batch, expected) in [(vec![11; 3073], "data_batch_2.bin: label of record 0"), (vec![], "found none")]
+    {
+        fs::write(folder.path().join("data_batch_2.bin"), batch).unwrap();
+        let line = refusal(&words("compare --data ."), folder.path());
+        assert!(line.contains("data_batch_2.bin") && line.contains(expected), "{line}");
+    }
 }
 
 #[test]

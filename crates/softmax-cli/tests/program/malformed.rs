@@ -91,6 +91,8 @@ const CASES: &[Case] = &[
     ("bomb.npz", "", &["X", "inflate"]),
     ("lying-bomb.npz", "", &["X"]),
     ("shape-overflow.npz", "", &["X"]),
+    ("checksum.npz", "", &["X", "checksum"]),
+    ("wide-nothing.npz", "--standardize", &["wide-nothing.npz", "memory"]),
     ("object.npz", "", &["X"]),
     ("labels-float.npz", "", &["y", "integers"]),
     ("labels-huge.npz", "", &["y", "2^63"]),
@@ -138,6 +140,7 @@ const CASES: &[Case] = &[
     ("long-line.svm", "", &["line 2", "lines of less than"]),
     ("twice.svm", "", &["line 2", "each index once, found 3 twice"]),
     ("only-header.csv", "", &["rows"]),
+    ("decimals.csv", "", &["line 2, column 1,5", "decimals have a point here"]),
     ("spaces.csv", "", &["table", "commas, semicolons or tabs", "1 column"]),
     ("half-header.csv", "", &["line 1, column 0", "is a header", "label"]),
     ("bytes.csv", "", &["UTF-8"]),
@@ -148,6 +151,7 @@ const CASES: &[Case] = &[
     ("no-samples-idx4-ubyte", "--labels l-idx1-ubyte", &["IDX", "exceed the length"]),
     ("short-idx3-ubyte", "--labels l-idx1-ubyte", &["as many entries", "early end"]),
     ("alone-idx3-ubyte", "", &["labels", "--labels"]),
+    ("long-idx3-ubyte", "--labels l-idx1-ubyte", &["IDX", "more bytes than its header says"]),
     ("two-idx3-ubyte", "--labels l-idx1-ubyte", &["y", "2 samples", "3"]),
     ("bomb-idx3-ubyte.gz", "--labels l-idx1-ubyte", &["IDX", "exceed the length"]),
     ("cut.bin", "", &["CIFAR-10", "3073"]),
@@ -158,6 +162,7 @@ const CASES: &[Case] = &[
     ("index.svm", "", &["line 1", "index", "99999999999"]),
     ("sparse.svm", "", &["sparse", "4294967295"]),
     ("label.svm", "", &["line 2", "integer label", "cat"]),
+    ("latin.svm", "", &["line 2", "UTF-8"]),
     ("header.safetensors", "", &["safetensors"]),
     ("json.safetensors", "", &["safetensors"]),
     ("offsets.safetensors", "", &["safetensors"]),
@@ -270,14 +275,26 @@ fn write_files(folder: &Path) {
     put("no-samples-idx4-ubyte", &[&[0, 0, 8, 4, 0, 0, 0, 0], &[255; 12][..]].concat());
     put("short-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3]);
     put("alone-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7]);
+    put("long-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 1, 0, 0, 0, 1, 7, 8, 9, 10]);
+    put("long-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 0, 1]);
     put("two-idx3-ubyte", &[0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7, 8]);
     let million = [[0, 0, 8, 3], [0, 1, 0, 0], [0, 0, 4, 0], [0, 0, 4, 0]].concat();
     put("bomb-idx3-ubyte.gz", &gzipped(&million, 0, 1 << 24));
+    let mut damaged = zipped("X.npy", &npy_of("(1, 1)", "<f4", &[0; 4]), 0, 132);
+    let directory = damaged.windows(4).rposition(|bytes| bytes == b"PK\x01\x02").unwrap();
+    damaged[directory + 16] ^= 1;
+    put("checksum.npz", &damaged);
+    let mut npz = ndarray_npy::NpzWriter::new(fs::File::create(folder.join("wide-nothing.npz")).unwrap());
+    npz.add_array("y", &Array1::<i64>::zeros(0)).unwrap();
+    npz.add_array("X", &Array2::<f32>::zeros((0, 1 << 40))).unwrap();
+    npz.finish().unwrap();
     put("cut.bin", &[0; 3000]);
     put("label.bin", &[10; 3073]);
     put("pair.svm", b"1 1:2 oops\n");
     put("index.svm", b"1 99999999999:2\n");
     put("sparse.svm", b"1 1:2\n0 4294967295:2\n");
+    put("latin.svm", b"1 1:2\n0 1:2 # caf\xe9\n");
+    put("decimals.csv", b"1,5;cat\n2,5;dog\n");
     put("label.svm", b"1 1:2\ncat 1:2\n");
 
     put("header.safetensors", &safetensors(1 << 60, "{}", &[]));
@@ -298,6 +315,10 @@ fn the_file_at_fault_is_the_one_that_is_named() {
     write_files(folder.path());
     for (args, expected) in [
         ("--labels x.csv", "x.csv: expected labels in an .npy or an IDX file"),
+        (
+            "--labels long-idx1-ubyte",
+            "long-idx1-ubyte: expected an IDX file, the format of MNIST, found more bytes",
+        ),
         ("--weights transposed.npz", "transposed.npz: W: expected 2 rows, one for each feature"),
     ] {
         let line =
