@@ -23,7 +23,7 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
         }
         DataError::UnknownFormat { .. } => anyhow!("{error}, and no --data-format was given"),
         DataError::NoLabels { origin, beside: None } => {
-            anyhow!("{}: labels: expected --labels FILE beside an .npy, found none", printable(&origin))
+            anyhow!("{}: labels: expected --labels FILE, found none", printable(&origin))
         }
         DataError::NoLabels { origin, beside: Some(name) } => anyhow!(
             "{}: labels: expected --labels FILE, or a file beside it named {name} for its images-idx3, found neither",
@@ -49,6 +49,11 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
             printable(&origin),
             shown(&column)
         ),
+        DataError::DroppedFeature { origin, column } => anyhow!(
+            "{}: --drop-columns: expected columns that are no features of the model, found {}",
+            printable(&origin),
+            shown(&column)
+        ),
         DataError::DroppedLabel { origin, column } => anyhow!(
             "{}: --drop-columns: expected columns beside the labels, found {}; --label-column names another",
             printable(&origin),
@@ -61,7 +66,7 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
                     "--header says that this line is a header"
                 }
                 NumberFault::Missing(_) => {
-                    "fill in what is missing, or leave the column out by --drop-columns"
+                    "fill in what is missing, or train without the column by --drop-columns"
                 }
                 NumberFault::Text(_) => {
                     "--label-column names the column of labels, and --drop-columns leaves columns out"
@@ -73,7 +78,9 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
         DataError::MixedLabels { is_from_first_line: true, .. } => {
             anyhow!("{error}; --header says that the first line is a header")
         }
-        DataError::Range { dtype: Dtype::F32, .. } => anyhow!("{error}; --dtype f64 holds it"),
+        DataError::Range { dtype: Dtype::F32, .. } => {
+            anyhow!("{error}; --dtype f64 holds it, for predict that of fit")
+        }
         other => other.into(),
     }
 }

@@ -140,6 +140,19 @@ pub enum DataError {
         column: String,
     },
 
+    /// A column to drop is a feature of the layout.
+    #[error(
+        "{}: columns to drop: expected none of the layout's features, found {}",
+        printable(origin),
+        shown(column)
+    )]
+    DroppedFeature {
+        /// The file.
+        origin: String,
+        /// The column.
+        column: String,
+    },
+
     /// A table's labels are neither all integers nor all names.
     #[error("{}: {place}: expected {expected}, found {}", printable(origin), shown(found))]
     MixedLabels {

@@ -146,7 +146,8 @@ impl<T: Element> Model<T> {
         let fits = c > 0
             && bias.as_ref().is_none_or(|bias| bias.len() == c)
             && standardization.as_ref().is_none_or(|s| s.means().len() == d && s.deviations().len() == d)
-            && metadata.class_names.as_ref().is_none_or(|names| names.len() == c)
+            // The last classes have no weights if all their samples are ignored.
+            && metadata.class_names.as_ref().is_none_or(|names| names.len() >= c)
             && metadata.layout.columns.as_ref().is_none_or(|columns| columns.len() == d)
             && metadata.layout.first_index.is_none_or(|index| index <= 1);
         if !fits {

@@ -14,7 +14,7 @@ pub struct Model<T> {
     pub bias: Option<Array1<T>>,
     /// The options of the training. Temperature and softcap also apply to the model's probabilities.
     pub objective: Objective,
-    /// The names of the classes. `None`: their numbers.
+    /// The names of the classes, and after them that of an ignored class without weights. `None`: their numbers.
     pub class_names: Option<Vec<String>>,
     /// The standardisation that features need before they are scored.
     pub standardization: Option<Standardization>,
@@ -121,7 +121,7 @@ impl<T: BackendElement> Model<T> {
             let found = match (&ours, name) {
                 (Some(ours), Some(name)) => ours.get(name.as_str()).copied(),
                 (Some(ours), None) => ours.get(label.to_string().as_str()).copied(),
-                (None, Some(_)) => None,
+                (None, Some(name)) => name.parse().ok().filter(|&y| y < self.weights.ncols()),
                 (None, None) => theirs.filter(|&y| y < self.weights.ncols()),
             };
             found.ok_or_else(|| name.cloned().unwrap_or_else(|| label.to_string()))

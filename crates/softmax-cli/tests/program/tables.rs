@@ -118,6 +118,7 @@ fn some_labels_or_all_may_be_missing_in_samples_to_classify() {
         ("train.svm", "0 1:1 2:5\n1 1:5 2:1\n"),
         ("some.svm", "1:1 2:5\n1 1:5 2:1\n"),
         ("none.svm", "1:1 2:5\n1:5 2:1\n"),
+        ("word.svm", "? 1:1 2:5\nNA\n1 1:5 2:1\n"),
     ]);
     success(&words(FIT), folder.path());
     let says = |data: &str| {
@@ -128,6 +129,7 @@ fn some_labels_or_all_may_be_missing_in_samples_to_classify() {
     success(&words("fit --data train.svm --l2 1e-2 --out m.safetensors"), folder.path());
     assert_eq!(says("some.svm"), "some.svm: 1 of 1 right, 100.00%\np.csv: 2 predictions\n");
     assert_eq!(says("none.svm"), "p.csv: 2 predictions\n");
+    assert_eq!(says("word.svm"), "word.svm: 1 of 1 right, 100.00%\np.csv: 3 predictions\n");
     let line = refusal(&words("fit --data none.svm --out n.safetensors"), folder.path());
     assert!(line.contains("line 1: expected an integer label"), "{line}");
 }
@@ -190,7 +192,7 @@ fn mistakes_about_columns_name_the_flag_that_mends_them() {
         ),
         (
             "--data gap.csv",
-            "line 2, column b: expected a finite number, found nothing; fill in what is missing, or leave the column out by --drop-columns",
+            "line 2, column b: expected a finite number, found nothing; fill in what is missing, or train without the column by --drop-columns",
         ),
         (
             "--data comma.csv",
@@ -355,6 +357,45 @@ fn the_label_of_other_tables_is_found_as_training_had_it() {
         line.contains("--label-column: expected a column that is no feature of the model, found a"),
         "{line}"
     );
+    let args = "predict --model m.safetensors --data sibling.csv --drop-columns a --out q.csv";
+    let line = refusal(&words(args), folder.path());
+    assert!(
+        line.contains("--drop-columns: expected columns that are no features of the model, found a"),
+        "{line}"
+    );
+}
+
+#[test]
+fn the_delimiter_is_that_of_the_first_line_with_text_outside_quotes() {
+    let folder = folder_with(&[
+        ("train.csv", TRAIN),
+        ("blank.tsv", "\nlength\twidth\n1\t5\n5\t1\n"),
+        ("quoted.csv", "\"length\",\"width\",\"a;b;c;d\"\n1,5,0\n5,1,0\n"),
+    ]);
+    success(&words(FIT), folder.path());
+    for data in ["blank.tsv", "quoted.csv"] {
+        assert_eq!(predicted(data, folder.path()), "predicted\nred\nblue\n", "{data}");
+    }
+}
+
+#[test]
+fn a_class_whose_samples_are_ignored_needs_no_weights() {
+    let table = "1,5,cat\n2,4,cat\n5,1,dog\n6,2,dog\n3,3,unknown\n";
+    let folder = folder_with(&[("train.csv", table)]);
+    let fit = "fit --data train.csv --ignore-index 2 --l2 1e-2 --out m.safetensors";
+    assert!(success(&words(fit), folder.path()).contains("train.csv: 5×2×2, f32"));
+    let predict = "predict --model m.safetensors --data train.csv --out p.csv";
+    let said = success(&words(predict), folder.path());
+    assert_eq!(said, "train.csv: 4 of 4 right, 100.00%\np.csv: 5 predictions\n");
+}
+
+#[test]
+fn a_number_as_a_name_is_that_class_of_a_model_without_names() {
+    let folder = folder_with(&[("train.csv", "1,5,0\n2,4,0\n5,1,1\n"), ("signs.csv", "1,5,-1\n5,1,1\n")]);
+    success(&words("fit --data train.csv --l2 1e-2 --out m.safetensors"), folder.path());
+    let run = softmax(&words("predict --model m.safetensors --data signs.csv --out p.csv"), folder.path());
+    assert_eq!(run.out, "signs.csv: 1 of 2 right, 50.00%\np.csv: 2 predictions\n");
+    assert_eq!(run.err, "softmax: signs.csv: the label -1 is no class of the model, and counts as wrong\n");
 }
 
 #[test]
