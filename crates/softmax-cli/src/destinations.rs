@@ -22,7 +22,8 @@ pub(crate) fn check_compare(args: &CompareArgs) -> anyhow::Result<()> {
 pub(crate) fn check_fit(args: &FitArgs) -> anyhow::Result<()> {
     let mut inputs = inputs(&args.data);
     if let Some(Validation::File(path)) = &args.validation {
-        inputs.push(("--validation", path.clone()));
+        let options = ReadOptions { format: args.data.data_format, ..ReadOptions::default() };
+        inputs.extend(files(path, &options).into_iter().map(|path| ("--validation", path)));
     }
     let plot = args.plot.as_deref().map(|path| ("--plot", path));
     let outputs: Vec<Named<'_>> = [("--out", args.out.as_path())].into_iter().chain(plot).collect();

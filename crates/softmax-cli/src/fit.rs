@@ -11,11 +11,12 @@ use crate::memory::check_fit;
 use crate::parallel::{Processes, Travels};
 use crate::progress::Spinner;
 use crate::source::{check_dense, lacking_storage, samples};
+use crate::validation::{self, check_labels};
 use crate::verdict::Verdict;
 use crate::{destinations, interrupt, machine};
 use anyhow::Context;
 use serde::{Serialize, Serializer};
-use softmax::ndarray::{Array1, Array2, ArrayView2, ShapeBuilder};
+use softmax::ndarray::{Array1, ArrayView2, ShapeBuilder};
 use softmax::{BackendElement, Dtype, Objective, Registry, Setup, SoftmaxBackend};
 use softmax_data::{
     Dataset, FeatureLayout, ReadOptions, Standardization, printable, shown, write_atomically,
@@ -76,8 +77,8 @@ fn run_as<T: BackendElement + Travels>(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> anyhow::Result<Verdict> {
-    let prepared = processes.agree(prepare::<T>(args, registry, err))?;
-    let Training { dataset, backend, objective, held_out, standardization } = prepared;
+    let prepared = processes.agree(prepare::<T>(args, processes.is_first(), registry, err))?;
+    let Training { dataset, validation, backend, objective, held_out, standardization } = prepared;
     if processes.is_first() {
         for doubt in doubts(&dataset, objective.ignore_index) {
             writeln!(err, "softmax: {}: {doubt}", printable(&dataset.origin))?;
@@ -104,7 +105,7 @@ fn run_as<T: BackendElement + Travels>(
             // The model gets its standardisation after this, because the data are already standardised.
             let accuracies = accuracies(&model, &dataset, held_out.as_ref())?;
             model.standardization = standardization;
-            finish(args, (&dataset, &model, &report), accuracies, (out, err))
+            finish(args, (&dataset, validation.as_ref()), (&model, &report), accuracies, (out, err))
         }),
     };
     processes.agree(finished)
@@ -113,6 +114,8 @@ fn run_as<T: BackendElement + Travels>(
 /// The data, the backend and the objective of a fit.
 struct Training<T> {
     dataset: Dataset<T>,
+    /// The samples of a file of validation samples, on the first process alone.
+    validation: Option<Dataset<T>>,
     backend: Box<dyn SoftmaxBackend<T>>,
     objective: Objective,
     held_out: Option<HeldOut>,
@@ -121,6 +124,7 @@ struct Training<T> {
 
 fn prepare<T: BackendElement>(
     args: &FitArgs,
+    is_first: bool,
     registry: &Registry,
     err: &mut dyn Write,
 ) -> anyhow::Result<Training<T>> {
@@ -130,9 +134,15 @@ fn prepare<T: BackendElement>(
     let threads = Some(machine::set_threads(args.threads)?);
     let ignore_index = objective.ignore_index;
     let mut dataset = samples::<T>(&args.data, ReadOptions { ignore_index, ..args.data.options() })?;
-    let held_out = match &args.validation {
-        Some(Validation::Fraction(fraction)) => Some(HeldOut::draw(&mut dataset, *fraction, args.seed)?),
-        _ => None,
+    let (held_out, validation) = match &args.validation {
+        Some(Validation::Fraction(fraction)) => {
+            check_labels(&dataset).context("--validation")?;
+            (Some(HeldOut::draw(&mut dataset, *fraction, args.seed)?), None)
+        }
+        Some(Validation::File(path)) if is_first => {
+            (None, Some(validation::read(path, &args.data, &dataset, ignore_index)?))
+        }
+        Some(Validation::File(_)) | None => (None, None),
     };
     dataset.check_classes(ignore_index).map_err(in_words_of_flags)?;
     if let Some(ClassWeights::Balanced) = args.class_weights {
@@ -151,7 +161,7 @@ fn prepare<T: BackendElement>(
     let (d, c) = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
     check_fit::<T>(&dataset.origin, d, c)?;
     let dataset = in_storage_of(backend.as_ref(), dataset, entry.name(), args, err)?;
-    Ok(Training { dataset, backend, objective, held_out, standardization })
+    Ok(Training { dataset, validation, backend, objective, held_out, standardization })
 }
 
 /// The class weights that give each class the same share.
@@ -209,25 +219,14 @@ fn accuracy<T: BackendElement>(model: &Model<T>, dataset: &Dataset<T>) -> anyhow
 /// Writes the plot and the model, and prints the summary.
 fn finish<T: BackendElement>(
     args: &FitArgs,
-    (dataset, model, report): (&Dataset<T>, &Model<T>, &Report),
+    (dataset, validation): (&Dataset<T>, Option<&Dataset<T>>),
+    (model, report): (&Model<T>, &Report),
     (train_accuracy, mut validation_accuracy): (Option<Accuracy>, Option<Accuracy>),
     (out, err): (&mut dyn Write, &mut dyn Write),
 ) -> anyhow::Result<Verdict> {
-    if let Some(Validation::File(path)) = &args.validation {
-        let mut options = args.data.options();
-        (options.labels, options.limit) = (None, None);
-        options.layout = Some(model.layout.clone());
-        options.ignore_index = model.objective.ignore_index;
-        if model.layout.label_column.is_some() {
-            // A position in the training table need not be that of the label in this one.
-            options.label_column = None;
-        }
-        let validation = softmax_data::read::<T>(path, &options)
-            .map_err(in_words_of_flags)
-            .context("--validation")?
-            .with_features(model.weights.nrows());
-        validation_accuracy = accuracy(model, &validation).context("--validation")?;
-        if let Some(doubt) = unknown_labels(model, &validation) {
+    if let Some(validation) = validation {
+        validation_accuracy = accuracy(model, validation).context("--validation")?;
+        if let Some(doubt) = unknown_labels(model, validation) {
             writeln!(err, "softmax: {}: {doubt}", printable(&validation.origin))?;
         }
     }
@@ -236,6 +235,8 @@ fn finish<T: BackendElement>(
         write_curve(report, &dataset.origin, path)?;
     }
     model.save(&args.out).map_err(of_fit)?;
+    // Not after the model, if that went into a pipe.
+    let out: &mut dyn Write = if args.out.is_file() { &mut *out } else { &mut *err };
     let last = report.last();
     let summary = Summary {
         loss: last.loss,
@@ -278,9 +279,12 @@ fn in_storage_of<T: BackendElement>(
     err: &mut dyn Write,
 ) -> anyhow::Result<Dataset<T>> {
     let objective = args.objective.objective()?;
+    let (zero, classes) = (T::zero(), dataset.n_classes(objective.ignore_index).max(1));
+    // With strides of 0 it takes no memory.
     let zeros =
-        Array2::<T>::zeros((dataset.features.dim().1, dataset.n_classes(objective.ignore_index).max(1)));
-    let problem = dataset.problem_at(zeros.view(), None, objective).map_err(in_words_of_flags)?;
+        ArrayView2::from_shape((dataset.features.dim().1, classes).strides((0, 0)), slice::from_ref(&zero))
+            .context("weights")?;
+    let problem = dataset.problem_at(zeros, None, objective).map_err(in_words_of_flags)?;
     match lacking_storage(backend, &problem) {
         None => Ok(dataset),
         Some(feature) => {

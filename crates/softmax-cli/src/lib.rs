@@ -50,6 +50,7 @@ mod source;
 mod style;
 mod sweeps;
 mod usage;
+mod validation;
 mod values;
 mod verdict;
 mod verify;

@@ -42,6 +42,7 @@ fn run_as<T: BackendElement>(
         check_dense(&dataset)?;
     }
     let (samples, whose) = (dataset.features.dim().0, printable(&dataset.origin));
+    check_predictions::<T>(&whose, "--data", samples, 1)?;
     check_predictions::<T>(&whose, "--top", samples, top)?;
     check_predictions::<T>(&whose, "--probabilities", samples, if args.probabilities { classes } else { 0 })?;
     let predicted = model.predict(&dataset).map_err(of_fit)?;
@@ -56,11 +57,13 @@ fn run_as<T: BackendElement>(
         probabilities: probabilities.as_ref().map(|p| p.view()),
     };
     write_predictions(&args.out, &predictions, &names)?;
-    if let Some(accuracy) = Accuracy::of(model.hits(&dataset, &predicted)) {
-        writeln!(out, "{}: {accuracy}", printable(&dataset.origin))?;
-    }
     if let Some(doubt) = unknown_labels(&model, &dataset) {
         writeln!(err, "softmax: {}: {doubt}", printable(&dataset.origin))?;
+    }
+    // Not after the predictions, if they went into a pipe.
+    let out: &mut dyn Write = if args.out.is_file() { &mut *out } else { &mut *err };
+    if let Some(accuracy) = Accuracy::of(model.hits(&dataset, &predicted)) {
+        writeln!(out, "{}: {accuracy}", printable(&dataset.origin))?;
     }
     if args.out.is_file() {
         let predictions = if predicted.len() == 1 { "prediction" } else { "predictions" };

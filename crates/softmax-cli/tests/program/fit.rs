@@ -185,10 +185,13 @@ fn a_model_is_written_only_where_nothing_else_is() {
     let folder = TempDir::new().unwrap();
     write_digits(folder.path());
     let before = fs::read(folder.path().join("train.csv")).unwrap();
+    fs::write(folder.path().join("v-images-idx3-ubyte"), super::formats::idx(&[1, 64], [0; 64])).unwrap();
+    fs::write(folder.path().join("v-labels-idx1-ubyte"), super::formats::idx(&[1], [0])).unwrap();
     fs::hard_link(folder.path().join("train.csv"), folder.path().join("train.safetensors")).unwrap();
     for args in [
         "fit --data train.csv --out train.safetensors",
         "fit --validation train.csv --out train.safetensors",
+        "fit --validation v-images-idx3-ubyte --out v-labels-idx1-ubyte",
         "fit --out m --plot m",
         "predict --model train.csv --out train.csv",
     ] {
@@ -233,6 +236,51 @@ fn mistakes_of_fit_and_predict_are_one_line() {
     assert!(!folder.path().join("m2").exists() && !folder.path().join("p.csv").exists());
 }
 
+/// These faults are found although the training data have no class, which is found next.
+#[test]
+fn validation_samples_are_judged_before_the_fit() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("none.csv"), "1,2,-1\n3,4,-1\n").unwrap();
+    fs::write(at("wide.csv"), "1,2,3,0\n").unwrap();
+    ndarray_npy::write_npy(at("x.npy"), &Array2::<f32>::zeros((2, 2))).unwrap();
+    save(&at("soft.npz"), |npz| {
+        npz.add_array("X", &Array2::<f32>::zeros((2, 2))).unwrap();
+        npz.add_array("Y", &Array2::<f32>::ones((2, 2))).unwrap();
+    });
+    for (args, expected) in [
+        ("none.csv --validation typo.csv", "--validation: typo.csv: No such file"),
+        (
+            "none.csv --validation wide.csv",
+            "--validation: wide.csv: expected 2 features, as the model has, found 3",
+        ),
+        ("none.csv --validation x.npy", "--validation: x.npy: expected samples with labels, found none"),
+        ("none.csv --validation soft.npz", "--validation: soft.npz: expected labels, found soft targets"),
+        ("soft.npz --validation 0.5", "--validation: soft.npz: expected labels, found soft targets"),
+    ] {
+        let line = refusal(&words(&format!("fit --ignore-index -1 --out m --data {args}")), folder.path());
+        assert!(line.contains(expected), "{args}: {line}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_model_and_predictions_go_through_a_pipe_alone() {
+    let folder = TempDir::new().unwrap();
+    std::os::unix::fs::symlink("/dev/stdout", folder.path().join("out.csv")).unwrap();
+    let piped = |args: &str| {
+        let output = super::program().args(words(args)).current_dir(folder.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args}");
+        (output.stdout, String::from_utf8(output.stderr).unwrap())
+    };
+    let (model, said) = piped("fit --l2 1e-3 --out /dev/stdout");
+    assert!(said.contains("accuracy in training"), "{said}");
+    fs::write(folder.path().join("m.safetensors"), model).unwrap();
+    let (table, said) = piped("predict --model m.safetensors --out out.csv");
+    assert_eq!(String::from_utf8(table).unwrap().lines().count(), 1 + 1797);
+    assert!(said.contains(" of 1797 right"), "{said}");
+}
+
 #[test]
 fn a_solver_and_its_limits_are_chosen() {
     let folder = TempDir::new().unwrap();
@@ -267,6 +315,7 @@ fn a_table_of_scipy_stays_sparse() {
             npz.add_array("data", &Array1::from(vec![2.0, 3.0, 1.0])).unwrap();
             npz.add_array("shape", &Array1::from(vec![3i64, 4])).unwrap();
             npz.add_array("format", &format).unwrap();
+            npz.add_array("sample_weight", &Array1::from(vec![1.0, 5.0, 2.0])).unwrap();
         });
     };
     matrix(b"csr");
@@ -274,6 +323,7 @@ fn a_table_of_scipy_stays_sparse() {
         let x = ndarray::array![[0.0, 2.0, 0.0, 0.0], [1.0, 0.0, 0.0, 3.0], [0.0, 0.0, 0.0, 0.0]];
         npz.add_array("X", &x).unwrap();
         npz.add_array("y", &Array1::from(vec![0i64, 1, 0])).unwrap();
+        npz.add_array("sample_weight", &Array1::from(vec![1.0, 5.0, 2.0])).unwrap();
     });
     ndarray_npy::write_npy(folder.path().join("y.npy"), &Array1::from(vec![0i64, 1, 0])).unwrap();
     let loss = |data: &str| {
