@@ -5,7 +5,10 @@ use crate::fit_args::{FitArgs, PredictArgs};
 use crate::flags::of_option;
 use crate::parallel::Parallel;
 use crate::style::Color;
-use crate::values::{self, parse_count, parse_minutes, parse_seconds, parse_threads, parse_tolerance};
+use crate::values::{
+    self, parse_count, parse_integer, parse_minutes, parse_seconds, parse_seed, parse_threads,
+    parse_tolerance,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use softmax::{Dtype, Level, Objective, Reduction};
@@ -141,7 +144,7 @@ pub(crate) struct SoakArgs {
     pub(crate) backends: Vec<String>,
     #[arg(long, value_name = "N", value_parser = parse_count)]
     pub(crate) count: usize,
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = parse_seed)]
     pub(crate) seed: u64,
 }
 
@@ -281,7 +284,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, value_name = "N", value_parser = parse_count, conflicts_with_all = ["filter", "thorough"])]
     pub(crate) problems: Option<usize>,
     /// Seed of the first random problem; each further problem adds 1
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = parse_seed)]
     pub(crate) seed: u64,
     /// How to print the result
     #[arg(long, value_enum, default_value_t = Format::Table)]
@@ -341,7 +344,7 @@ pub(crate) struct BenchArgs {
     #[arg(long)]
     pub(crate) dx: bool,
     /// The seed of the random problems
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = parse_seed)]
     pub(crate) seed: u64,
     /// Run each backend in a separate process, and measure the machine's limits
     #[arg(long)]
@@ -409,7 +412,7 @@ pub(crate) struct ProblemArgs {
     #[arg(long, value_name = "NxDxC", conflicts_with = "data")]
     pub(crate) synthetic: Option<Shape>,
     /// The seed of random data and weights
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = parse_seed)]
     pub(crate) seed: u64,
     /// The element type [default: f32]
     #[arg(long, value_parser = values::dtype(), default_value = "f32", hide_default_value = true)]
@@ -423,7 +426,7 @@ pub(crate) struct ObjectiveArgs {
     #[arg(long, value_name = "EPS", default_value_t = 0.0, allow_negative_numbers = true)]
     label_smoothing: f64,
     /// Ignore the samples with this label, such as -100
-    #[arg(long, value_name = "LABEL", allow_negative_numbers = true)]
+    #[arg(long, value_name = "LABEL", value_parser = parse_integer, allow_negative_numbers = true)]
     pub(crate) ignore_index: Option<i64>,
     /// Mean or sum of the sample losses
     #[arg(long, value_parser = values::reduction(), default_value = "mean")]

@@ -3,7 +3,7 @@
 use crate::args::ObjectiveArgs;
 use crate::data_args::DataArgs;
 use crate::parallel::Parallel;
-use crate::values::{self, parse_count, parse_threads, parse_tolerance};
+use crate::values::{self, parse_count, parse_seed, parse_threads, parse_tolerance};
 use clap::{Args, ValueEnum};
 use softmax::{Dtype, Level};
 use softmax_fit::{Fit, Solver};
@@ -17,7 +17,7 @@ pub(crate) struct FitArgs {
     #[arg(long, value_name = "FILE|FRACTION", value_parser = parse_validation)]
     pub(crate) validation: Option<Validation>,
     /// Seed of the choice of the fraction
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, value_parser = parse_seed)]
     pub(crate) seed: u64,
     /// Give each feature mean 0 and standard deviation 1; the model stores both
     #[arg(long)]

@@ -123,6 +123,12 @@ fn check<T: BackendElement>(
             let index = columns.map_or(vec![place], |columns| vec![place / columns, place % columns]);
             let Some(numeric) = central_difference(&problem, kind, &index) else { continue };
             let (analytic, resolution, numeric) = (analytic[place], numeric.resolution, numeric.value);
+            if !numeric.is_finite() {
+                let (origin, symbol) = (printable(&source.dataset.origin), kind.symbol());
+                anyhow::bail!(
+                    "{origin}: expected a problem whose loss is finite, found differences of {numeric} for {symbol}{index:?}"
+                );
+            }
             let size = numeric.abs().max(analytic.abs()).max(SMALLEST * largest * unit(place));
             let difference = (numeric - analytic).abs();
             if difference > 0.0 && resolution > tolerance.max(f64::EPSILON) * size {

@@ -92,6 +92,14 @@ pub(crate) fn parse_rounds(text: &str) -> Result<u32, String> {
     rounds.ok_or_else(|| format!("expected a number from 1 to {}", u32::MAX))
 }
 
+pub(crate) fn parse_integer(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_| "expected an integer".to_owned())
+}
+
+pub(crate) fn parse_seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected an integer, at least 0".to_owned())
+}
+
 pub(crate) fn parse_tolerance(text: &str) -> Result<f64, String> {
     let tolerance = text.parse().ok().filter(|t: &f64| t.is_finite() && *t >= 0.0);
     tolerance.ok_or_else(|| "expected a finite number, at least 0".to_owned())

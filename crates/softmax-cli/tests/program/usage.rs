@@ -17,6 +17,11 @@ fn each_usage_mistake_is_one_sentence() {
         (&["compare", "--threads", "0"], "--threads <N>: expected a number from 1 to 1024, found 0"),
         (&["compare", "--repeat", "0"], "--repeat <ROUNDS>: expected a number from 1 to 4294967295, found 0"),
         (&["compare", "--thread", "3"], "unexpected argument --thread; did you mean --threads?"),
+        (
+            &["fit", "--out", "m", "--seed", "1.5"],
+            "--seed <SEED>: expected an integer, at least 0, found 1.5",
+        ),
+        (&["compare", "--ignore-index", "1e3"], "--ignore-index <LABEL>: expected an integer, found 1e3"),
         (&["compare", "--dx=3"], "--dx: expected no value, found 3"),
         (&["compare", "--dx", "--dx"], "--dx: expected once, found twice"),
         (&["bench", "--sweeps", "--dx", "--output", "x"], "--sweeps cannot be used with --dx"),

@@ -1,6 +1,7 @@
 //! Tests of every command and output format, as a person or a script uses them.
 
-use super::{refusal, softmax, success, words};
+use super::{refusal, save, softmax, success, words};
+use ndarray::array;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -122,6 +123,19 @@ fn gradcheck_does_not_depend_on_the_scale_of_features() {
     assert!(errors.clone().all(|error| error > 1e-11 && error < 1e-3), "{json}");
     let said = success(&words("gradcheck --data huge.csv"), folder.path());
     assert!(said.contains("All 3 entries agree to 1e-3.\n3 of 6 entries were left out: the loss"), "{said}");
+}
+
+#[test]
+fn gradcheck_refuses_a_loss_that_is_not_finite() {
+    let folder = TempDir::new().unwrap();
+    save(&folder.path().join("p.npz"), |npz| {
+        npz.add_array("X", &array![[1.0, 2.0], [3.0, 4.0]]).unwrap();
+        npz.add_array("y", &array![0i64, 1]).unwrap();
+        npz.add_array("sample_weight", &array![0.0, 0.0]).unwrap();
+    });
+    let line = refusal(&words("gradcheck --data p.npz"), folder.path());
+    let expected = "p.npz: expected a problem whose loss is finite, found differences of NaN for dW";
+    assert!(line.contains(expected), "{line}");
 }
 
 #[test]
