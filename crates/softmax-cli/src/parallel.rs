@@ -60,7 +60,7 @@ impl Processes {
         match parallel {
             None => Ok(Processes {}),
             Some(_) => anyhow::bail!(
-                "--parallel: expected a build with --features mpi (Debian: libopenmpi-dev, libclang-dev), found one without"
+                "--parallel: expected a build with --features mpi (Debian: libopenmpi-dev openmpi-bin libclang-dev), found one without"
             ),
         }
     }

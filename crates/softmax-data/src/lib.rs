@@ -1,5 +1,5 @@
 //! Reads problems from files and writes results to files: readers of `.npz`, `.npy`, CSV, IDX, CIFAR-10, svmlight and
-//! safetensors, a writer of `.npz`, the embedded digits, and a seeded generator of random problems. This crate
+//! safetensors, writers of `.npz` and CSV, the embedded digits, and a seeded generator of random problems. This crate
 //! evaluates no losses.
 //!
 //! A reader returns a [`Dataset`], which keeps the file's element type and layout and is validated as it is read.

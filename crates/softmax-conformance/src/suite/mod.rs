@@ -55,7 +55,7 @@ macro_rules! impl_suite {
                 &SHARED
             }
 
-            /// Everything, and six more passes of the crossed cases, with larger problems: minutes instead of seconds.
+            /// Everything, and six more passes of the crossed cases, with larger problems. They take several minutes.
             pub fn thorough() -> Self {
                 thorough()
             }

@@ -46,7 +46,7 @@ pub fn libraries_page(libraries: &Libraries, records: &[Record]) -> Page {
         sections.push(Section {
             title: "Memory".to_owned(),
             text: "The peak of memory that a call held beyond inputs and outputs. fused's is counted by the allocator, that of \
-                   the others is the growth of the process."
+                   the others is the growth of the process. –: not measured."
                 .to_owned(),
             table: Some(tables::memory(records)),
             ..Section::default()
