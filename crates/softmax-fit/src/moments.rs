@@ -4,7 +4,7 @@ use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::{Accum, Mat, MatRef, Par};
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
-use softmax::{Element, Problem, ndarray};
+use softmax::{Dtype, Element, Problem, ndarray};
 
 /// The number of samples that one task sums. Independent of the number of threads, as results must be.
 const SAMPLES: usize = 4096;
@@ -26,6 +26,8 @@ pub(crate) struct Moments {
     pub(crate) total: f64,
     /// Σ v·x² of each feature, followed by Σ v if there is a bias.
     pub(crate) squares: Array1<f64>,
+    /// [`largest_scale`].
+    most: f64,
 }
 
 impl Moments {
@@ -48,16 +50,34 @@ impl Moments {
         let total = weights.iter().sum();
         let bias = has_bias.then_some(total);
         let squares = parts.into_iter().fold(Array1::zeros(problem.n_features()), |sum, part| sum + part);
-        Moments { total, squares: squares.into_iter().chain(bias).collect() }
+        let most = largest_scale(problem);
+        Moments { total, squares: squares.into_iter().chain(bias).collect(), most }
     }
 
-    /// The factor that gives each feature a mean square of 1. It is 1 if that factor is not a normal number.
+    /// The factor that gives each feature a mean square of 1. It is 1 if that factor is not a normal number, and 0 if it
+    /// exceeds [`largest_scale`].
     pub(crate) fn scales(&self) -> Array1<f64> {
         self.squares.mapv(|square| {
             let scale = (self.total / square).sqrt();
-            if scale.is_normal() { scale } else { 1.0 }
+            match scale.is_normal() {
+                true if scale > self.most => 0.0,
+                true => scale,
+                false => 1.0,
+            }
         })
     }
+}
+
+/// The largest factor of a feature, and so about the largest weight. Without a penalty the weight of a feature with smaller
+/// values would overflow the element type; it stays 0. A penalty keeps weights small.
+pub(crate) fn largest_scale<T: Element>(problem: &Problem<'_, T>) -> f64 {
+    const ROOM: f64 = 1e4;
+    let most = match T::DTYPE {
+        Dtype::F32 => f64::from(f32::MAX),
+        // The squares of the scales are finite too.
+        Dtype::F64 => f64::MAX.sqrt(),
+    };
+    if problem.objective().l2 > 0.0 { f64::INFINITY } else { most / ROOM }
 }
 
 /// The most parts of the samples that are summed separately. Independent of the number of threads, as results must be.

@@ -7,6 +7,7 @@ use crate::descent::Descent;
 use crate::factor::solve;
 use crate::landscape::{Landscape, Point, entries};
 use crate::line_search::search;
+use crate::moments::largest_scale;
 use crate::probabilities::log_probabilities;
 use crate::report::Stop;
 use crate::vectors::dot;
@@ -49,10 +50,11 @@ fn newton_direction<T: Element>(
 ) -> Result<Option<Array2<T>>> {
     let mut hessian = hessian(landscape, &point.parameters)?;
     let size = hessian.nrows();
+    let most = largest_scale(landscape.ground().problem);
     let scales: Vec<f64> = (0..size)
         .map(|k| {
             let scale = 1.0 / hessian[(k, k)].sqrt();
-            if scale.is_normal() { scale } else { 0.0 }
+            if scale.is_normal() && scale <= most { scale } else { 0.0 }
         })
         .collect();
     for column in 0..size {

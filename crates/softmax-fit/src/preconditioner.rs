@@ -14,7 +14,7 @@
 
 use crate::factor::inverse;
 use crate::landscape::{Ground, Landscape, entries, entries_mut};
-use crate::moments::{Moments, Share, curvatures_of_features, draw, gram, weights_of_samples};
+use crate::moments::{Moments, Share, curvatures_of_features, draw, gram, largest_scale, weights_of_samples};
 use crate::probabilities::{best_log_probabilities, log_probabilities};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
@@ -167,7 +167,9 @@ impl Preconditioner {
             let scale = scales[column] * scales[column];
             // The drawn samples may lack a feature.
             let entry = hessian[(column, column)].max(diagonal[column] * scale) + ridge;
-            hessian[(column, column)] = entry / square + ground.penalty(column) * scale;
+            let entry = entry / square + ground.penalty(column) * scale;
+            // Without values a feature has no curvature, no gradient, and only zeros beside the diagonal.
+            hessian[(column, column)] = if entry.is_normal() { entry } else { 1.0 };
         }
         inverse(hessian)
     }
@@ -191,11 +193,16 @@ impl Preconditioner {
 /// The diagonal form, from the diagonals of the blocks (rows×C), or of one block for all classes (rows×1).
 fn diagonal_form<T: Element>(ground: Ground<'_, T>, diagonals: &Array2<f64>) -> Form {
     let square = ground.problem.objective().temperature.powi(2);
+    let most = largest_scale(ground.problem).powi(2);
     let mut factors = diagonals.clone();
     for (row, mut factors) in factors.rows_mut().into_iter().enumerate() {
         factors.mapv_inplace(|diagonal| {
             let entry = diagonal / square + ground.penalty(row);
-            if entry.is_normal() { 1.0 / entry } else { 1.0 }
+            match entry.is_normal() {
+                true if 1.0 / entry > most => 0.0,
+                true => 1.0 / entry,
+                false => 1.0,
+            }
         });
     }
     Form::Diagonal(factors)

@@ -1,7 +1,7 @@
 //! Fits of ill-conditioned and degenerate data: every fit ends with a finite model and reports whether it converged.
 
 use softmax::ndarray::{Array1, Array2, Axis};
-use softmax::{Element, Objective, Reduction};
+use softmax::{BackendElement, Element, Objective, Reduction};
 use softmax_data::{Dataset, TargetStore};
 use softmax_fit::{Fit, FitError, Fitted, Solver, Stop};
 
@@ -90,7 +90,7 @@ fn dataset<T: Element>(random: &mut Random, kind: Kind) -> Dataset<T> {
     dataset
 }
 
-fn check<T: Element + softmax::BackendElement>(solver: Solver, seed: u64) {
+fn check<T: BackendElement>(solver: Solver, seed: u64) {
     let mut random = Random(seed);
     for round in 0..20 {
         for kind in KINDS {
@@ -278,4 +278,45 @@ fn data_that_cannot_be_fitted_is_refused_in_one_line() {
     assert_eq!(error.to_string().lines().count(), 1);
     let none = Dataset::new("none.csv", Array2::<f64>::zeros((0, 2)), TargetStore::Labels(Array1::zeros(0)));
     assert!(Fit::new(Objective::default()).fit(&none).is_err());
+}
+
+/// Samples of two features that are nearly the same, and one more.
+fn with_another<T: BackendElement>(another: impl Fn(usize) -> f64) -> Dataset<T> {
+    let mut random = Random(1);
+    let n = 300;
+    let mut labels = Vec::new();
+    let mut features = Array2::<T>::zeros((n, 3));
+    for i in 0..n {
+        let (base, difference) = (random.signed(), random.signed());
+        features[[i, 0]] = T::narrow(base);
+        features[[i, 1]] = T::narrow(base + 0.01 * difference);
+        features[[i, 2]] = T::narrow(another(i));
+        labels.push(i64::from(difference + 0.5 * random.signed() > 0.0));
+    }
+    Dataset::new("correlated", features, TargetStore::Labels(labels.into()))
+}
+
+fn iterations<T: BackendElement>(dataset: &Dataset<T>, solver: Solver) -> usize {
+    let Fitted { model, report } = Fit::new(Objective::default()).solver(solver).fit(dataset).unwrap();
+    let score = model.score(dataset).unwrap();
+    assert!(report.converged() && score > 0.8, "{solver}: {}, {score}", report.stop);
+    report.last().iteration
+}
+
+/// Without a penalty a feature without values, or with values too small for a finite weight, changes no other weight.
+#[test]
+fn a_feature_of_no_use_costs_no_iterations() {
+    for solver in [Solver::Lbfgs, Solver::NewtonCg, Solver::NewtonCholesky] {
+        let of_none = iterations(&with_another::<f64>(|i| (i % 7) as f64), solver);
+        let of_zeros = iterations(&with_another::<f64>(|_| 0.0), solver);
+        assert!(of_zeros <= of_none + 3, "{solver}: {of_zeros} iterations, {of_none} without");
+        for scale in [1e-34, 1e-36, 1e-37, 1e-38, 1e-40, 1e-44] {
+            let tiny = iterations(&with_another::<f32>(|i| scale * (i % 7) as f64), solver);
+            assert!(tiny <= of_none + 10, "{solver}, {scale:e}: {tiny} iterations, {of_none} without");
+        }
+        for scale in [1e-145, 1e-150, 1e-155, 1e-160, 1e-200] {
+            let tiny = iterations(&with_another::<f64>(|i| scale * (i % 7) as f64), solver);
+            assert!(tiny <= of_none + 10, "{solver}, {scale:e}: {tiny} iterations, {of_none} without");
+        }
+    }
 }
