@@ -6,6 +6,7 @@ use crate::csr::{ReadSparse, SparseMatrix, SparseParts};
 use crate::error::{CallError, Result};
 use crate::labels::ReadLabels;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use softmax::{ArrayName, Dtype, Error, Features, Objective, ProblemBuilder, Targets, Weights};
@@ -331,7 +332,13 @@ fn option<'py, V: FromPyObjectOwned<'py>>(
     expected: &'static str,
 ) -> Result<Option<V>> {
     let Some(value) = options.get_item(name)? else { return Ok(None) };
-    value.extract().map(Some).map_err(|_| CallError::of_type(name, expected, type_name(&value)))
+    value.extract::<V>().map(Some).map_err(|error| {
+        let error: PyErr = error.into();
+        if error.is_instance_of::<PyOverflowError>(options.py()) {
+            return CallError::value(name, "an integer of 64 bits", value.to_string());
+        }
+        CallError::of_type(name, expected, type_name(&value))
+    })
 }
 
 fn type_name(value: &Bound<'_, PyAny>) -> String {

@@ -251,6 +251,11 @@ MISTAKES = {
     "labels that are no integers": (lambda: evaluate(X, W, Y_HARD * 1.0), TypeError, "y: expected integers in 1 axis; soft targets are the argument Y, found float64"),
     "other samples": (lambda: evaluate(X, W, Y_HARD[1:]), ValueError, "y: expected "),
     "another bias": (lambda: evaluate(X, W, Y_HARD, b=np.zeros(6)), ValueError, "b: expected 5 classes, found 6"),
+    "an index beyond 64 bits": (
+        lambda: evaluate(X, W, Y_HARD, ignore_index=2**64 - 1),
+        ValueError,
+        "ignore_index: expected an integer of 64 bits, found 18446744073709551615",
+    ),
     "a negative label": (lambda: evaluate(X, W, Y_HARD - 1), ValueError, "; ignore_index=-1 leaves such samples out"),
     "a matrix of labels": (lambda: evaluate(X, W, Y_HARD[:, None]), ValueError, "soft targets are the argument Y, found 2 axes"),
     "labels and soft targets": (lambda: evaluate(X, W, Y_HARD, Y=X @ W), TypeError, "found both"),

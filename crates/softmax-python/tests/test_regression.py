@@ -195,3 +195,20 @@ def test_ctrl_c_ends_a_fit():
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60)[0] == "interrupted\n"
     assert process.returncode == 0
+
+
+def test_arrays_that_numpy_reads_are_read():
+    X, y = load_iris(return_X_y=True)
+    model = SoftmaxRegression(l2=1e-3).fit(X, y)
+    unaligned = np.frombuffer(b"x" + X.tobytes(), offset=1).reshape(X.shape)
+    strided = sparse.csr_array(X)
+    strided.data = np.repeat(strided.data, 2)[::2]
+    for same in (unaligned, strided):
+        again = SoftmaxRegression(l2=1e-3).fit(same, y)
+        assert (again.predict(same) == model.predict(X)).all()
+
+
+def test_a_feature_that_underflows_costs_nothing():
+    X, y = load_iris(return_X_y=True)
+    with_tiny = np.c_[X, 1e-40 * X[:, 1]].astype(np.float32)
+    assert SoftmaxRegression(l2=0, max_iter=1000).fit(with_tiny, y).score(with_tiny, y) > 0.97

@@ -102,6 +102,21 @@ def test_gradcheck_passes(reduction):
     assert torch.autograd.gradcheck(loss, (input, weight, bias))
 
 
+def test_the_z_loss_counts_class_156_of_uint8():
+    input, weight = torch.randn(2, 4), torch.randn(200, 4)
+    target = torch.tensor([156, 3])
+    found = linear_cross_entropy(input, weight, target.to(torch.uint8), z_loss=0.1, return_z_loss=True)
+    assert found == linear_cross_entropy(input, weight, target, z_loss=0.1, return_z_loss=True)
+
+
+def test_a_negated_gradient_from_upstream_is_read():
+    input, weight, _, target = tensors()
+    losses = linear_cross_entropy(input, weight, target, reduction="none")
+    upstream = torch.ones(N, dtype=input.dtype)
+    expected = torch.autograd.grad(losses, input, -upstream, retain_graph=True)[0]
+    assert torch.equal(torch.autograd.grad(losses, input, torch._neg_view(upstream))[0], expected)
+
+
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_is_computed_with_in_float32(dtype, reduction):
@@ -302,6 +317,12 @@ MISTAKES = {
     "an unknown reduction": (lambda x, w, y: linear_cross_entropy(x, w, y, reduction="max"), ValueError, "reduction: expected one of mean, sum, none"),
     "a target with an axis": (lambda x, w, y: linear_cross_entropy(x[0], w, y[:1]), ValueError, "target: expected () class"),
     "booleans": (lambda x, w, y: linear_cross_entropy(x, w, y > 3), TypeError, "target: expected float32"),
+    "no target": (lambda x, w, y: linear_cross_entropy(x, w, None), TypeError, "target: expected a tensor, found NoneType"),
+    "a temperature to be learned": (
+        lambda x, w, y: linear_cross_entropy(x, w, y, temperature=torch.tensor(2.0, requires_grad=True)),
+        ValueError,
+        "temperature: expected a number, found a tensor that requires a gradient",
+    ),
     "more memory than there is": (lambda x, w, y: linear_cross_entropy(x, w, y, memory=-(2**80)), ValueError, "memory: expected"),
     "another device": (lambda x, w, y: linear_cross_entropy(x.to("meta"), w, y), ValueError, "input: expected a tensor on the CPU"),
     "a target with a gradient": (

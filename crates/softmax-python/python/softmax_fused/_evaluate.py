@@ -89,7 +89,7 @@ def evaluate(
     Y : array of shape (N, C), optional
         Soft targets in place of y: finite numbers, at least 0.
     b : array of shape (C,), optional
-        The bias. A bias of −inf masks its class.
+        The bias. A bias of −inf masks its class, unless there is a softcap, which makes the score −softcap.
     class_weight : array of shape (C,), optional
         Finite weights of the classes, of either sign.
     sample_weight : array of shape (N,), optional

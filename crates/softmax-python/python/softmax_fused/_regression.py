@@ -208,8 +208,14 @@ def _computed_in(dtype: np.dtype) -> Any:
 
 
 def _canonical(X: Any) -> Any:
-    """X; a sparse X with its columns sorted within rows and without duplicates, copied if it has to change."""
-    if scipy.sparse.issparse(X) and not X.has_canonical_format:
+    """X as the core reads it, copied if it has to change: aligned; a sparse X in contiguous arrays, with its columns sorted
+    within rows and without duplicates."""
+    if not scipy.sparse.issparse(X):
+        return np.require(X, requirements="A")
+    parts = (X.data, X.indices, X.indptr)
+    if not all(part.flags.c_contiguous for part in parts):
+        X = type(X)(tuple(np.ascontiguousarray(part) for part in parts), shape=X.shape)
+    if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
     return X

@@ -88,11 +88,18 @@ def linear_cross_entropy(
         If an argument is not supported. The message is one line with the argument's name and what was expected.
     """
     tensors = (input, linear_weight, target, linear_bias, weight)
-    _check_tensors(input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias, weight=weight)
+    needed = ("input", "linear_weight", "target")
+    _check_tensors(
+        needed, input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias, weight=weight
+    )
     if input.dim() not in (1, 2):
         raise ValueError(f"input: expected 1 or 2 axes, found {input.dim()}; flatten(0, -2) joins all but the last")
     if (target.requires_grad or (weight is not None and weight.requires_grad)) and torch.is_grad_enabled():
         raise ValueError("target, weight: expected tensors that require no gradient, found one that does")
+    numbers = {"label_smoothing": label_smoothing, "z_loss": z_loss, "softcap": softcap, "temperature": temperature}
+    for name, number in numbers.items():
+        if isinstance(number, Tensor) and number.requires_grad and torch.is_grad_enabled():
+            raise ValueError(f"{name}: expected a number, found a tensor that requires a gradient")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction: expected one of mean, sum, none, found {reduction}")
     is_single = input.dim() == 1
@@ -101,12 +108,9 @@ def linear_cross_entropy(
     if is_single:
         tensors = (input.unsqueeze(0), linear_weight, target.unsqueeze(0), linear_bias, weight)
     options = {
-        "label_smoothing": label_smoothing,
+        **numbers,
         "ignore_index": -100 if ignore_index is None else ignore_index,
         "reduction": "mean" if reduction == "none" else reduction,
-        "z_loss": z_loss,
-        "softcap": softcap,
-        "temperature": temperature,
     }
     function = _Unreduced if reduction == "none" else _Reduced
     # `needs_input_grad` does not depend on whether PyTorch records gradients, so pass this on.
@@ -240,7 +244,8 @@ def row_facts(
     RowFacts
         Tensors without gradients.
     """
-    _check_tensors(input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias)
+    needed = ("input", "linear_weight")
+    _check_tensors(needed, input=input, linear_weight=linear_weight, target=target, linear_bias=linear_bias)
     options = {"ignore_index": ignore_index, "softcap": softcap, "temperature": temperature}
     problem = _problem(options, input, linear_weight, target, linear_bias, None)
     outputs = ["lse", "predicted", "entropy"]
@@ -317,7 +322,7 @@ class _Unreduced(torch.autograd.Function):
         tensors = ctx.saved_tensors
         problem = _problem(ctx.options, *tensors)
         names = _required(ctx, tensors[3])
-        coefficients = of_losses.detach().numpy()
+        coefficients = of_losses.detach().resolve_neg().numpy()
         threads = torch.get_num_threads()
         gradients = _core.backward(problem, ctx.statistics, coefficients, names, threads, ctx.memory)
         return _in_place(gradients, tensors, 1.0)
@@ -358,7 +363,8 @@ def _z_loss(result: dict[str, Any], target: Tensor, options: dict[str, Any], dty
     """z_loss·lse² of each sample; 0 for ignored samples. Overwrites lse in `result`."""
     of_z = torch.from_numpy(result["lse"]).square_().mul_(options["z_loss"])
     if not target.is_floating_point() and options["ignore_index"] is not None:
-        of_z.masked_fill_(target == options["ignore_index"], 0.0)
+        # In int64, since a comparison in uint8 would wrap the index: −100 would be class 156.
+        of_z.masked_fill_(target.long() == options["ignore_index"], 0.0)
     return of_z.to(dtype)
 
 
@@ -408,9 +414,9 @@ def _computed_in(input: Tensor, linear_weight: Tensor) -> torch.dtype:
     return torch.float64 if torch.float64 in (input.dtype, linear_weight.dtype) else torch.float32
 
 
-def _check_tensors(**tensors: Any) -> None:
+def _check_tensors(needed: tuple[str, ...], **tensors: Any) -> None:
     for name, tensor in tensors.items():
-        if tensor is None and name not in ("input", "linear_weight"):
+        if tensor is None and name not in needed:
             continue
         if not isinstance(tensor, Tensor):
             raise TypeError(f"{name}: expected a tensor, found {type(tensor).__name__}")
