@@ -69,9 +69,9 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
                     "fill in what is missing, or train without the column by --drop-columns"
                 }
                 NumberFault::Text(_) => {
-                    "--label-column names the column of labels, and --drop-columns leaves columns out"
+                    "--label-column names the column of labels, and --drop-columns trains without a column"
                 }
-                NumberFault::NotFinite(_) => "--drop-columns leaves columns out",
+                NumberFault::NotFinite(_) => "--drop-columns trains without the column",
             };
             anyhow!("{error}; {advice}")
         }
@@ -79,7 +79,7 @@ pub(crate) fn in_words_of_flags(error: DataError) -> anyhow::Error {
             anyhow!("{error}; --header says that the first line is a header")
         }
         DataError::Range { dtype: Dtype::F32, .. } => {
-            anyhow!("{error}; --dtype f64 holds it, for predict that of fit")
+            anyhow!("{error}; --dtype f64 holds it; for predict, fit the model with it")
         }
         other => other.into(),
     }

@@ -60,11 +60,12 @@ impl<'a> Table<'a> {
         let features = names.iter().map(|name| self.feature(name)).collect::<Result<Vec<_>>>()?;
         let chosen: HashSet<usize> = features.iter().copied().collect();
         let is_other = |column: &usize| !chosen.contains(column);
-        // Columns that are no features are left out in any case, so they need not exist.
-        let dropped =
-            options.drop_columns.iter().filter_map(|asked| self.place(asked, ColumnRole::Dropped).ok());
-        if let Some(dropped) = dropped.into_iter().find(|column| !is_other(column)) {
-            let (origin, column) = (self.origin.to_owned(), self.name(dropped));
+        // Other columns than features are left out in any case, so columns to drop need not exist. Those of validation samples
+        // are the columns of the training table.
+        let dropped = options.drop_columns.iter().filter(|_| options.unlabelled.is_some());
+        let mut dropped = dropped.filter_map(|asked| self.place(asked, ColumnRole::Dropped).ok());
+        if let Some(feature) = dropped.find(|column| !is_other(column)) {
+            let (origin, column) = (self.origin.to_owned(), self.name(feature));
             return Err(DataError::DroppedFeature { origin, column });
         }
         let known = options.layout.as_ref().and_then(|layout| layout.label_column.as_deref());

@@ -144,24 +144,62 @@ pub(crate) fn read_csv<T: Element>(
     Ok(Dataset { class_names, layout, ..dataset })
 }
 
-/// The delimiter: whichever of comma, semicolon and tab is most frequent, outside quotes, in the first line that is not
-/// blank. Of equal counts not the comma, which may be that of decimals.
+/// In the order in which the last one wins a tie. A comma may be that of decimals.
+const DELIMITERS: [u8; 3] = [b',', b'\t', b';'];
+
+/// The delimiter: whichever is most frequent in the first line, and of equal ones in the second.
 fn delimiter(start: &[u8]) -> u8 {
-    let mut counts = [(b',', 0), (b'\t', 0), (b';', 0)];
-    let (mut is_quoted, mut is_blank, mut before) = (false, true, b'\n');
-    for &byte in start {
-        // A quote within a field, such as the mark of inches, quotes nothing.
-        let begins_field = before.is_ascii_whitespace() || counts.iter().any(|&(of, _)| of == before);
+    let (first, rest) = count_delimiters(start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start));
+    let (second, _) = count_delimiters(rest);
+    let found = (0..DELIMITERS.len()).filter(|&k| first[k] > 0).max_by_key(|&k| (first[k], second[k]));
+    found.map_or(DELIMITERS[0], |k| DELIMITERS[k])
+}
+
+/// Counts the delimiters outside quotes in the first line that is not blank, and returns what follows the line.
+fn count_delimiters(start: &[u8]) -> ([usize; 3], &[u8]) {
+    let mut counts = [0; 3];
+    let (mut is_quoted, mut is_blank) = (false, true);
+    // Where a quote opens a field, or opens it again as the second of two. Elsewhere, as a mark of inches, it quotes nothing.
+    let mut may_open = true;
+    for (place, &byte) in start.iter().enumerate() {
         match byte {
-            b'"' => is_quoted = !is_quoted && begins_field,
-            b'\n' if !is_quoted && !is_blank => break,
+            b'"' if is_quoted => (is_quoted, may_open) = (false, true),
+            b'"' => (is_quoted, may_open) = (may_open, false),
+            b'\n' if !is_quoted && !is_blank => return (counts, &start[place + 1..]),
             _ if is_quoted => {}
-            _ => counts.iter_mut().filter(|(of, _)| *of == byte).for_each(|(_, count)| *count += 1),
+            _ => {
+                let delimiter = DELIMITERS.iter().position(|&delimiter| delimiter == byte);
+                delimiter.into_iter().for_each(|k| counts[k] += 1);
+                may_open = delimiter.is_some() || matches!(byte, b'\n' | b'\r');
+            }
         }
         is_blank &= byte != b'\t' && byte.is_ascii_whitespace();
-        before = byte;
     }
-    // `max_by_key` returns the last of equal counts.
-    let found = counts.into_iter().filter(|&(_, count)| count > 0).max_by_key(|&(_, count)| count);
-    found.map_or(b',', |(of, _)| of)
+    (counts, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::delimiter;
+
+    #[test]
+    fn delimiters_are_found_beside_quotes_decimals_and_blank_lines() {
+        for (start, expected) in [
+            ("a,b\n1,2\n", b','),
+            ("a\n1\n", b','),
+            ("1,5;cat\n2,5;dog\n", b';'),
+            ("1,5;2,5;0\n", b';'),
+            ("temp; C,label\n20,a\n", b','),
+            ("len, cm;label\n20;a\n", b';'),
+            ("a,note\n1,x;y;z;u\n", b','),
+            ("\n\r\n1\t2\t0\n", b'\t'),
+            ("\u{feff}\"a, b, c\";\"label\"\n", b';'),
+            ("\"a \"\"b\"\", c, d\";x\n", b';'),
+            ("\"red\nnext; x\",b,c\n", b','),
+            ("Size in \";Weight;Class\n1;2;a\n", b';'),
+            ("a,b\r1,2\r", b','),
+        ] {
+            assert_eq!(delimiter(start.as_bytes()) as char, expected as char, "{start:?}");
+        }
+    }
 }

@@ -68,8 +68,9 @@ pub(crate) fn read_idx_labels(path: &Path) -> Result<Array1<i64>> {
     };
     let labels =
         read_integers(&mut file.reader, file.element, Order::Big, n).map_err(|error| cut_off(path, error))?;
+    let labels = labels.ok_or_else(|| file.refuse("found floats where labels are integers"))?;
     file.expect_end()?;
-    labels.map(Array1::from).ok_or_else(|| file.refuse("found floats where labels are integers"))
+    Ok(Array1::from(labels))
 }
 
 fn cut_off(path: &Path, error: ReadError) -> DataError {

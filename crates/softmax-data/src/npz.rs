@@ -79,10 +79,10 @@ impl NpzFile {
     /// The bytes of a small array's file, including its header; at most 4096.
     pub(crate) fn bytes(&mut self, name: &str) -> Result<Vec<u8>> {
         const MOST: u64 = 4096;
-        let path = self.path.clone();
+        let origin = self.path.display().to_string();
         let mut bytes = Vec::new();
         let read = self.entry(name)?.take(MOST).read_to_end(&mut bytes);
-        read.map_err(|source| DataError::Io { path, source })?;
+        read.map_err(|error| DataError::field(origin, name, "an array", one_line(&error.to_string())))?;
         Ok(bytes)
     }
 }

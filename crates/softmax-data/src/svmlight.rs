@@ -43,7 +43,8 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, options: &ReadOptions) -> R
         number += 1;
         let length =
             reader.by_ref().take(LONGEST_LINE).read_line(&mut line).map_err(|error| match error.kind() {
-                ErrorKind::InvalidData => {
+                // Errors of decompression have an inner error.
+                ErrorKind::InvalidData if error.get_ref().is_none() => {
                     let (origin, place) = (path.display().to_string(), Place::Line(number));
                     DataError::part(origin, place, "text in UTF-8", "other bytes")
                 }

@@ -188,7 +188,7 @@ fn mistakes_about_columns_name_the_flag_that_mends_them() {
     for (args, expected) in [
         (
             "--data train.csv --label-column kind",
-            "column id: expected a finite number, found a1; --label-column names the column of labels, and --drop-columns leaves columns out",
+            "column id: expected a finite number, found a1; --label-column names the column of labels, and --drop-columns trains without a column",
         ),
         (
             "--data gap.csv",
@@ -202,7 +202,7 @@ fn mistakes_about_columns_name_the_flag_that_mends_them() {
             "--data half.csv",
             "line 1, column 1: expected a finite number, found b; --header says that this line is a header",
         ),
-        ("--data infinite.csv", "found inf; --drop-columns leaves columns out"),
+        ("--data infinite.csv", "found inf; --drop-columns trains without the column"),
         (
             "--data train.csv --drop-columns id,kin",
             "--drop-columns: expected some of 4 columns: id, length, kind, width, found kin",
@@ -348,6 +348,12 @@ fn the_label_of_other_tables_is_found_as_training_had_it() {
     let moved = rows("lab,f,a", |i, label, f| format!("{label},{f},{}", i / 2 % 2));
     let folder = folder_with(&[("train.csv", &train), ("sibling.csv", &sibling), ("moved.csv", &moved)]);
     let fit = "fit --data train.csv --drop-columns target --l2 1e-2 --out m.safetensors";
+    // A table of the same columns without a header: columns to drop are positions in both.
+    let rest = train.split_once('\n').unwrap().1;
+    fs::write(folder.path().join("rest.csv"), rest).unwrap();
+    let by_position = "fit --data train.csv --drop-columns 2 --label-column -1 --l2 1e-2 --validation rest.csv --out n.safetensors";
+    let said = success(&words(by_position), folder.path());
+    assert!(said.contains("accuracy in validation: 12 of 12 right"), "{said}");
     let said = success(&words(&format!("{fit} --label-column -1 --validation moved.csv")), folder.path());
     assert!(said.contains("accuracy in validation: 12 of 12 right"), "{said}");
     assert_eq!(predicted("sibling.csv", folder.path()), RIGHT);
