@@ -44,6 +44,26 @@ pub(crate) fn check_bench(args: &BenchArgs) -> anyhow::Result<()> {
     check(&[], &[("--output", &args.output)])
 }
 
+/// Whether a file is the standard output of this process, so that what is printed would follow the file's content. A
+/// terminal or `/dev/null` has no content.
+pub(crate) fn is_standard_output(path: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{FileTypeExt, MetadataExt};
+        let place = |path: &Path| {
+            let metadata = std::fs::metadata(path).ok()?;
+            (!metadata.file_type().is_char_device()).then(|| (metadata.dev(), metadata.ino()))
+        };
+        let its = place(path);
+        its.is_some() && its == place(Path::new("/dev/stdout"))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = path;
+        false
+    }
+}
+
 /// The files that samples are read from.
 fn inputs(args: &DataArgs) -> Vec<(&'static str, PathBuf)> {
     let mut inputs = Vec::new();

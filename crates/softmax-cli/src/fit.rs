@@ -2,6 +2,7 @@
 
 use crate::accuracy::Accuracy;
 use crate::class_counts::{ClassCounts, balanced_weights};
+use crate::destinations::{self, is_standard_output};
 use crate::doubts::{doubts, unknown_labels};
 use crate::fit_args::{ClassWeights, FitArgs, FitFormat, Validation};
 use crate::flags::{check_simd, in_words_of_flags, of_fit};
@@ -13,7 +14,7 @@ use crate::progress::Spinner;
 use crate::source::{check_dense, lacking_storage, samples};
 use crate::validation::{self, check_labels};
 use crate::verdict::Verdict;
-use crate::{destinations, interrupt, machine};
+use crate::{interrupt, machine};
 use anyhow::Context;
 use serde::{Serialize, Serializer};
 use softmax::ndarray::{Array1, ArrayView2, ShapeBuilder};
@@ -234,9 +235,10 @@ fn finish<T: BackendElement>(
     if let Some(path) = &args.plot {
         write_curve(report, &dataset.origin, path)?;
     }
+    // Before the model, which replaces a file to which standard output goes.
+    let is_standard_output = is_standard_output(&args.out);
     model.save(&args.out).map_err(of_fit)?;
-    // Not after the model, if that went into a pipe.
-    let out: &mut dyn Write = if args.out.is_file() { &mut *out } else { &mut *err };
+    let out: &mut dyn Write = if is_standard_output { &mut *err } else { &mut *out };
     let last = report.last();
     let summary = Summary {
         loss: last.loss,

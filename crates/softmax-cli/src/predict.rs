@@ -1,13 +1,14 @@
 //! `softmax predict`: classifies samples with a model.
 
 use crate::accuracy::Accuracy;
+use crate::destinations::{self, is_standard_output};
 use crate::doubts::unknown_labels;
 use crate::fit_args::PredictArgs;
 use crate::flags::of_fit;
 use crate::memory::check_predictions;
 use crate::source::{check_dense, samples};
 use crate::verdict::Verdict;
-use crate::{destinations, interrupt, machine};
+use crate::{interrupt, machine};
 use softmax::{BackendElement, Dtype};
 use softmax_data::{Predictions, ReadOptions, printable, write_predictions};
 use softmax_fit::{Model, dtype_of_model};
@@ -56,12 +57,12 @@ fn run_as<T: BackendElement>(
         top_log_prob: best.as_ref().map(|best| best.log_probabilities.view()),
         probabilities: probabilities.as_ref().map(|p| p.view()),
     };
+    let is_standard_output = is_standard_output(&args.out);
     write_predictions(&args.out, &predictions, &names)?;
     if let Some(doubt) = unknown_labels(&model, &dataset) {
         writeln!(err, "softmax: {}: {doubt}", printable(&dataset.origin))?;
     }
-    // Not after the predictions, if they went into a pipe.
-    let out: &mut dyn Write = if args.out.is_file() { &mut *out } else { &mut *err };
+    let out: &mut dyn Write = if is_standard_output { &mut *err } else { &mut *out };
     if let Some(accuracy) = Accuracy::of(model.hits(&dataset, &predicted)) {
         writeln!(out, "{}: {accuracy}", printable(&dataset.origin))?;
     }

@@ -21,10 +21,6 @@ pub(crate) fn read<T: BackendElement>(
         // A position in the training table need not be that of the label in this one.
         options.label_column = None;
     }
-    if layout.columns.is_some() {
-        // Features are found by name, so positions to drop would be those of the training table.
-        options.drop_columns.clear();
-    }
     options.layout = Some(layout);
     let expected = training.features.dim().1;
     let read = || {

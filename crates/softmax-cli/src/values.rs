@@ -93,11 +93,11 @@ pub(crate) fn parse_rounds(text: &str) -> Result<u32, String> {
 }
 
 pub(crate) fn parse_integer(text: &str) -> Result<i64, String> {
-    text.parse().map_err(|_| "expected an integer".to_owned())
+    text.parse().map_err(|_| "expected an integer of 64 bits".to_owned())
 }
 
 pub(crate) fn parse_seed(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "expected an integer, at least 0".to_owned())
+    text.parse().map_err(|_| "expected an integer of 64 bits, at least 0".to_owned())
 }
 
 pub(crate) fn parse_tolerance(text: &str) -> Result<f64, String> {

@@ -273,6 +273,11 @@ fn a_model_and_predictions_go_through_a_pipe_alone() {
         assert_eq!(output.status.code(), Some(0), "{args}");
         (output.stdout, String::from_utf8(output.stderr).unwrap())
     };
+    let (said, warned) = piped("fit --l2 1e-3 --out /dev/null");
+    assert!(
+        String::from_utf8(said).unwrap().contains("accuracy in training") && warned.is_empty(),
+        "{warned}"
+    );
     let (model, said) = piped("fit --l2 1e-3 --out /dev/stdout");
     assert!(said.contains("accuracy in training"), "{said}");
     fs::write(folder.path().join("m.safetensors"), model).unwrap();

@@ -19,9 +19,12 @@ fn each_usage_mistake_is_one_sentence() {
         (&["compare", "--thread", "3"], "unexpected argument --thread; did you mean --threads?"),
         (
             &["fit", "--out", "m", "--seed", "1.5"],
-            "--seed <SEED>: expected an integer, at least 0, found 1.5",
+            "--seed <SEED>: expected an integer of 64 bits, at least 0, found 1.5",
         ),
-        (&["compare", "--ignore-index", "1e3"], "--ignore-index <LABEL>: expected an integer, found 1e3"),
+        (
+            &["compare", "--ignore-index", "1e3"],
+            "--ignore-index <LABEL>: expected an integer of 64 bits, found 1e3",
+        ),
         (&["compare", "--dx=3"], "--dx: expected no value, found 3"),
         (&["compare", "--dx", "--dx"], "--dx: expected once, found twice"),
         (&["bench", "--sweeps", "--dx", "--output", "x"], "--sweeps cannot be used with --dx"),

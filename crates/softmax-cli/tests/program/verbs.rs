@@ -136,6 +136,15 @@ fn gradcheck_refuses_a_loss_that_is_not_finite() {
     let line = refusal(&words("gradcheck --data p.npz"), folder.path());
     let expected = "p.npz: expected a problem whose loss is finite, found differences of NaN for dW";
     assert!(line.contains(expected), "{line}");
+    // A masked class has no difference, and the loss is finite.
+    save(&folder.path().join("masked.npz"), |npz| {
+        npz.add_array("X", &array![[1.0, 2.0], [3.0, 4.0]]).unwrap();
+        npz.add_array("W", &array![[0.1, 0.2, 0.3], [0.3, 0.1, 0.2]]).unwrap();
+        npz.add_array("b", &array![0.0, 0.1, f64::NEG_INFINITY]).unwrap();
+        npz.add_array("y", &array![0i64, 1]).unwrap();
+    });
+    let said = success(&words("gradcheck --dtype f64 --data masked.npz"), folder.path());
+    assert!(said.contains("All 8 entries agree"), "{said}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ pub struct Difference {
 }
 
 /// One entry of a gradient as a central difference of the double-double loss, accurate to about 12 digits of the
-/// largest entries with the same [unit](gradient_units). `None` for an output that is not a gradient.
+/// largest entries with the same [unit](gradient_units). `None` for an output that is not a gradient, and for a bias of −∞.
 pub fn central_difference<T: Element>(
     problem: &Problem<'_, T>,
     gradient: OutputKind,
@@ -70,6 +70,9 @@ pub(super) fn difference_along<T: Element>(
         (OutputKind::BiasGradient, &[c]) => (inputs.bias[c], 1.0),
         _ => return None,
     };
+    if !entry.is_finite() {
+        return None;
+    }
     // Lower limit of the step relative to the entry, so that it changes an f64.
     const LEAST: f64 = 1.0 / (1u64 << 48) as f64;
     let step = (H / size.clamp(H, f64::MAX).log2().ceil().exp2()).max(LEAST * entry.abs());
