@@ -59,10 +59,12 @@ impl Moments {
     pub(crate) fn scales(&self) -> Array1<f64> {
         self.squares.mapv(|square| {
             let scale = (self.total / square).sqrt();
-            match scale.is_normal() {
-                true if scale > self.most => 0.0,
-                true => scale,
-                false => 1.0,
+            if !scale.is_normal() {
+                1.0
+            } else if scale > self.most {
+                0.0
+            } else {
+                scale
             }
         })
     }

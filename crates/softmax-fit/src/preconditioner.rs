@@ -198,10 +198,12 @@ fn diagonal_form<T: Element>(ground: Ground<'_, T>, diagonals: &Array2<f64>) -> 
     for (row, mut factors) in factors.rows_mut().into_iter().enumerate() {
         factors.mapv_inplace(|diagonal| {
             let entry = diagonal / square + ground.penalty(row);
-            match entry.is_normal() {
-                true if 1.0 / entry > most => 0.0,
-                true => 1.0 / entry,
-                false => 1.0,
+            if !entry.is_normal() {
+                1.0
+            } else if 1.0 / entry > most {
+                0.0
+            } else {
+                1.0 / entry
             }
         });
     }
