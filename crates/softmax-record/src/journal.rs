@@ -42,6 +42,14 @@ pub struct Journal {
     file: File,
 }
 
+impl Drop for Journal {
+    fn drop(&mut self) {
+        // A process that another thread starts has a copy of the file for a moment, which would keep the lock. If this
+        // fails, closing the file unlocks it.
+        let _ = self.file.unlock();
+    }
+}
+
 impl Journal {
     /// Starts a new file.
     ///
@@ -69,19 +77,20 @@ impl Journal {
     pub fn resume(path: &Path) -> Result<(Self, Vec<Record>), JournalError> {
         refuse_folder(path)?;
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).append(true).create(true).open(path).map_err(io_error(path))?;
+        let file = options.read(true).append(true).create(true).open(path).map_err(io_error(path))?;
         // Locked before it is read, so that no record of another process is missed.
         lock(path, &file)?;
+        let mut journal = Journal { path: path.to_owned(), file };
         let mut whole = Vec::new();
-        file.read_to_end(&mut whole).map_err(io_error(path))?;
+        journal.file.read_to_end(&mut whole).map_err(io_error(path))?;
         // Split as bytes: a line that was cut short may end within a character.
         let rest = whole.split_off(whole.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1));
         let records = parse(path, &whole)?;
         if !rest.is_empty() && !rest.starts_with(b"{") {
             return Err(JournalError::NotARecord { path: path.to_owned(), line: records.len() + 1 });
         }
-        file.set_len(whole.len() as u64).map_err(io_error(path))?;
-        Ok((Journal { path: path.to_owned(), file }, records))
+        journal.file.set_len(whole.len() as u64).map_err(io_error(path))?;
+        Ok((journal, records))
     }
 
     /// Adds a record, and waits until it is on the disk.
@@ -128,4 +137,22 @@ fn refuse_folder(path: &Path) -> Result<(), JournalError> {
 
 fn io_error(path: &Path) -> impl Fn(io::Error) -> JournalError {
     move |source| JournalError::Io { path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_file_in_another_process_keeps_no_lock() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("r.jsonl");
+        let journal = Journal::create(&path).unwrap();
+        // As a child process has one until it runs its program.
+        let copy = journal.file.try_clone().unwrap();
+        assert!(matches!(Journal::resume(&path), Err(JournalError::InUse(_))));
+        drop(journal);
+        assert!(Journal::resume(&path).is_ok());
+        drop(copy);
+    }
 }
