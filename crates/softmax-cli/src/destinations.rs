@@ -22,8 +22,7 @@ pub(crate) fn check_compare(args: &CompareArgs) -> anyhow::Result<()> {
 pub(crate) fn check_fit(args: &FitArgs) -> anyhow::Result<()> {
     let mut inputs = inputs(&args.data);
     if let Some(Validation::File(path)) = &args.validation {
-        let options = ReadOptions { format: args.data.data_format, ..ReadOptions::default() };
-        inputs.extend(files(path, &options).into_iter().map(|path| ("--validation", path)));
+        inputs.extend(files_of("--validation", path, &args.data));
     }
     let plot = args.plot.as_deref().map(|path| ("--plot", path));
     let outputs: Vec<Named<'_>> = [("--out", args.out.as_path())].into_iter().chain(plot).collect();
@@ -68,11 +67,20 @@ pub(crate) fn is_standard_output(path: &Path) -> bool {
 fn inputs(args: &DataArgs) -> Vec<(&'static str, PathBuf)> {
     let mut inputs = Vec::new();
     if let Some(path) = &args.data {
-        let options = ReadOptions { format: args.data_format, ..ReadOptions::default() };
-        inputs.extend(files(path, &options).into_iter().map(|path| ("--data", path)));
+        inputs.extend(files_of("--data", path, args));
     }
     inputs.extend(args.labels.iter().map(|path| ("--labels", path.clone())));
     inputs
+}
+
+/// The files of samples at a path that a flag names, without those of `--labels`.
+fn files_of(
+    flag: &'static str,
+    path: &Path,
+    args: &DataArgs,
+) -> impl Iterator<Item = (&'static str, PathBuf)> + use<> {
+    let options = ReadOptions { format: args.data_format, ..ReadOptions::default() };
+    files(path, &options).into_iter().map(move |path| (flag, path))
 }
 
 fn check(inputs: &[(&'static str, PathBuf)], outputs: &[Named<'_>]) -> anyhow::Result<()> {

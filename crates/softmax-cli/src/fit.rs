@@ -88,11 +88,10 @@ fn run_as<T: BackendElement + Travels>(
     let zero = T::zero();
     let shape = (dataset.features.dim().1, dataset.n_classes(objective.ignore_index));
     let fitted = {
-        // A placeholder, since the solver has its own W. With strides of 0 it takes no memory.
-        let zeros =
-            ArrayView2::from_shape(shape.strides((0, 0)), slice::from_ref(&zero)).context("weights")?;
+        // The solver has its own W.
+        let weights = placeholder(&zero, shape)?;
         let problem =
-            processes.agree(dataset.problem_at(zeros, None, objective).map_err(in_words_of_flags))?;
+            processes.agree(dataset.problem_at(weights, None, objective).map_err(in_words_of_flags))?;
         let fitted = processes.lead(backend, &problem, |backend| fit(args, objective, &dataset, backend));
         processes.agree(fitted.map_err(Into::into))?
     };
@@ -272,6 +271,11 @@ fn finish<T: BackendElement>(
     Ok(if report.stop == Stop::Interrupted { Verdict::Interrupted } else { Verdict::AllAgree })
 }
 
+/// Weights of one number, in place of W. With strides of 0 they take no memory.
+fn placeholder<T>(number: &T, shape: (usize, usize)) -> anyhow::Result<ArrayView2<'_, T>> {
+    ArrayView2::from_shape(shape.strides((0, 0)), slice::from_ref(number)).context("weights")
+}
+
 /// Converts the data to a storage that the backend supports. Prints a message to `err` if they had to be widened.
 fn in_storage_of<T: BackendElement>(
     backend: &dyn SoftmaxBackend<T>,
@@ -282,11 +286,8 @@ fn in_storage_of<T: BackendElement>(
 ) -> anyhow::Result<Dataset<T>> {
     let objective = args.objective.objective()?;
     let (zero, classes) = (T::zero(), dataset.n_classes(objective.ignore_index).max(1));
-    // With strides of 0 it takes no memory.
-    let zeros =
-        ArrayView2::from_shape((dataset.features.dim().1, classes).strides((0, 0)), slice::from_ref(&zero))
-            .context("weights")?;
-    let problem = dataset.problem_at(zeros, None, objective).map_err(in_words_of_flags)?;
+    let weights = placeholder(&zero, (dataset.features.dim().1, classes))?;
+    let problem = dataset.problem_at(weights, None, objective).map_err(in_words_of_flags)?;
     match lacking_storage(backend, &problem) {
         None => Ok(dataset),
         Some(feature) => {

@@ -41,27 +41,22 @@ pub(crate) fn read_svmlight<T: Element>(path: &Path, options: &ReadOptions) -> R
     while limit.is_none_or(|limit| labels.len() < limit) {
         line.clear();
         number += 1;
+        let refuse = |expected: &str, found: &str| {
+            DataError::part(path.display().to_string(), Place::Line(number), expected, found)
+        };
         let length =
             reader.by_ref().take(LONGEST_LINE).read_line(&mut line).map_err(|error| match error.kind() {
                 // Errors of decompression have an inner error.
-                ErrorKind::InvalidData if error.get_ref().is_none() => {
-                    let (origin, place) = (path.display().to_string(), Place::Line(number));
-                    DataError::part(origin, place, "text in UTF-8", "other bytes")
-                }
+                ErrorKind::InvalidData if error.get_ref().is_none() => refuse("text in UTF-8", "other bytes"),
                 _ => cut_short(path, "lines of svmlight text", error),
             })?;
         if length == 0 {
             break;
         }
         if length as u64 == LONGEST_LINE && !line.ends_with('\n') {
-            let (origin, place) = (path.display().to_string(), Place::Line(number));
-            let expected = format!("lines of less than {LONGEST_LINE} bytes");
-            return Err(DataError::part(origin, place, expected, "a longer one"));
+            return Err(refuse(&format!("lines of less than {LONGEST_LINE} bytes"), "a longer one"));
         }
         let row = labels.len() as u32;
-        let refuse = |expected: &str, found: &str| {
-            DataError::part(path.display().to_string(), Place::Line(number), expected, found)
-        };
         let content = line.split('#').next().unwrap_or_default();
         let mut words = content.split_ascii_whitespace().peekable();
         let Some(&label) = words.peek() else { continue };
